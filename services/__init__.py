@@ -1,0 +1,1 @@
+"""The seven stages; each package is one service and imports no other."""

@@ -1,0 +1,1 @@
+"""What two services must agree on: events, items, stores, buses, stages, grids and the cube."""

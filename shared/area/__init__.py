@@ -1,0 +1,6 @@
+"""Study areas: the area file, its grid, its label scheme and its policy."""
+
+from shared.area.area import Area, AreaError, load_area
+from shared.area.scheme import LabelClass, LabelScheme, UnknownClass, preset
+
+__all__ = ["Area", "AreaError", "LabelClass", "LabelScheme", "UnknownClass", "load_area", "preset"]

@@ -1,0 +1,236 @@
+"""The area file: a study area's name, AOI, grid, level, labels, years and policy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pyproj import Transformer
+from shapely.geometry import box, mapping, shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import transform as transform_geometry
+
+from shared.area.scheme import PRESETS, LabelScheme, preset
+from shared.geo import Grid
+from shared.geo.mgrs import utm_epsg
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+class AreaError(ValueError):
+    """Raised when an area file cannot be used; the message names the file, the line and the field."""
+
+
+class GridSpec(BaseModel):
+    """The grid as the area file gives it; see `shared.geo.Grid`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epsg: int
+    origin_x_m: int
+    origin_y_m: int
+    rows: int = Field(ge=1, le=2000)
+    cols: int = Field(ge=1, le=2000)
+
+
+class TrainingPolicy(BaseModel):
+    """How networks are trained on this area; every field changes the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: Literal["unet"] = "unet"
+    """Network; SegNet and ResNet come later."""
+    filters: int = Field(default=24, ge=4, le=128)
+    """Channels of the first level; doubled at each level."""
+    epochs: int = Field(default=24, ge=1)
+    steps: int = Field(default=36, ge=1)
+    """Updates in one epoch."""
+    batch: int = Field(default=4, ge=1)
+    """Patches in one update."""
+    patch_px: int = Field(default=64, ge=32, multiple_of=16)
+    """Side of a training patch in 10 m px."""
+    learning_rate: float = Field(default=3e-3, gt=0)
+    folds: int = Field(default=5, ge=0, le=10)
+    """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
+    seed: int = 0
+
+
+class Policy(BaseModel):
+    """What the driver of a stream decides: when to train, what to map again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: int = Field(default=200, ge=1)
+    """New tile-weeks after which a watching run trains without waiting for quiet."""
+    quiet_s: float = Field(default=60.0, ge=0)
+    """Seconds without anything due upstream before a watching run trains; 0 with --once."""
+    remap: int = Field(default=53, ge=0)
+    """Weeks (newest first) that a new model maps again while watching; all with --once."""
+    patience_s: float = Field(default=3600.0, ge=0)
+    """Seconds that an incomplete unit may wait in landing/."""
+    thin_cirrus_is_cloud: bool = True
+    """SCL 10 counts as cloud."""
+    training: TrainingPolicy = TrainingPolicy()
+
+
+class Area(BaseModel):
+    """A study area; a store belongs to one.
+
+    Attributes:
+        name: lower case, part of every path in the cube.
+        aoi: bbox [west, south, east, north] in degrees, or a GeoJSON polygon in longitude, latitude.
+        grid_spec: the lattice (`grid:` in the file; computed from the AOI where absent).
+        level: the processing level that is tiled.
+        labels: label scheme.
+        label_year: reference year of the labels.
+        years: ISO years that are accepted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    aoi: Any
+    grid_spec: GridSpec | None = Field(default=None, alias="grid")
+    level: Literal["l2a", "l1c"] = "l2a"
+    labels: LabelScheme
+    label_year: int = Field(ge=1985, le=2100)
+    years: tuple[int, ...] = Field(min_length=1)
+    policy: Policy = Policy()
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _preset(cls, value: object) -> object:
+        if isinstance(value, str):
+            if value not in PRESETS:
+                raise ValueError(f"{value!r} is no label scheme; presets are {', '.join(PRESETS)}")
+            return preset(value)
+        return value
+
+    @field_validator("aoi")
+    @classmethod
+    def _polygon(cls, value: Any) -> Any:
+        try:
+            geometry = box(*map(float, value)) if isinstance(value, list | tuple) else shape(value)
+        except Exception as error:
+            raise ValueError(f"not a bbox [west, south, east, north] nor a GeoJSON polygon ({error})") from error
+        if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty or not geometry.is_valid:
+            raise ValueError("not a valid polygon")
+        west, south, east, north = geometry.bounds
+        if not (-180 <= west < east <= 180 and -80 <= south < north <= 84):
+            raise ValueError(f"bounds {geometry.bounds} are not west, south, east, north in degrees within MGRS")
+        return json.loads(json.dumps(mapping(geometry)))
+
+    @model_validator(mode="after")
+    def _grid(self) -> Area:
+        if self.grid_spec is None:
+            grid = default_grid(self.polygon)
+            spec = GridSpec(
+                epsg=grid.epsg, origin_x_m=grid.origin_x_m, origin_y_m=grid.origin_y_m, rows=grid.rows, cols=grid.cols
+            )
+            object.__setattr__(self, "grid_spec", spec)
+        _ = self.grid
+        return self
+
+    @property
+    def polygon(self) -> BaseGeometry:
+        """The AOI in longitude, latitude (degrees)."""
+        return shape(self.aoi)
+
+    @property
+    def grid(self) -> Grid:
+        """The lattice of the cube."""
+        assert self.grid_spec is not None
+        return Grid(**self.grid_spec.model_dump())
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a store is bound to: another value of any field needs another store."""
+        return {
+            "name": self.name,
+            "grid": self.grid_spec.model_dump() if self.grid_spec else None,
+            "level": self.level,
+            "labels": self.labels.model_dump(mode="json"),
+            "label_year": self.label_year,
+        }
+
+
+def default_grid(aoi: BaseGeometry) -> Grid:
+    """The grid over an AOI in the UTM zone that holds most of its area.
+
+    Args:
+        aoi: polygon in longitude, latitude (degrees).
+    """
+    west, _, east, _ = aoi.bounds
+    epsgs = {utm_epsg(x, aoi.centroid.y) for x in (west, aoi.centroid.x, east - 1e-9)}
+    share = {epsg: _area_in_zone(aoi, epsg) for epsg in sorted(epsgs)}
+    epsg = max(share, key=lambda e: share[e])
+    to_grid = Transformer.from_crs(4326, epsg, always_xy=True)
+    outline = transform_geometry(to_grid.transform, aoi.segmentize(0.01))
+    return Grid.covering(epsg, outline.bounds)
+
+
+def _area_in_zone(aoi: BaseGeometry, epsg: int) -> float:
+    zone = epsg % 100
+    return float(aoi.intersection(box(zone * 6 - 186, -90, zone * 6 - 180, 90)).area)
+
+
+def load_area(path: Path) -> Area:
+    """Read and check an area file.
+
+    Raises:
+        AreaError: unreadable, not YAML, or a field is wrong; the message names file, line and field.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not an area file")
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except OSError as error:
+        raise AreaError(f"{path}: cannot be read ({error.strerror}); give the path of an area file") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AreaError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(data, dict):
+        raise AreaError(f"{path}:1: an area file is a mapping; `landstream area new` writes one")
+    return parse_area(data, str(path), node)
+
+
+def parse_area(data: dict[str, Any], source: str, node: yaml.Node | None = None) -> Area:
+    """Check the fields of an area.
+
+    Args:
+        data: the mapping of the file.
+        source: what to call it in messages.
+        node: the YAML tree, for line numbers.
+
+    Raises:
+        AreaError: a field is wrong; the message names source, line and field.
+    """
+    try:
+        return Area.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "area"
+        line = _line_of(node, first["loc"])
+        raise AreaError(f"{source}:{line}: {field}: {first['msg']}") from error
+
+
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """1-based line of the deepest part of a field's path that the file has."""
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not match:
+                break
+            key, node = match[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -1,0 +1,79 @@
+"""A STAC item as the services see it: an immutable view of its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from shared.items.keys import item_key, split_id
+
+
+@dataclass(frozen=True)
+class Item:
+    """One committed item.
+
+    Attributes:
+        json: the STAC item.
+        week: `2018-W23`, or `static`: the folder it lies in.
+    """
+
+    json: Mapping[str, Any]
+    week: str
+
+    def __hash__(self) -> int:
+        return hash((self.collection, self.id))
+
+    @classmethod
+    def parse(cls, data: bytes, week: str) -> Item:
+        """Read an item's bytes."""
+        return cls(json.loads(data), week)
+
+    @property
+    def id(self) -> str:
+        """`<product>--v<stage version>-<digest8>`."""
+        return str(self.json["id"])
+
+    @property
+    def collection(self) -> str:
+        """Collection id."""
+        return str(self.json["collection"])
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """STAC properties."""
+        result: Mapping[str, Any] = self.json["properties"]
+        return result
+
+    @property
+    def assets(self) -> Mapping[str, Any]:
+        """STAC assets."""
+        result: Mapping[str, Any] = self.json["assets"]
+        return result
+
+    @property
+    def product(self) -> str:
+        """Root of the id: the product name of a scene."""
+        return split_id(self.id)[0]
+
+    @property
+    def stage_version(self) -> int:
+        """Version of the stage that made it."""
+        return split_id(self.id)[1]
+
+    @property
+    def digest(self) -> str:
+        """First 8 hex digits of the sha256 over inputs and result-bearing settings."""
+        return split_id(self.id)[2]
+
+    @property
+    def key(self) -> str:
+        """Its key in the store."""
+        return item_key(self.collection, self.week, self.id)
+
+    @cached_property
+    def derived_from(self) -> tuple[tuple[str, str], ...]:
+        """(collection, id) of each input."""
+        return tuple(tuple(pair) for pair in self.properties.get("landstream:inputs", ()))

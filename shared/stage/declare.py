@@ -1,0 +1,196 @@
+"""What a service declares: a pure plan and a file-to-file function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.area import Area
+from shared.items.item import Item
+from shared.items.keys import LandingUnit
+
+if TYPE_CHECKING:
+    from shared.cube import Cube
+    from shared.items.catalogue import Catalogue
+
+
+class Settings(BaseSettings):
+    """Base of each service's settings: environment variables `LANDSTREAM_<FIELD>`.
+
+    Fields whose `json_schema_extra` is `AFFECTS_RESULT` enter a job's key; addresses, paths and threads never do.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
+
+    def result_bearing(self) -> dict[str, Any]:
+        """The fields that change a result, as JSON."""
+        names = [n for n, f in type(self).model_fields.items() if f.json_schema_extra == AFFECTS_RESULT]
+        return self.model_dump(mode="json", include=set(names))
+
+
+AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An item and those of its assets that a job wants as local files; `None` = all of them."""
+
+    item: Item
+    assets: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work, wholly told by its inputs.
+
+    Attributes:
+        collection: where the result goes; ingest learns it from the product and leaves it empty.
+        product: root of the result's id (a scene's product name, a sheet and week, an area and cube state).
+        week: `2018-W23`, or `static`.
+        inputs: the items it is made of, primary one first; they enter its key and `derived_from`.
+        parameters: JSON values that change the result and follow from the plan; they enter its key.
+        context: more items it may read, which do not enter its key (the result says nothing of them).
+        unit: the landing unit, for ingest only.
+    """
+
+    collection: str
+    product: str
+    week: str
+    inputs: tuple[Source, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    context: tuple[Source, ...] = ()
+    unit: LandingUnit | None = None
+
+
+@dataclass(frozen=True)
+class LocalItem:
+    """An item whose wanted assets lie on the local disk."""
+
+    item: Item
+    paths: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the worker hands to `process`.
+
+    Attributes:
+        job: the planned job.
+        inputs: as `job.inputs`, with local files.
+        context: as `job.context`, with local files.
+        unit_path: the fetched landing unit (file or folder), for ingest.
+        area: the study area.
+        settings: the stage's own settings class.
+        folder: an empty folder on the store's disk for results and scratch; removed afterwards.
+        cube: an open cube where the stage declares one.
+        progress: call with (done, total) from long work.
+    """
+
+    job: Job
+    inputs: tuple[LocalItem, ...]
+    context: tuple[LocalItem, ...]
+    unit_path: Path | None
+    area: Area
+    settings: Any
+    folder: Path
+    cube: Cube | None = None
+    progress: Callable[[int, int], None] = lambda done, total: None
+
+
+@dataclass(frozen=True)
+class NewAsset:
+    """A local file that becomes an asset; the runner adds href, size and sha256.
+
+    Attributes:
+        path: a file below the task's folder.
+        media_type: IANA type.
+        roles: STAC roles.
+        title: one line for people.
+        fields: further STAC fields (`proj:`, `raster:`, `classification:classes`).
+    """
+
+    path: Path
+    media_type: str
+    roles: tuple[str, ...] = ("data",)
+    title: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """A result. The runner makes the STAC item: id, links, `derived_from`, `processing:` and checksums.
+
+    Attributes:
+        geometry: GeoJSON geometry in longitude, latitude (degrees).
+        bbox: west, south, east, north in degrees.
+        properties: STAC properties. Exactly one of `datetime` and the pair `start_datetime`, `end_datetime`
+            (`datetime` null) is set. No wall-clock time of ours.
+        assets: name -> file.
+        collection, product, week: only where the job left them open (ingest).
+        extensions: schema URIs of the STAC extensions used beyond `file` and `processing`.
+    """
+
+    geometry: Mapping[str, Any]
+    bbox: tuple[float, float, float, float]
+    properties: Mapping[str, Any]
+    assets: Mapping[str, NewAsset] = field(default_factory=dict)
+    collection: str = ""
+    product: str = ""
+    week: str = ""
+    extensions: tuple[str, ...] = ()
+
+
+class RejectScene(Exception):
+    """Raised when this input will never work: wrong, unsafe or outside the area.
+
+    Args:
+        file: the file or object at fault, relative to the product.
+        fault: what is wrong with it.
+        remedy: what to do.
+    """
+
+    def __init__(self, file: str, fault: str, remedy: str) -> None:
+        super().__init__(f"{file}: {fault}; {remedy}")
+        self.file, self.fault, self.remedy = file, fault, remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.file, self.fault, self.remedy)
+
+
+class RetryLater(Exception):
+    """Raised when the world is not ready: acknowledged, no attempt counted, the sweep brings it back."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A service's declaration.
+
+    Attributes:
+        name: also the folder, the consumer group and the failure prefix.
+        version: raised when the same input gives another result.
+        consumes: collections (or `landing`) whose arrival concerns this stage.
+        publishes: collections of its results.
+        plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
+        process: task -> result; local files in, local files out.
+        settings: the settings class.
+        cube: whether `process` is handed an open cube, and to what end.
+        grace_s: age after which the sweep hints something due.
+        timeout_s: a job is ended after this.
+        memory_mb: a worker above this is ended.
+    """
+
+    name: str
+    version: int
+    consumes: tuple[str, ...]
+    publishes: tuple[str, ...]
+    plan: Callable[[Any, Catalogue, Area, Any], list[Job]]
+    process: Callable[[Task], NewItem]
+    settings: type[Settings] = Settings
+    cube: Literal["read", "write"] | None = None
+    grace_s: float = 30.0
+    timeout_s: float = 3600.0
+    memory_mb: int = 4096
