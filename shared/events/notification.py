@@ -1,0 +1,118 @@
+"""Parse and make the "object created" notification of S3 as MinIO sends it.
+
+Source: MinIO `cmd/event-notification.go`, AWS S3 event message structure 2.1: `Records[0].s3.object.key` is
+URL-quoted (a blank is `+`), the top-level `Key` is `bucket/key` as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.items.keys import BadKey, check_key
+
+MAX_EVENT_BYTES = 256 * 1024
+
+
+class BadEvent(ValueError):
+    """Raised when a message is no event that Landstream knows; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class ObjectCreated:
+    """A new object.
+
+    Attributes:
+        bucket: bucket name.
+        key: key as it is (not quoted).
+        size: bytes.
+        etag: as the store gives it.
+        metadata: user metadata, names in lower case without `x-amz-meta-`.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Bucket(_Lenient):
+    name: str
+
+
+class _Object(_Lenient):
+    key: str
+    size: int = 0
+    eTag: str = ""  # noqa: N815 - the wire's name
+    userMetadata: dict[str, str] = Field(default_factory=dict)  # noqa: N815 - the wire's name
+
+
+class _S3(_Lenient):
+    bucket: _Bucket
+    object: _Object
+
+
+class _Record(_Lenient):
+    eventName: str  # noqa: N815 - the wire's name
+    s3: _S3
+
+
+class _Message(_Lenient):
+    EventName: str = ""
+    Key: str = ""
+    Records: list[_Record] = Field(min_length=1, max_length=1)
+
+
+def parse(message: bytes) -> ObjectCreated:
+    """Read one notification.
+
+    Raises:
+        BadEvent: too large, not JSON, of another shape, of another kind, or its two keys contradict each other.
+    """
+    if len(message) > MAX_EVENT_BYTES:
+        raise BadEvent(f"event of {len(message)} bytes is larger than {MAX_EVENT_BYTES}")
+    try:
+        record = _Message.model_validate_json(message)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadEvent(f"not an S3 event: {'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}") from error
+    event, object_ = record.Records[0].eventName, record.Records[0].s3.object
+    if not event.removeprefix("s3:").startswith("ObjectCreated:"):
+        raise BadEvent(f"event {event[:80]!r} is not about a new object")
+    bucket, key = record.Records[0].s3.bucket.name, unquote_plus(object_.key)
+    try:
+        check_key(key)
+    except BadKey as error:
+        raise BadEvent(str(error)) from error
+    if record.Key and record.Key != f"{bucket}/{key}":
+        raise BadEvent(f"keys contradict: {record.Key[:200]!r} and {bucket + '/' + key!r}")
+    metadata = {n.lower().removeprefix("x-amz-meta-"): v for n, v in object_.userMetadata.items()}
+    return ObjectCreated(bucket, key, object_.size, object_.eTag, metadata)
+
+
+def make(created: ObjectCreated) -> bytes:
+    """Write one notification; `parse` of it gives the same object."""
+    name = "s3:ObjectCreated:Put"
+    metadata = {f"X-Amz-Meta-{n}": v for n, v in created.metadata.items()}
+    object_: dict[str, Any] = {
+        "key": quote_plus(created.key),
+        "size": created.size,
+        "eTag": created.etag,
+        "userMetadata": metadata,
+    }
+    record = {
+        "eventVersion": "2.0",
+        "eventSource": "minio:s3",
+        "eventName": name,
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": created.bucket}, "object": object_},
+    }
+    return json.dumps({"EventName": name, "Key": f"{created.bucket}/{created.key}", "Records": [record]}).encode()

@@ -1,0 +1,37 @@
+"""Every metric, declared once. Base units; no scene, key or job in a label."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Jobs that ended, by outcome: done, absorbed (the item was there already), later, failed.
+JOBS: Final = Counter("landstream_jobs", "Jobs that ended", ["stage", "outcome"])
+
+# From the start of a job's fetch to its item.
+JOB_SECONDS: Final = Histogram(
+    "landstream_job_duration_seconds",
+    "Duration of a job that made an item",
+    ["stage"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200),
+)
+
+# Attempts that ended in an error and were tried again.
+RETRIES: Final = Counter("landstream_retries", "Attempts that were tried again", ["stage"])
+
+# Events that a stage took from the bus, by what became of them: own, foreign, malformed.
+EVENTS: Final = Counter("landstream_events", "Events taken from the bus", ["stage", "kind"])
+
+# Worker processes that ended before their job did: crash, timeout, memory.
+WORKERS_LOST: Final = Counter("landstream_workers_lost", "Workers that ended before their job", ["stage", "cause"])
+
+# Hints that the sweep had to give because an event had not led to a result.
+HINTS: Final = Counter("landstream_hints", "Hints given by the sweep", ["stage"])
+
+# Jobs that are due now, as the sweep counted them.
+DUE: Final = Gauge("landstream_due_jobs", "Jobs that are due", ["stage"])
+
+# Failure records that stand now.
+FAILED: Final = Gauge("landstream_failed_jobs", "Failure records that stand", ["stage"])
+
+# When the stage's loop ticked last.
+TICK: Final = Gauge("landstream_last_tick_timestamp_seconds", "Last tick of the stage's loop", ["stage"])

@@ -1,0 +1,311 @@
+"""The store in a local folder: objects are files, below them nothing to install.
+
+An object is written to a temporary file, synced, linked to its place and its folder synced. User metadata and the
+etag (MD5, as S3 gives it) lie in a sidecar that is bound to the file by inode, time and size, so that files dropped
+in by hand are objects too: their etag is made of inode, time and size.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from shared.events import ObjectCreated, make
+from shared.items.keys import BadKey, check_key
+from shared.observe.failpoint import failpoint
+from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
+
+PRIVATE = ".landstream"
+"""Folder of temporary files, sidecars and locks; never part of a key."""
+
+_BLOCK = 1 << 20
+
+
+class FolderStore:
+    """See `shared.store.Store`.
+
+    Args:
+        root: the folder, made if absent.
+        notify: called with each "object created" event, in MinIO's JSON, after the object is durable.
+    """
+
+    def __init__(self, root: Path, notify: Callable[[bytes], None] | None = None) -> None:
+        self.root = root.absolute()
+        self.bucket = "landstream"
+        self._notify = notify
+        self._private = self.root / PRIVATE
+        for name in ("tmp", "meta", "locks", "work"):
+            (self._private / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def work(self) -> Path:
+        """A folder on the store's disk for scratch, so that artifacts move without a copy."""
+        return self._private / "work"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the store for one `run`; what a killed run left in scratch is removed.
+
+        Raises:
+            StoreLocked: another run holds it.
+        """
+        with (self._private / "run.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreLocked(f"{self.root}: another run uses this store; wait for it or end it") from None
+            for scratch in (self._private / "tmp", self.work):
+                shutil.rmtree(scratch)
+                scratch.mkdir()
+            yield
+
+    def put(
+        self,
+        key: str,
+        data: bytes | Path,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        create_only: bool = False,
+        if_match: str | None = None,
+    ) -> ObjectInfo:
+        """See `Store.put`."""
+        path = self._path(key)
+        temporary = self._private / "tmp" / uuid.uuid4().hex
+        try:
+            etag, size = _write(temporary, data)
+            with self._locked(key):
+                self._check_condition(key, create_only, if_match)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._write_sidecar(key, temporary, etag, metadata or {})
+                failpoint("store.before_link")
+                if create_only:
+                    _link_new(temporary, path, key)
+                else:
+                    os.replace(temporary, path)
+                failpoint("store.after_link")
+                _sync_folders(path.parent, self.root)
+        finally:
+            temporary.unlink(missing_ok=True)
+        info = self.head(key)
+        if self._notify:
+            self._notify(make(ObjectCreated(self.bucket, key, size, etag, dict(metadata or {}))))
+        return info
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`."""
+        try:
+            return self._existing(key).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(key) from None
+
+    def fetch(self, key: str, path: Path, sha256: str | None = None) -> ObjectInfo:
+        """See `Store.fetch`; artifacts are linked, not copied, as nobody writes to them."""
+        source = self._existing(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if key.startswith("artifacts/"):
+                os.link(source, path)
+            else:
+                shutil.copyfile(source, path, follow_symlinks=False)
+            if sha256 is not None and _digest(path, hashlib.sha256()) != sha256:
+                raise ChecksumMismatch(f"{key}: its bytes are not those of sha256 {sha256[:12]}...; restore the object")
+        except FileNotFoundError:
+            raise NotFound(key) from None
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return self.head(key)
+
+    def head(self, key: str) -> ObjectInfo:
+        """See `Store.head`."""
+        path = self._existing(key)
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:
+            raise NotFound(key) from None
+        etag, metadata = self._read_sidecar(key, stat)
+        return ObjectInfo(key, stat.st_size, etag, stat.st_mtime, metadata)
+
+    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
+        """See `Store.list_page`."""
+        page: list[ObjectInfo] = []
+        for key in self._walk(prefix):
+            if key > start_after:
+                with suppress(NotFound):  # deleted between the listing and the look
+                    page.append(self.head(key))
+            if len(page) == limit:
+                break
+        return page
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Store.list`."""
+        for key in self._walk(prefix):
+            with suppress(NotFound):  # deleted between the listing and the look
+                yield self.head(key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Store.keys`."""
+        return self._walk(prefix)
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        path = self._path(key)
+        with self._locked(key):
+            path.unlink(missing_ok=True)
+            self._sidecar(key).unlink(missing_ok=True)
+
+    def unusable(self, prefix: str) -> Iterator[str]:
+        """Names that lie below a prefix and can be no object: links, odd names. For people, not for keys."""
+        for path, relative in self._files(prefix):
+            if path.is_symlink() or not _is_key(relative):
+                yield relative
+
+    def _path(self, key: str) -> Path:
+        if check_key(key).split("/")[0] == PRIVATE:
+            raise BadKey(f"key {key[:80]!r} is the store's own")
+        return self.root / key
+
+    def _existing(self, key: str) -> Path:
+        """The file of a key; a link on the way, which may lead outside the store, is no object."""
+        path = self._path(key)
+        if path.is_symlink() or path.parent.resolve() != self.root.resolve() / Path(key).parent:
+            raise NotFound(key)
+        if not path.is_file():
+            raise NotFound(key)
+        return path
+
+    def _files(self, prefix: str) -> Iterator[tuple[Path, str]]:
+        """(path, relative name) of the files below a prefix, ascending by relative name; links are not followed."""
+        folder = prefix.rpartition("/")[0]
+        yield from _scan(self.root / folder, folder, prefix)
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        for path, relative in self._files(prefix):
+            if _is_key(relative) and not path.is_symlink():
+                yield relative
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        # 256 locks instead of one a key: the folder stays small, and two keys on one lock only wait.
+        name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:2]
+        with (self._private / "locks" / name).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _check_condition(self, key: str, create_only: bool, if_match: str | None) -> None:
+        try:
+            etag = self.head(key).etag
+        except NotFound:
+            etag = None
+        if create_only and etag is not None:
+            raise PreconditionFailed(f"{key} exists")
+        if if_match is not None and etag != if_match:
+            raise PreconditionFailed(f"{key} is not the object of etag {if_match}")
+
+    def _sidecar(self, key: str) -> Path:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        return self._private / "meta" / digest[:2] / f"{digest}.json"
+
+    def _write_sidecar(self, key: str, file: Path, etag: str, metadata: Mapping[str, str]) -> None:
+        stat = file.stat()
+        path = self._sidecar(key)
+        path.parent.mkdir(exist_ok=True)
+        temporary = self._private / "tmp" / uuid.uuid4().hex
+        temporary.write_text(json.dumps({"file": _identity(stat), "etag": etag, "metadata": dict(metadata)}))
+        os.replace(temporary, path)
+
+    def _read_sidecar(self, key: str, stat: os.stat_result) -> tuple[str, dict[str, str]]:
+        try:
+            sidecar: dict[str, Any] = json.loads(self._sidecar(key).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            sidecar = {}
+        if sidecar.get("file") == _identity(stat):
+            return str(sidecar["etag"]), dict(sidecar["metadata"])
+        return "-".join(f"{n:x}" for n in _identity(stat)), {}
+
+
+def _identity(stat: os.stat_result) -> list[int]:
+    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+
+
+def _is_key(relative: str) -> bool:
+    try:
+        check_key(relative)
+    except BadKey:
+        return False
+    return True
+
+
+def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+    # A folder sorts as if its name ended in "/": so the walk is ascending by whole key, as S3 lists.
+    def order(entry: os.DirEntry[str]) -> str:
+        return entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+    for entry in sorted(entries, key=order):
+        if not relative and entry.name == PRIVATE:
+            continue
+        name = f"{relative}/{entry.name}" if relative else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if (name + "/").startswith(prefix) or prefix.startswith(name + "/"):
+                yield from _scan(Path(entry.path), name, prefix)
+        elif name.startswith(prefix):
+            yield Path(entry.path), name
+
+
+def _write(path: Path, data: bytes | Path) -> tuple[str, int]:
+    """Write and sync a file; (MD5, size)."""
+    digest = hashlib.md5(usedforsecurity=False)
+    size = 0
+    with path.open("xb") as out:
+        for block in [data] if isinstance(data, bytes) else _blocks(data):
+            digest.update(block)
+            size += len(block)
+            out.write(block)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest(), size
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _digest(path: Path, digest: Any) -> str:
+    for block in _blocks(path):
+        digest.update(block)
+    return str(digest.hexdigest())
+
+
+def _link_new(source: Path, target: Path, key: str) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise PreconditionFailed(f"{key} exists") from None
+
+
+def _sync_folders(folder: Path, root: Path) -> None:
+    """Make the entry durable, and those of folders that may be new on the way to the root."""
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if folder == root or root not in folder.parents:
+            return
+        folder = folder.parent

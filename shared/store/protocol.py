@@ -1,0 +1,107 @@
+"""What Landstream asks of an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class StoreError(Exception):
+    """Base of the errors of a store."""
+
+
+class NotFound(StoreError):
+    """Raised when there is no object with this key."""
+
+
+class PreconditionFailed(StoreError):
+    """Raised when a conditional put lost: the object exists already, or is another one."""
+
+
+class ChecksumMismatch(StoreError):
+    """Raised when an object's bytes are not those that its item states."""
+
+
+class StoreLocked(StoreError):
+    """Raised when another run uses a store folder."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """An object as listed.
+
+    Attributes:
+        key: its key.
+        size: bytes.
+        etag: changes whenever the content does.
+        modified_s: seconds since the epoch.
+        metadata: user metadata; empty in listings.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified_s: float
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """An object store; keys obey `shared.items.keys.check_key`, which raises `BadKey`."""
+
+    def put(
+        self,
+        key: str,
+        data: bytes | Path,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        create_only: bool = False,
+        if_match: str | None = None,
+    ) -> ObjectInfo:
+        """Store an object atomically and durably: readers see all of it or nothing.
+
+        Args:
+            key: its key.
+            data: bytes, or a file that is read.
+            metadata: user metadata, ASCII.
+            create_only: refuse to replace.
+            if_match: replace only the object with this etag.
+
+        Raises:
+            PreconditionFailed: `create_only` and it exists, or `if_match` and it is another one or none.
+        """
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a small object.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+    def fetch(self, key: str, path: Path, sha256: str | None = None) -> ObjectInfo:
+        """Stream an object to a new local file, which its reader must not write to.
+
+        Raises:
+            NotFound: there is none.
+            ChecksumMismatch: its bytes are not those of `sha256`; no file is left.
+        """
+
+    def head(self, key: str) -> ObjectInfo:
+        """Size, etag, time and user metadata.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
+        """Up to `limit` objects below a prefix with keys above `start_after`, ascending by key."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects below a prefix, page after page."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys below a prefix."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
