@@ -15,7 +15,7 @@ PARTITIONS = 8
 
 @dataclass
 class _Group:
-    committed: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    committed: list[int]
     members: list[MemoryConsumer] = field(default_factory=list)
 
 
@@ -23,7 +23,11 @@ class _Group:
 class _Topic:
     logs: list[list[Message]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
     dropped: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
-    groups: dict[str, _Group] = field(default_factory=lambda: defaultdict(_Group))
+    groups: dict[str, _Group] = field(default_factory=dict)
+
+    def group(self, name: str) -> _Group:
+        """The group of this name; a new one starts at the oldest message kept."""
+        return self.groups.setdefault(name, _Group(committed=list(self.dropped)))
 
 
 class MemoryBus:
@@ -46,7 +50,7 @@ class MemoryBus:
         """See `Bus.subscribe`."""
         with self._changed:
             consumer = MemoryConsumer(self, topic, group)
-            members = self._topics[topic].groups[group].members
+            members = self._topics[topic].group(group).members
             members.append(consumer)
             self._rebalance(topic, group)
             return consumer
@@ -56,7 +60,7 @@ class MemoryBus:
         with self._changed:
             held = self._topics[topic]
             ends = [d + len(log) for d, log in zip(held.dropped, held.logs, strict=True)]
-            return sum(ends) - sum(held.groups[group].committed)
+            return sum(ends) - sum(held.group(group).committed)
 
     def wait(self, timeout_s: float) -> None:
         """Wait until something is published or acknowledged, or the time is over."""
@@ -65,7 +69,7 @@ class MemoryBus:
 
     def _rebalance(self, topic: str, group: str) -> None:
         """Deal the partitions anew; each member goes back to what is committed."""
-        held = self._topics[topic].groups[group]
+        held = self._topics[topic].group(group)
         for index, member in enumerate(held.members):
             mine = range(index, PARTITIONS, len(held.members))
             # A partition that stays keeps its position, as cooperative rebalancing does.
@@ -90,7 +94,7 @@ class MemoryBus:
     def _ack(self, consumer: MemoryConsumer, message: Message) -> None:
         with self._changed:
             held = self._topics[consumer.topic]
-            group = held.groups[consumer.group]
+            group = held.group(consumer.group)
             if message.partition in consumer.positions:
                 at = max(group.committed[message.partition], message.offset + 1)
                 group.committed[message.partition] = at
@@ -105,7 +109,7 @@ class MemoryBus:
 
     def _close(self, consumer: MemoryConsumer) -> None:
         with self._changed:
-            members = self._topics[consumer.topic].groups[consumer.group].members
+            members = self._topics[consumer.topic].group(consumer.group).members
             if consumer in members:
                 members.remove(consumer)
                 consumer.positions = {}

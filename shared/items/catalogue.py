@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 from shared.area import Area
@@ -53,9 +54,14 @@ class CatalogueReader:
         self._failures: frozenset[str] = frozenset()
         self._receipts: frozenset[str] = frozenset()
         self._snapshot: Catalogue | None = None
+        self._lock = Lock()
 
     def snapshot(self) -> Catalogue:
         """The catalogue as listed now; the same object while nothing changed."""
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> Catalogue:
         # Failures and receipts first: a job that ends in between is then seen as due, never as lost.
         failures = frozenset(self._reader.keys("failures/"))
         receipts = frozenset(self._reader.keys("receipts/"))

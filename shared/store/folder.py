@@ -83,7 +83,7 @@ class FolderStore:
             etag, size = _write(temporary, data)
             with self._locked(key):
                 self._check_condition(key, create_only, if_match)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make_folders(path.parent)
                 self._write_sidecar(key, temporary, etag, metadata or {})
                 failpoint("store.before_link")
                 if create_only:
@@ -91,7 +91,7 @@ class FolderStore:
                 else:
                     os.replace(temporary, path)
                 failpoint("store.after_link")
-                _sync_folders(path.parent, self.root)
+                _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
         info = self.head(key)
@@ -298,14 +298,17 @@ def _link_new(source: Path, target: Path, key: str) -> None:
         raise PreconditionFailed(f"{key} exists") from None
 
 
-def _sync_folders(folder: Path, root: Path) -> None:
-    """Make the entry durable, and those of folders that may be new on the way to the root."""
-    while True:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if folder == root or root not in folder.parents:
-            return
-        folder = folder.parent
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it, each entry durable."""
+    if not folder.is_dir():
+        _make_folders(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

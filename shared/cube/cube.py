@@ -1,0 +1,256 @@
+"""The open cube: read windows of one snapshot, write one transaction a scene."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import icechunk
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from shared.area import Area, LabelScheme
+from shared.cube.layout import MSI, OLCI, create_coordinates, create_layers, label_layers, year_layers
+from shared.geo import Grid, TileIndex
+from shared.items.catalogue import SHEET_TILES, Sheet, digest_ledger, in_halo
+from shared.observe.failpoint import failpoint
+
+MAIN = "main"
+
+
+class CubeLocked(RuntimeError):
+    """Raised when another process writes to a cube in a folder."""
+
+
+def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube:
+    """Open the cube at a folder, made if absent.
+
+    Args:
+        location: the repository's folder.
+        area: the study area.
+        mode: `write` for the tiler alone.
+    """
+    os.environ.setdefault("ICECHUNK_LOG", "error")  # its warning about concurrent commits: one writer holds the lock
+    return Cube(_repository(Path(location)), Path(location), area, mode)
+
+
+def _repository(folder: Path) -> icechunk.Repository:
+    config = icechunk.RepositoryConfig.default()
+    # A week's manifest is read and rewritten alone, however many years the cube holds.
+    split = icechunk.ManifestSplittingConfig.from_dict(
+        {icechunk.ManifestSplitCondition.AnyArray(): {icechunk.ManifestSplitDimCondition.DimensionName("week"): 1}}
+    )
+    config.manifest = icechunk.ManifestConfig(splitting=split)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = icechunk.local_filesystem_storage(str(folder))
+    with _lock(folder, wait=True):
+        return icechunk.Repository.open_or_create(storage, config=config)
+
+
+@contextmanager
+def _lock(folder: Path, wait: bool) -> Iterator[None]:
+    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers."""
+    with (folder.parent / f".{folder.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise CubeLocked(f"{folder}: another process writes to this cube") from None
+        yield
+
+
+class Cube:
+    """A study area's cube, seen at the snapshot that was the newest when it was opened."""
+
+    def __init__(
+        self, repository: icechunk.Repository, folder: Path, area: Area, mode: Literal["read", "write"]
+    ) -> None:
+        self._repository, self._folder, self._area, self._mode = repository, folder, area, mode
+        self._session = repository.readonly_session(MAIN)
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the snapshot that is read."""
+        return str(self._session.snapshot_id)
+
+    @property
+    def grid(self) -> Grid:
+        """The area's grid."""
+        return self._area.grid
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """The area's label scheme."""
+        return self._area.labels
+
+    def keep(self, tag: str) -> None:
+        """Keep the snapshot that is read under a tag; a tag that exists stays as it is."""
+        if tag not in self._repository.list_tags():
+            self._repository.create_tag(tag, snapshot_id=self.snapshot)
+
+    @cached_property
+    def _root(self) -> zarr.Group:
+        return zarr.open_group(self._session.store, mode="r")
+
+    def array(self, path: str) -> zarr.Array[Any] | None:
+        """An array below the area's group, None where it does not exist yet."""
+        found = self._root.get(f"{self._area.name}/{path}")
+        return found if isinstance(found, zarr.Array) else None
+
+    def paths(self) -> list[str]:
+        """Paths of the arrays below the area's group that carry data (coordinates left out)."""
+        group = self._root.get(self._area.name)
+        if not isinstance(group, zarr.Group):
+            return []
+        coordinates = ("spatial_ref", "week", "y_", "x_", "wavelength_")
+        found = [p for p, m in group.members(max_depth=None) if isinstance(m, zarr.Array)]
+        return sorted(p for p in found if not p.rpartition("/")[2].startswith(coordinates))
+
+    def chunks(self, path: str) -> list[tuple[int, ...]]:
+        """Coordinates of the chunks that an array stores, ascending."""
+
+        async def collect() -> list[tuple[int, ...]]:
+            found = self._session.chunk_coordinates(f"/{self._area.name}/{path}")
+            return [tuple(c) async for c in found]
+
+        return sorted(asyncio.run(collect()))
+
+    def years(self) -> list[int]:
+        """ISO years that have arrays."""
+        group = self._root.get(self._area.name)
+        names = list(group.keys()) if isinstance(group, zarr.Group) else []
+        return sorted(int(n) for n in names if n.isdigit())
+
+    def weeks(self) -> list[str]:
+        """Weeks that hold Sentinel-2 data, ascending."""
+        return [
+            f"{year}-W{week + 1:02d}"
+            for year in self.years()
+            for week in sorted({c[0] for c in self.chunks(f"{year}/{MSI}/scenes")})
+            if self.observed(f"{year}-W{week + 1:02d}").any()
+        ]
+
+    def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """A window of Sentinel-2 values in the cube's encoding, 0 = not observed clear or outside the grid.
+
+        Args:
+            week: `2018-W23`.
+            y: first row in 10 m px of the area's grid, even; may lie outside.
+            x: first column, even.
+            ny: rows, even.
+            nx: columns, even.
+
+        Returns:
+            10 m bands uint16 (ny, nx, 4) and 20 m bands uint16 (ny / 2, nx / 2, 6).
+
+        Raises:
+            ValueError: an odd number.
+        """
+        if y % 2 or x % 2 or ny % 2 or nx % 2:
+            raise ValueError(f"window {(y, x, ny, nx)} does not lie on 20 m pixels")
+        year, index = split_week(week)
+        fine = read_window(self.array(f"{year}/{MSI}/10m"), (index,), y, x, ny, nx, (4,), "uint16")
+        coarse = read_window(
+            self.array(f"{year}/{MSI}/20m"), (index,), y // 2, x // 2, ny // 2, nx // 2, (6,), "uint16"
+        )
+        return fine, coarse
+
+    def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
+        """A window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
+        array = self.array(f"labels/{self._area.labels.scheme}/class")
+        return read_window(array, (), y, x, ny, nx, (), "uint8")
+
+    def observed(self, week: str) -> NDArray[np.bool_]:
+        """Tiles (row, col) that hold any Sentinel-2 data in a week."""
+        return self.ledger(week)[..., 0] != 0
+
+    def ledger(self, week: str, sensor: str = MSI) -> NDArray[np.uint64]:
+        """Numbers of the products merged into each tile: uint64 (row, col, 32), ascending, then zeros."""
+        year, index = split_week(week)
+        array = self.array(f"{year}/{sensor}/scenes")
+        shape = (self.grid.rows, self.grid.cols, 32)
+        return np.zeros(shape, np.uint64) if array is None else np.asarray(array[index])
+
+    def ledger_digest(self, sheet: Sheet, week: str) -> str:
+        """Digest of the ledger over a sheet and its one-tile halo, as `Catalogue.ledger_digest` expects it."""
+        ledger = self.ledger(week)
+        rows = range(max(0, sheet[0] * SHEET_TILES - 1), min(self.grid.rows, (sheet[0] + 1) * SHEET_TILES + 1))
+        cols = range(max(0, sheet[1] * SHEET_TILES - 1), min(self.grid.cols, (sheet[1] + 1) * SHEET_TILES + 1))
+        tiles = (TileIndex(r, c) for r in rows for c in cols)
+        return digest_ledger({t: [int(n) for n in ledger[t] if n] for t in tiles if in_halo(t, sheet)})
+
+    def write(self, change: Callable[[zarr.Group], None], year: int | None, message: str) -> None:
+        """Run `change` on the area's group in one transaction; nothing is committed where it changed nothing.
+
+        Args:
+            change: merges into the arrays below the group.
+            year: ISO year whose arrays must exist; None = the labels'.
+            message: what the snapshot is.
+
+        Raises:
+            RuntimeError: the cube was opened for reading.
+            CubeLocked: another process writes.
+        """
+        if self._mode != "write":
+            raise RuntimeError("the cube was opened for reading")
+        with _lock(self._folder, wait=False):
+            self._bootstrap(year)
+            session = self._repository.writable_session(MAIN)
+            change(zarr.open_group(session.store, mode="r+", path=self._area.name))
+            if session.has_uncommitted_changes:
+                failpoint("cube.before_commit")
+                session.commit(message)
+                failpoint("cube.after_commit")
+        self._session = self._repository.readonly_session(MAIN)
+        self.__dict__.pop("_root", None)
+
+    def _bootstrap(self, year: int | None) -> None:
+        """Create the arrays of a year, or of the labels, in a transaction of its own."""
+        name, scheme = self._area.name, self._area.labels.scheme
+        wanted = f"{name}/{year}/{OLCI}/scenes" if year is not None else f"{name}/labels/{scheme}/classes"
+        session = self._repository.writable_session(MAIN)
+        root = zarr.open_group(session.store, mode="a")
+        if wanted in root:
+            return
+        if year is None:
+            create_layers(session.store, label_layers(self._area))
+            create_coordinates(session.store, self._area, f"{name}/labels/{scheme}", None, {"10m": 10})
+        else:
+            create_layers(session.store, year_layers(self._area, year))
+            pixels = {"10m": 10, "20m": 20, "60m": 60}
+            create_coordinates(session.store, self._area, f"{name}/{year}/{MSI}", year, pixels)
+            create_coordinates(session.store, self._area, f"{name}/{year}/{OLCI}", year, {"300m": 300})
+        failpoint("cube.before_bootstrap")
+        session.commit(f"arrays of {year or scheme}")
+
+
+def split_week(week: str) -> tuple[int, int]:
+    """(ISO year, 0-based index along the week axis) of `2018-W23`."""
+    return int(week[:4]), int(week[6:]) - 1
+
+
+def read_window(
+    array: zarr.Array[Any] | None,
+    lead: tuple[int, ...],
+    y: int,
+    x: int,
+    ny: int,
+    nx: int,
+    tail: tuple[int, ...],
+    dtype: str,
+) -> NDArray[Any]:
+    """A window (ny, nx, *tail) of an array (*lead, y, x, *tail); zeros outside it and where there is no array."""
+    window = np.zeros((ny, nx, *tail), dtype)
+    if array is None:
+        return window
+    height, width = array.shape[len(lead)], array.shape[len(lead) + 1]
+    y0, y1, x0, x1 = max(y, 0), min(y + ny, height), max(x, 0), min(x + nx, width)
+    if y0 < y1 and x0 < x1:
+        window[y0 - y : y1 - y, x0 - x : x1 - x] = array[(*lead, slice(y0, y1), slice(x0, x1))]
+    return window

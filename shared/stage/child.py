@@ -1,0 +1,130 @@
+"""The runner's side of a worker child: starts it, watches its time and memory, replaces it."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from shared.observe.metrics import WORKERS_LOST
+from shared.stage.declare import Stage
+from shared.stage.wire import receive, send
+
+JOBS_BEFORE_REPLACEMENT = 100
+GRACE_S = 20.0
+"""After a stop was asked for, a job may still end within this time."""
+
+
+class WorkerLost(Exception):
+    """Raised when a worker crashed, took too long or used too much memory."""
+
+
+class Stopped(Exception):
+    """Raised when the service stops before the job is done: nothing is acknowledged."""
+
+
+class Child:
+    """A reusable worker process of one stage.
+
+    Args:
+        stage: the stage.
+        module: the module that holds it as `STAGE`.
+        stop: set when the service is to end.
+        log: path that takes the child's standard output and error.
+    """
+
+    def __init__(self, stage: Stage, module: str, stop: Event, log: Path | None = None) -> None:
+        self._stage, self._module, self._stop, self._log = stage, module, stop, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._jobs = 0
+
+    def start(self) -> None:
+        """Start the process if none runs; importing its libraries takes seconds."""
+        if self._process is not None and self._process.poll() is None and self._jobs < JOBS_BEFORE_REPLACEMENT:
+            return
+        self.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "shared.stage.worker", self._module, str(theirs.fileno()), str(os.getpid())]
+            output = self._log.open("ab") if self._log else None
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                )
+            finally:
+                if output:
+                    output.close()
+        self._channel, self._jobs = ours, 0
+
+    def run(self, task: Mapping[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """Run one task and return the worker's answer.
+
+        Raises:
+            WorkerLost: the worker ended, or was ended, before it answered.
+            Stopped: the service stops and the job did not end in time.
+        """
+        self.start()
+        assert self._channel is not None and self._process is not None
+        self._jobs += 1
+        deadline = time.monotonic() + self._stage.timeout_s
+        stop_at: float | None = None
+        try:
+            send(self._channel, task)
+        except OSError as error:
+            raise self._lost("crash", f"worker of {self._stage.name} is gone ({error})") from error
+        while True:
+            if select.select([self._channel], [], [], 0.5)[0]:
+                answer = receive(self._channel)
+                if answer is None:
+                    status = self._process.wait()
+                    raise self._lost("crash", f"worker of {self._stage.name} ended with status {status}")
+                if answer["kind"] != "progress":
+                    return answer
+                progress(answer["done"], answer["total"])
+            now = time.monotonic()
+            if self._stop.is_set():
+                stop_at = stop_at or now + GRACE_S
+                if now > stop_at:
+                    self.close()
+                    raise Stopped
+            if now > deadline:
+                raise self._lost("timeout", f"job took longer than {self._stage.timeout_s:.0f} s")
+            used_mb = resident_mb(self._process.pid)
+            if used_mb > self._stage.memory_mb:
+                raise self._lost("memory", f"worker used {used_mb} MB of {self._stage.memory_mb} MB")
+
+    def _lost(self, cause: str, message: str) -> WorkerLost:
+        WORKERS_LOST.labels(self._stage.name, cause).inc()
+        self.close()
+        return WorkerLost(message)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def resident_mb(pid: int) -> int:
+    """Resident memory of a process and its descendants in MB; 0 once it is gone."""
+    total = 0
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        total = pages * os.sysconf("SC_PAGE_SIZE") >> 20
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(map(resident_mb, map(int, (task / "children").read_text().split())))
+    except (FileNotFoundError, ProcessLookupError):
+        return total
+    return total

@@ -1,0 +1,363 @@
+"""The runner: the only place that fetches inputs, uploads artifacts, creates items, retries and records failures."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from shared.area import Area
+from shared.bus import OBJECTS, Bus, Message
+from shared.events import BadEvent, parse
+from shared.items.catalogue import CatalogueReader
+from shared.items.compose import asset_href, asset_key, make_item, multihash, sha256_of
+from shared.items.item import Item
+from shared.items.keys import (
+    BadKey,
+    LandingUnit,
+    artifact_key,
+    canonical,
+    digest8,
+    failure_key,
+    item_key,
+    make_id,
+    receipt_key,
+    split_item_key,
+    unit_keys,
+)
+from shared.items.landing import PREFIX, landing_units
+from shared.observe.failpoint import failpoint
+from shared.observe.health import Health
+from shared.observe.logs import get_logger
+from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES
+from shared.stage.child import Child, Stopped
+from shared.stage.declare import Job, NewItem, Source, Stage
+from shared.stage.due import LANDING, is_done, is_failed, job_id, output_id
+from shared.stage.failure import make_record
+from shared.stage.wire import decode_result, encode_task
+from shared.store import NotFound, PreconditionFailed, Store
+
+UNEXPECTED_IN_A_ROW = 10
+"""After so many failures in a row of one unexpected class the stage stops: a bad deploy is no bad scene."""
+
+
+class StageStopped(Exception):
+    """Raised when a stage met one unexpected error too often in a row."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a runner works in.
+
+    Attributes:
+        store: the object store.
+        bus: the message bus.
+        area: the study area.
+        reader: the catalogue's reader, shared by the stages of one process.
+        cube: where the cube is.
+        work: a folder for scratch, on the store's disk where the store is one.
+        patience_s: landing unit's name -> how long it may stay incomplete.
+        attempts: how often an unexpected error is tried.
+        back_off_s: pause after the first failed attempt, doubled after each.
+        logs: folder for the workers' output; None = the own output.
+    """
+
+    store: Store
+    bus: Bus
+    area: Area
+    reader: CatalogueReader
+    cube: str
+    work: Path
+    patience_s: Callable[[str], float]
+    attempts: int = 3
+    back_off_s: float = 1.0
+    logs: Path | None = None
+    health: Health = field(default_factory=Health)
+    stop: Event = field(default_factory=Event)
+    observer: Callable[[str, str, str, int, int], None] = lambda stage, state, subject, done, total: None
+
+    def units(self, prefix: str = PREFIX) -> list[LandingUnit]:
+        """The landing units as listed now."""
+        return landing_units(self.store.list(prefix), self.patience_s)
+
+
+class Runner:
+    """Runs one stage: events in, items out.
+
+    Args:
+        stage: the stage.
+        module: the module that holds it as `STAGE`, for the worker.
+        around: what it works in.
+    """
+
+    def __init__(self, stage: Stage, module: str, around: Surroundings) -> None:
+        self.stage, self.around = stage, around
+        self.settings = stage.settings()
+        self.later: set[str] = set()
+        self.busy = False
+        log = around.logs / f"{stage.name}.log" if around.logs else None
+        self.child = Child(stage, module, around.stop, log)
+        self._log = get_logger(stage=stage.name)
+        self._in_a_row: tuple[str, int] = ("", 0)
+
+    def run(self) -> None:
+        """Consume events until told to stop.
+
+        Raises:
+            StageStopped: one unexpected error came too often in a row.
+        """
+        consumer = self.around.bus.subscribe(OBJECTS, self.stage.name)
+        try:
+            while not self.around.stop.is_set():
+                self.around.health.tick(self.stage.name)
+                message = consumer.poll(0.5)
+                if message is None:
+                    continue
+                self.busy = True
+                try:
+                    self.handle(message)
+                    failpoint("runner.before_ack")
+                    consumer.ack(message)
+                finally:
+                    self.busy = False
+        except Stopped:
+            self._log.info("gave back a job")
+        finally:
+            consumer.close()
+            self.child.close()
+
+    def handle(self, message: Message) -> None:
+        """Do every due job that an event's object leads to."""
+        try:
+            key = parse(message.value).key
+        except BadEvent as error:
+            EVENTS.labels(self.stage.name, "malformed").inc()
+            self._log.warning("event not understood", error=str(error))
+            return
+        source = self._source(key)
+        EVENTS.labels(self.stage.name, "own" if source else "foreign").inc()
+        if source is None:
+            return
+        for job in self._plan(source):
+            if not self.around.stop.is_set():
+                self._do(job)
+
+    def _source(self, key: str) -> Item | LandingUnit | None:
+        """The item or landing unit of a key, if it concerns this stage and is still there."""
+        if key.startswith(PREFIX) and LANDING in self.stage.consumes:
+            name = key.removeprefix(PREFIX).split("/")[0]
+            units = self.around.units(PREFIX + name)
+            return next((u for u in units if u.name == name), None)
+        try:
+            collection, week, _ = split_item_key(key)
+        except BadKey:
+            return None
+        if collection not in self.stage.consumes:
+            return None
+        try:
+            return Item.parse(self.around.store.get(key), week)
+        except NotFound:
+            return None
+
+    def _plan(self, source: Item | LandingUnit) -> list[Job]:
+        return self.stage.plan(source, self.around.reader.snapshot(), self.around.area, self.settings)
+
+    def _do(self, job: Job) -> None:
+        """Do one job unless it is done or failed already; it ends in an item, a failure record or a later hint."""
+        name = job_id(self.stage, job, self.settings)
+        catalogue = self.around.reader.snapshot()
+        if is_done(self.stage, job, self.settings, catalogue):
+            return
+        if is_failed(self.stage, job, self.settings, catalogue):
+            self._write_receipt(job, {"failure": failure_key(self.stage.name, name)})
+            return
+        failpoint("runner.planned")
+        subject = job.unit.name if job.unit else job.product
+        self.around.observer(self.stage.name, "start", subject, 0, 0)
+        started = time.monotonic()
+        answer: dict[str, Any] = {}
+        for attempt in range(1, self.around.attempts + 1):
+            answer = self._attempt(job)
+            if answer["kind"] != "error":
+                break
+            self._log.warning("attempt failed", job=name, attempt=attempt, error=answer["message"])
+            if attempt < self.around.attempts:
+                RETRIES.labels(self.stage.name).inc()
+                pause = self.around.back_off_s * 2 ** (attempt - 1) * random.uniform(0.5, 1)
+                if self.around.stop.wait(pause):
+                    raise Stopped
+        outcome = self._end(job, name, attempt, answer)
+        JOBS.labels(self.stage.name, outcome).inc()
+        if outcome == "done":
+            JOB_SECONDS.labels(self.stage.name).observe(time.monotonic() - started)
+        self.around.observer(self.stage.name, outcome, subject, 0, 0)
+
+    def _end(self, job: Job, name: str, attempts: int, answer: dict[str, Any]) -> str:
+        self.later.discard(name)
+        if answer["kind"] in ("done", "absorbed"):
+            self._in_a_row = ("", 0)
+            return str(answer["kind"])
+        if answer["kind"] == "later":
+            self.later.add(name)
+            self._log.info("later", job=name, reason=answer["message"])
+            return "later"
+        key = failure_key(self.stage.name, name)
+        self._create(key, make_record(self.stage, job, name, attempts, answer))
+        failpoint("runner.failure_recorded")
+        self._write_receipt(job, {"failure": key})
+        self._log.error("failed", job=name, error=answer["message"], error_class=answer["class"])
+        self._count_unexpected(answer)
+        return "failed"
+
+    def _count_unexpected(self, answer: dict[str, Any]) -> None:
+        if answer["kind"] == "reject":
+            self._in_a_row = ("", 0)
+            return
+        class_, count = self._in_a_row
+        count = count + 1 if class_ == answer["class"] else 1
+        self._in_a_row = (answer["class"], count)
+        if count >= UNEXPECTED_IN_A_ROW:
+            raise StageStopped(
+                f"{self.stage.name}: {count} failures in a row of {answer['class']} ({answer['message']}); "
+                "mend the stage, then requeue its failure records"
+            )
+
+    def _attempt(self, job: Job) -> dict[str, Any]:
+        """Fetch, process, upload and commit once."""
+        folder = self.around.work / uuid.uuid4().hex
+        (folder / "out").mkdir(parents=True)
+        try:
+            inputs = [self._fetch(s, folder / f"in{n}") for n, s in enumerate(job.inputs)]
+            context = [self._fetch(s, folder / f"context{n}") for n, s in enumerate(job.context)]
+            unit_path = self._fetch_unit(job.unit, folder / "unit") if job.unit else None
+            failpoint("runner.fetched")
+            cube = self.around.cube if self.stage.cube else None
+            task = encode_task(job, inputs, context, unit_path, self.around.area, folder / "out", cube)
+            subject = job.unit.name if job.unit else job.product
+            answer = self.child.run(
+                task, lambda done, total: self.around.observer(self.stage.name, "progress", subject, done, total)
+            )
+            if answer["kind"] == "done":
+                result = decode_result(answer["result"])
+                return {"kind": "done" if self._commit(job, result, folder / "out") else "absorbed"}
+            return answer
+        except Stopped:
+            raise
+        except NotFound as error:
+            # A landing unit that was taken away, or an artifact that a sweep will find again.
+            return {"kind": "later", "class": "NotFound", "message": f"object {error} is not there"}
+        except Exception as error:
+            class_ = f"{type(error).__module__}.{type(error).__qualname__}"
+            return {"kind": "error", "class": class_, "message": str(error), "traceback": _traceback(error)}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fetch(self, source: Source, folder: Path) -> dict[str, Path]:
+        folder.mkdir()
+        names = source.item.assets if source.assets is None else source.assets
+        paths = {}
+        for name in names:
+            key = asset_key(source.item, name)
+            # The suffix is kept: GDAL's drivers and people go by it.
+            path = folder / f"{name}{_suffix(key)}"
+            self.around.store.fetch(key, path, sha256_of(source.item.assets[name]))
+            paths[name] = path
+        return paths
+
+    def _fetch_unit(self, unit: LandingUnit, folder: Path) -> Path:
+        for key, relative in unit_keys(unit):
+            self.around.store.fetch(key, folder / unit.name / relative if relative else folder / unit.name)
+        return folder / unit.name
+
+    def _commit(self, job: Job, result: NewItem, folder: Path) -> bool:
+        """Upload the artifacts, then create the item; False if it was there already."""
+        collection = job.collection or result.collection
+        product, week = job.product or result.product, job.week or result.week
+        digests = {name: _sha256(folder, asset.path) for name, asset in result.assets.items()}
+        if job.unit:
+            digest = digest8([self.stage.name, sorted(digests.items()), self.settings.result_bearing()])
+            item_id = make_id(product, self.stage.version, digest)
+        else:
+            item_id = output_id(self.stage, job, self.settings)
+        assets = {}
+        for name, asset in result.assets.items():
+            key = artifact_key(collection, week, item_id, name, digests[name], _suffix(asset.path.name))
+            try:
+                self.around.store.put(key, asset.path, create_only=True)
+            except PreconditionFailed:
+                pass  # the same content: its key says so
+            failpoint("runner.artifact_uploaded")
+            assets[name] = {
+                "href": asset_href(collection, week, item_id, key),
+                "type": asset.media_type,
+                "roles": list(asset.roles),
+                **({"title": asset.title} if asset.title else {}),
+                "file:size": asset.path.stat().st_size,
+                "file:checksum": multihash(digests[name]),
+                **asset.fields,
+            }
+        item = make_item(
+            collection=collection,
+            week=week,
+            item_id=item_id,
+            geometry=result.geometry,
+            bbox=result.bbox,
+            properties=result.properties,
+            assets=assets,
+            inputs=[s.item for s in job.inputs],
+            stage=self.stage.name,
+            stage_version=self.stage.version,
+            extensions=result.extensions,
+        )
+        key = item_key(collection, week, item_id)
+        failpoint("runner.before_item")
+        created = self._create(key, canonical(item))
+        failpoint("runner.after_item")
+        self._write_receipt(job, {"item": key})
+        return created
+
+    def _create(self, key: str, data: bytes) -> bool:
+        """Create an object; False if somebody else did, whose content stands."""
+        try:
+            self.around.store.put(key, data, create_only=True)
+        except PreconditionFailed:
+            if self.around.store.get(key) != data:
+                self._log.warning("another result stands", key=key)
+            return False
+        return True
+
+    def _write_receipt(self, job: Job, outcome: dict[str, str]) -> None:
+        if job.unit:
+            record = {"unit": job.unit.name, **outcome}
+            self._create(receipt_key(job.unit.receipt_id), canonical(record))
+
+
+def _suffix(name: str) -> str:
+    """The suffix of a file's name, `.gdb.zip` and `.tar.gz` whole."""
+    suffixes = Path(name).suffixes[-2:]
+    known = "".join(suffixes) if len(suffixes) == 2 and suffixes[0] in {".gdb", ".tar"} else "".join(suffixes[-1:])
+    return known if len(known) <= 16 else ""
+
+
+def _sha256(folder: Path, path: Path) -> str:
+    """sha256 of a result's file.
+
+    Raises:
+        ValueError: the file is not below the task's folder.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{path} is not below the task's folder")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
