@@ -1,0 +1,206 @@
+"""Write a model's card: one self-contained page with its scores, plots, data and limits."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ddd;text-align:right}
+td:first-child,th:first-child{text-align:left}img{max-width:100%}code{font-size:.85em;overflow-wrap:anywhere}
+.swatch{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid #888}
+"""
+
+
+def write_card(
+    title: str,
+    colors: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    folds: Mapping[str, Any],
+    losses: Mapping[str, list[float]],
+    holdout: Array,
+    facts: Mapping[str, str],
+    attribution: str,
+) -> str:
+    """The page as HTML; the same arguments give the same bytes.
+
+    Args:
+        title: of the page.
+        colors: class value as text -> `#rrggbb`.
+        metrics: `landstream:metrics`.
+        folds: `landstream:folds`.
+        losses: network -> mean loss of each epoch.
+        holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
+        facts: rows of the table of data and identity.
+        attribution: the line at the foot.
+    """
+    per_class = metrics["per_class"]
+    names = {value: str(row["name"]) for value, row in per_class.items()}
+    used = [value for value, row in per_class.items() if row["support"]]
+    forest = metrics["forest"]
+    scores = [
+        ("Mean IoU", metrics["miou"], forest["miou"]),
+        ("Accuracy", metrics["accuracy"], forest["accuracy"]),
+        ("Accuracy of the most frequent class", metrics["majority_accuracy"], None),
+        ("Macro F1", metrics["f1_macro"], None),
+        ("Macro precision", metrics["precision_macro"], None),
+        ("Macro recall", metrics["recall_macro"], None),
+    ]
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        "<p>Land cover from one week of Sentinel-2 (ten bands at 10 and 20 m): the mean of a U-Net and a perceptron on "
+        "multi-scale texture, both trained from scratch.</p>",
+        "<h2>Scores on the hold-out</h2>",
+        "<p>Blocks of 1.28 km that no training pixel lies in or within 30 m of; every observed labelled pixel of every "
+        f"week counts: {metrics['pixels']:,} pixels. Means run over the classes present in the reference.</p>",
+        _table(("", "model", "random forest per pixel"), [(n, _share(a), _share(b)) for n, a, b in scores]),
+        _cross_validation(folds),
+        "<h2>Classes</h2>",
+        _table(
+            ("class", "IoU", "forest IoU", "precision", "recall", "F1", "pixels"),
+            [
+                (
+                    f'<span class="swatch" style="background:{colors[value]}"></span>{value} {escape(names[value])}',
+                    *(_share(number) for number in (row["iou"], forest["iou"][value])),
+                    *(_share(row[name]) for name in ("precision", "recall", "f1")),
+                    f"{row['support']:,}",
+                )
+                for value, row in per_class.items()
+            ],
+        ),
+        _image("IoU of each class, beside the forest", _plot_classes(used, names, colors, per_class, forest["iou"])),
+        _image("Confusion: rows reference, columns map, share of the reference", _plot_confusion(used, names, metrics)),
+        "<h2>Training</h2>",
+        _image("Mean loss of each epoch", _plot_losses(losses)),
+        _image("Split: train (blue), hold-out (orange), unlabelled (grey)", _plot_split(holdout)),
+        "<h2>Data and identity</h2>",
+        _table(("", ""), [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]),
+        "<h2>Limits</h2>",
+        "<ul><li>The score holds for the area, the weeks and the label scheme above; nothing is said of others.</li>"
+        "<li>Labels have a smallest mapped unit and a reference year: part of the error is theirs.</li>"
+        "<li>A polygon may reach over the edge of a block: scores are a little better than on ground far away.</li>"
+        "<li>Confidence is the network's own share for the chosen class; it is not calibrated.</li></ul>",
+        f"<p>{escape(attribution)}</p>",
+    ]
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _cross_validation(folds: Mapping[str, Any]) -> str:
+    if not folds["count"]:
+        return "<p>No cross-validation was asked for.</p>"
+    rows = [
+        (
+            str(i),
+            *(_share(fold[n]) for n in ("miou", "accuracy", "f1_macro", "majority_accuracy")),
+            f"{fold['pixels']:,}",
+        )
+        for i, fold in enumerate(folds["each"], start=1)
+    ]
+    mean = (f"{folds[n]['mean']:.3f} ± {folds[n]['sd']:.3f}" for n in ("miou", "accuracy", "f1_macro"))
+    head = ("fold", "mean IoU", "accuracy", "macro F1", "most frequent class", "pixels")
+    pooled = folds["pooled"]
+    pooled_row = (
+        "all pixels",
+        *(_share(pooled[n]) for n in ("miou", "accuracy", "f1_macro")),
+        "",
+        f"{pooled['pixels']:,}",
+    )
+    return "<h2>Cross-validation over blocks</h2>" + _table(head, [*rows, ("mean ± sd", *mean, "", ""), pooled_row])
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{body}</table>"
+
+
+def _image(caption: str, figure: Figure) -> str:
+    buffer = io.BytesIO()
+    # Without this field the picture holds no version of the plotting library: the same figures, the same bytes.
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    data = base64.b64encode(buffer.getvalue()).decode()
+    text = escape(caption)
+    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
+
+
+def _plot_classes(
+    used: list[str],
+    names: Mapping[str, str],
+    colors: Mapping[str, str],
+    per_class: Mapping[str, Any],
+    forest: Mapping[str, float],
+) -> Figure:
+    figure = Figure(figsize=(8, 1 + 0.45 * max(1, len(used))), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(used))
+    axes.barh(place - 0.2, [per_class[v]["iou"] for v in used], 0.4, color=[colors[v] for v in used], edgecolor="#444")
+    axes.barh(place + 0.2, [forest[v] for v in used], 0.4, color="#cccccc", edgecolor="#888", label="random forest")
+    axes.set_yticks(place, [names[v][:40] for v in used])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("IoU")
+    if used:
+        axes.legend(loc="lower right")
+    return figure
+
+
+def _plot_confusion(used: list[str], names: Mapping[str, str], metrics: Mapping[str, Any]) -> Figure:
+    index = [int(v) - 1 for v in used]
+    counts = np.array(metrics["confusion"], dtype=np.float64)[np.ix_(index, index)]
+    shares = (
+        counts / np.maximum(np.array(metrics["confusion"])[index].sum(axis=1, keepdims=True), 1) if index else counts
+    )
+    side = 2.5 + 0.45 * max(1, len(used))
+    figure = Figure(figsize=(side + 1.5, side), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xticks(range(len(used)), [names[v][:24] for v in used], rotation=60, ha="right")
+    axes.set_yticks(range(len(used)), [names[v][:24] for v in used])
+    if used:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(used) <= 20:
+        for (row, col), share in np.ndenumerate(shares):
+            axes.text(col, row, f"{share:.2f}", ha="center", va="center", fontsize=7, color="w" if share > 0.6 else "k")
+    axes.set_xlabel("map")
+    axes.set_ylabel("reference")
+    return figure
+
+
+def _plot_losses(losses: Mapping[str, list[float]]) -> Figure:
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    for name, values in losses.items():
+        axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("cross-entropy")
+    axes.legend()
+    return figure
+
+
+def _plot_split(holdout: Array) -> Figure:
+    rows, cols = holdout.shape
+    scale = 8 / max(rows, cols)
+    figure = Figure(figsize=(max(2.0, cols * scale), max(2.0, rows * scale)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(
+        holdout, cmap=ListedColormap(["#dddddd", "#6f9fd8", "#e8903a"]), vmin=0, vmax=2, interpolation="nearest"
+    )
+    axes.set_xlabel("block column")
+    axes.set_ylabel("block row")
+    return figure

@@ -1,0 +1,135 @@
+"""Split labelled ground into blocks for training and testing: pure functions of labels and a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+BLOCK_PX = 128
+"""Side of a block in 10 m pixels: half a tile. Neighbouring pixels leak, blocks of 1.28 km far less."""
+
+BUFFER_PX = 3
+"""Training pixels this near to a test block carry no loss: mixed edge pixels would leak into the test."""
+
+HOLDOUT_SHARE = 0.22
+"""Share of the labelled pixels that the hold-out aims at."""
+
+Array = npt.NDArray[Any]
+
+
+def count_blocks(labels: Array, classes: int) -> Array:
+    """Count the pixels of each class in each block.
+
+    Args:
+        labels: uint8 (y, x) at 10 m, 0 = unlabelled, 1..classes; sides are multiples of `BLOCK_PX`.
+        classes: number of classes.
+
+    Returns:
+        int64 (block row, block col, class): pixels of class value 1 + class.
+
+    Raises:
+        ValueError: a side is not a multiple of the block, or a label is above `classes`.
+    """
+    rows, row_rest = divmod(labels.shape[0], BLOCK_PX)
+    cols, col_rest = divmod(labels.shape[1], BLOCK_PX)
+    if row_rest or col_rest:
+        raise ValueError(f"labels of shape {labels.shape} are not whole blocks of {BLOCK_PX} px")
+    if labels.size and int(labels.max()) > classes:
+        raise ValueError(f"label {int(labels.max())} is above the number of classes, {classes}")
+    blocks = labels.reshape(rows, BLOCK_PX, cols, BLOCK_PX).swapaxes(1, 2).reshape(rows * cols, -1)
+    place = np.arange(rows * cols)[:, None] * (classes + 1)
+    counts = np.bincount((blocks + place).ravel(), minlength=rows * cols * (classes + 1))
+    return counts.reshape(rows, cols, classes + 1)[..., 1:].astype(np.int64)
+
+
+def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
+    """Deal blocks to parts so that each part gets its share of every class.
+
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011), weighed by pixels instead of presence: the class
+    with the fewest blocks left is dealt first, its fullest blocks first, each to the part that still wants most of it.
+    While a class has no more blocks left than there are parts without it, only those parts are served, so that
+    every class reaches as many parts as it has blocks.
+
+    Args:
+        contents: int (block, class): pixels.
+        shares: the share of each part; they sum to 1.
+        seed: breaks ties.
+
+    Returns:
+        int8 (block,): part 0..len(shares)-1, or -1 where a block holds no label.
+    """
+    contents = np.asarray(contents, dtype=np.int64)
+    parts = np.full(len(contents), -1, dtype=np.int8)
+    wanted = np.outer(shares, contents.sum(axis=0)).astype(np.float64)
+    has = np.zeros(wanted.shape, dtype=bool)
+    tie = np.random.default_rng(seed).permutation(len(contents))
+    left = contents.any(axis=1)
+    while left.any():
+        blocks_left = (contents[left] > 0).sum(axis=0)
+        scarce = int(np.argmin(np.where(blocks_left > 0, blocks_left, np.iinfo(np.int64).max)))
+        members = np.flatnonzero(left & (contents[:, scarce] > 0))
+        members = members[np.lexsort((tie[members], -contents[members, scarce]))]
+        for position, block in enumerate(members):
+            lacking = ~has[:, scarce]
+            urgent = 0 < lacking.sum() and len(members) - position <= lacking.sum()
+            candidates = np.flatnonzero(lacking) if urgent else np.arange(len(shares))
+            want = wanted[candidates, scarce]
+            total = wanted[candidates].sum(axis=1)
+            part = candidates[np.lexsort((candidates, -total, -want))[0]]
+            parts[block] = part
+            wanted[part] -= contents[block]
+            has[part] |= contents[block] > 0
+        left[members] = False
+    return parts
+
+
+def split_blocks(counts: Array, folds: int, seed: int) -> tuple[Array, Array]:
+    """The frozen hold-out, and folds over all labelled blocks.
+
+    Args:
+        counts: int64 (block row, block col, class), as of `count_blocks`.
+        folds: number of folds; 0 = none.
+        seed: breaks ties.
+
+    Returns:
+        holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
+        fold: uint8 (block row, block col): 0 unlabelled or no folds, else 1..folds: tested by that fold's network.
+    """
+    flat = counts.reshape(-1, counts.shape[-1])
+    shape = counts.shape[:2]
+    holdout = stratify(flat, (1 - HOLDOUT_SHARE, HOLDOUT_SHARE), seed) + 1
+    fold = stratify(flat, (1 / folds,) * folds, seed + 1) + 1 if folds else np.zeros(len(flat))
+    return holdout.reshape(shape).astype(np.uint8), fold.reshape(shape).astype(np.uint8)
+
+
+def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:
+    """Where a window may carry loss: not in a tested block, nor within the buffer around one.
+
+    Args:
+        tested: bool (block row, block col): blocks that this network is tested on.
+        top: first row of the window in 10 m px of the grid; may be negative.
+        left: first column of the window.
+        ny: rows of the window.
+        nx: columns of the window.
+
+    Returns:
+        bool (ny, nx); False outside the grid.
+    """
+
+    def near(start: int, count: int, blocks: int) -> list[Array]:
+        pixel = np.arange(start, start + count)
+        inside = (pixel >= 0) & (pixel < blocks * BLOCK_PX)
+        rows = [np.clip((pixel + d) // BLOCK_PX, 0, blocks - 1) for d in (-BUFFER_PX, 0, BUFFER_PX)]
+        return [*rows, inside]
+
+    # The block is far larger than the buffer, so the blocks at the four corners, sides and middle of a pixel's
+    # buffer square are all the blocks that it touches.
+    *rows, row_inside = near(top, ny, tested.shape[0])
+    *cols, col_inside = near(left, nx, tested.shape[1])
+    allowed: Array = row_inside[:, None] & col_inside[None, :]
+    for row in rows:
+        for col in cols:
+            allowed &= ~tested[row[:, None], col[None, :]]
+    return allowed

@@ -1,0 +1,180 @@
+"""Train and score on a cube: the split, the published network, the forest beside it, and the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from services.trainer.determinism import pin
+from services.trainer.fit import fit_committee, predict_windows
+from services.trainer.forest import confuse_forest, train_forest
+from services.trainer.score import confuse, measure
+from services.trainer.split import count_blocks, split_blocks
+from services.trainer.windows import Place, Windows, list_places, read_in_batches, read_windows
+from shared.area import Area
+from shared.area.area import TrainingPolicy
+from shared.stage.declare import RejectScene
+
+MOST_TRAINING = 1500
+"""Windows kept in memory for training: 0.7 GB. A larger area or longer series is drawn down to it."""
+
+MOST_TESTING = 4000
+"""Windows that the hold-out's score is taken over."""
+
+BATCH = 8
+"""Windows in one prediction."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model and what is known of it.
+
+    Attributes:
+        model: msi_10m, msi_20m -> probabilities.
+        determinism: what was pinned.
+        metrics: `landstream:metrics`.
+        folds: `landstream:folds`; `count` 0 where the policy asks for none.
+        losses: mean loss of each epoch, by network.
+        holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
+        fold: uint8 (block row, block col): 0, or the fold that tests the block.
+        weeks: weeks that were trained on, ascending.
+        windows: how many windows were used, and of how many: `training`, `holdout`.
+    """
+
+    model: keras.Model
+    determinism: dict[str, Any]
+    metrics: dict[str, Any]
+    folds: dict[str, Any]
+    losses: dict[str, list[float]]
+    holdout: Array
+    fold: Array
+    weeks: tuple[str, ...]
+    windows: dict[str, list[int]]
+
+
+def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+    """Train on all weeks of a cube.
+
+    Args:
+        cube: a `shared.cube.Cube`, read at one snapshot.
+        area: names the classes and the training policy.
+        progress: called with (updates done, updates in total).
+
+    Raises:
+        RejectScene: there is nothing to train on.
+    """
+    policy, classes = area.policy.training, len(area.labels.classes)
+    determinism = pin(policy.seed)
+    counts = _count(cube, classes)
+    if not counts.any():
+        raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
+    holdout, fold = split_blocks(counts, policy.folds, policy.seed)
+    observed = {week: cube.observed(week) for week in cube.weeks()}
+    blocks = holdout > 0 if policy.folds else holdout == 1
+    training, testing = (list_places(b, observed, 1 << 62, policy.seed) for b in (blocks, holdout == 2))
+    used, tested = (
+        list_places(b, observed, most, policy.seed)
+        for b, most in ((blocks, MOST_TRAINING), (holdout == 2, MOST_TESTING))
+    )
+    windows = read_windows(cube, used)
+    targets = windows.targets(holdout == 2)
+    if not targets.any():
+        raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
+
+    updates = 2 * policy.epochs * policy.steps
+    total = updates * (1 + policy.folds)
+    fitted = fit_committee(windows, targets, classes, policy, policy.seed, lambda done, _: progress(done, total))
+    forest = train_forest(windows, targets, policy.seed)
+    confusion = forest_confusion = np.zeros((classes, classes), np.int64)
+    for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
+        confusion = confusion + confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
+        forest_confusion = forest_confusion + confuse_forest(forest, batch, classes)
+
+    def report(number: int, done: int) -> None:
+        progress(updates * number + done, total)
+
+    folds = _cross_validate(windows, fold, classes, policy, report)
+    return Outcome(
+        model=fitted.model,
+        determinism=determinism,
+        metrics=_metrics(area, confusion, forest_confusion),
+        folds=folds,
+        losses=fitted.losses,
+        holdout=holdout,
+        fold=fold,
+        weeks=tuple(sorted({place.week for place in used if holdout[place.row, place.col] == 1})),
+        windows={"training": [len(used), len(training)], "holdout": [len(tested), len(testing)]},
+    )
+
+
+def _count(cube: Any, classes: int) -> Array:
+    """Pixels of each class in each block, read a row of tiles at a time: int64 (block row, block col, class)."""
+    rows, cols = cube.grid.rows, cube.grid.cols
+    return np.concatenate([count_blocks(cube.labels(row * 256, 0, 256, cols * 256), classes) for row in range(rows)])
+
+
+def _cross_validate(
+    windows: Windows, fold: Array, classes: int, policy: TrainingPolicy, report: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Train a network for each fold and test it on the fold's blocks.
+
+    Returns:
+        `count`; `miou`, `accuracy`, `f1_macro`: mean and sd over the folds; `pooled`: the measures over all pixels,
+        each tested once; `each`: the measures of each fold. A fold without data is left out.
+    """
+    pooled = np.zeros((classes, classes), np.int64)
+    each = []
+    for number in range(1, policy.folds + 1):
+        targets = windows.targets(fold == number)
+        chosen = [i for i, p in enumerate(windows.places) if fold[p.row, p.col] == number]
+        if not targets.any() or not any(windows.labels[i].any() for i in chosen):
+            continue
+        fitted = fit_committee(windows, targets, classes, policy, policy.seed, _reporter(report, number))
+        confusion = np.zeros((classes, classes), np.int64)
+        for batch, mapped in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
+            confusion += confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
+        pooled += confusion
+        measures = measure(confusion)
+        each.append({name: measures[name] for name in ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")})
+    result: dict[str, Any] = {"count": len(each), "each": each}
+    if each:
+        for name in ("miou", "accuracy", "f1_macro"):
+            values = np.array([fold_[name] for fold_ in each])
+            result[name] = {"mean": round(float(values.mean()), 6), "sd": round(float(values.std()), 6)}
+        measures = measure(pooled)
+        result["pooled"] = {name: measures[name] for name in ("accuracy", "miou", "f1_macro", "pixels")}
+    return result
+
+
+def _reporter(report: Callable[[int, int], None], number: int) -> Callable[[int, int], None]:
+    return lambda done, total: report(number, done)
+
+
+def _batches(windows: Windows, chosen: list[int]) -> Iterable[Windows]:
+    for start in range(0, len(chosen), BATCH):
+        part = chosen[start : start + BATCH]
+        places: tuple[Place, ...] = tuple(windows.places[i] for i in part)
+        yield Windows(places, windows.msi_10m[part], windows.msi_20m[part], windows.labels[part], windows.margin)
+
+
+def _metrics(area: Area, confusion: Array, forest_confusion: Array) -> dict[str, Any]:
+    """`landstream:metrics` of an item."""
+    measures, forest = measure(confusion), measure(forest_confusion)
+    per_class = {
+        value: {"code": c.code, "name": c.name, **measures["per_class"][value]}
+        for value, c in ((str(v), c) for v, c in area.labels.values.items())
+    }
+    ious = {value: forest["per_class"][value]["iou"] for value in per_class}
+    return {
+        **measures,
+        "per_class": per_class,
+        "forest": {"accuracy": forest["accuracy"], "miou": forest["miou"], "iou": ious},
+        "confusion": confusion.tolist(),
+    }

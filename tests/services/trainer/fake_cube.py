@@ -1,0 +1,76 @@
+"""A cube in memory: what the trainer and inference read of `shared.cube`, over a landscape made from a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.area import Area
+
+Array = npt.NDArray[Any]
+
+
+class FakeCube:
+    """Three weeks of smooth patches of classes, each with its own spectrum; holes in the last two weeks."""
+
+    snapshot = "FAKESNAPSHOT"
+
+    def __init__(
+        self, area: Area, weeks: tuple[str, ...] = ("2018-W20", "2018-W22", "2018-W25"), seed: int = 7
+    ) -> None:
+        self.grid, self.scheme = area.grid, area.labels
+        self._weeks = weeks
+        rng = np.random.default_rng(seed)
+        ny, nx = self.grid.shape_px(10)
+        classes = len(area.labels.classes)
+        # Voronoi cells: patches with straight edges, like fields.
+        seeds = rng.random((60, 2)) * (ny, nx)
+        kind = rng.integers(1, classes + 1, 60).astype(np.uint8)
+        y, x = np.mgrid[0:ny:8, 0:nx:8].reshape(2, -1)
+        nearest = ((y[:, None] - seeds[:, 0]) ** 2 + (x[:, None] - seeds[:, 1]) ** 2).argmin(axis=1)
+        self.truth = kind[nearest].reshape(ny // 8, nx // 8).repeat(8, axis=0).repeat(8, axis=1)
+        self.given = self.truth * (rng.random((ny // 32, nx // 32)) < 0.6).repeat(32, axis=0).repeat(32, axis=1)
+        spectra = rng.integers(1500, 5000, (classes + 1, 10))
+        self.msi_10m: dict[str, Array] = {}
+        self.msi_20m: dict[str, Array] = {}
+        for i, week in enumerate(weeks):
+            fine = spectra[self.truth, :4] + rng.normal(0, 200, (ny, nx, 4))
+            coarse = spectra[self.truth[::2, ::2], 4:] + rng.normal(0, 200, (ny // 2, nx // 2, 6))
+            seen = np.ones((ny // 2, nx // 2), bool)
+            if i:
+                seen[: 100 * i, : 150 * i] = False
+            self.msi_10m[week] = (fine * seen.repeat(2, axis=0).repeat(2, axis=1)[..., None]).astype(np.uint16)
+            self.msi_20m[week] = (coarse * seen[..., None]).astype(np.uint16)
+
+    def weeks(self) -> list[str]:
+        """Weeks with data."""
+        return list(self._weeks)
+
+    def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
+        """A window of stored values."""
+        fine, coarse = self.msi_10m[week], self.msi_20m[week]
+        return _cut(fine, y, x, ny, nx), _cut(coarse, y // 2, x // 2, ny // 2, nx // 2)
+
+    def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
+        """A window of labels."""
+        return _cut(self.given, y, x, ny, nx)
+
+    def observed(self, week: str) -> Array:
+        """Tiles with data."""
+        seen = (self.msi_10m[week] > 0).all(axis=-1)
+        return seen.reshape(self.grid.rows, 256, self.grid.cols, 256).any(axis=(1, 3))
+
+    def ledger_digest(self, sheet: tuple[int, int], week: str) -> str | None:
+        """A digest as long as the real one."""
+        return f"{sheet[0]:04x}{sheet[1]:04x}{int(week[:4]):04x}{int(week[6:]):04x}"
+
+
+def _cut(values: Array, y: int, x: int, ny: int, nx: int) -> Array:
+    result = np.zeros((ny, nx, *values.shape[2:]), values.dtype)
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + ny, values.shape[0]), min(x + nx, values.shape[1])
+    if top < bottom and left < right:
+        result[top - y : bottom - y, left - x : right - x] = values[top:bottom, left:right]
+    return result

@@ -1,0 +1,63 @@
+"""Train on the fake cube in a process of its own: `python -m tests.services.trainer.train_once FOLDER [POLICY]`.
+
+TensorFlow's threads and determinism are fixed once for a process, so the tests train in children.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from services.trainer.stage import STAGE
+from shared.area.area import load_area, parse_area
+from shared.items.item import Item
+from shared.stage.declare import Job, Source, Task
+from tests.services.trainer.fake_cube import FakeCube
+
+
+def main() -> None:
+    """Train, and write the item as `item.json` beside the artifacts."""
+    folder = Path(sys.argv[1])
+    area = load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
+    if len(sys.argv) > 2:
+        data = area.model_dump(mode="json", by_alias=True)
+        data["policy"]["training"].update(json.loads(sys.argv[2]))
+        area = parse_area(data, "test")
+    request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
+    parameters = {"cube_state": "0" * 64, "training": area.policy.training.model_dump(mode="json")}
+    job = Job("models", area.name, "static", (Source(request, ()),), parameters)
+    progress: list[tuple[int, int]] = []
+    task = Task(
+        job,
+        (),
+        (),
+        None,
+        area,
+        STAGE.settings(),
+        folder,
+        FakeCube(area),
+        lambda done, total: progress.append((done, total)),
+    )  # type: ignore[arg-type]
+    start = time.perf_counter()
+    result = STAGE.process(task)
+    record = {
+        "geometry": result.geometry,
+        "bbox": result.bbox,
+        "properties": result.properties,
+        "assets": {
+            name: {"file": asset.path.name, "type": asset.media_type, "roles": asset.roles, **asset.fields}
+            for name, asset in result.assets.items()
+        },
+        "extensions": result.extensions,
+        "progress": progress,
+        "seconds": time.perf_counter() - start,
+    }
+    (folder / "item.json").write_text(json.dumps(record, allow_nan=False))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()
