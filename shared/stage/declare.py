@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
 
 
+AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
+
+
 class Settings(BaseSettings):
     """Base of each service's settings: environment variables `LANDSTREAM_<FIELD>`.
 
@@ -30,9 +33,6 @@ class Settings(BaseSettings):
         """The fields that change a result, as JSON."""
         names = [n for n, f in type(self).model_fields.items() if f.json_schema_extra == AFFECTS_RESULT]
         return self.model_dump(mode="json", include=set(names))
-
-
-AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Job:
         inputs: the items it is made of, primary one first; they enter its key and `derived_from`.
         parameters: JSON values that change the result and follow from the plan; they enter its key.
         context: more items it may read, which do not enter its key (the result says nothing of them).
+        notes: JSON facts that help to process and, as the context, never enter its key.
         unit: the landing unit, for ingest only.
     """
 
@@ -63,6 +64,7 @@ class Job:
     inputs: tuple[Source, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     context: tuple[Source, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
     unit: LandingUnit | None = None
 
 

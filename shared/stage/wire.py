@@ -75,6 +75,7 @@ def encode_task(
         "product": job.product,
         "week": job.week,
         "parameters": dict(job.parameters),
+        "notes": dict(job.notes),
         "inputs": [_encode_source(s, p) for s, p in zip(job.inputs, inputs, strict=True)],
         "context": [_encode_source(s, p) for s, p in zip(job.context, context, strict=True)],
         "unit": unit
@@ -115,6 +116,7 @@ def decode_task(message: Mapping[str, Any]) -> tuple[Job, tuple[LocalItem, ...],
         inputs=tuple(s for s, _ in inputs),
         parameters=message["parameters"],
         context=tuple(s for s, _ in context),
+        notes=message["notes"],
         unit=unit
         and LandingUnit(
             unit["name"],
