@@ -1,0 +1,111 @@
+"""Opens an image of a product as what it must be, and decodes all of it once."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from services.ingest.refuse import DELIVER_AGAIN
+from shared.stage import RejectScene
+
+MAX_PIXELS = 40_000 * 40_000
+"""A whole 10 m image has 10,980 x 10,980; nothing ESA makes comes near this."""
+
+_SIGNATURES = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_STRIP_PIXELS = 16 << 20
+
+GDAL_OPTIONS = {
+    # ^ no sidecar (.aux.xml, .j2w) may change what an image says, and nothing may reach for the network
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_GEOREF_SOURCES": "INTERNAL",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
+    "GDAL_HTTP_MAX_RETRY": "0",
+    "GDAL_CACHEMAX": "256",
+}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """Grid of an image.
+
+    Attributes:
+        epsg: CRS.
+        shape: (ny, nx).
+        transform: (a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f.
+    """
+
+    epsg: int
+    shape: tuple[int, int]
+    transform: tuple[float, float, float, float, float, float]
+
+
+def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool, threads: int) -> ImageFacts:
+    """Check one JPEG2000 image.
+
+    Args:
+        path: the local file.
+        relative: what to call it in messages.
+        pixel_m: the pixel that its name tells.
+        dtype: what its samples must fit (`uint16`, `uint8`).
+        decode: whether to decode every pixel.
+        threads: decoder threads.
+
+    Raises:
+        RejectScene: another format under this name, no or an odd grid, too large, or it does not decode.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        raise RejectScene(relative, "is empty (0 bytes)", DELIVER_AGAIN)
+    if not head.startswith(_SIGNATURES):
+        raise RejectScene(relative, f"is no JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
+    try:
+        with warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS, GDAL_NUM_THREADS=str(threads)):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver="JP2OpenJPEG") as image:
+                if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
+                    raise RejectScene(relative, f"has {image.count} bands of {image.dtypes[0]}, not one of {dtype}", DELIVER_AGAIN)
+                if image.width * image.height > MAX_PIXELS:
+                    raise RejectScene(relative, f"declares {image.width} x {image.height} pixels", DELIVER_AGAIN)
+                facts = ImageFacts(_epsg(image.crs, relative), (image.height, image.width), tuple(image.transform)[:6])
+                _check_grid(facts, pixel_m, relative)
+                if decode:
+                    _decode(image)
+    except (RasterioError, OSError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0][:200]
+        raise RejectScene(relative, f"is a corrupt JPEG2000 file ({reason})", DELIVER_AGAIN) from error
+    return facts
+
+
+def _epsg(crs: CRS | None, relative: str) -> int:
+    try:
+        epsg = crs.to_epsg() if crs else None
+    except CRSError:
+        epsg = None
+    if epsg is None:
+        fault = "has an unknown CRS" if crs else "has no CRS"
+        raise RejectScene(relative, fault, "restore the georeference of the delivered product")
+    return int(epsg)
+
+
+def _check_grid(facts: ImageFacts, pixel_m: int, relative: str) -> None:
+    a, b, c, d, e, f = facts.transform
+    if (a, b, d, e) != (pixel_m, 0, 0, -pixel_m):
+        raise RejectScene(relative, f"has the grid {facts.transform}, not north-up pixels of {pixel_m} m", DELIVER_AGAIN)
+    if not (c.is_integer() and f.is_integer()):
+        raise RejectScene(relative, f"has the origin {(c, f)}, not whole metres", DELIVER_AGAIN)
+
+
+def _decode(image: rasterio.DatasetReader) -> None:
+    """Read every pixel in strips of whole code-stream tiles, so that each is decoded once."""
+    block = image.block_shapes[0][0]
+    rows = max(block, _STRIP_PIXELS // max(image.width, 1) // block * block)
+    for row in range(0, image.height, rows):
+        image.read(1, window=Window(0, row, image.width, min(rows, image.height - row)))

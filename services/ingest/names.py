@@ -1,0 +1,160 @@
+"""Reads product names: the grammar of SAFE and SEN3 folders, and of label deliveries.
+
+Source: Sentinel-2 Products Specification Document; Sentinel-3 PDGS file naming convention; EEA readme of CLC.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_SAFE = re.compile(
+    r"^(?P<platform>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
+    r"_(?P<tile>T\d{2}[A-Z]{3})_(?P<discriminator>\d{8}T\d{6})$"
+)
+_SEN3 = re.compile(
+    r"^(?P<platform>S3[A-D])_OL_1_(?P<type>EFR|ERR)____(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<created>\d{8}T\d{6})"
+    r"_(?P<duration>\d{4})_(?P<cycle>\d{3})_(?P<orbit>\d{3})_(?P<frame>\d{4}|____)_(?P<centre>[A-Z0-9_]{3})"
+    r"_(?P<class>[A-Z])_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})$"
+)
+_CAMPAIGN = re.compile(r"U(\d{4})_CLC(\d{4})(?:_(V\d{4}_\w+?))?(?:$|_(?:FR|ES|PT)_)", re.IGNORECASE)
+_YEAR = re.compile(r"(?:clc|cha)_?(\d{4})", re.IGNORECASE)
+_KEY = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class SafeName:
+    """A Sentinel-2 product's name.
+
+    Attributes:
+        product: full name without `.SAFE`.
+        platform: `S2A` .. `S2D`.
+        level: `L1C` or `L2A`.
+        datatake_start: UTC, whole seconds.
+        baseline: four digits, `0509`.
+        relative_orbit: 1..143.
+        mgrs_tile: `T33UUU`.
+    """
+
+    product: str
+    platform: str
+    level: str
+    datatake_start: datetime
+    baseline: str
+    relative_orbit: int
+    mgrs_tile: str
+
+    @property
+    def scene(self) -> str:
+        """Identity of the scene: all that twin products and later versions share."""
+        start = self.datatake_start.strftime("%Y%m%dT%H%M%S")
+        return f"{self.platform}_MSI{self.level}_{start}_R{self.relative_orbit:03d}_{self.mgrs_tile}"
+
+
+@dataclass(frozen=True)
+class Sen3Name:
+    """An OLCI level-1 product's name.
+
+    Attributes:
+        product: full name without `.SEN3`.
+        platform: `S3A` ...
+        product_type: `EFR` or `ERR`.
+        start: frame start, UTC, whole seconds.
+        created: creation time as written, sortable.
+        cycle: three digits.
+        relative_orbit: 1..385.
+        frame: four digits along the track; `____` for a stripe.
+        timeliness: `NR`, `NT` or `ST`.
+        collection: `002` ...
+    """
+
+    product: str
+    platform: str
+    product_type: str
+    start: datetime
+    created: str
+    cycle: str
+    relative_orbit: int
+    frame: str
+    timeliness: str
+    collection: str
+
+    @property
+    def scene(self) -> str:
+        """Identity of the scene; a stripe has no frame, its start stands in."""
+        frame = self.frame if self.frame != "____" else self.start.strftime("%Y%m%dT%H%M%S")
+        return f"{self.platform}_{self.cycle}_{self.relative_orbit:03d}_{frame}"
+
+
+@dataclass(frozen=True)
+class LabelName:
+    """What a label delivery's file name tells.
+
+    Attributes:
+        product: the stem as a key: ASCII without blanks.
+        reference_year: of a CLC delivery, where the name tells it.
+        campaign: of a CLC delivery, as sortable text.
+        release: `V2020_20u1`, or empty.
+    """
+
+    product: str
+    reference_year: int | None
+    campaign: str
+    release: str
+
+
+def parse_product(name: str) -> SafeName | Sen3Name | None:
+    """Read a product's name, with or without `.SAFE`, `.SEN3`, `.zip`; None if it is of neither grammar."""
+    stem = re.sub(r"(?i)\.(SAFE|SEN3)$", "", re.sub(r"(?i)\.zip$", "", name))
+    try:
+        if match := _SAFE.match(stem):
+            return SafeName(
+                stem,
+                match["platform"],
+                match["level"],
+                _time(match["start"]),
+                match["baseline"],
+                int(match["orbit"]),
+                match["tile"],
+            )
+        if match := _SEN3.match(stem):
+            return Sen3Name(
+                stem,
+                match["platform"],
+                match["type"],
+                _time(match["start"]),
+                match["created"],
+                match["cycle"],
+                int(match["orbit"]),
+                match["frame"],
+                match["timeliness"],
+                match["collection"],
+            )
+    except ValueError:  # digits that are no date
+        return None
+    return None
+
+
+def parse_label(name: str) -> LabelName:
+    """Read a label delivery's file name: `clc2018_mt.gpkg`, `U2018_CLC2018_V2020_20u1.gpkg`, `osm.gpkg`."""
+    stem = re.sub(r"(?i)(\.gdb|\.shp)?\.zip$|\.gpkg$", "", name)
+    product = _KEY.sub("_", stem.encode("ascii", "replace").decode()).strip("._") or "labels"
+    if match := _CAMPAIGN.search(stem):
+        return LabelName(product[:120], int(match[2]), match[1], (match[3] or "").upper())
+    if match := _YEAR.search(stem):
+        return LabelName(product[:120], int(match[1]), match[1], "")
+    return LabelName(product[:120], None, "", "")
+
+
+def year_of_field(field: str) -> int | None:
+    """Reference year that a CLC field or layer name ends in: `CODE_18` -> 2018, `clc90_mt` -> 1990."""
+    match = re.search(r"(?:code|clc)_?(\d{4}|\d{2})(?!\d)", field, re.IGNORECASE)
+    if match is None:
+        return None
+    number = int(match[1])
+    return number if number > 99 else (1900 if number >= 85 else 2000) + number
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)

@@ -1,0 +1,172 @@
+"""Reads a delivery of label polygons: which layer and attribute hold the classes, of which year, and whether all are known."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import Transformer
+from pyproj.exceptions import CRSError, ProjError
+from shapely.geometry.base import BaseGeometry
+
+from services.ingest.names import LabelName, year_of_field
+from services.ingest.outline import bounds_outline, describe
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete
+from shared.area import Area, LabelScheme, UnknownClass
+from shared.stage import RejectScene
+
+_CHANGES = re.compile(r"^(cha|sol)|_?cha\d{4}", re.IGNORECASE)
+_SQLITE = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """Where the polygons of a delivery are.
+
+    Attributes:
+        member: the dataset's path inside the archive; empty for a plain file.
+        layer: layer name.
+        attribute: field that holds the class code, as spelt in the layer.
+        reference_year: year that the polygons describe.
+        crs: of the layer, as `EPSG:n` or WKT.
+        outline: extent of the layer in longitude, latitude (degrees).
+    """
+
+    member: str
+    layer: str
+    attribute: str
+    reference_year: int
+    crs: str
+    outline: BaseGeometry
+
+
+@dataclass(frozen=True)
+class _Layer:
+    member: str
+    path: Path
+    name: str
+    attribute: str
+    year: int | None
+
+
+def find_datasets(root: Path, files: list[str]) -> list[str]:
+    """GeoPackages, file geodatabases and shapefiles among unpacked files, as relative paths."""
+    geodatabases = {f.rsplit("/", 1)[0] for f in files if f.lower().endswith(".gdb/a00000001.gdbtable")}
+    single = {f for f in files if f.lower().endswith((".gpkg", ".shp")) and not f.rsplit("/", 1)[-1].startswith(".")}
+    return sorted(geodatabases | single)
+
+
+def check_dataset(path: Path, relative: str) -> None:
+    """Check that a dataset is by content what its name says, so that GDAL opens it with that one driver.
+
+    Raises:
+        Incomplete: a GeoPackage is shorter than its header says.
+        RejectScene: it is something else.
+    """
+    if path.is_dir():
+        # OpenFileGDB is told by the folder's name and its first table; read_facts lets GDAL see nothing else.
+        return
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head:
+        raise Incomplete(relative, "is empty (0 bytes)")
+    if relative.lower().endswith(".shp"):
+        parts = {s for s in (".shx", ".dbf", ".prj") if not any(path.with_suffix(c).exists() for c in (s, s.upper()))}
+        if head[:4] != b"\x00\x00\x27\x0a" or parts:
+            fault = f"lacks its {', '.join(sorted(parts))}" if parts else f"is no shapefile: it begins with {head[:8]!r}"
+            raise RejectScene(relative, fault, DELIVER_AGAIN)
+        return
+    if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] not in {b"GP", b"\x00\x00"}:
+        raise RejectScene(relative, f"is no GeoPackage: it begins with {head[:16]!r}", DELIVER_AGAIN)
+    page_bytes, pages = struct.unpack(">H", head[16:18])[0], struct.unpack(">I", head[28:32])[0]
+    if (65536 if page_bytes == 1 else page_bytes) * pages > path.stat().st_size:
+        raise Incomplete(relative, f"is truncated: its header states {pages} pages of {page_bytes} bytes")
+
+
+def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LabelFacts:
+    """Choose the layer that holds the classes of the delivery's year, and check its codes over the area.
+
+    Args:
+        datasets: member path ('' for a plain file) -> local dataset, each checked.
+        name: what the file name tells.
+        area: the study area.
+        unit: what to call the delivery in messages.
+
+    Raises:
+        RejectScene: no such layer, no usable CRS, an unknown class code, or nothing over the area.
+    """
+    scheme = area.labels
+    layers = [layer for member, path in sorted(datasets.items()) for layer in _layers(member, path, scheme, unit)]
+    if not layers:
+        fault = f"has no layer with an attribute like {scheme.attribute!r}, which the label scheme {scheme.scheme} needs"
+        raise RejectScene(unit, fault, "deliver a status layer, or name its attribute in the area file")
+    if scheme.source == "clc":
+        years = sorted({layer.year for layer in layers if layer.year is not None})
+        wanted = name.reference_year or (years[-1] if years else None)
+        layers = [layer for layer in layers if layer.year in {None, wanted}]
+        if not layers:
+            raise RejectScene(unit, f"has no status layer of {wanted}, only of {years}", DELIVER_AGAIN)
+    found = [(layer, *_look(layer, area, unit)) for layer in layers]
+    # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
+    layer, codes, facts = max(found, key=lambda f: (len(f[1]), f[0].name))
+    if not len(codes):
+        fault = f"covers {describe(facts.outline)}, outside the area {area.name}, whose AOI is {describe(area.polygon)}"
+        raise RejectScene(unit, fault, "deliver labels of the area, or another area file")
+    for code in sorted({str(c) for c in codes}):
+        try:
+            scheme.value_of(code)
+        except UnknownClass as error:
+            remedy = f"correct {layer.attribute} in layer {layer.name}, or add the code to the area's label scheme"
+            raise RejectScene(unit, str(error), remedy) from error
+    return facts
+
+
+def _layers(member: str, path: Path, scheme: LabelScheme, unit: str) -> list[_Layer]:
+    """Layers with one attribute that may hold classes; change layers have two, or say so in their name."""
+    pattern = re.compile(scheme.attribute, re.IGNORECASE)
+    found = []
+    try:
+        for name, geometry_type in pyogrio.list_layers(path):
+            if geometry_type is None or "Polygon" not in geometry_type:
+                continue
+            fields = [str(f) for f in pyogrio.read_info(path, layer=name)["fields"] if pattern.fullmatch(str(f))]
+            if scheme.source == "clc" and (len(fields) != 1 or _CHANGES.search(name)):
+                continue
+            if fields:
+                found.append(_Layer(member, path, str(name), fields[0], year_of_field(fields[0]) or year_of_field(name)))
+    except (DataSourceError, DataLayerError, UnicodeError) as error:
+        raise RejectScene(member or unit, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
+    return found
+
+
+def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LabelFacts]:
+    """Class codes of the features over the AOI's bounds, and where the layer is."""
+    where = layer.member or unit
+    try:
+        info = pyogrio.read_info(layer.path, layer=layer.name, force_total_bounds=True)
+        if not info["crs"]:
+            raise RejectScene(where, f"layer {layer.name} has no CRS", "deliver the layer with its CRS")
+        crs = str(info["crs"])
+        to_layer = Transformer.from_crs(4326, crs, always_xy=True)
+        bounds = to_layer.transform_bounds(*area.polygon.bounds, densify_pts=21)
+        outline = bounds_outline(crs, [float(v) for v in info["total_bounds"]])
+        # Inverse infinities: the area lies where this CRS cannot be, hence not in this layer.
+        inside = bool(np.isfinite(bounds).all()) and outline.intersects(area.polygon)
+        codes = (
+            pyogrio.raw.read(layer.path, layer=layer.name, columns=[layer.attribute], read_geometry=False, bbox=bounds)[3][0]
+            if inside
+            else np.array([])
+        )
+    except (CRSError, ProjError, ValueError) as error:
+        fault = f"layer {layer.name} has an unusable CRS or extent ({str(error)[:200]})"
+        raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error
+    except (DataSourceError, DataLayerError) as error:
+        raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
+    year = layer.year if area.labels.source == "clc" and layer.year else area.label_year
+    return codes, LabelFacts(layer.member, layer.name, layer.attribute, year, crs, outline)

@@ -1,0 +1,259 @@
+"""Reads a Sentinel-2 product: facts from its XML, grids from its images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from shapely.geometry.base import BaseGeometry
+
+from services.ingest.check_image import ImageFacts, check_jp2
+from services.ingest.names import SafeName
+from services.ingest.outline import crop, outline, raster_outline
+from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text
+from services.ingest.refuse import DELIVER_AGAIN, check_relative
+from shared.geo import MgrsTile
+from shared.stage import RejectScene
+
+MANIFEST: Final = "manifest.safe"
+RESOLUTION_M: Final[dict[str, int]] = {
+    "B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20,
+    "B08": 10, "B8A": 20, "B09": 60, "B10": 60, "B11": 20, "B12": 20,
+}  # fmt: skip
+"""Band -> its pixel in metres; in the order of the metadata's band_id 0..12."""
+
+_BANDS: Final = tuple(RESOLUTION_M)
+_L2A_IMAGE = re.compile(r"_(?P<band>B\d\d|B8A|SCL)_(?P<resolution>\d\d)m$")
+_L1C_IMAGE = re.compile(r"_(?P<band>B\d\d|B8A)$")
+
+
+@dataclass(frozen=True)
+class SafeFacts:
+    """What a Sentinel-2 product's metadata state.
+
+    Attributes:
+        datatake_start: UTC.
+        relative_orbit: 1..143.
+        orbit_state: `ascending` or `descending`.
+        baseline: `05.09`.
+        mgrs_tile: `T33UUU`.
+        epsg: CRS of the granule.
+        quantification: reflectance = (DN + offset) / quantification.
+        offsets: band -> offset in DN.
+        cloud_cover: percent.
+        footprint: longitude, latitude (degrees).
+        images: asset name -> path in the product.
+        metadata: asset name -> path in the product.
+    """
+
+    datatake_start: datetime
+    relative_orbit: int
+    orbit_state: str
+    baseline: str
+    mgrs_tile: str
+    epsg: int
+    quantification: float
+    offsets: dict[str, int]
+    cloud_cover: float
+    footprint: BaseGeometry
+    images: dict[str, str]
+    metadata: dict[str, str]
+
+
+def metadata_file(level: str) -> str:
+    """Name of the product's metadata: `MTD_MSIL2A.xml`."""
+    return f"MTD_MSI{level}.xml"
+
+
+def required_images(level: str) -> list[str]:
+    """Asset names of the images that a product must hold."""
+    bands = [b for b in _BANDS if level == "L1C" or b != "B10"]
+    return [f"{b}_{RESOLUTION_M[b]}m" for b in bands] + (["SCL_20m"] if level == "L2A" else [])
+
+
+def read_facts(root: Path, name: SafeName, files: Collection[str]) -> SafeFacts:
+    """Read both metadata files and compare them with the product's name.
+
+    Args:
+        root: the SAFE folder.
+        name: its parsed name.
+        files: relative paths of the files that it holds.
+
+    Raises:
+        RejectScene: metadata lack something, contradict the name or each other, or an image is missing.
+    """
+    product_file = metadata_file(name.level)
+    _require(product_file, files)
+    product = parse(root / product_file)
+    info = find(product, "General_Info/Product_Info")
+    characteristics = find(product, "General_Info/Product_Image_Characteristics")
+    if info is None or characteristics is None:
+        raise RejectScene(product_file, "lacks General_Info", DELIVER_AGAIN)
+    start = read_time(text(info, "Datatake/DATATAKE_SENSING_START", product_file), product_file)
+    baseline = text(info, "PROCESSING_BASELINE", product_file)
+    orbit = int(number(info, "Datatake/SENSING_ORBIT_NUMBER", product_file))
+    platform = text(info, "Datatake/SPACECRAFT_NAME", product_file).replace("Sentinel-", "S")
+    _agree(product_file, "PRODUCT_URI", text(info, "PRODUCT_URI", product_file).removesuffix(".SAFE"), name.product)
+    _agree(product_file, "DATATAKE_SENSING_START", start.replace(microsecond=0), name.datatake_start)
+    _agree(product_file, "PROCESSING_BASELINE", baseline.replace(".", ""), name.baseline)
+    _agree(product_file, "SENSING_ORBIT_NUMBER", orbit, name.relative_orbit)
+    _agree(product_file, "SPACECRAFT_NAME", platform, name.platform)
+    images, granule = _images(info, name.level, product_file)
+    tile_file = f"{granule}/MTD_TL.xml"
+    _require(tile_file, files)
+    for path in images.values():
+        _require(path, files)
+    clouds = number(product, "Quality_Indicators_Info/Cloud_Coverage_Assessment", product_file)
+    return SafeFacts(
+        datatake_start=start,
+        relative_orbit=orbit,
+        orbit_state=text(info, "Datatake/SENSING_ORBIT_DIRECTION", product_file).lower(),
+        baseline=baseline,
+        mgrs_tile=name.mgrs_tile,
+        epsg=_epsg(parse(root / tile_file), name.mgrs_tile, tile_file),
+        quantification=_quantification(characteristics, name.level, product_file),
+        offsets=_offsets(characteristics, product_file),
+        cloud_cover=min(100.0, max(0.0, clouds)),
+        footprint=_footprint(product, product_file),
+        images=images,
+        metadata={"product_metadata": product_file, "granule_metadata": tile_file, "manifest": MANIFEST},
+    )
+
+
+def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict[str, ImageFacts]:
+    """Open, and decode, each image; all must lie on one grid.
+
+    Returns:
+        Asset name -> grid of the image.
+
+    Raises:
+        RejectScene: an image is corrupt, or its grid contradicts the metadata or the other images.
+    """
+    grids: dict[str, ImageFacts] = {}
+    for name, path in facts.images.items():
+        dtype = "uint8" if name.startswith("SCL") else "uint16"
+        grid = check_jp2(root / path, path, int(name[-3:-1]), dtype, decode, threads)
+        if grid.epsg != facts.epsg:
+            fault = f"has the CRS EPSG:{grid.epsg}, but tile {facts.mgrs_tile} lies in EPSG:{facts.epsg}"
+            raise RejectScene(path, fault, "restore the georeference of the delivered product")
+        grids[name] = grid
+        first = next(iter(grids.values()))
+        # A crop need not end on a 60 m edge: a last partly covered pixel may count or not.
+        slack = 60.0
+        corner = (grid.transform[2] - first.transform[2], grid.transform[5] - first.transform[5])
+        size = [n * grid.transform[0] - m * first.transform[0] for n, m in zip(grid.shape, first.shape, strict=True)]
+        same = grid.transform[0] == first.transform[0]
+        if corner != (0, 0) or any(abs(d) >= (1 if same else slack) for d in size):
+            raise RejectScene(path, f"has the grid {grid}, which is not that of {next(iter(grids))}: {first}", DELIVER_AGAIN)
+    return grids
+
+
+def crop_footprint(facts: SafeFacts, grids: dict[str, ImageFacts]) -> BaseGeometry:
+    """The footprint within the images.
+
+    Raises:
+        RejectScene: they do not touch.
+    """
+    finest = grids["B02_10m"]
+    try:
+        return crop(facts.footprint, raster_outline(finest.epsg, finest.transform, finest.shape))
+    except ValueError as error:
+        raise RejectScene(facts.metadata["product_metadata"], str(error), DELIVER_AGAIN) from error
+
+
+def read_time(value: str, file: str) -> datetime:
+    """A UTC time of ESA's XML.
+
+    Raises:
+        RejectScene: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise RejectScene(file, f"gives {value[:40]!r} as a time", DELIVER_AGAIN) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _require(path: str, files: Collection[str]) -> None:
+    if path not in files:
+        raise RejectScene(path, "is missing", DELIVER_AGAIN)
+
+
+def _agree(file: str, what: str, stated: object, named: object) -> None:
+    if stated != named:
+        raise RejectScene(file, f"states {what} {stated}, but the product is named {named}", DELIVER_AGAIN)
+
+
+def _images(info: Element, level: str, file: str) -> tuple[dict[str, str], str]:
+    """(asset name -> path, granule folder) from the list of images."""
+    organisation = find(info, "Product_Organisation")
+    granules = list(all_below(organisation, "Granule")) if organisation is not None else []
+    if len(granules) != 1:
+        raise RejectScene(file, f"lists {len(granules)} granules, not one", "deliver single-tile products")
+    if (kind := attribute(granules[0], "imageFormat")) not in {"", "JPEG2000"}:
+        raise RejectScene(file, f"states images of format {kind[:20]!r}, not JPEG2000", "deliver ESA's own product")
+    pattern = _L2A_IMAGE if level == "L2A" else _L1C_IMAGE
+    found: dict[str, str] = {}
+    for element in all_below(granules[0], "IMAGE_FILE"):
+        path = check_relative((element.text or "").strip().removesuffix(".jp2"), file)
+        match = pattern.search(path)
+        if match is None:
+            continue
+        resolution = match["resolution"] if level == "L2A" else str(RESOLUTION_M.get(match["band"], 0))
+        found[f"{match['band']}_{resolution}m"] = f"{path}.jp2"
+    wanted = required_images(level)
+    missing = [n for n in wanted if n not in found]
+    if missing:
+        raise RejectScene(file, f"lists no image of {', '.join(missing)}", DELIVER_AGAIN)
+    return {n: found[n] for n in wanted}, "/".join(found[wanted[0]].split("/")[:2])
+
+
+def _epsg(tile: Element, mgrs_tile: str, file: str) -> int:
+    """EPSG code of the granule, which must be that of its MGRS tile."""
+    try:
+        expected = MgrsTile.parse(mgrs_tile).epsg
+    except ValueError as error:
+        raise RejectScene(file, str(error), DELIVER_AGAIN) from error
+    stated = text(tile, "Geometric_Info/Tile_Geocoding/HORIZONTAL_CS_CODE", file)
+    if stated.upper() != f"EPSG:{expected}":
+        fault = f"states the CRS {stated[:40]!r}, but tile {mgrs_tile} lies in EPSG:{expected}"
+        raise RejectScene(file, fault, "restore the georeference of the delivered product")
+    return expected
+
+
+def _quantification(characteristics: Element, level: str, file: str) -> float:
+    path = "QUANTIFICATION_VALUE" if level == "L1C" else "QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE"
+    value = number(characteristics, path, file)
+    if not value > 0:
+        raise RejectScene(file, f"states the quantification {value}", DELIVER_AGAIN)
+    return value
+
+
+def _offsets(characteristics: Element, file: str) -> dict[str, int]:
+    """Offset of each band in DN: from the metadata alone, 0 where they state none."""
+    offsets = dict.fromkeys(_BANDS, 0)
+    for name in ("RADIO_ADD_OFFSET", "BOA_ADD_OFFSET"):
+        for element in all_below(characteristics, name):
+            index = attribute(element, "band_id")
+            if not index.isdigit() or int(index) >= len(_BANDS):
+                raise RejectScene(file, f"states an offset of band_id {index[:10]!r}", DELIVER_AGAIN)
+            offsets[_BANDS[int(index)]] = round(parse_number((element.text or "").strip(), name, file))
+    return offsets
+
+
+def _footprint(product: Element, file: str) -> BaseGeometry:
+    value = text(product, "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST", file)
+    try:
+        numbers = np.array([float(v) for v in value.split()])
+        # Some old products give lat lon height: told by where the ring closes.
+        step = 3 if len(numbers) % 3 == 0 and not np.array_equal(numbers[:2], numbers[-2:]) else 2
+        ring = numbers.reshape(-1, step)[:-1]
+        return outline(ring[:, 1], ring[:, 0])
+    except ValueError as error:
+        raise RejectScene(file, f"states no usable footprint ({error})", DELIVER_AGAIN) from error

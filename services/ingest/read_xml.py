@@ -1,0 +1,101 @@
+"""Reads ESA's XML by local names: namespaces differ between PSD versions, and some children carry none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import parse as parse_defused
+
+from services.ingest.refuse import DELIVER_AGAIN
+from shared.stage import RejectScene
+
+MAX_BYTES = 64 << 20
+
+
+def parse(path: Path) -> Element:
+    """The root of an XML file, without entities or a document type.
+
+    Raises:
+        RejectScene: too large, not XML, or it declares entities.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise RejectScene(path.name, "is empty (0 bytes)", DELIVER_AGAIN)
+    if size > MAX_BYTES:
+        raise RejectScene(path.name, f"has {size} bytes, more than {MAX_BYTES}", DELIVER_AGAIN)
+    try:
+        root = parse_defused(path, forbid_dtd=True).getroot()
+    except DefusedXmlException as error:
+        raise RejectScene(path.name, f"declares entities or a document type ({type(error).__name__})", DELIVER_AGAIN) from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise RejectScene(path.name, f"is not XML ({error})", DELIVER_AGAIN) from error
+    if root is None:
+        raise RejectScene(path.name, "is not XML (no root element)", DELIVER_AGAIN)
+    return root
+
+
+def local(element: Element) -> str:
+    """An element's name without namespace."""
+    return str(element.tag).rsplit("}", 1)[-1]
+
+
+def all_below(element: Element, name: str) -> Iterator[Element]:
+    """Every descendant of a local name, in document order."""
+    return (e for e in element.iter() if local(e) == name)
+
+
+def attribute(element: Element, name: str) -> str:
+    """An attribute's text, or empty."""
+    return element.get(name, "").strip()
+
+
+def find(element: Element, path: str) -> Element | None:
+    """The first element at a path of local names below an element."""
+    head, _, rest = path.partition("/")
+    for child in element:
+        if local(child) == head:
+            found = find(child, rest) if rest else child
+            if found is not None:
+                return found
+    return None
+
+
+def text(element: Element, path: str, file: str) -> str:
+    """The text at a path of local names.
+
+    Raises:
+        RejectScene: `file` lacks it.
+    """
+    found = find(element, path)
+    value = (found.text or "").strip() if found is not None else ""
+    if not value:
+        raise RejectScene(file, f"lacks {path}", DELIVER_AGAIN)
+    return value
+
+
+def number(element: Element, path: str, file: str) -> float:
+    """The number at a path of local names.
+
+    Raises:
+        RejectScene: `file` lacks it, or it is no finite number.
+    """
+    value = text(element, path, file)
+    return parse_number(value, path, file)
+
+
+def parse_number(value: str, what: str, file: str) -> float:
+    """A finite number.
+
+    Raises:
+        RejectScene: it is none.
+    """
+    try:
+        result = float(value)
+    except ValueError:
+        result = float("nan")
+    if not abs(result) < 1e18:
+        raise RejectScene(file, f"gives {value[:40]!r} as {what}", DELIVER_AGAIN)
+    return result

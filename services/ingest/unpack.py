@@ -1,0 +1,132 @@
+"""Unpacks archives that nobody vouches for: names, sizes, ratios and overlaps are checked before a byte is written."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
+from shared.stage import RejectScene
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_BLOCK = 1 << 20
+_SMALL_BYTES = 16 << 20
+"""Below this a member's ratio does not matter: XML and empty geodatabase pages shrink further than pictures."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a product may hold at most.
+
+    Attributes:
+        members: files.
+        bytes: of all files together, unpacked.
+        ratio: unpacked to packed, of one large member.
+    """
+
+    members: int
+    bytes: int
+    ratio: int
+
+
+def unpack(archive: Path, folder: Path, limits: Limits) -> list[str]:
+    """Unpack a zip file into an empty folder.
+
+    Args:
+        archive: the file.
+        folder: where to; made here.
+        limits: what it may hold at most.
+
+    Returns:
+        Relative POSIX paths of the files, sorted.
+
+    Raises:
+        Incomplete: the archive is empty or ends early.
+        RejectScene: it is unsafe or damaged.
+    """
+    name = archive.name
+    if archive.stat().st_size == 0:
+        raise Incomplete(name, "is empty (0 bytes)")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = _check_members(archive, opened, limits)
+            folder.mkdir(parents=True)
+            written = 0
+            for path, info in sorted(members.items()):
+                written += _extract(opened, info, folder / path, limits.bytes - written)
+    except zipfile.BadZipFile as error:
+        if not zipfile.is_zipfile(archive):
+            raise Incomplete(name, "is a truncated zip: its table of contents is missing") from error
+        raise RejectScene(name, f"is a damaged zip ({error})", DELIVER_AGAIN) from error
+    except (zlib.error, EOFError, NotImplementedError, UnicodeError, struct.error, OSError) as error:
+        raise RejectScene(name, f"cannot be unpacked ({error})", DELIVER_AGAIN) from error
+    return sorted(members)
+
+
+def _check_members(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
+    name, infos = archive.name, opened.infolist()
+    if len(infos) > limits.members:
+        raise RejectScene(name, f"holds {len(infos)} members, more than {limits.members}", DELIVER_AGAIN)
+    if sum(i.file_size for i in infos) > limits.bytes:
+        raise RejectScene(name, f"unpacks to more than {limits.bytes} bytes", DELIVER_AGAIN)
+    _check_overlaps(archive, opened)
+    found: dict[str, zipfile.ZipInfo] = {}
+    seen: set[str] = set()
+    for info in infos:
+        path = check_relative(info.filename.removesuffix("/"), name)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            raise RejectScene(name, f"{path} is a link or a device", DELIVER_AGAIN)
+        if info.flag_bits & 1:
+            raise RejectScene(name, f"{path} is encrypted", DELIVER_AGAIN)
+        if info.file_size > _SMALL_BYTES and info.file_size > limits.ratio * max(info.compress_size, 1):
+            raise RejectScene(name, f"{path} unpacks to more than {limits.ratio} times its packed size", DELIVER_AGAIN)
+        if info.is_dir():
+            continue
+        if path.casefold() in seen:
+            raise RejectScene(name, f"holds {path} twice", DELIVER_AGAIN)
+        seen.add(path.casefold())
+        found[path] = info
+    if not found:
+        raise RejectScene(name, "is an empty archive", DELIVER_AGAIN)
+    folders = {str(p) for path in found for p in Path(path).parents}
+    if clash := sorted(folders & found.keys()):
+        raise RejectScene(name, f"holds {clash[0]} as a file and as a folder", DELIVER_AGAIN)
+    return found
+
+
+def _check_overlaps(archive: Path, opened: zipfile.ZipFile) -> None:
+    """CPython 3.11.7 reads members that share packed bytes: 48 KB become 1 GB."""
+    spans: list[tuple[int, int]] = []
+    with archive.open("rb") as raw:
+        for info in opened.infolist():
+            raw.seek(info.header_offset)
+            header = raw.read(_LOCAL_HEADER.size)
+            if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+                raise RejectScene(archive.name, "is a damaged zip: a member has no header", DELIVER_AGAIN)
+            _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+            data = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+            spans.append((info.header_offset, data + info.compress_size))
+    spans.sort()
+    starts = [start for start, _ in spans[1:]] + [opened.start_dir]
+    if any(end > start for (_, end), start in zip(spans, starts, strict=True)):
+        raise RejectScene(archive.name, "holds members that overlap", DELIVER_AGAIN)
+
+
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, room: int) -> int:
+    """Write one member, never more bytes than it declares; zipfile checks its CRC at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with opened.open(info) as source, path.open("xb") as target:
+        while block := source.read(_BLOCK):
+            written += len(block)
+            if written > min(info.file_size, room):
+                raise RejectScene(Path(opened.filename or "").name, f"{info.filename} is larger than it says", DELIVER_AGAIN)
+            target.write(block)
+    if written != info.file_size:
+        raise zipfile.BadZipFile(f"{info.filename} is shorter than it says")
+    return written

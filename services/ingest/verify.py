@@ -1,0 +1,106 @@
+"""Compares a product's files with what its manifest states."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.ingest.read_xml import all_below, attribute, parse
+from services.ingest.refuse import DELIVER_AGAIN, check_relative
+from services.ingest.unpack import Limits
+from shared.stage import RejectScene
+
+_ALGORITHMS = {"MD5": "md5", "SHA3256": "sha3_256", "SHA256": "sha256", "SHA1": "sha1", "SHA512": "sha512"}
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a manifest states of a file: size in bytes (None = not stated), hash algorithm and hex digest (or empty)."""
+
+    size: int | None
+    algorithm: str
+    digest: str
+
+
+def list_files(root: Path, limits: Limits) -> dict[str, int]:
+    """Every file below a folder: relative POSIX path -> size in bytes.
+
+    Raises:
+        RejectScene: a link, a device, an unsafe name, or too much of anything.
+    """
+    found: dict[str, int] = {}
+    total = 0
+    for folder, folders, names in os.walk(root, followlinks=False):
+        for name in sorted([*folders, *names]):
+            path = Path(folder) / name
+            relative = check_relative(path.relative_to(root).as_posix(), root.name)
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                raise RejectScene(relative, "is a link or a device, not a file", DELIVER_AGAIN)
+            total += status.st_size
+            found[relative] = status.st_size
+            if len(found) > limits.members or total > limits.bytes:
+                raise RejectScene(root.name, f"holds more than {limits.members} files or {limits.bytes} bytes", DELIVER_AGAIN)
+    return found
+
+
+def read_manifest(path: Path) -> dict[str, Entry]:
+    """The files that a `manifest.safe` or `xfdumanifest.xml` lists, by relative POSIX path.
+
+    Raises:
+        RejectScene: not a manifest, or it names a path outside the product.
+    """
+    entries: dict[str, Entry] = {}
+    for stream in all_below(parse(path), "byteStream"):
+        size = attribute(stream, "size")
+        location = next(iter(all_below(stream, "fileLocation")), None)
+        checksum = next(iter(all_below(stream, "checksum")), None)
+        if location is None:
+            continue
+        relative = check_relative(attribute(location, "href"), path.name)
+        algorithm, digest = "", ""
+        if checksum is not None:
+            stated = attribute(checksum, "checksumName")
+            algorithm = _ALGORITHMS.get(re.sub(r"[^A-Z0-9]", "", stated.upper()), "")
+            digest = (checksum.text or "").strip().lower()
+            if not algorithm or len(digest) != 2 * hashlib.new(algorithm).digest_size:
+                raise RejectScene(path.name, f"states an unknown checksum {stated[:40]!r} of {relative}", DELIVER_AGAIN)
+        entries[relative] = Entry(int(size) if size.isdigit() else None, algorithm, digest)
+    if not entries:
+        raise RejectScene(path.name, "lists no file, so it is no manifest", DELIVER_AGAIN)
+    return entries
+
+
+def find_incomplete(entries: dict[str, Entry], files: dict[str, int]) -> list[str]:
+    """Files of a manifest that are missing or shorter than stated, sorted: they may still be arriving."""
+    return sorted(p for p, e in entries.items() if p not in files or (e.size is not None and files[p] < e.size))
+
+
+def verify(root: Path, entries: dict[str, Entry], files: dict[str, int]) -> None:
+    """Check sizes, then digests, of the listed files that are there.
+
+    Raises:
+        RejectScene: a file is not what the manifest states.
+    """
+    present = {p: e for p, e in sorted(entries.items()) if p in files}
+    for path, entry in present.items():
+        if entry.size is not None and files[path] != entry.size:
+            raise RejectScene(path, f"has {files[path]} bytes where the manifest states {entry.size}", DELIVER_AGAIN)
+    for path, entry in present.items():
+        if entry.digest and _digest(root / path, entry.algorithm) != entry.digest:
+            raise RejectScene(path, f"has another {entry.algorithm} checksum than the manifest states", DELIVER_AGAIN)
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
