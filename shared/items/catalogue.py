@@ -51,8 +51,6 @@ class CatalogueReader:
     def __init__(self, reader: Reader, area: Area) -> None:
         self._reader, self._area = reader, area
         self._items: dict[str, Item] = {}
-        self._failures: frozenset[str] = frozenset()
-        self._receipts: frozenset[str] = frozenset()
         self._snapshot: Catalogue | None = None
         self._lock = Lock()
 
@@ -63,16 +61,21 @@ class CatalogueReader:
 
     def _refresh(self) -> Catalogue:
         # Failures and receipts first: a job that ends in between is then seen as due, never as lost.
-        failures = frozenset(self._reader.keys("failures/"))
-        receipts = frozenset(self._reader.keys("receipts/"))
+        failures, receipts, orders = (
+            frozenset(self._reader.keys(prefix)) for prefix in ("failures/", "receipts/", "reprocess/")
+        )
         keys = set(self._reader.keys("items/"))
-        if self._snapshot and keys == self._items.keys() and (failures, receipts) == (self._failures, self._receipts):
-            return self._snapshot
+        last = self._snapshot
+        if last and keys == self._items.keys() and (failures, receipts, orders) == (
+            last.failures,
+            last.receipts,
+            last.orders,
+        ):
+            return last
         for key in keys - self._items.keys():
             self._items[key] = Item.parse(self._reader.get(key), split_item_key(key)[1])
         self._items = {key: item for key, item in self._items.items() if key in keys}
-        self._failures, self._receipts = failures, receipts
-        self._snapshot = Catalogue(self._items.values(), self._area, failures, receipts)
+        self._snapshot = Catalogue(self._items.values(), self._area, failures, receipts, orders)
         return self._snapshot
 
 
@@ -85,8 +88,9 @@ class Catalogue:
         area: Area,
         failures: frozenset[str] = frozenset(),
         receipts: frozenset[str] = frozenset(),
+        orders: frozenset[str] = frozenset(),
     ) -> None:
-        self.area, self.failures, self.receipts = area, failures, receipts
+        self.area, self.failures, self.receipts, self.orders = area, failures, receipts, orders
         self._by_collection: dict[str, dict[str, Item]] = defaultdict(dict)
         for item in sorted(items, key=lambda i: (i.collection, i.id)):
             self._by_collection[item.collection][item.id] = item
@@ -119,9 +123,24 @@ class Catalogue:
         pairs = item.derived_from
         return [self._by_collection[c][i] for c, i in pairs if i in self._by_collection.get(c, {})]
 
-    def has_output(self, collection: str, product: str, digest: str) -> bool:
-        """Whether an item of any stage version has this product and digest."""
-        return any(i.digest == digest for i in self._by_product.get((collection, product), ()))
+    def has_output(self, collection: str, product: str, digest: str, version: int = 0) -> bool:
+        """Whether an item of this stage version or a later one has this product and digest."""
+        same = self._by_product.get((collection, product), ())
+        return any(i.digest == digest and i.stage_version >= version for i in same)
+
+    def version_wanted(self, stage: str, week: str) -> int:
+        """The stage version below which an output is to be made again; 0 = any will do."""
+        return max((v for s, w, v in self._reprocess if s == stage and w in (week, "all")), default=0)
+
+    @cached_property
+    def _reprocess(self) -> list[tuple[str, str, int]]:
+        """(stage, week or `all`, version) of the standing orders `reprocess/<stage>/<week>-v<version>.json`."""
+        orders = []
+        for key in self.orders:
+            _, stage, name = key.split("/")
+            week, _, version = name.removesuffix(".json").rpartition("-v")
+            orders.append((stage, week, int(version)))
+        return orders
 
     @cached_property
     def _by_product(self) -> dict[tuple[str, str], list[Item]]:

@@ -36,10 +36,11 @@ def output_id(stage: Stage, job: Job, settings: Settings) -> str:
 
 
 def is_done(stage: Stage, job: Job, settings: Settings, catalogue: Catalogue) -> bool:
-    """Whether the job's output exists, of any stage version; for a landing unit: its receipt."""
+    """Whether the job's output exists, of any stage version unless it is to be reprocessed; for a unit: its receipt."""
     if job.unit is not None:
         return receipt_key(job.unit.receipt_id) in catalogue.receipts
-    return catalogue.has_output(job.collection, job.product, job_digest(stage, job, settings))
+    version = catalogue.version_wanted(stage.name, job.week)
+    return catalogue.has_output(job.collection, job.product, job_digest(stage, job, settings), version)
 
 
 def is_failed(stage: Stage, job: Job, settings: Settings, catalogue: Catalogue) -> bool:

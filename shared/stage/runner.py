@@ -17,7 +17,7 @@ from typing import Any
 from shared.area import Area
 from shared.bus import OBJECTS, Bus, Message
 from shared.events import BadEvent, parse
-from shared.items.catalogue import CatalogueReader
+from shared.items.catalogue import Catalogue, CatalogueReader
 from shared.items.compose import asset_href, asset_key, make_item, multihash, sha256_of
 from shared.items.item import Item
 from shared.items.keys import (
@@ -101,7 +101,7 @@ class Runner:
     def __init__(self, stage: Stage, module: str, around: Surroundings) -> None:
         self.stage, self.around = stage, around
         self.settings = stage.settings()
-        self.later: set[str] = set()
+        self.later: dict[str, Catalogue] = {}
         self.busy = False
         log = around.logs / f"{stage.name}.log" if around.logs else None
         self.child = Child(stage, module, around.stop, log)
@@ -201,12 +201,12 @@ class Runner:
         self.around.observer(self.stage.name, outcome, subject, 0, 0)
 
     def _end(self, job: Job, name: str, attempts: int, answer: dict[str, Any]) -> str:
-        self.later.discard(name)
+        self.later.pop(name, None)
         if answer["kind"] in ("done", "absorbed"):
             self._in_a_row = ("", 0)
             return str(answer["kind"])
         if answer["kind"] == "later":
-            self.later.add(name)
+            self.later[name] = self.around.reader.snapshot()
             self._log.info("later", job=name, reason=answer["message"])
             return "later"
         key = failure_key(self.stage.name, name)

@@ -1,0 +1,78 @@
+"""The digest: what is current in a store, as text that two runs over the same products share."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from shared.area import Area
+from shared.cube import Cube, open_cube
+from shared.items.catalogue import CatalogueReader
+from shared.items.compose import asset_key, sha256_of
+from shared.items.item import Item
+from shared.items.keys import canonical
+from shared.store import ChecksumMismatch, FolderStore
+
+LEFT_OUT = {"training-requests"}
+NOT_STABLE = {"landstream:snapshot"}
+"""Facts of a model that differ between runs although the model is the same."""
+
+
+def digest_lines(store: FolderStore, area: Area) -> list[str]:
+    """Sorted lines `sha256  key` of the current items and the cube's decoded content.
+
+    Raises:
+        ChecksumMismatch: an artifact's bytes are not those that its item states.
+    """
+    catalogue = CatalogueReader(store, area).snapshot()
+    lines = [
+        f"{_item_digest(store, item)}  {item.key}"
+        for collection in catalogue.collections
+        if collection not in LEFT_OUT
+        for item in catalogue.current(collection)
+    ]
+    if (store.root / "cube").is_dir():
+        lines += cube_lines(open_cube(str(store.root / "cube"), area, "read"))
+    return sorted(lines)
+
+
+def _item_digest(store: FolderStore, item: Item) -> str:
+    json: dict[str, Any] = copy.deepcopy(dict(item.json))
+    if item.collection == "models":
+        # No file of a SavedModel is byte-stable: its weights and its answers to a probe stand in the properties.
+        for asset in json["assets"].values():
+            for name in ("href", "file:checksum", "file:size"):
+                asset.pop(name, None)
+        for name in NOT_STABLE:
+            json["properties"].pop(name, None)
+    for name, asset in item.assets.items():
+        key = asset_key(item, name)
+        with (store.root / key).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256_of(asset):
+                raise ChecksumMismatch(f"{key}: its bytes are not those of its item; restore the object")
+    return hashlib.sha256(canonical(json)).hexdigest()
+
+
+def cube_lines(cube: Cube) -> Iterator[str]:
+    """Lines of the chunks that hold anything: `cube/<array>/<week>/<row>/<col>`."""
+    for path in cube.paths():
+        array = cube.array(path)
+        assert array is not None
+        weekly = path[:4].isdigit()
+        for chunk in cube.chunks(path):
+            where = tuple(
+                slice(i * size, min((i + 1) * size, length))
+                for i, size, length in zip(chunk, array.chunks, array.shape, strict=True)
+            )
+            values = np.asarray(array[where])
+            empty = np.isnan(values).all() if values.dtype.kind == "f" else not values.any()
+            if empty:
+                continue
+            week = f"{path[:4]}-W{chunk[0] + 1:02d}" if weekly else "static"
+            row, col = chunk[1:3] if weekly else chunk[:2]
+            digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+            yield f"{digest}  cube/{path}/{week}/{row}/{col}"

@@ -1,0 +1,65 @@
+"""Put products of the command line into `landing/`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.items.keys import LandingUnit
+from shared.items.landing import PREFIX, landing_units
+from shared.observe.failpoint import failpoint
+from shared.store import NotFound, ObjectInfo, Store
+
+EMPTY_FOLDER = ".empty-folder"
+"""Object that stands for a folder without files, which an object store cannot hold."""
+
+
+def land(store: Store, path: Path) -> LandingUnit:
+    """Put one product, a file or a folder, into `landing/`; what lies there already is not sent again.
+
+    Links inside a folder are not followed: a product holds its own files.
+    """
+    path = path.resolve()
+    name = unit_name(path.name)
+    infos = []
+    for relative, file in _files(path):
+        key = f"{PREFIX}{name}/{relative}" if relative else f"{PREFIX}{name}"
+        infos.append(_existing(store, key, file) or store.put(key, file))
+    if not infos:
+        infos.append(store.put(f"{PREFIX}{name}/{EMPTY_FOLDER}", b""))
+    failpoint("landing.unit_uploaded")
+    return landing_units(infos, lambda _: 0.0)[0]
+
+
+def unit_name(name: str) -> str:
+    """A name that can be a key's segment."""
+    return re.sub(r"[^A-Za-z0-9._=+@()-]", "_", name)[:200] or "_"
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    if path.is_file():
+        yield "", path
+        return
+    for folder, names, files in os.walk(path):
+        names.sort()
+        for name in sorted(files):
+            file = Path(folder) / name
+            if not file.is_symlink():
+                relative = file.relative_to(path)
+                yield "/".join(unit_name(part) for part in relative.parts), file
+
+
+def _existing(store: Store, key: str, file: Path) -> ObjectInfo | None:
+    """The object if it has this file's content already."""
+    try:
+        info = store.head(key)
+    except NotFound:
+        return None
+    if info.size != file.stat().st_size:
+        return None
+    with file.open("rb") as data:
+        digest = hashlib.file_digest(data, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return info if digest == info.etag else None

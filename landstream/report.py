@@ -1,0 +1,65 @@
+"""What a store can say of itself: status, items, maps, failures."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from landstream.workspace import all_stages, surroundings
+from shared.area import Area
+from shared.items.catalogue import Catalogue, in_halo, tiles_of
+from shared.items.item import Item
+from shared.store import FolderStore
+from shared.sweep import Sweep
+
+LAST_SCENES = 100
+
+
+def status(store: FolderStore, area: Area) -> dict[str, Any]:
+    """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`."""
+    around = surroundings(store, area)
+    surveys = Sweep(all_stages(), around).survey()
+    return {
+        "stages": {
+            name: {"done": s.done, "waiting": len(s.due), "failed": s.failed} for name, s in surveys.items()
+        },
+        "freshness_s": freshness_s(store, around.reader.snapshot()),
+    }
+
+
+def freshness_s(store: FolderStore, catalogue: Catalogue) -> float | None:
+    """Median seconds from a scene's item to the first map that holds it, over the last 100 mapped scenes."""
+    times = {info.key: info.modified_s for info in store.list("items/")}
+    maps = catalogue.items("land-cover-maps")
+    ages = []
+    for update in catalogue.current("cube-updates"):
+        if update.properties["landstream:sensor"] != "msi":
+            continue
+        scene = next((i for i in catalogue.inputs(update) if i.collection.startswith("sentinel-2")), None)
+        if scene is None or scene.key not in times:
+            continue
+        arrived = times[scene.key]
+        mapped = [times[m.key] for m in maps if m.week == update.week and _shows(m, update) and times[m.key] >= arrived]
+        if mapped:
+            ages.append((arrived, min(mapped) - arrived))
+    latest = [age for _, age in sorted(ages)[-LAST_SCENES:]]
+    return round(statistics.median(latest), 3) if latest else None
+
+
+def _shows(map_: Item, update: Item) -> bool:
+    row, col = map_.properties["landstream:sheet"]
+    return any(in_halo(tile, (row, col)) for tile in tiles_of(update))
+
+
+def items(catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
+    """One STAC item (JSON) a line."""
+    for item in catalogue.items(collection) if everything else catalogue.current(collection):
+        yield json.dumps(item.json, sort_keys=True)
+
+
+def failures(store: FolderStore, catalogue: Catalogue) -> Iterator[str]:
+    """One failure record (JSON) a line."""
+    for key in sorted(catalogue.failures):
+        yield json.dumps(json.loads(store.get(key)), sort_keys=True)

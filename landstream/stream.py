@@ -1,0 +1,186 @@
+"""The embedded stream: all stages as threads of one process over a folder and the in-process bus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+
+from landstream.land import land
+from shared.area import Area
+from shared.bus import OBJECTS, MemoryBus
+from shared.events import parse
+from shared.items.catalogue import CatalogueReader
+from shared.items.keys import unit_keys
+from shared.stage import Stage, registry
+from shared.stage.due import LANDING
+from shared.stage.runner import Runner, StageStopped, Surroundings
+from shared.store import FolderStore
+from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training
+
+POLL_S = 0.5
+WATCH_S = 2.0
+"""How often a watched `landing/` is listed: what people copy into it gives no event."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        failed: failure records that stand.
+        waiting: one line for each stage whose due work waits for something, and why training did not happen.
+        stopped: why a stage stopped for good, if one did.
+        interrupted: whether it was told to stop.
+    """
+
+    failed: int = 0
+    waiting: list[str] = field(default_factory=list)
+    stopped: str | None = None
+    interrupted: bool = False
+
+
+class Stream:
+    """All stages over one store.
+
+    Args:
+        area: the study area.
+        root: the store's folder.
+        stop: set to end the run.
+        observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
+        once: end when nothing is left to do.
+    """
+
+    def __init__(
+        self,
+        area: Area,
+        root: Path,
+        stop: Event,
+        observer: Callable[[str, str, str, int, int], None],
+        once: bool,
+    ) -> None:
+        self.area, self._once, self._observer = area, once, observer
+        self.bus = MemoryBus()
+        self.store = FolderStore(root, notify=self._publish)
+        self._given: set[str] = set()
+        logs = self.store.work.parent / "logs"
+        logs.mkdir(exist_ok=True)
+        self.around = Surroundings(
+            store=self.store,
+            bus=self.bus,
+            area=area,
+            reader=CatalogueReader(self.store, area),
+            cube=str(self.store.root / "cube"),
+            work=self.store.work,
+            patience_s=lambda name: 0.0 if name in self._given else area.policy.patience_s,
+            logs=logs,
+            stop=stop,
+            observer=observer,
+        )
+        self.stages = registry.in_order([registry.load(name) for name in registry.names()])
+        self._runners = {s.name: Runner(s, registry.module_of(s.name), self.around) for s in self.stages}
+        self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
+        self._broken: list[str] = []
+
+    def _publish(self, event: bytes) -> None:
+        self.bus.publish(OBJECTS, parse(event).key, event)
+
+    def run(self, products: Sequence[Path]) -> Outcome:
+        """Take the products in and stream until there is nothing left (`once`) or told to stop."""
+        threads = [Thread(target=self._serve, args=(r,), name=s, daemon=True) for s, r in self._runners.items()]
+        for thread in threads:
+            thread.start()
+        try:
+            self._take_in(products)
+            self._drive()
+        finally:
+            interrupted = self.around.stop.is_set()
+            self.around.stop.set()
+            for thread in threads:
+                thread.join()
+        refresh_collections(self.store, self.around.reader.snapshot(), self.area)
+        return self._outcome(interrupted)
+
+    def _take_in(self, products: Sequence[Path]) -> None:
+        """Put products into `landing/` and hint each once it is whole, not at each of its files."""
+        quiet_store = FolderStore(self.store.root)
+        for done, path in enumerate(products):
+            if self.around.stop.is_set():
+                return
+            self._observer("landing", "progress", path.name, done, len(products))
+            unit = land(quiet_store, path)
+            self._given.add(unit.name)
+            publish_hint(self.bus, next(iter(unit_keys(unit)))[0])
+        if products:
+            self._observer("landing", "progress", "", len(products), len(products))
+
+    def _serve(self, runner: Runner) -> None:
+        try:
+            runner.run()
+        except StageStopped as error:
+            self._broken.append(str(error))
+            self.around.stop.set()
+        except Exception as error:
+            self._broken.append(f"{runner.stage.name}: {type(error).__name__}: {error}")
+            self.around.stop.set()
+            raise
+
+    def _drive(self) -> None:
+        quiet_since: float | None = None
+        trained_tiles = 0
+        while not self.around.stop.is_set():
+            surveys = self._sweep.survey()
+            due, idle = self._sweep.due(surveys), self._idle()
+            hinted = self._sweep.hint(surveys) if idle or not self._once else 0
+            open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
+            upstream = {s.name for s in self._upstream()}
+            quiet = idle and not hinted and not open_ & upstream
+            quiet_since = (quiet_since or time.monotonic()) if quiet else None
+            if self._wants_training(quiet_since, trained_tiles):
+                trained_tiles = self._tile_weeks()
+                if request_training(self.store, self.around.reader.snapshot(), self.area):
+                    continue
+            if idle and not hinted and not open_:
+                if self._once and self._idle():
+                    return
+                refresh_collections(self.store, self.around.reader.snapshot(), self.area)
+            self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
+
+    def _waiting(self, name: str) -> set[str]:
+        """Jobs that said "later" at the catalogue as it is now: trying again would change nothing."""
+        now = self.around.reader.snapshot()
+        return {job for job, seen in self._runners[name].later.items() if seen is now}
+
+    def _wants_training(self, quiet_since: float | None, trained_tiles: int) -> bool:
+        if self._once:
+            return quiet_since is not None
+        long_quiet = quiet_since is not None and time.monotonic() - quiet_since >= self.area.policy.quiet_s
+        return long_quiet or self._tile_weeks() - trained_tiles >= self.area.policy.every
+
+    def _tile_weeks(self) -> int:
+        catalogue = self.around.reader.snapshot()
+        return sum(last - first + 1 for u in catalogue.current("cube-updates")
+                   for _, first, last in u.properties["landstream:tiles"])  # fmt: skip
+
+    def _idle(self) -> bool:
+        """No event waits and no stage works."""
+        return all(self.bus.lag(OBJECTS, name) == 0 and not r.busy for name, r in self._runners.items())
+
+    def _upstream(self) -> list[Stage]:
+        """The stages that feed the cube: those on the way from `landing/` to `cube-updates`."""
+        wanted, found = {"cube-updates"}, []
+        for stage in reversed(self.stages):
+            if wanted.intersection(stage.publishes):
+                found.append(stage)
+                wanted |= set(stage.consumes) - {LANDING}
+        return found
+
+    def _outcome(self, interrupted: bool) -> Outcome:
+        surveys = self._sweep.survey()
+        waiting = [f"{name}: {len(s.due)} waiting" for name, s in surveys.items() if s.due]
+        reason = nothing_to_train_on(self.around.reader.snapshot())
+        failed = sum(s.failed for s in surveys.values())
+        stopped = "; ".join(self._broken) or None
+        return Outcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

@@ -1,0 +1,50 @@
+"""The services: every package of `services/` whose `stage.py` declares a `STAGE` of the package's name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from shared.stage.declare import Stage
+
+PACKAGE = "services"
+
+
+class NoSuchService(LookupError):
+    """Raised when a service is asked for that does not exist, or whose declaration has another name."""
+
+
+def names() -> list[str]:
+    """Names of all services, sorted."""
+    package = importlib.import_module(PACKAGE)
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
+
+
+def module_of(name: str) -> str:
+    """The module that holds a service's `STAGE`."""
+    return f"{PACKAGE}.{name}.stage"
+
+
+def load(name: str) -> Stage:
+    """A service's declaration.
+
+    Raises:
+        NoSuchService: there is none, or it is called otherwise.
+    """
+    if name not in names():
+        raise NoSuchService(f"{name!r} is no service; there are {', '.join(names())}")
+    stage: Stage = importlib.import_module(module_of(name)).STAGE
+    if stage.name != name:
+        raise NoSuchService(f"services/{name}/stage.py declares a stage called {stage.name!r}")
+    return stage
+
+
+def in_order(stages: list[Stage]) -> list[Stage]:
+    """Stages upstream first: each after those whose collections it consumes, then by name."""
+    rest, ordered = sorted(stages, key=lambda s: s.name), []
+    while rest:
+        open_ = {c for s in rest for c in s.publishes}
+        ready = [s for s in rest if not open_.intersection(s.consumes)] or rest[:1]
+        ordered += ready
+        rest = [s for s in rest if s not in ready]
+    return ordered

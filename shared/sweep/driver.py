@@ -1,0 +1,83 @@
+"""What drives a stream besides events: training requests by the area's policy, and the collections' JSON."""
+
+from __future__ import annotations
+
+from shared.area import Area
+from shared.items.catalogue import COLLECTIONS, Catalogue
+from shared.items.compose import CATALOG, make_catalog, make_collection, make_item
+from shared.items.keys import STATIC, canonical, item_key, make_id, rfc3339, week_bounds
+from shared.observe.failpoint import failpoint
+from shared.store import NotFound, PreconditionFailed, Store
+
+REQUESTS = "training-requests"
+REQUEST_VERSION = 1
+
+
+def nothing_to_train_on(catalogue: Catalogue) -> str | None:
+    """Why there is nothing to train on; None = there is something."""
+    updates = catalogue.current("cube-updates")
+    sensors = {str(u.properties["landstream:sensor"]) for u in updates}
+    if "labels" not in sensors:
+        return "no labels: nothing to train on"
+    if not catalogue.sheet_weeks():
+        return "no Sentinel-2 scene of the area's level with clear land: nothing to train on"
+    return None
+
+
+def training_request(catalogue: Catalogue, area: Area) -> tuple[str, bytes]:
+    """(key, JSON) of the training request for the present cube state; a pure function of it."""
+    state = catalogue.cube_state()
+    inputs = [i for c in ("cube-updates", "land-cover-labels") for i in catalogue.current(c)]
+    weeks = sorted({week for _, week in catalogue.sheet_weeks()})
+    item_id = make_id(state, REQUEST_VERSION, state[:8])
+    west, south, east, north = area.polygon.bounds
+    item = make_item(
+        collection=REQUESTS,
+        week=STATIC,
+        item_id=item_id,
+        geometry=area.aoi,
+        bbox=(west, south, east, north),
+        properties={
+            "datetime": None,
+            "start_datetime": rfc3339(week_bounds(weeks[0])[0]),
+            "end_datetime": rfc3339(week_bounds(weeks[-1])[1]),
+            "landstream:cube_state": state,
+        },
+        assets={},
+        inputs=inputs,
+        stage="driver",
+        stage_version=REQUEST_VERSION,
+    )
+    return item_key(REQUESTS, STATIC, item_id), canonical(item)
+
+
+def request_training(store: Store, catalogue: Catalogue, area: Area) -> bool:
+    """Create the training request of the present cube state; False if it exists or there is nothing to train on."""
+    if nothing_to_train_on(catalogue):
+        return False
+    key, data = training_request(catalogue, area)
+    try:
+        store.put(key, data, create_only=True)
+    except PreconditionFailed:
+        return False
+    failpoint("driver.training_requested")
+    return True
+
+
+def refresh_collections(store: Store, catalogue: Catalogue, area: Area) -> None:
+    """Write `catalog.json` and each `collection.json` anew where they changed; a pure function of the items."""
+    attributions = [line for line in (area.labels.attribution,) if line]
+    present = [c for c in COLLECTIONS if catalogue.items(c)]
+    for collection in present:
+        made = make_collection(collection, catalogue.items(collection), attributions)
+        _replace(store, f"{collection}/collection.json", canonical(made))
+    _replace(store, CATALOG, canonical(make_catalog(area.name, present)))
+
+
+def _replace(store: Store, key: str, data: bytes) -> None:
+    try:
+        if store.get(key) == data:
+            return
+    except NotFound:
+        pass
+    store.put(key, data)

@@ -1,0 +1,95 @@
+"""Hint what is due: an event is a hint, the sweep is the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.bus import OBJECTS, Bus
+from shared.events import ObjectCreated, make
+from shared.items.item import Item
+from shared.items.keys import LandingUnit, unit_keys
+from shared.observe.metrics import DUE, FAILED, HINTS
+from shared.stage.declare import Stage
+from shared.stage.due import Survey, job_id, survey
+from shared.stage.runner import Surroundings
+
+FIRST_GAP_S = 2.0
+LONGEST_GAP_S = 3600.0
+
+
+@dataclass
+class _Hinted:
+    since: float
+    again_at: float
+    gap_s: float
+
+
+class Sweep:
+    """Surveys stages and hints what is due and older than the stage's `grace_s`, with doubling gaps.
+
+    Args:
+        stages: the stages, upstream first.
+        around: what they work in.
+        grace_s: in place of each stage's own, where given.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        stages: list[Stage],
+        around: Surroundings,
+        grace_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stages = stages
+        self._around, self._grace_s, self._clock = around, grace_s, clock
+        self._hinted: dict[tuple[str, str], _Hinted] = {}
+        self._settings = {s.name: s.settings() for s in stages}
+
+    def survey(self) -> dict[str, Survey]:
+        """What each stage has done, has due and has failed at."""
+        catalogue, units = self._around.reader.snapshot(), self._around.units()
+        found = {s.name: survey(s, catalogue, self._around.area, self._settings[s.name], units) for s in self.stages}
+        for name, result in found.items():
+            DUE.labels(name).set(len(result.due))
+            FAILED.labels(name).set(result.failed)
+        return found
+
+    def due(self, surveys: dict[str, Survey]) -> dict[str, set[str]]:
+        """Stage -> ids of its due jobs."""
+        return {
+            s.name: {job_id(s, job, self._settings[s.name]) for _, job in surveys[s.name].due} for s in self.stages
+        }
+
+    def hint(self, surveys: dict[str, Survey]) -> int:
+        """Publish a hint for each source of a due job whose time has come; how many were given."""
+        now, keys, alive = self._clock(), set(), set()
+        for stage in self.stages:
+            for source, job in surveys[stage.name].due:
+                name = (stage.name, job_id(stage, job, self._settings[stage.name]))
+                alive.add(name)
+                grace = stage.grace_s if self._grace_s is None else self._grace_s
+                state = self._hinted.setdefault(name, _Hinted(now, now + grace, FIRST_GAP_S))
+                if now >= state.again_at:
+                    state.again_at, state.gap_s = now + state.gap_s, min(2 * state.gap_s, LONGEST_GAP_S)
+                    keys.add((stage.name, source_key(source)))
+        self._hinted = {name: state for name, state in self._hinted.items() if name in alive}
+        for stage_name, key in sorted(keys):
+            HINTS.labels(stage_name).inc()
+        for key in sorted({key for _, key in keys}):
+            publish_hint(self._around.bus, key)
+        return len(keys)
+
+
+def source_key(source: Item | LandingUnit) -> str:
+    """The key whose event leads to a source's jobs."""
+    if isinstance(source, Item):
+        return source.key
+    return next(iter(unit_keys(source)))[0]
+
+
+def publish_hint(bus: Bus, key: str) -> None:
+    """Publish an "object created" event for an object that exists."""
+    bus.publish(OBJECTS, key, make(ObjectCreated("landstream", key, 0, "")))
