@@ -236,11 +236,10 @@ def write_acquisition(site: Site, acquisition: Acquisition, out: Path) -> Path:
 def _write_s2(site: Site, acquisition: Acquisition, out: Path) -> Path:
     mgrs_tile, lattice = granule_of(site, acquisition.tile)
     level = "L2A" if acquisition.kind == "s2-l2a" else "L1C"
-    days = (acquisition.time - datetime(2015, 6, 23, tzinfo=UTC)).days
+    relative_orbit = 93 if acquisition.platform == "S2A" else 136
     name = SafeName(
-        acquisition.platform, level, acquisition.time, acquisition.baseline,
-        relative_orbit=93 if acquisition.platform == "S2A" else 136, absolute_orbit=max(days, 1) * 14 + 3,
-        mgrs_tile=mgrs_tile, generated=acquisition.generated,
+        acquisition.platform, level, acquisition.time, acquisition.baseline, relative_orbit,
+        _s2_orbit(acquisition.platform, acquisition.time, relative_orbit), mgrs_tile, acquisition.generated,
     )  # fmt: skip
     x, y = lattice_to_world(lattice.epsg, lattice.ulx_m, lattice.uly_m, lattice.rows, lattice.columns, 10)
     world = build_world(site.seed, (x.min() - 20, y.min() - 20, x.max() + 20, y.max() + 20))
@@ -254,6 +253,14 @@ def _write_s2(site: Site, acquisition: Acquisition, out: Path) -> Path:
     dn = {band: encode_dn(image, name.offset) for band, image in images.reflectance.items()}
     content = SafeContent(lattice, dn, images.sun, images.scl, images.cloud_percent)
     return (write_l2a if level == "L2A" else write_l1c)(out, name, content)
+
+
+def _s2_orbit(platform: str, time: datetime, relative_orbit: int) -> int:
+    """Absolute orbit: 143 orbits in ten days, counted so that the relative orbit comes out right."""
+    # Known pairs: S2A 13204 is relative orbit 51 on 2018-01-01, S2B 20270 is 81 on 2021-01-22.
+    known, known_relative, day = (20270, 81, datetime(2021, 1, 22, tzinfo=UTC)) if platform == "S2B" else (13204, 51, datetime(2018, 1, 1, tzinfo=UTC))
+    near = known + round((time - day).days * 14.3)
+    return max(near + (relative_orbit - known_relative - (near - known)) % 143, 1)
 
 
 def _write_olci(site: Site, acquisition: Acquisition, out: Path) -> Path:

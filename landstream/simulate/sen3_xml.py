@@ -58,8 +58,8 @@ class Sen3Name:
 
     @property
     def absolute_orbit(self) -> int:
-        """Orbits since launch: 385 to a cycle."""
-        return (self.cycle - 1) * 385 + self.relative_orbit
+        """Orbits since launch: 385 to a cycle, the first of which began at orbit 28."""
+        return max((self.cycle - 1) * 385 + self.relative_orbit - 27, 1)
 
     @property
     def baseline(self) -> str | None:
