@@ -23,6 +23,21 @@ td:first-child,th:first-child{text-align:left}img{max-width:100%}code{font-size:
 .swatch{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid #888}
 """
 
+_WHAT = (
+    "Land cover from one week of Sentinel-2 (ten bands at 10 and 20 m): the mean of a U-Net and a perceptron on "
+    "multi-scale texture, both trained from scratch."
+)
+_HOLDOUT = (
+    "Blocks of 1.28 km that no training pixel lies in or within 30 m of; every observed labelled pixel of every week "
+    "counts. Means run over the classes present in the reference."
+)
+_LIMITS = (
+    "The score holds for the area, the weeks and the label scheme below; nothing is said of others.",
+    "Labels have a smallest mapped unit and a reference year: part of the error is theirs.",
+    "A polygon may reach over the edge of a block: scores are a little better than on ground far away.",
+    "Confidence is the network's own share for the chosen class; it is not calibrated.",
+)
+
 
 def write_card(
     title: str,
@@ -60,11 +75,9 @@ def write_card(
     ]
     parts = [
         f"<h1>{escape(title)}</h1>",
-        "<p>Land cover from one week of Sentinel-2 (ten bands at 10 and 20 m): the mean of a U-Net and a perceptron on "
-        "multi-scale texture, both trained from scratch.</p>",
+        f"<p>{_WHAT}</p>",
         "<h2>Scores on the hold-out</h2>",
-        "<p>Blocks of 1.28 km that no training pixel lies in or within 30 m of; every observed labelled pixel of every "
-        f"week counts: {metrics['pixels']:,} pixels. Means run over the classes present in the reference.</p>",
+        f"<p>{_HOLDOUT} Here {metrics['pixels']:,} pixels.</p>",
         _table(("", "model", "random forest per pixel"), [(n, _share(a), _share(b)) for n, a, b in scores]),
         _cross_validation(folds),
         "<h2>Classes</h2>",
@@ -88,10 +101,7 @@ def write_card(
         "<h2>Data and identity</h2>",
         _table(("", ""), [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]),
         "<h2>Limits</h2>",
-        "<ul><li>The score holds for the area, the weeks and the label scheme above; nothing is said of others.</li>"
-        "<li>Labels have a smallest mapped unit and a reference year: part of the error is theirs.</li>"
-        "<li>A polygon may reach over the edge of a block: scores are a little better than on ground far away.</li>"
-        "<li>Confidence is the network's own share for the chosen class; it is not calibrated.</li></ul>",
+        "<ul>" + "".join(f"<li>{limit}</li>" for limit in _LIMITS) + "</ul>",
         f"<p>{escape(attribution)}</p>",
     ]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'

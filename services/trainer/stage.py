@@ -10,8 +10,8 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.items.keys import STATIC, rfc3339, week_bounds
-from shared.stage.due import job_digest
 from shared.stage.declare import Job, NewAsset, NewItem, Settings, Source, Stage, Task
+from shared.stage.due import job_digest
 
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 

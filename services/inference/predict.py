@@ -1,0 +1,86 @@
+"""Read windows of the cube and have them predicted, a row of the lattice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+
+from services.inference.blend import WINDOW_PX
+from shared.stage.declare import RetryLater
+
+Array = npt.NDArray[Any]
+
+NOT_READY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""The server is starting, has not been given the model yet, or is busy."""
+
+
+class Reads(Protocol):
+    """What prediction reads of a cube."""
+
+    def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
+        """uint16 (ny, nx, 4) and (ny/2, nx/2, 6), zero outside the grid."""
+
+
+class Predicts(Protocol):
+    """What prediction needs of a client."""
+
+    def predict(self, windows: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+        """Probabilities uint8 (y, x, classes) of windows, in their order."""
+
+
+def predict_rows(
+    cube: Reads,
+    week: str,
+    client: Predicts,
+    classes: int,
+    progress: Callable[[int, int], None],
+    total: int,
+) -> Callable[[list[tuple[int, int]]], Iterator[Array]]:
+    """A function that predicts the windows of a row.
+
+    Args:
+        cube: where values are read.
+        week: `2018-W23`.
+        client: where they are predicted.
+        classes: number of classes of the area.
+        progress: called with (windows done, windows in total) after each row.
+        total: number of windows.
+
+    Returns:
+        Corners (y, x) of windows -> for each, uint8 (WINDOW_PX, WINDOW_PX, classes). It raises RetryLater where the
+        server is not ready, and ValueError where its model has other classes.
+    """
+    done = 0
+
+    def predict(row: list[tuple[int, int]]) -> Iterator[Array]:
+        nonlocal done
+        empty = np.zeros((WINDOW_PX, WINDOW_PX, classes), np.uint8)
+        filled: list[bool] = []
+
+        def read() -> Iterator[tuple[Array, Array]]:
+            for y, x in row:
+                fine, coarse = cube.msi(week, y, x, WINDOW_PX, WINDOW_PX)
+                # A tile may be in the ledger and hold nothing clear: no request is spent on it.
+                filled.append(bool(fine.any()))
+                if filled[-1]:
+                    yield fine, coarse
+
+        try:
+            answers = list(client.predict(read()))
+        except grpc.RpcError as error:
+            if error.code() in NOT_READY:
+                raise RetryLater(f"the model server is not ready: {error.code().name}: {error.details()}") from error
+            raise
+        if any(a.shape != empty.shape for a in answers):
+            raise ValueError(f"the model answers {answers[0].shape}, not {empty.shape}: it has other classes")
+        remaining = iter(answers)
+        for has_data in filled:
+            yield next(remaining) if has_data else empty
+        done += len(row)
+        progress(done, total)
+
+    return predict
