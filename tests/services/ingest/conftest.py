@@ -1,0 +1,97 @@
+"""Small products in ESA's format, and a task made by hand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landstream.simulate.msi import Lattice
+from landstream.simulate.safe import SafeContent, write_l1c, write_l2a
+from landstream.simulate.safe_names import SafeName
+from landstream.simulate.sky import Sun
+from landstream.simulate.spectra import S2_RESOLUTION_M
+from services.ingest.stage import IngestSettings, process
+from shared.area import Area, load_area
+from shared.area.area import parse_area
+from shared.items.keys import LandingObject, LandingUnit
+from shared.stage import Job, NewItem, Task
+
+ROOT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("LANDSTREAM_DATA", ROOT.parent / "shared" / "data"))
+START = datetime(2018, 6, 5, 9, 20, 31, 24000, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real data."""
+    if not DATA.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no real data at {DATA}")
+        pytest.skip(f"no real data at {DATA}; set LANDSTREAM_DATA")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def area() -> Area:
+    """A small area north of Sibiu."""
+    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+
+
+def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:
+    """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
+    name = SafeName(platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC))
+    lattice = Lattice(32634, 729960, 5090040, 120, 180)
+    rng = np.random.default_rng(7)
+    dn = {
+        band: rng.integers(1, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
+        for band, m in S2_RESOLUTION_M.items()
+        if level == "L1C" or band != "B10"
+    }
+    scl = rng.integers(0, 12, (60, 90)).astype(np.uint8)
+    content = SafeContent(lattice, dn, Sun(30.0, 150.0), scl, np.zeros((60, 90), np.uint8))
+    return (write_l2a if level == "L2A" else write_l1c)(out, name, content)
+
+
+@pytest.fixture(scope="session")
+def _scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture
+def scene(_scene: Path, tmp_path: Path) -> Path:
+    """A good L2A product that a test may spoil."""
+    import shutil
+
+    return Path(shutil.copytree(_scene, tmp_path / _scene.name))
+
+
+def unit_of(path: Path, patience_s: float = 0.0) -> LandingUnit:
+    """A file or folder as a listed landing unit."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    objects = [LandingObject("" if p == path else p.relative_to(path).as_posix(), p.stat().st_size, "") for p in files]
+    return LandingUnit(path.name, tuple(objects), time.time(), patience_s)
+
+
+@pytest.fixture
+def ingest(area: Area, tmp_path: Path) -> Callable[..., NewItem]:
+    """Runs ingest on a path."""
+
+    def run(path: Path, area: Area = area, patience_s: float = 0.0, **settings: object) -> NewItem:
+        folder = tmp_path / f"task{len(list(tmp_path.glob('task*')))}" / "out"
+        folder.mkdir(parents=True)
+        job = Job("", "", "", unit=unit_of(path, patience_s))
+        return process(Task(job, (), (), path, area, IngestSettings(**settings), folder))
+
+    return run
+
+
+def make_area(aoi: list[float], years: list[int], labels: object = "clc-level1", label_year: int = 2018) -> Area:
+    """An area made by hand."""
+    fields = {"name": "here", "aoi": aoi, "labels": labels, "label_year": label_year, "years": years}
+    return parse_area(fields, "test")
