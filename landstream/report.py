@@ -22,9 +22,7 @@ def status(store: FolderStore, area: Area) -> dict[str, Any]:
     around = surroundings(store, area)
     surveys = Sweep(all_stages(), around).survey()
     return {
-        "stages": {
-            name: {"done": s.done, "waiting": len(s.due), "failed": s.failed} for name, s in surveys.items()
-        },
+        "stages": {name: {"done": s.done, "waiting": len(s.due), "failed": s.failed} for name, s in surveys.items()},
         "freshness_s": freshness_s(store, around.reader.snapshot()),
     }
 
@@ -53,10 +51,11 @@ def _shows(map_: Item, update: Item) -> bool:
     return any(in_halo(tile, (row, col)) for tile in tiles_of(update))
 
 
-def items(catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
-    """One STAC item (JSON) a line."""
+def items(store: FolderStore, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
+    """One STAC item (JSON) a line, with a `self` link from which the relative ones can be resolved."""
     for item in catalogue.items(collection) if everything else catalogue.current(collection):
-        yield json.dumps(item.json, sort_keys=True)
+        link = {"rel": "self", "href": str(store.root / item.key), "type": "application/geo+json"}
+        yield json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
 
 
 def failures(store: FolderStore, catalogue: Catalogue) -> Iterator[str]:

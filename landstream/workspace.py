@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from shared.area import Area, AreaError
+from shared.bus import MemoryBus
 from shared.items.catalogue import CatalogueReader
 from shared.items.keys import canonical
 from shared.stage import Stage, registry
 from shared.stage.runner import Surroundings
-from shared.bus import MemoryBus
 from shared.store import FolderStore, NotFound, PreconditionFailed, Store
 
 AREA_KEY = "area.json"

@@ -1,4 +1,4 @@
-"""The merge laws: which of two observations of a cell stays. A maximum over a total order, whatever the order of arrival.
+"""The merge laws: which of two observations of a cell stays, whatever their order of arrival.
 
 Both laws are commutative, associative and idempotent, because each compares complete keys: (distance or rank, source
 code, value vector).
@@ -7,11 +7,15 @@ code, value vector).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-U8, U16, F32, Mask = NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32], NDArray[np.bool_]
+U8: TypeAlias = NDArray[np.uint8]
+U16: TypeAlias = NDArray[np.uint16]
+F32: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
 
 MAX_DISTANCE_PX = 50
 
@@ -60,7 +64,7 @@ def source_code(weekday: int, platform: str, warped: bool = False, column: int =
     return 1 + 8 * (4 * weekday + "abcd".index(platform)) + 4 * warped + 2 * column + row
 
 
-def vector(cells: Cells, where: tuple[NDArray[np.intp], NDArray[np.intp]]) -> U16:
+def vector(cells: Cells, where: tuple[NDArray[np.intp], ...]) -> U16:
     """Value vectors (cell, value): B02 B03 B04 B08 of the four 10 m px row by row, then the 20 m bands."""
     y, x = where
     parts = []
@@ -104,9 +108,7 @@ def wins_olci(candidate: Pixels, stored: Pixels) -> Mask:
     """Where the candidate takes a pixel: the smaller rank wins, then source code, then value vector Oa01..Oa21."""
     competes, empty = candidate.source > 0, stored.source == 0
     level = candidate.rank == stored.rank
-    won: Mask = competes & (
-        empty | (candidate.rank < stored.rank) | (level & (candidate.source < stored.source))
-    )
+    won: Mask = competes & (empty | (candidate.rank < stored.rank) | (level & (candidate.source < stored.source)))
     tied = competes & ~empty & level & (candidate.source == stored.source)
     if tied.any():
         won[tied] = _lexicographically_less(candidate.radiance[tied], stored.radiance[tied])
@@ -140,6 +142,6 @@ def nine_cells(competes: Mask, distance: U8) -> tuple[Mask, U8]:
         distance: uint8 (3 ny, 3 nx).
     """
     ny, nx = competes.shape[0] // 3, competes.shape[1] // 3
-    all_: Mask = competes.reshape(ny, 3, nx, 3).all(axis=(1, 3))
-    smallest: U8 = distance.reshape(ny, 3, nx, 3).min(axis=(1, 3))
+    all_ = np.asarray(competes.reshape(ny, 3, nx, 3).all(axis=(1, 3)))
+    smallest = np.asarray(distance.reshape(ny, 3, nx, 3).min(axis=(1, 3)))
     return all_, smallest

@@ -76,7 +76,7 @@ def gather(raster: NDArray[Any], index: Index, outside: float = 0) -> NDArray[An
     """Values (ny, nx, ...) of a raster (y, x, ...) at an index; `outside` where it points outside."""
     rows, cols = index
     inside = (rows >= 0) & (rows < raster.shape[0]) & (cols >= 0) & (cols < raster.shape[1])
-    values = raster[rows.clip(0, raster.shape[0] - 1), cols.clip(0, raster.shape[1] - 1)]
+    values: NDArray[Any] = raster[rows.clip(0, raster.shape[0] - 1), cols.clip(0, raster.shape[1] - 1)]
     values[~inside] = outside
     return values
 

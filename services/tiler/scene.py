@@ -68,7 +68,8 @@ def cloud_distance(codes: U8) -> U8:
     if not hidden.any():
         return np.full(codes.shape, MAX_DISTANCE_PX, np.uint8)
     distance: NDArray[np.float64] = distance_transform_edt(~hidden)
-    return np.minimum(np.floor(distance), MAX_DISTANCE_PX).astype(np.uint8)
+    capped: U8 = np.minimum(np.floor(distance), MAX_DISTANCE_PX).astype(np.uint8)
+    return capped
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,7 @@ class Scene:
         if self.box is not None:
             for row in range(self.box.row0, self.box.row1, BLOCK_TILES):
                 for col in range(self.box.col0, self.box.col1, BLOCK_TILES):
-                    yield Block(
-                        row, min(row + BLOCK_TILES, self.box.row1), col, min(col + BLOCK_TILES, self.box.col1)
-                    )
+                    yield Block(row, min(row + BLOCK_TILES, self.box.row1), col, min(col + BLOCK_TILES, self.box.col1))
 
     @cached_property
     def _masks(self) -> tuple[U8, U8]:
@@ -199,7 +198,7 @@ class Scene:
         top, left = self.box.row0 * TILE_PX - 3 * y0, self.box.col0 * TILE_PX - 3 * x0
         rows, cols = self.box.row1 - self.box.row0, self.box.col1 - self.box.col0
         inside = competes[top : top + rows * TILE_PX, left : left + cols * TILE_PX]
-        any_ = inside.reshape(rows, TILE_PX, cols, TILE_PX).any(axis=(1, 3))
+        any_ = np.asarray(inside.reshape(rows, TILE_PX, cols, TILE_PX).any(axis=(1, 3)))
         return [TileIndex(self.box.row0 + int(r), self.box.col0 + int(c)) for r, c in zip(*any_.nonzero(), strict=True)]
 
     def pixels_60m(self) -> tuple[int, int, Cells]:

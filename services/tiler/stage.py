@@ -96,9 +96,7 @@ def _merge_msi(task: Task) -> list[TileIndex]:
     withdrawal = task.inputs[0].item.collection == "withdrawals"
     scene = None if withdrawal else Scene(task.area.grid, task.area.level, *task.inputs)
     others = [lambda m=m, s=s: Scene(task.area.grid, task.area.level, m, s) for m, s in pairs]
-    _write(
-        task, year, lambda group: update_msi(group[str(year)], week, scene, others, _outdated(task), task.progress)
-    )
+    _write(task, year, lambda group: update_msi(group[str(year)], week, scene, others, _outdated(task), task.progress))
     return scene.touched() if scene else []
 
 

@@ -34,7 +34,7 @@ class Ledger:
     def holding(self, numbers: Iterable[int]) -> list[TileIndex]:
         """Tiles that hold any of these products."""
         wanted = np.array(sorted(set(numbers) - {0}), np.uint64)
-        rows, cols = np.isin(self.numbers, wanted).any(axis=2).nonzero()
+        rows, cols = np.asarray(np.isin(self.numbers, wanted).any(axis=2)).nonzero()
         return [TileIndex(int(r), int(c)) for r, c in zip(rows, cols, strict=True)]
 
     def lacking(self, tiles: Iterable[TileIndex], number: int) -> list[TileIndex]:
@@ -230,7 +230,10 @@ def _merge_frame(group: zarr.Group, week: int, frame: Frame, ledger: Ledger, onl
     for tile in new:
         ledger.add(tile, frame.number, frame.product)
         rows, cols = _span_300m(tile)
-        keep[max(0, rows.start - y.start) : max(0, rows.stop - y.start), max(0, cols.start - x.start) : max(0, cols.stop - x.start)] = True  # noqa: E501
+        keep[
+            max(0, rows.start - y.start) : max(0, rows.stop - y.start),
+            max(0, cols.start - x.start) : max(0, cols.stop - x.start),
+        ] = True
     candidate = replace(pixels, source=np.where(keep, pixels.source, np.uint8(0)))
     at = (week, y, x)
     stored = Pixels(

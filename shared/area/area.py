@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,7 +114,7 @@ class Area(BaseModel):
     @classmethod
     def _polygon(cls, value: Any) -> Any:
         try:
-            geometry = box(*map(float, value)) if isinstance(value, list | tuple) else shape(value)
+            geometry = _box(value) if isinstance(value, list | tuple) else shape(value)
         except Exception as error:
             raise ValueError(f"not a bbox [west, south, east, north] nor a GeoJSON polygon ({error})") from error
         if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty or not geometry.is_valid:
@@ -155,6 +156,11 @@ class Area(BaseModel):
             "labels": self.labels.model_dump(mode="json"),
             "label_year": self.label_year,
         }
+
+
+def _box(value: Sequence[float]) -> BaseGeometry:
+    west, south, east, north = map(float, value)
+    return box(west, south, east, north)
 
 
 def default_grid(aoi: BaseGeometry) -> Grid:

@@ -44,7 +44,7 @@ class LabelClass(BaseModel):
 
 
 class LabelScheme(BaseModel):
-    """A way to read classes off a polygon layer.
+    r"""A way to read classes off a polygon layer.
 
     Attributes:
         scheme: the name, part of the cube's path.

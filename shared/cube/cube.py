@@ -168,7 +168,8 @@ class Cube:
 
     def observed(self, week: str) -> NDArray[np.bool_]:
         """Tiles (row, col) that hold any Sentinel-2 data in a week."""
-        return self.ledger(week)[..., 0] != 0
+        seen: NDArray[np.bool_] = self.ledger(week)[..., 0] != 0
+        return seen
 
     def ledger(self, week: str, sensor: str = MSI) -> NDArray[np.uint64]:
         """Numbers of the products merged into each tile: uint64 (row, col, 32), ascending, then zeros."""
@@ -252,5 +253,6 @@ def read_window(
     height, width = array.shape[len(lead)], array.shape[len(lead) + 1]
     y0, y1, x0, x1 = max(y, 0), min(y + ny, height), max(x, 0), min(x + nx, width)
     if y0 < y1 and x0 < x1:
-        window[y0 - y : y1 - y, x0 - x : x1 - x] = array[(*lead, slice(y0, y1), slice(x0, x1))]
+        where: tuple[int | slice, ...] = (*lead, slice(y0, y1), slice(x0, x1))
+        window[y0 - y : y1 - y, x0 - x : x1 - x] = array[where]
     return window

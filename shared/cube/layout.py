@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from pyproj import CRS
+from zarr.codecs import BloscCodec
 
 from shared.area import Area
 from shared.geo import Grid
@@ -174,7 +175,7 @@ def create_layers(store: Any, layers: Iterator[Layer]) -> None:
                 fill_value=layer.fill,
                 dimension_names=layer.dims,
                 attributes=dict(layer.attributes),
-                compressors=zarr.codecs.BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+                compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
                 config={"write_empty_chunks": False},
             )
 

@@ -52,8 +52,8 @@ class _Bucket(_Lenient):
 class _Object(_Lenient):
     key: str
     size: int = 0
-    eTag: str = ""  # noqa: N815 - the wire's name
-    userMetadata: dict[str, str] = Field(default_factory=dict)  # noqa: N815 - the wire's name
+    eTag: str = ""
+    userMetadata: dict[str, str] = Field(default_factory=dict)
 
 
 class _S3(_Lenient):
@@ -62,7 +62,7 @@ class _S3(_Lenient):
 
 
 class _Record(_Lenient):
-    eventName: str  # noqa: N815 - the wire's name
+    eventName: str
     s3: _S3
 
 

@@ -95,7 +95,7 @@ def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
 def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, int, int]]]:
     """Tiles of each UTM zone of the AOI that share area with it there, with bounds in metres of that zone.
 
-    A square is named after its zone only inside the zone's 6 degrees, as ESA does; its 9.8 km of overlap may lie outside.
+    A square is named after its zone only inside the zone's 6 degrees, as ESA does; its overlap may lie outside.
 
     Args:
         aoi: polygon in longitude, latitude (degrees).

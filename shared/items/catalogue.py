@@ -66,10 +66,15 @@ class CatalogueReader:
         )
         keys = set(self._reader.keys("items/"))
         last = self._snapshot
-        if last and keys == self._items.keys() and (failures, receipts, orders) == (
-            last.failures,
-            last.receipts,
-            last.orders,
+        if (
+            last
+            and keys == self._items.keys()
+            and (failures, receipts, orders)
+            == (
+                last.failures,
+                last.receipts,
+                last.orders,
+            )
         ):
             return last
         for key in keys - self._items.keys():
@@ -214,11 +219,15 @@ class Catalogue:
         """Products of the same scene that are no longer current, by name: superseded or withdrawn."""
         scene = item.properties["landstream:scene"]
         same = [i for i in self.items(item.collection) if i.properties["landstream:scene"] == scene]
-        return sorted({i.product for i in same if not self.is_current(i)} - {i.product for i in same if self.is_current(i)})
+        return sorted(
+            {i.product for i in same if not self.is_current(i)} - {i.product for i in same if self.is_current(i)}
+        )
 
     def label_winner(self) -> Item | None:
         """The label delivery that is burned: reference year nearest the area's, then newest campaign, release, id."""
-        fitting = [i for i in self.current(LABELS) if i.properties["landstream:label_source"] == self.area.labels.source]
+        fitting = [
+            i for i in self.current(LABELS) if i.properties["landstream:label_source"] == self.area.labels.source
+        ]
         if not fitting:
             return None
         year = self.area.label_year
@@ -257,7 +266,7 @@ class Catalogue:
 
     @cached_property
     def _touched(self) -> dict[str, dict[TileIndex, list[int]]]:
-        """week -> tile -> ascending numbers of the Sentinel-2 products that its ledger is to hold."""
+        """Week -> tile -> ascending numbers of the Sentinel-2 products that its ledger is to hold."""
         found: dict[str, dict[TileIndex, list[int]]] = defaultdict(lambda: defaultdict(list))
         for update in self.current("cube-updates"):
             if update.properties.get("landstream:sensor") == "msi":

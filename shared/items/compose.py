@@ -133,7 +133,9 @@ def make_collection(collection: str, items: list[Item], attributions: Iterable[s
         for item in items
         for name, asset in sorted(item.assets.items())
     }
-    lines = sorted({str(i.properties["landstream:attribution"]) for i in items if "landstream:attribution" in i.properties})
+    lines = sorted(
+        {str(i.properties["landstream:attribution"]) for i in items if "landstream:attribution" in i.properties}
+    )
     return {
         "type": "Collection",
         "id": collection,

@@ -31,7 +31,9 @@ def check_key(key: str) -> str:
         raise BadKey(f"key {key[:80]!r} is empty or longer than {MAX_KEY_BYTES} bytes")
     for segment in key.split("/"):
         if segment in {"", ".", ".."} or not _SEGMENT.match(segment):
-            raise BadKey(f"key {key[:200]!r} has the segment {segment[:80]!r}; use printable ASCII without empty or dot segments")
+            raise BadKey(
+                f"key {key[:200]!r} has the segment {segment[:80]!r}; use printable ASCII without empty or dot segments"
+            )
     return key
 
 
@@ -65,7 +67,11 @@ def week_bounds(week: str) -> tuple[datetime, datetime]:
 
 def rfc3339(moment: datetime) -> str:
     """UTC time as STAC writes it, microseconds only where there are any."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds" if moment.microsecond else "seconds")
+    text = (
+        moment.astimezone(UTC)
+        .replace(tzinfo=None)
+        .isoformat(timespec="microseconds" if moment.microsecond else "seconds")
+    )
     return text + "Z"
 
 
@@ -161,7 +167,9 @@ class LandingUnit:
     @property
     def receipt_id(self) -> str:
         """sha256 of name, sizes and etags."""
-        return hashlib.sha256(canonical([self.name, sorted((o.path, o.size, o.etag) for o in self.objects)])).hexdigest()
+        return hashlib.sha256(
+            canonical([self.name, sorted((o.path, o.size, o.etag) for o in self.objects)])
+        ).hexdigest()
 
     @property
     def is_folder(self) -> bool:

@@ -53,7 +53,14 @@ class Child:
         self.close()
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "shared.stage.worker", self._module, str(theirs.fileno()), str(os.getpid())]
+            command = [
+                sys.executable,
+                "-m",
+                "shared.stage.worker",
+                self._module,
+                str(theirs.fileno()),
+                str(os.getpid()),
+            ]
             output = self._log.open("ab") if self._log else None
             try:
                 self._process = subprocess.Popen(
@@ -72,7 +79,8 @@ class Child:
             Stopped: the service stops and the job did not end in time.
         """
         self.start()
-        assert self._channel is not None and self._process is not None
+        assert self._channel is not None
+        assert self._process is not None
         self._jobs += 1
         deadline = time.monotonic() + self._stage.timeout_s
         stop_at: float | None = None

@@ -9,6 +9,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -290,10 +291,8 @@ class Runner:
         assets = {}
         for name, asset in result.assets.items():
             key = artifact_key(collection, week, item_id, name, digests[name], _suffix(asset.path.name))
-            try:
+            with suppress(PreconditionFailed):  # the same content: its key says so
                 self.around.store.put(key, asset.path, create_only=True)
-            except PreconditionFailed:
-                pass  # the same content: its key says so
             failpoint("runner.artifact_uploaded")
             assets[name] = {
                 "href": asset_href(collection, week, item_id, key),

@@ -89,7 +89,7 @@ class FolderStore:
                 if create_only:
                     _link_new(temporary, path, key)
                 else:
-                    os.replace(temporary, path)
+                    temporary.replace(path)
                 failpoint("store.after_link")
                 _sync(path.parent)
         finally:
@@ -220,7 +220,7 @@ class FolderStore:
         path.parent.mkdir(exist_ok=True)
         temporary = self._private / "tmp" / uuid.uuid4().hex
         temporary.write_text(json.dumps({"file": _identity(stat), "etag": etag, "metadata": dict(metadata)}))
-        os.replace(temporary, path)
+        temporary.replace(path)
 
     def _read_sidecar(self, key: str, stat: os.stat_result) -> tuple[str, dict[str, str]]:
         try:

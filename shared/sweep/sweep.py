@@ -59,9 +59,7 @@ class Sweep:
 
     def due(self, surveys: dict[str, Survey]) -> dict[str, set[str]]:
         """Stage -> ids of its due jobs."""
-        return {
-            s.name: {job_id(s, job, self._settings[s.name]) for _, job in surveys[s.name].due} for s in self.stages
-        }
+        return {s.name: {job_id(s, job, self._settings[s.name]) for _, job in surveys[s.name].due} for s in self.stages}
 
     def hint(self, surveys: dict[str, Survey]) -> int:
         """Publish a hint for each source of a due job whose time has come; how many were given."""
@@ -76,7 +74,7 @@ class Sweep:
                     state.again_at, state.gap_s = now + state.gap_s, min(2 * state.gap_s, LONGEST_GAP_S)
                     keys.add((stage.name, source_key(source)))
         self._hinted = {name: state for name, state in self._hinted.items() if name in alive}
-        for stage_name, key in sorted(keys):
+        for stage_name, _ in keys:
             HINTS.labels(stage_name).inc()
         for key in sorted({key for _, key in keys}):
             publish_hint(self._around.bus, key)

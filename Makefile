@@ -1,0 +1,43 @@
+# `make run` and `make test` do all the set-up on a machine that has only Python 3.11.
+PYTHON ?= python3.11
+BIN := .venv/bin
+DEMO := runs/demo
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: install run test test-chaos check format lock clean
+
+install: .venv/.installed
+
+.venv/.installed: requirements.lock bootstrap.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: install
+	$(BIN)/python -m landstream.demo $(DEMO)
+
+test: install
+	$(BIN)/pytest
+
+test-chaos: install
+	$(BIN)/pytest -m chaos tests/chaos
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Rewrites the lock file; it names no registry.
+lock: install
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,233 @@
+"""The `landstream` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+from typing import Annotated, NoReturn
+
+import typer
+
+from landstream import areas, report
+from landstream.digest import digest_lines
+from landstream.progress import Progress
+from landstream.stream import Outcome, Stream
+from landstream.workspace import StoreError, all_stages, bind, open_store, surroundings
+from shared.area import Area, AreaError, load_area
+from shared.items.keys import check_week, failure_key, receipt_key
+from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
+from shared.observe.logs import configure_logs
+from shared.stage.due import job_id
+from shared.stage.registry import NoSuchService, load
+from shared.store import ChecksumMismatch, FolderStore, StoreLocked
+from shared.sweep import Sweep
+
+FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
+
+app = typer.Typer(
+    name="landstream",
+    help="Continuous land-cover maps from arriving Sentinel scenes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(areas.app, name="area")
+
+StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="Folder of the store.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
+
+
+def fail(message: object, code: int = 2) -> NoReturn:
+    """End with one line on standard error."""
+    typer.echo(f"landstream: {message}", err=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+def run(
+    area: Annotated[Path, typer.Option("--area", metavar="AREA.yaml", help="The area file.")],
+    store: StoreOption,
+    products: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PRODUCT]...", help="SAFE or SEN3 folders or .zip; label polygons."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
+) -> None:
+    """Run all stages on this machine: products in, land-cover maps out.
+
+    Products given here, and those dropped into STORE/landing/, are masked, put on the area's grid, merged into the
+    cube, learnt from and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption, run the
+    same line again: it goes on where it was.
+
+    Exit code: 0; 3 if there are failure records (`landstream failures` shows them); 1 if a stage had to stop;
+    2 if the command cannot be carried out.
+
+    Example: landstream run --area tests/areas/demo.yaml --store runs/demo --once products/*
+    """
+    try:
+        check_failpoint()
+        study_area = load_area(area)
+    except (AreaError, UnknownFailpoint) as error:
+        fail(error)
+    missing = [p for p in products or [] if not p.exists()]
+    if missing:
+        fail(f"{missing[0]}: no such file or folder; check the path")
+    if armed():
+        os.setpgid(0, 0)
+    folder = FolderStore(store)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log_path = store / ".landstream" / "log.jsonl"
+    with log_path.open("a", buffering=1) as log, Progress() as progress:
+        configure_logs(log)
+        try:
+            with folder.exclusive():
+                bind(folder, study_area)
+                outcome = Stream(study_area, store, stop, progress.observe, once).run(products or [])
+        except (StoreError, StoreLocked) as error:
+            fail(error)
+    _report(outcome, folder, log_path)
+
+
+def _report(outcome: Outcome, store: FolderStore, log_path: Path) -> None:
+    for line in outcome.waiting:
+        typer.echo(f"waiting: {line}", err=True)
+    if outcome.stopped:
+        fail(f"stopped: {outcome.stopped}; the log is {log_path}", 1)
+    if outcome.failed:
+        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store.root}", err=True)
+    if outcome.interrupted:
+        typer.echo("interrupted: run the same line again to go on", err=True)
+        raise typer.Exit(INTERRUPTED_EXIT)
+    raise typer.Exit(FAILED_EXIT if outcome.failed else 0)
+
+
+@app.command()
+def status(store: StoreOption, as_json: JsonOption = False) -> None:
+    """What each stage has done, has to do and has failed at; how fresh the maps are."""
+    found = report.status(*_open(store))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    typer.echo(f"{'stage':<14}{'done':>8}{'waiting':>9}{'failed':>8}")
+    for name, counts in found["stages"].items():
+        typer.echo(f"{name:<14}{counts['done']:>8}{counts['waiting']:>9}{counts['failed']:>8}")
+    fresh = found["freshness_s"]
+    typer.echo(f"from scene to map: {'no map yet' if fresh is None else f'{fresh:.0f} s (median of the last 100)'}")
+
+
+@app.command()
+def items(
+    collection: Annotated[str, typer.Argument(help="Such as sentinel-2-l2a, cloud-masks, models, land-cover-maps.")],
+    store: StoreOption,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is no longer current.")] = False,
+) -> None:
+    """Print the STAC items of a collection, one JSON a line."""
+    folder, area = _open(store)
+    for line in report.items(folder, surroundings(folder, area).reader.snapshot(), collection, everything):
+        typer.echo(line)
+
+
+@app.command()
+def maps(
+    store: StoreOption,
+    latest: Annotated[bool, typer.Option("--latest", help="Only the current map of each sheet and week.")] = False,
+) -> None:
+    """Print the land-cover maps as STAC items, one JSON a line."""
+    folder, area = _open(store)
+    for line in report.items(folder, surroundings(folder, area).reader.snapshot(), "land-cover-maps", not latest):
+        typer.echo(line)
+
+
+@app.command()
+def failures(store: StoreOption) -> None:
+    """Print the failure records, one JSON a line: file, fault and remedy of each."""
+    folder, area = _open(store)
+    for line in report.failures(folder, surroundings(folder, area).reader.snapshot()):
+        typer.echo(line)
+
+
+@app.command()
+def sweep(store: StoreOption) -> None:
+    """Print what is due, one JSON a line; the next `run` does it."""
+    around = surroundings(*_open(store))
+    stages = all_stages()
+    surveys = Sweep(stages, around).survey()
+    for stage in stages:
+        for _, job in surveys[stage.name].due:
+            line = {"stage": stage.name, "job": job_id(stage, job, stage.settings()), "week": job.week}
+            typer.echo(json.dumps(line))
+
+
+@app.command()
+def requeue(
+    record: Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")], store: StoreOption
+) -> None:
+    """Delete a failure record, so that its job is due again."""
+    folder, _ = _open(store)
+    found = [json.loads(folder.get(key)) for key in folder.keys("failures/")]
+    chosen = [r for r in found if record in ("all", r["id"])]
+    if not chosen:
+        fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
+    for failure in chosen:
+        # The receipt last: without its failure record it would say "done" of a unit that never was.
+        folder.delete(failure_key(failure["stage"], failure["id"]))
+        if failure["receipt"]:
+            folder.delete(receipt_key(failure["receipt"]))
+        typer.echo(f"requeued {failure['stage']} {failure['id']}")
+
+
+@app.command()
+def reprocess(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="Name of a service.")],
+    store: StoreOption,
+    week: Annotated[str, typer.Option(help="One week, such as 2018-W23.")] = "all",
+) -> None:
+    """Order the results of older versions of a stage to be made again by the present one."""
+    folder, _ = _open(store)
+    try:
+        version = load(stage).version
+        if week != "all":
+            check_week(week)
+    except (NoSuchService, ValueError) as error:
+        fail(error)
+    folder.put(f"reprocess/{stage}/{week}-v{version}.json", b"{}")
+    typer.echo(f"results of {stage} older than version {version} are due again ({week})")
+
+
+@app.command()
+def digest(store: StoreOption) -> None:
+    """Print what is current as sorted lines `sha256  key`: two runs over the same products give the same text."""
+    try:
+        for line in digest_lines(*_open(store)):
+            typer.echo(line)
+    except ChecksumMismatch as error:
+        fail(error, 1)
+
+
+@app.command()
+def failpoints(as_json: JsonOption = False) -> None:
+    """Print the names at which LANDSTREAM_FAILPOINT=NAME[:K] ends a run, for tests of recovery."""
+    for name, (hits, where) in FAILPOINTS.items():
+        typer.echo(json.dumps({"name": name, "hits": hits, "where": where}) if as_json else name)
+
+
+def _open(store: Path) -> tuple[FolderStore, Area]:
+    try:
+        return open_store(store)
+    except StoreError as error:
+        fail(error)
+
+
+def main() -> None:
+    """Entry point; the simulator is imported only when it is asked for, as it needs its own extra."""
+    if len(sys.argv) > 1 and (sys.argv[1] == "simulate" or sys.argv[1] in ("--help", "-h")):
+        from landstream.simulate.commands import app as simulate
+
+        app.add_typer(simulate, name="simulate", help="Make format-faithful Sentinel and Corine products.")
+    app()
