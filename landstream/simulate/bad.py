@@ -163,7 +163,9 @@ def _not_a_product(good: Path, out: Path) -> Path:
 def _unknown_class(good: Path, out: Path) -> Path:
     del good
     square = shapely.box(5_400_000, 2_600_000, 5_402_000, 2_602_000)
-    return write_polygons(out, np.array([square], dtype=object), np.array([777], dtype=np.int32), "U2018_CLC2018_V2020_20u1_777")
+    return write_polygons(
+        out, np.array([square], dtype=object), np.array([777], dtype=np.int32), "U2018_CLC2018_V2020_20u1_777"
+    )
 
 
 def _corrupt_jp2(good: Path, out: Path) -> Path:

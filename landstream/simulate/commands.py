@@ -30,7 +30,9 @@ _console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; created if absent.")]
 Seed = Annotated[int, typer.Option("--seed", help="Which landscape and weather. The same seed gives the same bytes.")]
-Size = Annotated[int, typer.Option("--size", min=6, help="Side in 10 m pixels, a multiple of 6; a crop is a valid product.")]
+Size = Annotated[
+    int, typer.Option("--size", min=6, help="Side in 10 m pixels, a multiple of 6; a crop is a valid product.")
+]
 Week = Annotated[str, typer.Option("--week", help="ISO week of the acquisition, such as 2018-W23.")]
 Centre = Annotated[str, typer.Option("--centre", help="Longitude,latitude of the centre, degrees.")]
 Cloud = Annotated[float, typer.Option("--cloud", min=0, max=1, help="Share of clouds, roughly.")]
@@ -45,7 +47,9 @@ def s2_l2a(
     seed: Seed = 0,
     centre: Centre = _CENTRE,
     cloud: Cloud = 0.15,
-    baseline: Annotated[str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")] = "0500",
+    baseline: Annotated[
+        str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")
+    ] = "0500",
 ) -> None:
     """Make one Sentinel-2 L2A product (SAFE): surface reflectance and a scene classification."""
     _one("s2-l2a", out, size, week, seed, centre, cloud, baseline)
@@ -59,7 +63,9 @@ def s2_l1c(
     seed: Seed = 0,
     centre: Centre = _CENTRE,
     cloud: Cloud = 0.15,
-    baseline: Annotated[str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")] = "0500",
+    baseline: Annotated[
+        str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")
+    ] = "0500",
 ) -> None:
     """Make one Sentinel-2 L1C product (SAFE): top-of-atmosphere reflectance, 13 bands."""
     _one("s2-l1c", out, size, week, seed, centre, cloud, baseline)
@@ -73,7 +79,9 @@ def s3_olci(
     seed: Seed = 0,
     centre: Centre = _CENTRE,
     cloud: Cloud = 0.15,
-    collection: Annotated[str, typer.Option(help="002, 003 or 004: from 003 on other flags and uncertainties.")] = "002",
+    collection: Annotated[
+        str, typer.Option(help="002, 003 or 004: from 003 on other flags and uncertainties.")
+    ] = "002",
 ) -> None:
     """Make one Sentinel-3 OLCI EFR product (SEN3) whose swath covers the square."""
     _one("s3-olci", out, size, week, seed, centre, cloud, collection)
@@ -87,11 +95,21 @@ def clc(out: Out, size: Size = 1098, seed: Seed = 0, centre: Centre = _CENTRE) -
 
 @app.command("season")
 def season(
-    area: Annotated[Path, typer.Option("--area", exists=True, dir_okay=False, help="Area file; its AOI and first year are used.")],
+    area: Annotated[
+        Path, typer.Option("--area", exists=True, dir_okay=False, help="Area file; its AOI and first year are used.")
+    ],
     out: Out,
-    size: Annotated[int, typer.Option("--size", min=0, help="Side of the Sentinel-2 granules in 10 m pixels, a multiple of 6; 0 covers the area.")] = 0,
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size", min=0, help="Side of the Sentinel-2 granules in 10 m pixels, a multiple of 6; 0 covers the area."
+        ),
+    ] = 0,
     seed: Seed = 0,
-    products: Annotated[int | None, typer.Option("--products", min=1, help="Only so many: 6 gives 3 of Sentinel-2, 2 of OLCI, 1 of Corine.")] = None,
+    products: Annotated[
+        int | None,
+        typer.Option("--products", min=1, help="Only so many: 6 gives 3 of Sentinel-2, 2 of OLCI, 1 of Corine."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = min(2, os.cpu_count() or 1),
 ) -> None:
     """Make a season over an area, ready for `landstream run --area AREA DIR/*`.
@@ -115,7 +133,14 @@ def season(
 def wrap(
     kind: Annotated[str, typer.Argument(help="; ".join(f"{key}: {value.makes}" for key, value in WRAPPINGS.items()))],
     out: Out,
-    source: Annotated[Path | None, typer.Option("--from", help="Folder of the real data. [default: $LANDSTREAM_DATA/<folder>, else ../shared/data/<folder>]", show_default=False)] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Folder of the real data. [default: $LANDSTREAM_DATA/<folder>, else ../shared/data/<folder>]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Put real pixels into products, so that real crops run like any other product."""
     if kind not in WRAPPINGS:

@@ -48,14 +48,21 @@ class Zone:
 ZONES = (
     Zone(112, (18, 24), (("roof", .28), ("grass", .26), ("asphalt", .24), ("broadleaf", .16), ("fallow", .06)), 0, .10),
     Zone(121, (70, 110), (("hall", .30), ("asphalt", .40), ("roof", .16), ("grass", .14)), 0, .06),
-    Zone(211, (130, 420), (("wheat", .34), ("maize", .28), ("sunflower", .14), ("rape", .10), ("lucerne", .07), ("fallow", .07)), 0, .03, .05),
+    Zone(211, (130, 420), (
+        ("wheat", .34), ("maize", .28), ("sunflower", .14), ("rape", .10), ("lucerne", .07), ("fallow", .07),
+    ), 0, .03, .05),
     Zone(221, (45, 260), (("vine", .72), ("grass", .14), ("fallow", .08), ("orchard", .06)), 0, .09, .05),
     Zone(231, (170, 230), (("grass", .78), ("lucerne", .10), ("shrub", .06), ("fallow", .06)), 25, .05, .09),
-    Zone(242, (42, 130), (("wheat", .16), ("maize", .20), ("lucerne", .14), ("grass", .20), ("vine", .10), ("orchard", .12), ("fallow", .08)), 0, .05),
+    Zone(242, (42, 130), (
+        ("wheat", .16), ("maize", .20), ("lucerne", .14), ("grass", .20), ("vine", .10), ("orchard", .12),
+        ("fallow", .08),
+    ), 0, .05),
     Zone(311, (60, 75), (("broadleaf", .88), ("shrub", .06), ("grass", .03), ("conifer", .03)), 35, .13, .08),
     Zone(312, (60, 75), (("conifer", .86), ("broadleaf", .07), ("shrub", .07)), 35, .13, .08),
     Zone(313, (48, 60), (("conifer", .46), ("broadleaf", .48), ("shrub", .06)), 35, .13, .08),
-    Zone(324, (34, 42), (("shrub", .40), ("grass", .28), ("broadleaf", .20), ("conifer", .05), ("fallow", .07)), 25, .10, .09),
+    Zone(324, (34, 42), (
+        ("shrub", .40), ("grass", .28), ("broadleaf", .20), ("conifer", .05), ("fallow", .07),
+    ), 25, .10, .09),
     Zone(411, (50, 65), (("reed", .58), ("lake", .16), ("grass", .18), ("shrub", .08)), 40, .06, .10),
     Zone(511, (4000, 4000), (("river", 1.0),), 0, .03, .03),
     Zone(512, (4000, 4000), (("lake", 1.0),), 0, .03, .03),
@@ -108,8 +115,8 @@ def build_world(seed: int, bounds_m: tuple[float, float, float, float], step_m: 
     north = math.ceil(bounds_m[3] / step_m) * step_m
     columns = math.ceil((bounds_m[2] - west) / step_m)
     rows = math.ceil((north - bounds_m[1]) / step_m)
-    x_m = west + (np.arange(columns) + 0.5) * step_m
-    y_m = north - (np.arange(rows) + 0.5) * step_m
+    x_m = west + (np.arange(columns, dtype=np.float64) + 0.5) * step_m
+    y_m = north - (np.arange(rows, dtype=np.float64) + 0.5) * step_m
     zone = np.empty((rows, columns), dtype=np.uint8)
     state = np.empty((rows, columns), dtype=np.uint16)
     brightness = np.empty((rows, columns), dtype=np.float32)
@@ -120,13 +127,17 @@ def build_world(seed: int, bounds_m: tuple[float, float, float, float], step_m: 
     return World(west, north, step_m, zone, state, brightness)
 
 
-def zones_at(seed: int, bounds_m: tuple[float, float, float, float], step_m: float) -> tuple[NDArray[np.int32], float, float]:
+def zones_at(
+    seed: int, bounds_m: tuple[float, float, float, float], step_m: float
+) -> tuple[NDArray[np.int32], float, float]:
     """Corine codes int32 (y, x) over a window of EPSG:3035, and the window's west and north edge."""
     world = build_world(seed, bounds_m, step_m)
     return ZONE_CODES[world.zone], world.west_m, world.north_m
 
 
-def lattice_to_world(epsg: int, ulx_m: float, uly_m: float, rows: int, columns: int, step_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def lattice_to_world(
+    epsg: int, ulx_m: float, uly_m: float, rows: int, columns: int, step_m: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixel centres of a lattice in EPSG:3035.
 
     Projecting each of millions of pixels is slow; every 64th is enough, since between them the projection is linear
@@ -192,8 +203,8 @@ def _nearest_site(
     """Column and row of the jittered site nearest to each bent position: a Voronoi diagram without a tree."""
     # Relative to a whole cell near the window: float32 would be too coarse for millions of metres.
     base_column, base_row = math.floor(x_m.min() / ZONE_SPACING_M), math.floor(y_m.min() / ZONE_SPACING_M)
-    u = ((x_m / ZONE_SPACING_M - base_column).astype(np.float32)[None, :] + bend_x / np.float32(ZONE_SPACING_M))
-    v = ((y_m / ZONE_SPACING_M - base_row).astype(np.float32)[:, None] + bend_y / np.float32(ZONE_SPACING_M))
+    u = (x_m / ZONE_SPACING_M - base_column).astype(np.float32)[None, :] + bend_x / np.float32(ZONE_SPACING_M)
+    v = (y_m / ZONE_SPACING_M - base_row).astype(np.float32)[:, None] + bend_y / np.float32(ZONE_SPACING_M)
     cell_u, cell_v = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
     u0, v0 = int(cell_u.min()) - 1, int(cell_v.min()) - 1
     columns = np.arange(u0, int(cell_u.max()) + 2)
@@ -221,9 +232,11 @@ def _site_zones(seed: int, columns: NDArray[np.int64], rows: NDArray[np.int64]) 
     wet = fractal_noise(seed + 52, x_m, y_m, 4300, 2)
     draw = uniform(seed + 53, rows[:, None], columns[None, :])
     other = uniform(seed + 54, rows[:, None], columns[None, :])
-    plain = _pick(draw, ((211, .46), (231, .15), (242, .12), (221, .08), (112, .10), (121, .03), (311, .04), (324, .02)))
-    hill = _pick(draw, ((311, .36), (312, .30), (313, .20), (324, .07), (231, .07)))
-    hollow = _pick(draw, ((411, .42), (512, .34), (231, .16), (324, .08)))
+    plain = _pick(
+        draw, ((211, 0.46), (231, 0.15), (242, 0.12), (221, 0.08), (112, 0.10), (121, 0.03), (311, 0.04), (324, 0.02))
+    )
+    hill = _pick(draw, ((311, 0.36), (312, 0.30), (313, 0.20), (324, 0.07), (231, 0.07)))
+    hollow = _pick(draw, ((411, 0.42), (512, 0.34), (231, 0.16), (324, 0.08)))
     # Soft limits: a forest on the plain and a field on the hill exist too.
     zones = np.where(height + 0.6 * (other - 0.5) > 0.45, hill, plain)
     zones = np.where(wet - 0.4 * height + 0.6 * (other - 0.5) > 1.25, hollow, zones)
@@ -247,8 +260,8 @@ def _parcels(
 ) -> NDArray[np.uint32]:
     """32 random bits per parcel, (y, x): rectangles in a frame that each site turns and scales its own way."""
     angle = (site_hash & np.uint32(255)).astype(np.float32) * np.float32(math.pi / 256)
-    size = 0.75 + (site_hash >> np.uint32(8) & np.uint32(255)).astype(np.float32) / 400
-    cosine, sine, size = np.cos(angle)[site], np.sin(angle)[site], size.astype(np.float32)[site]
+    scale = 0.75 + (site_hash >> np.uint32(8) & np.uint32(255)).astype(np.float32) / np.float32(400)
+    cosine, sine, size = np.cos(angle)[site], np.sin(angle)[site], scale[site]
     # Relative to the site: the same in every window, and small enough for float32.
     x = (x_m - float(x_m[0])).astype(np.float32)[None, :] - (site_x - x_m[0]).astype(np.float32)[site]
     y = (y_m - float(y_m[0])).astype(np.float32)[:, None] - (site_y - y_m[0]).astype(np.float32)[site]

@@ -124,7 +124,12 @@ def look_at(world: World, lattice: Lattice) -> Ground:
         lattice.epsg, lattice.ulx_m, lattice.uly_m, lattice.rows // 6 + 1, lattice.columns // 6 + 1, 60
     )
     return Ground(
-        lattice, world.zone.ravel()[cells], world.state.ravel()[cells], world.brightness.ravel()[cells], coarse_x, coarse_y
+        lattice,
+        world.zone.ravel()[cells],
+        world.state.ravel()[cells],
+        world.brightness.ravel()[cells],
+        coarse_x,
+        coarse_y,
     )
 
 
@@ -159,7 +164,9 @@ def observe(ground: Ground, moment: Moment, level: str) -> MsiImages:
         image = _through_air(surface, sky, step_m, cloud[index], atmosphere, index)
         image *= _at(gain, image.shape, step_m)
         # Shot noise grows with the signal, read-out noise does not.
-        image += random.standard_normal(image.shape, dtype=np.float32) * (np.float32(0.0009) + np.float32(0.007) * image)
+        image += random.standard_normal(image.shape, dtype=np.float32) * (
+            np.float32(0.0009) + np.float32(0.007) * image
+        )
         reflectance[band] = image
     scl, percent = _classify(ground, moment, sky, clear)
     outside = _outside(ground.lattice, moment.covered)
@@ -180,7 +187,10 @@ def _surface(ground: Ground, table: FloatArray, step_m: int) -> FloatArray:
         # The optics blur over about a pixel: edges between fields are mixed.
         padded = np.pad(image, 1, mode="edge")
         rows = padded[:-2] * np.float32(0.2) + padded[1:-1] * np.float32(0.6) + padded[2:] * np.float32(0.2)
-        return rows[:, :-2] * np.float32(0.2) + rows[:, 1:-1] * np.float32(0.6) + rows[:, 2:] * np.float32(0.2)
+        blurred: FloatArray = (
+            rows[:, :-2] * np.float32(0.2) + rows[:, 1:-1] * np.float32(0.6) + rows[:, 2:] * np.float32(0.2)
+        )
+        return blurred
     return _mean(image, step_m // 10 // stride)
 
 
@@ -190,14 +200,17 @@ def _through_air(
     opacity = _at(sky.cloud, surface.shape, step_m)
     ice = _at(sky.cirrus, surface.shape, step_m)
     lit = surface * _at(sky.shade, surface.shape, step_m)
+    image: FloatArray
     if atmosphere is None:
         image = lit + (cloud - lit) * opacity
-        return image + (np.float32(0.5) * cloud - image) * ice
+        image += (np.float32(0.5) * cloud - image) * ice
+        return image
     path, through = atmosphere.path[band], atmosphere.transmittance[band]
     # Little water vapour lies above a cloud and next to none above cirrus: that is why B10 shows them.
     above_cloud, above_ice = through ** np.float32(0.35), through ** np.float32(0.12)
     image = path * (1 - np.float32(0.6) * opacity) + through * lit * (1 - opacity) + above_cloud * cloud * opacity
-    return image + (above_ice * np.float32(0.5) * cloud - image * np.float32(0.6)) * ice
+    image += (above_ice * np.float32(0.5) * cloud - image * np.float32(0.6)) * ice
+    return image
 
 
 def _classify(

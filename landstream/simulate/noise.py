@@ -42,7 +42,9 @@ def uniform(seed: int, *coordinates: ArrayLike) -> FloatArray:
     return scaled
 
 
-def value_noise(seed: int, x_m: FloatArray | NDArray[np.float64], y_m: FloatArray | NDArray[np.float64], scale_m: float) -> FloatArray:
+def value_noise(
+    seed: int, x_m: FloatArray | NDArray[np.float64], y_m: FloatArray | NDArray[np.float64], scale_m: float
+) -> FloatArray:
     """Smooth noise on the outer product of two axes, zero mean, unit variance.
 
     Args:

@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 
 from landstream.simulate.landscape import WORLD_EPSG, build_world
 from landstream.simulate.noise import FloatArray, hash32
-from landstream.simulate.sen3 import LINE_S, OlciContent, solar_flux
+from landstream.simulate.sen3_content import LINE_S, OlciContent, solar_flux
 from landstream.simulate.sky import Weather, sky_over, sun_at
 from landstream.simulate.spectra import MATERIALS, OLCI_CENTRES_NM, PHASES, VIGOURS, air, spectrum, surface_table
 
@@ -48,9 +48,13 @@ class Swath:
 
     def __post_init__(self) -> None:
         if self.columns % 64 != 1 or self.columns < 193:
-            raise ValueError(f"{self.columns} columns: tie points need 64 n + 1 and readers at least four of them (193)")
+            raise ValueError(
+                f"{self.columns} columns: tie points need 64 n + 1 and readers at least four of them (193)"
+            )
 
-    def locate(self, row: NDArray[np.float64], column: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def locate(
+        self, row: NDArray[np.float64], column: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Longitude and latitude in degrees of pixel positions, same shape as the arguments."""
         heading = math.radians(_HEADING_DEG)
         along = (row - (self.rows - 1) / 2) * ALONG_M
@@ -63,7 +67,12 @@ class Swath:
 
 
 def swath_over(
-    longitude_deg: float, latitude_deg: float, side_m: float, start: datetime, shift: float = 0.0, nadir_column: float = 40.0
+    longitude_deg: float,
+    latitude_deg: float,
+    side_m: float,
+    start: datetime,
+    shift: float = 0.0,
+    nadir_column: float = 40.0,
 ) -> Swath:
     """A swath that covers a square of a given side around a point, with a margin of about 3 km.
 
@@ -157,9 +166,7 @@ def _top_of_atmosphere(
     """Reflectance (band, y, x), share of water (y, x) and cloud opacity (y, x), means over about 300 m."""
     x_m, y_m = Transformer.from_crs(4326, WORLD_EPSG, always_xy=True).transform(longitude, latitude)
     margin = 5 * _STEP_M
-    world = build_world(
-        seed, (x_m.min() - margin, y_m.min() - margin, x_m.max() + margin, y_m.max() + margin), _STEP_M
-    )
+    world = build_world(seed, (x_m.min() - margin, y_m.min() - margin, x_m.max() + margin, y_m.max() + margin), _STEP_M)
     rows, columns = world.zone.shape
     lattice_x, lattice_y = np.meshgrid(
         world.west_m + (np.arange(columns) + 0.5) * _STEP_M, world.north_m - (np.arange(rows) + 0.5) * _STEP_M
@@ -179,7 +186,11 @@ def _top_of_atmosphere(
     for band, (path, through) in enumerate(zip(atmosphere.path, atmosphere.transmittance, strict=True)):
         # As for MSI: less absorbing gas lies above a cloud.
         above = through ** np.float32(0.35)
-        image = path * (1 - np.float32(0.6) * sky.cloud) + through * table[band][world.state] * lit + above * cloud[band] * sky.cloud
+        image = (
+            path * (1 - np.float32(0.6) * sky.cloud)
+            + through * table[band][world.state] * lit
+            + above * cloud[band] * sky.cloud
+        )
         image += (np.float32(0.5) * above * cloud[band] - np.float32(0.6) * image) * sky.cirrus
         reflectance[band] = mean(image)
     is_water = np.repeat([material.water for material in MATERIALS], PHASES * VIGOURS)
@@ -194,11 +205,17 @@ def _sun_angles(
     nodes = np.unique(np.linspace(0, len(longitude) - 1, 9).round().astype(int))
     for column in range(longitude.shape[1]):
         suns = [
-            sun_at(start.astimezone(UTC) + timedelta(seconds=LINE_S * int(row)), longitude[row, column], latitude[row, column])
+            sun_at(
+                start.astimezone(UTC) + timedelta(seconds=LINE_S * int(row)),
+                longitude[row, column],
+                latitude[row, column],
+            )
             for row in nodes
         ]
         zenith[:, column] = np.interp(np.arange(len(longitude)), nodes, [sun.zenith_deg for sun in suns])
-        azimuth[:, column] = np.interp(np.arange(len(longitude)), nodes, [(sun.azimuth_deg + 180) % 360 - 180 for sun in suns])
+        azimuth[:, column] = np.interp(
+            np.arange(len(longitude)), nodes, [(sun.azimuth_deg + 180) % 360 - 180 for sun in suns]
+        )
     return zenith, azimuth
 
 

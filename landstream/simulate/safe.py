@@ -72,7 +72,9 @@ def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
             elif file == "SCL":
                 image = content.scl if resolution_m == 20 else content.scl[1::3, 1::3]
             elif file == "TCI":
-                image = _true_colour([_at_resolution(pyramid[b], resolution_m) for b in ("B04", "B03", "B02")], name.offset)
+                image = _true_colour(
+                    [_at_resolution(pyramid[b], resolution_m) for b in ("B04", "B03", "B02")], name.offset
+                )
             else:
                 # Aerosol and vapour are smooth; a constant with a slow ramp says as much.
                 level, slope = (95, 40) if file == "AOT" else (1650, 300)
@@ -123,7 +125,9 @@ def _finish(root: Path, name: SafeName, content: SafeContent) -> None:
     datastrip = root / "DATASTRIP" / name.datastrip
     datastrip.mkdir(parents=True)
     (datastrip / "MTD_DS.xml").write_text(safe_tile.datastrip_document(name), encoding="utf-8")
-    (root / f"MTD_MSI{name.level}.xml").write_text(safe_xml.product_document(name, lattice, percentages), encoding="utf-8")
+    (root / f"MTD_MSI{name.level}.xml").write_text(
+        safe_xml.product_document(name, lattice, percentages), encoding="utf-8"
+    )
     (root / "INSPIRE.xml").write_text(safe_xml.inspire_document(name), encoding="utf-8")
     write_manifest(root, name)
 
@@ -137,8 +141,9 @@ def _quality(root: Path, name: SafeName, content: SafeContent) -> list[safe_tile
             if band not in content.dn:
                 continue
             # The two detectors that safe_tile describes: one per half of the granule.
-            detector = np.full(content.dn[band].shape, 5, dtype=np.uint8)
-            detector[:, detector.shape[1] // 2 :] = 6
+            rows, columns = content.dn[band].shape
+            detector = np.full((rows, columns), 5, dtype=np.uint8)
+            detector[:, columns // 2 :] = 6
             stem = f"{folder}/MSK_DETFOO_{band}"
             _jp2(root, stem, detector, lattice, S2_RESOLUTION_M[band])
             masks.append(safe_tile.Mask("MSK_DETFOO", f"{stem}.jp2", band_id))

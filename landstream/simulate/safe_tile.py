@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landstream.simulate.msi import Lattice
 from landstream.simulate.safe_names import SafeName, iso
-from landstream.simulate.safe_xml import image_content
+from landstream.simulate.safe_xml import XSI, image_content
 from landstream.simulate.sky import Sun
 
 # ESA gives angles on 23 x 23 nodes, 5 km apart, whatever the granule holds.
@@ -26,9 +26,7 @@ class Mask:
     band_id: int | None = None
 
 
-def tile_document(
-    name: SafeName, lattice: Lattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]
-) -> str:
+def tile_document(name: SafeName, lattice: Lattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]) -> str:
     """`MTD_TL.xml`."""
     zone, hemisphere = lattice.epsg % 100, "N" if lattice.epsg < 32700 else "S"
     sizes = "\n".join(
@@ -68,9 +66,13 @@ def tile_document(
     )
     root = f"Level-{name.level[1:]}_Tile_ID"
     namespace = f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{name.level[1:]}_Tile_Metadata.xsd"
-    preview = name.image_stem("PVI", 10).replace(f"IMG_DATA/{'R10m/' if name.level == 'L2A' else ''}", "QI_DATA/").removesuffix("_10m")
+    preview = (
+        name.image_stem("PVI", 10)
+        .replace(f"IMG_DATA/{'R10m/' if name.level == 'L2A' else ''}", "QI_DATA/")
+        .removesuffix("_10m")
+    )
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="{namespace}">
+<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="{XSI}" xsi:schemaLocation="{namespace}">
   <n1:General_Info>
     <TILE_ID metadataLevel="Brief">{name.tile_id}</TILE_ID>
     <DATASTRIP_ID metadataLevel="Standard">{name.datastrip_id}</DATASTRIP_ID>
@@ -125,7 +127,7 @@ def datastrip_document(name: SafeName) -> str:
     root = f"Level-{name.level[1:]}_DataStrip_ID"
     namespace = f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{name.level[1:]}_Datastrip_Metadata.xsd"
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="{namespace}">
+<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="{XSI}" xsi:schemaLocation="{namespace}">
   <n1:General_Info>
     <Datatake_Info datatakeIdentifier="{name.datatake_id}">
       <SPACECRAFT_NAME>Sentinel-{name.platform[1:]}</SPACECRAFT_NAME>
@@ -151,7 +153,8 @@ def datastrip_document(name: SafeName) -> str:
 def empty_mask(kind: str, band: str, epsg: int) -> str:
     """A GML mask without a polygon, as old baselines deliver them for flawless bands."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2" gml:id="S2__OPER_{kind}_{band}">
+<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2" \
+gml:id="S2__OPER_{kind}_{band}">
   <gml:name>{kind}_{band}</gml:name>
   <gml:boundedBy><gml:Envelope srsName="urn:ogc:def:crs:EPSG::{epsg}"/></gml:boundedBy>
 </eop:Mask>
@@ -160,7 +163,8 @@ def empty_mask(kind: str, band: str, epsg: int) -> str:
 
 def _grid(tag: str, values: NDArray[np.float64]) -> str:
     rows = "\n".join(
-        "            <VALUES>" + " ".join("NaN" if np.isnan(v) else f"{v:.4f}" for v in row) + "</VALUES>" for row in values
+        "            <VALUES>" + " ".join("NaN" if np.isnan(v) else f"{v:.4f}" for v in row) + "</VALUES>"
+        for row in values
     )
     return f"""        <{tag}>
           <COL_STEP unit="m">5000</COL_STEP>
@@ -183,5 +187,3 @@ def _view_grid(band_id: int, detector: int, zenith: float, azimuth: float) -> st
 {_grid("Zenith", zeniths)}
 {_grid("Azimuth", azimuths)}
       </Viewing_Incidence_Angles_Grids>"""
-
-

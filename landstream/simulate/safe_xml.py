@@ -14,10 +14,15 @@ from landstream.simulate.safe_names import BAND_IDS, L2A_FILES, SafeName, iso
 from landstream.simulate.sky import sun_distance_au
 from landstream.simulate.spectra import S2_BANDS, S2_CENTRES_NM, S2_RESOLUTION_M
 
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _WIDTHS_NM = (44, 77, 45, 38, 19, 18, 28, 147, 44, 26, 75, 143, 242)
 _IRRADIANCE = {
-    "S2A": (1884.69, 1959.66, 1823.24, 1512.06, 1424.64, 1287.61, 1162.08, 1041.63, 955.32, 812.92, 367.15, 245.59, 85.25),
-    "S2B": (1874.3, 1959.75, 1824.93, 1512.79, 1425.78, 1291.13, 1175.57, 1041.28, 953.93, 817.58, 365.41, 247.08, 87.75),
+    "S2A": (
+        1884.69, 1959.66, 1823.24, 1512.06, 1424.64, 1287.61, 1162.08, 1041.63, 955.32, 812.92, 367.15, 245.59, 85.25,
+    ),
+    "S2B": (
+        1874.3, 1959.75, 1824.93, 1512.79, 1425.78, 1291.13, 1175.57, 1041.28, 953.93, 817.58, 365.41, 247.08, 87.75,
+    ),
 }  # fmt: skip
 _SCL_TEXTS = (
     "NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED", "WATER",
@@ -61,7 +66,10 @@ def footprint(lattice: Lattice) -> str:
     west, north = lattice.ulx_m, lattice.uly_m
     east, south = west + lattice.columns * 10, north - lattice.rows * 10
     to_degrees = Transformer.from_crs(lattice.epsg, 4326, always_xy=True)
-    ring = [to_degrees.transform(x, y) for x, y in ((west, north), (east, north), (east, south), (west, south), (west, north))]
+    ring = [
+        to_degrees.transform(x, y)
+        for x, y in ((west, north), (east, north), (east, south), (west, south), (west, north))
+    ]
     return " ".join(f"{latitude:.9f} {longitude:.9f}" for longitude, latitude in ring)
 
 
@@ -84,7 +92,7 @@ def product_document(name: SafeName, lattice: Lattice, percentages: dict[int, fl
     images = "\n".join(f"            <IMAGE_FILE>{path}</IMAGE_FILE>" for path in image_files(name))
     doi = "\n      <PRODUCT_DOI>https://doi.org/10.5270/S2_-znk9xsj</PRODUCT_DOI>" if name.baseline >= "0500" else ""
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="{namespace}">
+<n1:{root} xmlns:n1="{namespace}" xmlns:xsi="{XSI}" xsi:schemaLocation="{namespace}">
   <n1:General_Info>
     <Product_Info>
       <PRODUCT_START_TIME>{iso(name.datatake_start)}</PRODUCT_START_TIME>
@@ -174,7 +182,11 @@ def _characteristics(name: SafeName) -> str:
         </Spectral_Information>"""
         for band, centre, width in zip(S2_BANDS, S2_CENTRES_NM, _WIDTHS_NM, strict=True)
     )
-    tag, group = ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST") if name.level == "L2A" else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
+    tag, group = (
+        ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST")
+        if name.level == "L2A"
+        else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
+    )
     offsets = "".join(f'\n        <{tag} band_id="{band_id}">{name.offset}</{tag}>' for band_id in range(13))
     offset_list = f"\n      <{group}>{offsets}\n      </{group}>" if name.modern else ""
     quantification = (
@@ -194,7 +206,9 @@ def _characteristics(name: SafeName) -> str:
         for code, text in enumerate(_SCL_TEXTS)
     )
     classification = (
-        f"\n      <Scene_Classification_List>\n{scene_classes}\n      </Scene_Classification_List>" if name.level == "L2A" else ""
+        f"\n      <Scene_Classification_List>\n{scene_classes}\n      </Scene_Classification_List>"
+        if name.level == "L2A"
+        else ""
     )
     return f"""    <Product_Image_Characteristics>
       <Special_Values>
@@ -260,7 +274,8 @@ def manifest(name: SafeName, entries: list[ManifestEntry]) -> str:
     archive = f"esa/safe/sentinel/1.1/sentinel-2/msi/archive_l{name.level[1:].lower()}_user_product"
     stop = name.datatake_start + timedelta(seconds=20)
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<xfdu:XFDU xmlns:gml="http://www.opengis.net/gml" xmlns:safe="http://www.esa.int/safe/sentinel/1.1" xmlns:xfdu="urn:ccsds:schema:xfdu:1" version="{archive}">
+<xfdu:XFDU xmlns:gml="http://www.opengis.net/gml" xmlns:safe="http://www.esa.int/safe/sentinel/1.1" \
+xmlns:xfdu="urn:ccsds:schema:xfdu:1" version="{archive}">
   <informationPackageMap>
     <xfdu:contentUnit ID="Product_Metadata_{level}" unitType="Metadata Unit">
       <dataObjectPointer dataObjectID="S2_{level}_Product_Metadata"/>
@@ -296,9 +311,9 @@ def _object_id(path: str, level: str) -> str:
         return f"S2_{level}_Datastrip1_Metadata"
     if stem == "MTD_TL":
         return f"S2_{level}_Tile1_Metadata"
-    if image := re.search(r"_([A-Z0-9]{3}_\d0m)$", stem):
-        if "/IMG_DATA/" in path:
-            return f"IMG_DATA_Band_{image[1]}_Tile1_Data"
+    image = re.search(r"_([A-Z0-9]{3}_\d0m)$", stem)
+    if image and "/IMG_DATA/" in path:
+        return f"IMG_DATA_Band_{image[1]}_Tile1_Data"
     return f"{stem}_Tile1_Data"
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from concurrent.futures import ProcessPoolExecutor
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -26,7 +26,8 @@ from landstream.simulate.msi import Lattice, Moment, look_at, observe
 from landstream.simulate.olci import observe_olci, swath_over
 from landstream.simulate.safe import SafeContent, encode_dn, write_l1c, write_l2a
 from landstream.simulate.safe_names import SafeName
-from landstream.simulate.sen3 import LINE_S, write_efr
+from landstream.simulate.sen3 import write_efr
+from landstream.simulate.sen3_content import LINE_S
 from landstream.simulate.sen3_xml import Sen3Name
 from landstream.simulate.sky import Weather
 from shared.geo.mgrs import latitude_band, square_letters
@@ -111,7 +112,8 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
     Args:
         year: ISO year.
         level: Level of the area, `l2a` or `l1c`: the level of most products.
-        products: Only so many, the most telling first (6: three of Sentinel-2, two of OLCI, one of Corine); None for all.
+        products: Only so many, the most telling first (6: three of Sentinel-2, two of OLCI, one of Corine);
+            None for all.
 
     Returns:
         The acquisitions, in order of importance.
@@ -119,9 +121,13 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
     main: Kind = "s2-l2a" if level == "l2a" else "s2-l1c"
     other: Kind = "s2-l1c" if level == "l2a" else "s2-l2a"
 
-    def s2(week: int, tile: int, baseline: str, cover: float, why: str, platform: str = "S2A", weekday: int = 2) -> Acquisition:
+    def s2(
+        week: int, tile: int, baseline: str, cover: float, why: str, platform: str = "S2A", weekday: int = 2
+    ) -> Acquisition:
         time = week_time(year, week, weekday, 9, 20)
-        return Acquisition(main, time, platform, tile, baseline, cover, time + timedelta(hours=3, minutes=11, seconds=7), why=why)
+        return Acquisition(
+            main, time, platform, tile, baseline, cover, time + timedelta(hours=3, minutes=11, seconds=7), why=why
+        )
 
     def olci(week: int, weekday: int, why: str, platform: str = "S3A", cover: float = 0.12) -> Acquisition:
         time = week_time(year, week, weekday, 8, 41 + 3 * weekday, 2)
@@ -143,12 +149,18 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
         july,
         replace(july, tile=1, why="one datatake, second tile"),
         replace(twin, covered=0.55),
-        replace(twin, covered=-0.55, generated=twin.generated + timedelta(minutes=17), why="twin products: the other part"),
-        replace(june, baseline=modern, generated=datetime(max(year, 2022) + 1, 4, 2, 5, 6, 7, tzinfo=UTC), why="reprocessed"),
+        replace(
+            twin, covered=-0.55, generated=twin.generated + timedelta(minutes=17), why="twin products: the other part"
+        ),
+        replace(
+            june, baseline=modern, generated=datetime(max(year, 2022) + 1, 4, 2, 5, 6, 7, tzinfo=UTC), why="reprocessed"
+        ),
         s2(14, 1, old, 0.22, "spring, cloudy"),
         both,
         replace(both, kind=other, generated=both.generated - timedelta(minutes=55), why="the same at the other level"),
-        replace(september, timeliness="NR", generated=september.time + timedelta(hours=2, minutes=40), why="near real time"),
+        replace(
+            september, timeliness="NR", generated=september.time + timedelta(hours=2, minutes=40), why="near real time"
+        ),
         september,
         s2(38, 0, modern, 0.15, "autumn, swath's edge", "S2B"),
         replace(olci(34, 4, "later collection, other flags", "S3B"), baseline="003"),
@@ -246,8 +258,8 @@ def _write_s2(site: Site, acquisition: Acquisition, out: Path) -> Path:
     # A gain of its own per granule and datatake; the clouds belong to the datatake, whatever the tile or version.
     gain = 2 * derive(site.seed, "gain", acquisition.time.isoformat()) + acquisition.tile + 1
     moment = Moment(
-        acquisition.time, _weather(site, acquisition), gain, derive(site.seed, "noise", name.mgrs_tile, acquisition.time.isoformat()),
-        acquisition.covered,
+        acquisition.time, _weather(site, acquisition), gain,
+        derive(site.seed, "noise", name.mgrs_tile, acquisition.time.isoformat()), acquisition.covered,
     )  # fmt: skip
     images = observe(look_at(world, lattice), moment, level.lower())
     dn = {band: encode_dn(image, name.offset) for band, image in images.reflectance.items()}
@@ -258,7 +270,11 @@ def _write_s2(site: Site, acquisition: Acquisition, out: Path) -> Path:
 def _s2_orbit(platform: str, time: datetime, relative_orbit: int) -> int:
     """Absolute orbit: 143 orbits in ten days, counted so that the relative orbit comes out right."""
     # Known pairs: S2A 13204 is relative orbit 51 on 2018-01-01, S2B 20270 is 81 on 2021-01-22.
-    known, known_relative, day = (20270, 81, datetime(2021, 1, 22, tzinfo=UTC)) if platform == "S2B" else (13204, 51, datetime(2018, 1, 1, tzinfo=UTC))
+    known, known_relative, day = (
+        (20270, 81, datetime(2021, 1, 22, tzinfo=UTC))
+        if platform == "S2B"
+        else (13204, 51, datetime(2018, 1, 1, tzinfo=UTC))
+    )
     near = known + round((time - day).days * 14.3)
     return max(near + (relative_orbit - known_relative - (near - known)) % 143, 1)
 
@@ -270,7 +286,8 @@ def _write_olci(site: Site, acquisition: Acquisition, out: Path) -> Path:
     launch = datetime(2016, 2, 23, tzinfo=UTC) if acquisition.platform == "S3A" else datetime(2018, 5, 8, tzinfo=UTC)
     name = Sen3Name(
         acquisition.platform, acquisition.time, acquisition.time + timedelta(seconds=LINE_S * (swath.rows - 1)),
-        acquisition.generated, cycle=max((acquisition.time - launch).days // 27 + 1, 1), relative_orbit=orbit, frame=2160,
+        acquisition.generated, cycle=max((acquisition.time - launch).days // 27 + 1, 1), relative_orbit=orbit,
+        frame=2160,
         timeliness=acquisition.timeliness, collection=acquisition.baseline,
     )  # fmt: skip
     # The near-real-time version is calibrated with older gains.

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landstream.simulate import sen3_xml
+from landstream.simulate.sen3_content import DETECTORS, LINE_S, OlciContent, solar_flux
 from landstream.simulate.sen3_xml import Sen3Name
 from landstream.simulate.sky import sun_distance_au
-from landstream.simulate.spectra import OLCI_CENTRES_NM, OLCI_IRRADIANCE, OLCI_WIDTHS_NM
+from landstream.simulate.spectra import OLCI_CENTRES_NM, OLCI_WIDTHS_NM
 
-LINE_S = 0.044001
-DETECTORS = 3700
 _FILL = 65535
 _SCALE = {
     "S3A": (
@@ -36,59 +34,33 @@ _SCALE = {
 }  # fmt: skip
 _STATIC_FLAGS = ("land", "coastline", "fresh_inland_water", "tidal_region", "bright", "straylight_risk", "invalid",
                  "cosmetic", "duplicated", "sun-glint_risk", "dubious")  # fmt: skip
-_PRESSURES = (1000, 950, 925, 900, 850, 800, 700, 600, 500, 400, 300, 250, 200, 150, 100, 70, 50, 30, 20, 10, 7, 5, 3, 2, 1)
-
-
-@dataclass(frozen=True)
-class OlciContent:
-    """What a frame holds; images are (row, column), tie-point arrays (row, tie column).
-
-    Attributes:
-        radiance: float32 (band, row, column), mW m-2 sr-1 nm-1; NaN = no data.
-        longitude_deg: float64.
-        latitude_deg: float64.
-        altitude_m: int16.
-        detector_index: int16, -1 outside.
-        invalid: bool; such pixels hold the fill value.
-        duplicated: bool.
-        land: bool.
-        inland_water: bool.
-        bright: bool.
-        tie_longitude_deg: float64.
-        tie_latitude_deg: float64.
-        sza_deg: Sun zenith, float64.
-        saa_deg: Sun azimuth, -180..180.
-        oza_deg: View zenith.
-        oaa_deg: View azimuth, -180..180.
-        start: Time of the first row, UTC.
-    """
-
-    radiance: NDArray[np.float32]
-    longitude_deg: NDArray[np.float64]
-    latitude_deg: NDArray[np.float64]
-    altitude_m: NDArray[np.int16]
-    detector_index: NDArray[np.int16]
-    invalid: NDArray[np.bool_]
-    duplicated: NDArray[np.bool_]
-    land: NDArray[np.bool_]
-    inland_water: NDArray[np.bool_]
-    bright: NDArray[np.bool_]
-    tie_longitude_deg: NDArray[np.float64]
-    tie_latitude_deg: NDArray[np.float64]
-    sza_deg: NDArray[np.float64]
-    saa_deg: NDArray[np.float64]
-    oza_deg: NDArray[np.float64]
-    oaa_deg: NDArray[np.float64]
-    start: datetime
-
-
-def solar_flux(day_of_year: float) -> NDArray[np.float32]:
-    """In-band solar irradiance of each detector on a day: float32 (band, detector), mW m-2 nm-1."""
-    detector = np.arange(DETECTORS)
-    # Each camera's wavelengths drift a little over its detectors ("smile").
-    smile = 1 + 0.0015 * np.sin(2 * np.pi * (detector % 740) / 740)
-    flux = np.outer(OLCI_IRRADIANCE, smile) / sun_distance_au(day_of_year) ** 2
-    return flux.astype(np.float32)
+_PRESSURES = (
+    1000,
+    950,
+    925,
+    900,
+    850,
+    800,
+    700,
+    600,
+    500,
+    400,
+    300,
+    250,
+    200,
+    150,
+    100,
+    70,
+    50,
+    30,
+    20,
+    10,
+    7,
+    5,
+    3,
+    2,
+    1,
+)
 
 
 def flag_layout(name: Sen3Name) -> dict[str, int]:
@@ -120,7 +92,15 @@ def write_efr(out: Path, name: Sen3Name, content: OlciContent) -> Path:
         _write_radiance(root, name, content, band)
     with _file(root, name, content, "geo_coordinates", "Geo Coordinates", image) as data:
         _degrees(data, content.latitude_deg, content.longitude_deg, ("rows", "columns"))
-        _variable(data, "altitude", "i2", ("rows", "columns"), content.altitude_m, -32768, {"units": "m", "valid_min": np.int16(-1000), "valid_max": np.int16(9000)})
+        _variable(
+            data,
+            "altitude",
+            "i2",
+            ("rows", "columns"),
+            content.altitude_m,
+            -32768,
+            {"units": "m", "valid_min": np.int16(-1000), "valid_max": np.int16(9000)},
+        )
     flags = _flags(name, content)
     layout = flag_layout(name)
     with _file(root, name, content, "qualityFlags", "Classification and Quality Flags", image) as data:
@@ -159,7 +139,9 @@ def write_manifest(root: Path, name: Sen3Name, content: OlciContent) -> None:
         ("freshInlandWater", content.inland_water), ("bright", content.bright),
     )}  # fmt: skip
     distance_m = sun_distance_au(content.start.timetuple().tm_yday) * 149_597_870_700
-    facts = sen3_xml.ManifestFacts(content.start, _stop(content), content.invalid.shape, [*ring, ring[0]], shares, distance_m)
+    facts = sen3_xml.ManifestFacts(
+        content.start, _stop(content), content.invalid.shape, [*ring, ring[0]], shares, distance_m
+    )
     (root / "xfdumanifest.xml").write_text(sen3_xml.manifest(name, facts, files), encoding="utf-8")
 
 
@@ -177,11 +159,14 @@ def _write_radiance(root: Path, name: Sen3Name, content: OlciContent, band: int)
     ancillary = f"{key}_radiance_{'unc' if name.collection >= '003' else 'err'}"
     attributes: dict[str, object] = {
         "scale_factor": scale, "add_offset": np.float32(0), "units": "mW.m-2.sr-1.nm-1",
-        "standard_name": "toa_upwelling_spectral_radiance", "long_name": f"TOA radiance for OLCI acquisition band {key}",
+        "standard_name": "toa_upwelling_spectral_radiance",
+        "long_name": f"TOA radiance for OLCI acquisition band {key}",
         "coordinates": "time_stamp altitude latitude longitude", "ancillary_variables": ancillary,
         "valid_min": np.uint16(0), "valid_max": np.uint16(_FILL - 1),
     }  # fmt: skip
-    with _file(root, name, content, f"{key}_radiance", f"Radiance {key} Data Set", {"rows": rows, "columns": columns}) as data:
+    with _file(
+        root, name, content, f"{key}_radiance", f"Radiance {key} Data Set", {"rows": rows, "columns": columns}
+    ) as data:
         _variable(data, f"{key}_radiance", "u2", ("rows", "columns"), packed, _FILL, attributes)
     if name.collection < "003":
         return
@@ -192,7 +177,9 @@ def _write_radiance(root: Path, name: Sen3Name, content: OlciContent, band: int)
         "scale_factor": np.float32(0.017), "add_offset": np.float32(-3), "units": "lg(re mW.m-2.sr-1.nm-1)",
         "coordinates": "time_stamp altitude latitude longitude",
     }  # fmt: skip
-    with _file(root, name, content, f"{key}_radiance_unc", f"Radiance {key} Uncertainty", {"rows": rows, "columns": columns}) as data:
+    with _file(
+        root, name, content, f"{key}_radiance_unc", f"Radiance {key} Uncertainty", {"rows": rows, "columns": columns}
+    ) as data:
         _variable(data, f"{key}_radiance_unc", "u1", ("rows", "columns"), unc, 255, attributes)
 
 
@@ -209,7 +196,9 @@ def _write_instrument(root: Path, name: Sen3Name, content: OlciContent) -> None:
             "solar_flux": (flux, "mW.m-2.nm-1"),
         }
         for key, (values, units) in per_detector.items():
-            _variable(data, key, "f4", ("bands", "detectors"), np.asarray(values, dtype=np.float32), -1.0, {"units": units})
+            _variable(
+                data, key, "f4", ("bands", "detectors"), np.asarray(values, dtype=np.float32), -1.0, {"units": units}
+            )
         if name.collection >= "003":
             _variable(data, "frame_offset", "i1", ("rows", "columns"), np.zeros((rows, columns), np.int8), -128, {})
         else:
@@ -235,7 +224,9 @@ def _write_ties(root: Path, name: Sen3Name, content: OlciContent) -> None:
                 "scale_factor": 1e-6, "add_offset": 0.0, "units": "degrees", "coordinates": "latitude longitude",
                 "valid_min": number(low), "valid_max": number(high),
             })  # fmt: skip
-    with _file(root, name, content, "tie_meteo", "Tie-Point Meteo", sizes | {"wind_vectors": 2, "tie_pressure_levels": 25}) as data:
+    with _file(
+        root, name, content, "tie_meteo", "Tie-Point Meteo", sizes | {"wind_vectors": 2, "tie_pressure_levels": 25}
+    ) as data:
         constants = {"humidity": (58.0, "%"), "sea_level_pressure": (1015.0, "hPa"),
                      "total_columnar_water_vapour": (19.0, "kg.m-2"), "total_ozone": (0.0065, "kg.m-2")}  # fmt: skip
         for key, (value, units) in constants.items():
@@ -244,7 +235,9 @@ def _write_ties(root: Path, name: Sen3Name, content: OlciContent) -> None:
         _variable(data, "horizontal_wind", "f4", (*tie, "wind_vectors"), wind, 9.96921e36, {"units": "m.s-1"})
         profile = (288 - 70 * (1 - np.array(_PRESSURES) / 1000)).astype(np.float32)
         profiles = np.broadcast_to(profile, (tie_rows, tie_columns, 25))
-        _variable(data, "atmospheric_temperature_profile", "f4", (*tie, "tie_pressure_levels"), profiles, -1.0, {"units": "K"})
+        _variable(
+            data, "atmospheric_temperature_profile", "f4", (*tie, "tie_pressure_levels"), profiles, -1.0, {"units": "K"}
+        )
         pressures = np.array(_PRESSURES, np.float32)
         _variable(data, "reference_pressure_level", "f4", ("tie_pressure_levels",), pressures, -1.0, {"units": "hPa"})
 
@@ -274,7 +267,9 @@ def _flags(name: Sen3Name, content: OlciContent) -> NDArray[np.uint32]:
     return flags
 
 
-def _degrees(data: netCDF4.Dataset, latitude: NDArray[np.float64], longitude: NDArray[np.float64], dims: tuple[str, ...]) -> None:
+def _degrees(
+    data: netCDF4.Dataset, latitude: NDArray[np.float64], longitude: NDArray[np.float64], dims: tuple[str, ...]
+) -> None:
     for key, values, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
         _variable(data, key, "i4", dims, np.rint(values * 1e6).astype(np.int32), -2147483648, {
             "scale_factor": 1e-6, "add_offset": 0.0, "standard_name": key,
@@ -284,7 +279,13 @@ def _degrees(data: netCDF4.Dataset, latitude: NDArray[np.float64], longitude: ND
 
 
 def _variable(
-    data: netCDF4.Dataset, key: str, kind: str, dims: tuple[str, ...], values: ArrayLike, fill: float | None, attributes: Mapping[str, object]
+    data: netCDF4.Dataset,
+    key: str,
+    kind: str,
+    dims: tuple[str, ...],
+    values: ArrayLike,
+    fill: float | None,
+    attributes: Mapping[str, object],
 ) -> None:
     variable = data.createVariable(key, kind, dims, zlib=True, complevel=4, shuffle=True, fill_value=fill)
     # The values are packed already.
@@ -294,7 +295,9 @@ def _variable(
 
 
 @contextmanager
-def _file(root: Path, name: Sen3Name, content: OlciContent, stem: str, title: str, sizes: Mapping[str, int]) -> Iterator[netCDF4.Dataset]:
+def _file(
+    root: Path, name: Sen3Name, content: OlciContent, stem: str, title: str, sizes: Mapping[str, int]
+) -> Iterator[netCDF4.Dataset]:
     with netCDF4.Dataset(root / f"{stem}.nc", "w", format="NETCDF4") as data:
         for dimension, size in sizes.items():
             data.createDimension(dimension, size)

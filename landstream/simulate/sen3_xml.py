@@ -124,6 +124,7 @@ def manifest(name: Sen3Name, facts: ManifestFacts, files: list[tuple[str, int, s
         The document.
     """
     size = sum(entry[1] for entry in files)
+    ring = " ".join(f"{latitude:.6g} {longitude:.6g}" for latitude, longitude in facts.ring)
     sections = [
         _section("acquisitionPeriod", f"""<sentinel-safe:acquisitionPeriod>
             <sentinel-safe:startTime>{precise(facts.start)}</sentinel-safe:startTime>
@@ -140,16 +141,16 @@ def manifest(name: Sen3Name, facts: ManifestFacts, files: list[tuple[str, int, s
           </sentinel-safe:platform>"""),
         _section("measurementFrameSet", f"""<sentinel-safe:frameSet>
             <sentinel-safe:footPrint srsName="http://www.opengis.net/def/crs/EPSG/0/4326">
-              <gml:posList>{" ".join(f"{latitude:.6g} {longitude:.6g}" for latitude, longitude in facts.ring)}</gml:posList>
+              <gml:posList>{ring}</gml:posList>
             </sentinel-safe:footPrint>
           </sentinel-safe:frameSet>"""),
         _section("generalProductInformation", _general(name, size)),
         _section("olciProductInformation", _olci(facts)),
         _section("measurementOrbitReference", f"""<sentinel-safe:orbitReference>
-            <sentinel-safe:orbitNumber type="start" groundTrackDirection="descending">{name.absolute_orbit}</sentinel-safe:orbitNumber>
-            <sentinel-safe:relativeOrbitNumber type="start" groundTrackDirection="descending">{name.relative_orbit}</sentinel-safe:relativeOrbitNumber>
-            <sentinel-safe:passNumber type="start" groundTrackDirection="descending">{2 * name.absolute_orbit}</sentinel-safe:passNumber>
-            <sentinel-safe:relativePassNumber type="start" groundTrackDirection="descending">{2 * name.relative_orbit}</sentinel-safe:relativePassNumber>
+            {_orbit("orbitNumber", name.absolute_orbit)}
+            {_orbit("relativeOrbitNumber", name.relative_orbit)}
+            {_orbit("passNumber", 2 * name.absolute_orbit)}
+            {_orbit("relativePassNumber", 2 * name.relative_orbit)}
             <sentinel-safe:cycleNumber>{name.cycle}</sentinel-safe:cycleNumber>
             <sentinel-safe:phaseIdentifier>1</sentinel-safe:phaseIdentifier>
           </sentinel-safe:orbitReference>"""),
@@ -178,9 +179,13 @@ def manifest(name: Sen3Name, facts: ManifestFacts, files: list[tuple[str, int, s
         for file, _, _ in files
     )
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1" xmlns:sentinel-safe="http://www.esa.int/safe/sentinel/1.1" xmlns:gml="http://www.opengis.net/gml" xmlns:sentinel3="http://www.esa.int/safe/sentinel/sentinel-3/1.0" xmlns:olci="http://www.esa.int/safe/sentinel/sentinel-3/olci/1.0" version="esa/safe/sentinel/sentinel-3/olci/level-1/1.0">
+<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1" xmlns:sentinel-safe="http://www.esa.int/safe/sentinel/1.1" \
+xmlns:gml="http://www.opengis.net/gml" xmlns:sentinel3="http://www.esa.int/safe/sentinel/sentinel-3/1.0" \
+xmlns:olci="http://www.esa.int/safe/sentinel/sentinel-3/olci/1.0" \
+version="esa/safe/sentinel/sentinel-3/olci/level-1/1.0">
   <informationPackageMap>
-    <xfdu:contentUnit ID="packageUnit" unitType="Information Package" textInfo="SENTINEL-3 OLCI Level 1 Earth Observation Full Resolution Product">
+    <xfdu:contentUnit ID="packageUnit" unitType="Information Package" \
+textInfo="SENTINEL-3 OLCI Level 1 Earth Observation Full Resolution Product">
 {units}
     </xfdu:contentUnit>
   </informationPackageMap>
@@ -191,6 +196,11 @@ def manifest(name: Sen3Name, facts: ManifestFacts, files: list[tuple[str, int, s
   </dataObjectSection>
 </xfdu:XFDU>
 """
+
+
+def _orbit(tag: str, number: int) -> str:
+    direction = 'type="start" groundTrackDirection="descending"'
+    return f"<sentinel-safe:{tag} {direction}>{number}</sentinel-safe:{tag}>"
 
 
 def _section(identifier: str, body: str) -> str:
@@ -213,7 +223,11 @@ def _object_id(file: str) -> str:
 
 
 def _general(name: Sen3Name, size: int) -> str:
-    baseline = f"\n            <sentinel3:processingBaseline>{name.baseline}</sentinel3:processingBaseline>" if name.baseline else ""
+    baseline = (
+        f"\n            <sentinel3:processingBaseline>{name.baseline}</sentinel3:processingBaseline>"
+        if name.baseline
+        else ""
+    )
     duration = max(1, round((name.stop - name.start).total_seconds()))
     return f"""<sentinel3:generalProductInformation>
             <sentinel3:productName>{name.product}</sentinel3:productName>
@@ -238,8 +252,16 @@ def _general(name: Sen3Name, size: int) -> str:
 def _olci(facts: ManifestFacts) -> str:
     rows, columns = facts.shape
     shares = facts.percentages
-    summary = {"salineWater": 0.0, "coastal": 0.0, "freshInlandWater": shares["freshInlandWater"], "tidalRegion": 0.0, "bright": shares["bright"]}
-    classes = "\n".join(f'              <sentinel3:{key}Pixels percentage="{value:.6f}"/>' for key, value in summary.items())
+    summary = {
+        "salineWater": 0.0,
+        "coastal": 0.0,
+        "freshInlandWater": shares["freshInlandWater"],
+        "tidalRegion": 0.0,
+        "bright": shares["bright"],
+    }
+    classes = "\n".join(
+        f'              <sentinel3:{key}Pixels percentage="{value:.6f}"/>' for key, value in summary.items()
+    )
     quality = "\n".join(
         f'              <olci:{key} value="{round(rows * columns * value / 100)}" percentage="{value:.6f}"/>'
         for key, value in (

@@ -46,13 +46,19 @@ def sun_at(time: datetime, longitude_deg: float, latitude_deg: float) -> Sun:
         + 0.000907 * math.sin(2 * g) - 0.002697 * math.cos(3 * g) + 0.00148 * math.sin(3 * g)
     )  # fmt: skip
     equation_min = 229.18 * (
-        0.000075 + 0.001868 * math.cos(g) - 0.032077 * math.sin(g) - 0.014615 * math.cos(2 * g) - 0.040849 * math.sin(2 * g)
+        0.000075
+        + 0.001868 * math.cos(g)
+        - 0.032077 * math.sin(g)
+        - 0.014615 * math.cos(2 * g)
+        - 0.040849 * math.sin(2 * g)
     )
     solar_min = utc.hour * 60 + utc.minute + utc.second / 60 + equation_min + 4 * longitude_deg
     hour_angle = math.radians(solar_min / 4 - 180)
     latitude = math.radians(latitude_deg)
     east = -math.cos(declination) * math.sin(hour_angle)
-    north = math.sin(declination) * math.cos(latitude) - math.cos(declination) * math.sin(latitude) * math.cos(hour_angle)
+    north = math.sin(declination) * math.cos(latitude) - math.cos(declination) * math.sin(latitude) * math.cos(
+        hour_angle
+    )
     up = math.sin(declination) * math.sin(latitude) + math.cos(declination) * math.cos(latitude) * math.cos(hour_angle)
     return Sun(math.degrees(math.acos(up)), math.degrees(math.atan2(east, north)) % 360)
 
@@ -130,7 +136,13 @@ def sky_over(weather: Weather, sun: Sun, x_m: NDArray[np.float64], y_m: NDArray[
 
 
 def _opacity(
-    seed: int, x_m: NDArray[np.float64], y_m: NDArray[np.float64], cover: float, scale_m: float, octaves: int, density: float
+    seed: int,
+    x_m: NDArray[np.float64],
+    y_m: NDArray[np.float64],
+    cover: float,
+    scale_m: float,
+    octaves: int,
+    density: float,
 ) -> FloatArray:
     if cover <= 0:
         return np.zeros((len(y_m), len(x_m)), dtype=np.float32)

@@ -18,12 +18,20 @@ from numpy.typing import NDArray
 from landstream.simulate.msi import Lattice
 from landstream.simulate.safe import SafeContent, write_l1c
 from landstream.simulate.safe_names import BAND_IDS, SafeName
-from landstream.simulate.sen3 import LINE_S, OlciContent, solar_flux, write_efr
+from landstream.simulate.sen3 import write_efr
+from landstream.simulate.sen3_content import LINE_S, OlciContent, solar_flux
 from landstream.simulate.sen3_xml import Sen3Name
 from landstream.simulate.sky import sun_at
 
 BRANDENBURG = SafeName(
-    "S2A", "L1C", datetime(2017, 2, 16, 10, 21, 1, tzinfo=UTC), "0204", 65, 8642, "T33UUU", datetime(2017, 2, 16, 10, 22, 4, tzinfo=UTC)
+    "S2A",
+    "L1C",
+    datetime(2017, 2, 16, 10, 21, 1, tzinfo=UTC),
+    "0204",
+    65,
+    8642,
+    "T33UUU",
+    datetime(2017, 2, 16, 10, 22, 4, tzinfo=UTC),
 )
 _EAST_ANGLIA = "O_L2_0001_SNS_2017104102450_v1.0.nc"
 _EAST_ANGLIA_START = datetime(2017, 4, 14, 10, 27, 29, 454657, tzinfo=UTC)
