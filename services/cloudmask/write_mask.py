@@ -55,7 +55,7 @@ def write_mask(
         image.update_tags(**tags)
         # GDAL splits a tag's name at a colon, so `classification:classes` cannot be one.
         image.update_tags(1, CLASSIFICATION_CLASSES=json.dumps(stac_classes()))
-        image.update_tags(2, CLASSIFICATION_CLASSES='[{"value": 0, "name": "not-clear"}, {"value": 1, "name": "clear"}]')
+        image.update_tags(2, CLASSIFICATION_CLASSES='[{"value": 0, "name": "unclear"}, {"value": 1, "name": "clear"}]')
     options = {"COMPRESS": "DEFLATE", "BLOCKSIZE": str(BLOCK_PX), "OVERVIEW_RESAMPLING": "MODE"}
     rasterio.shutil.copy(scratch, path, driver="COG", **options)
     scratch.unlink()

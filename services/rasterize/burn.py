@@ -1,0 +1,80 @@
+"""The pure core: polygons of any CRS to class values on a lattice, by the pixel-centre rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+
+LONGEST_EDGE_M = 1000.0
+"""Edges are cut to this before a change of CRS: a straight line of one is none of the other."""
+
+Geometries = NDArray[np.object_]
+
+
+def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
+    """Polygons in another CRS, datum shift included.
+
+    Args:
+        geometries: (polygon,), in units of `source`.
+        source: CRS as `EPSG:n` or WKT.
+        target: projected CRS in metres.
+
+    Returns:
+        (polygon,); those that the target cannot show are None.
+    """
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    if transformer.source_crs == transformer.target_crs:
+        return shapely.force_2d(geometries)
+    metre = 1.0 if transformer.source_crs is None or transformer.source_crs.is_projected else 1 / 111_320
+    cut = shapely.segmentize(shapely.force_2d(geometries), LONGEST_EDGE_M * metre)
+
+    def shift(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = transformer.transform(xy[:, 0], xy[:, 1])
+        return np.column_stack([x, y])
+
+    moved = np.asarray(shapely.transform(cut, shift), dtype=object)
+    moved[~np.isfinite(shapely.bounds(moved)).all(axis=1)] = None
+    return moved
+
+
+def burn(
+    geometries: Geometries,
+    values: NDArray[np.uint8],
+    transform: tuple[float, float, float, float, float, float],
+    shape: tuple[int, int],
+    strip_px: int = 2048,
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Class values of a lattice, strip by strip from the north.
+
+    A pixel takes the value of the polygon that holds its centre; where polygons overlap, of the later one.
+
+    Args:
+        geometries: (polygon,) in the lattice's CRS; None is skipped.
+        values: (polygon,), uint8; 0 unlabels what it covers.
+        transform: (a, b, c, d, e, f) of a north-up lattice.
+        shape: (ny, nx) of the lattice.
+        strip_px: rows of a strip; does not change the result.
+
+    Yields:
+        (first row, uint8 (y, x)): 0 = unlabelled.
+    """
+    bounds = shapely.bounds(geometries)
+    for top in range(0, shape[0], strip_px):
+        rows = min(strip_px, shape[0] - top)
+        north = transform[5] + top * transform[4]
+        south = north + rows * transform[4]
+        east = transform[2] + shape[1] * transform[0]
+        # NaN bounds (None, empty) compare False.
+        inside = (bounds[:, 1] < north) & (bounds[:, 3] > south) & (bounds[:, 0] < east) & (bounds[:, 2] > transform[2])
+        strip = np.zeros((rows, shape[1]), np.uint8)
+        shapes = [(geometries[i], int(values[i])) for i in np.flatnonzero(inside)]
+        if shapes:
+            window = Affine(transform[0], transform[1], transform[2], transform[3], transform[4], north)
+            rasterize(shapes, out=strip, transform=window)
+        yield top, strip

@@ -1,0 +1,140 @@
+"""Rasterize: the winning label delivery to one class raster on the area's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from services.rasterize.burn import burn, reproject
+from services.rasterize.read_polygons import extract_member, read_polygons
+from services.rasterize.write_labels import PIXEL_M, stac_classes, write_labels
+from shared.area import Area, LabelScheme, UnknownClass
+from shared.items.item import Item
+from shared.stage import Job, LocalItem, NewAsset, NewItem, RejectScene, Settings, Source, Stage, Task
+
+if TYPE_CHECKING:
+    from shared.items.catalogue import Catalogue
+
+COLLECTION = "corine-land-cover"
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_COPIED = ("landstream:scene", "landstream:product", "landstream:reference_year", "landstream:campaign", "landstream:release")
+_EXTENSIONS = tuple(
+    f"https://stac-extensions.github.io/{name}/schema.json" for name in ("projection/v2.0.0", "classification/v2.0.0")
+)
+
+
+class RasterizeSettings(Settings):
+    """Settings of rasterize: none yet."""
+
+
+def plan(item: Item, catalogue: Catalogue, area: Area, settings: RasterizeSettings) -> list[Job]:
+    """A job for the one delivery that wins; the others stay registered and are not burned."""
+    winner = catalogue.label_winner() if item.collection == COLLECTION else None
+    if winner is None or (winner.collection, winner.id) != (item.collection, item.id):
+        return []
+    return [Job(collection="land-cover-labels", product=item.product, week=item.week, inputs=(Source(item),))]
+
+
+def process(task: Task) -> NewItem:
+    """Burn one delivery.
+
+    Raises:
+        RejectScene: unreadable, a class code that the scheme does not know, or nothing on the grid.
+    """
+    delivery, scheme, grid = task.inputs[0], task.area.labels, task.area.grid
+    p = delivery.item.properties
+    geometries, codes, crs = read_polygons(
+        _dataset(delivery, task.folder), p["landstream:layer"], p["landstream:attribute"], grid.bounds_m, grid.crs
+    )
+    values = class_values(codes, scheme, str(p["landstream:layer"]))
+    attribution = scheme.attribution or str(p.get("landstream:attribution", ""))
+    path = task.folder / "labels.tif"
+    strips = burn(reproject(geometries, crs, grid.crs), values, grid.transform(PIXEL_M), grid.shape_px(PIXEL_M))
+    tags = {
+        "TIFFTAG_COPYRIGHT": attribution,
+        "TIFFTAG_IMAGEDESCRIPTION": f"{scheme.scheme} of {delivery.item.product}, {p['landstream:reference_year']}",
+    }
+    counts = write_labels(path, _reported(strips, grid.shape_px(PIXEL_M)[0], task), grid, scheme, tags)
+    if not counts[1:].any():
+        fault = f"labels no pixel of the grid of area {task.area.name}"
+        raise RejectScene(delivery.item.product, fault, "deliver labels of the area")
+    ny, nx = grid.shape_px(PIXEL_M)
+    fields = {
+        "proj:code": grid.crs,
+        "proj:shape": [ny, nx],
+        "proj:transform": list(grid.transform(PIXEL_M)),
+        "gsd": PIXEL_M,
+        "data_type": "uint8",
+        "nodata": 0,
+        "classification:classes": stac_classes(scheme),
+    }
+    geometry, bbox = _extent(task.area)
+    return NewItem(
+        geometry=geometry,
+        bbox=bbox,
+        properties={name: p[name] for name in _COPIED if name in p}
+        | {
+            "datetime": p["datetime"],
+            "proj:code": grid.crs,
+            "landstream:scheme": scheme.scheme,
+            "landstream:polygons": len(geometries),
+            "landstream:class_area_m2": {c.code: int(counts[v]) * PIXEL_M**2 for v, c in scheme.values.items()},
+            "landstream:unlabelled_area_m2": int(counts[0]) * PIXEL_M**2,
+            "landstream:attribution": attribution,
+        },
+        assets={"labels": NewAsset(path, _COG, ("data", "labels"), f"Classes of {scheme.scheme}", fields)},
+        extensions=_EXTENSIONS,
+    )
+
+
+def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArray[np.uint8]:
+    """Raster value of each polygon, uint8 (polygon,).
+
+    Raises:
+        RejectScene: the scheme does not know a code.
+    """
+    try:
+        known = {code: scheme.value_of(code) for code in dict.fromkeys(codes.tolist())}
+    except UnknownClass as error:
+        remedy = "correct the polygon, or add the code to the area's label scheme"
+        raise RejectScene(f"layer {layer}", str(error), remedy) from error
+    return np.array([known[code] for code in codes.tolist()], np.uint8)
+
+
+def _dataset(delivery: LocalItem, folder: Path) -> Path:
+    path, member = delivery.paths["polygons"], str(delivery.item.properties.get("landstream:member", ""))
+    return extract_member(path, member, folder / "unpacked") if member else path
+
+
+def _reported(
+    strips: Iterator[tuple[int, NDArray[np.uint8]]], rows: int, task: Task
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for top, strip in strips:
+        yield top, strip
+        task.progress(top + len(strip), rows)
+
+
+def _extent(area: Area) -> tuple[dict[str, Any], tuple[float, float, float, float]]:
+    """The grid's outline and bounds in longitude, latitude (degrees)."""
+    west, south, east, north = area.grid.bounds_m
+    to_degrees = Transformer.from_crs(area.grid.epsg, 4326, always_xy=True)
+    corners = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    ring = [list(to_degrees.transform(x, y)) for x, y in corners]
+    bbox = to_degrees.transform_bounds(west, south, east, north, densify_pts=21)
+    return {"type": "Polygon", "coordinates": [ring]}, bbox
+
+
+STAGE = Stage(
+    name="rasterize",
+    version=1,
+    consumes=(COLLECTION,),
+    publishes=("land-cover-labels",),
+    plan=plan,
+    process=process,
+    settings=RasterizeSettings,
+)
