@@ -96,7 +96,8 @@ def ramp(overlap_px: int) -> Array:
     """
     flat = overlap_px // 2 + 1
     distance = np.minimum(np.arange(WINDOW_PX), np.arange(WINDOW_PX)[::-1])
-    return np.clip(distance - overlap_px // 4 + 1, 0, flat)
+    weight: Array = np.clip(distance - overlap_px // 4 + 1, 0, flat)
+    return weight
 
 
 def blend(

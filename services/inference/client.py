@@ -20,7 +20,7 @@ IN_FLIGHT = 2
 
 SIGNATURE = "probabilities"
 
-_DTYPES = {
+_DTYPES: dict[int, np.dtype[Any]] = {
     types_pb2.DT_UINT8: np.dtype("u1"),
     types_pb2.DT_UINT16: np.dtype("<u2"),
     types_pb2.DT_INT32: np.dtype("<i4"),
@@ -126,7 +126,7 @@ def decode(tensor: tensor_pb2.TensorProto) -> Array:
     if tensor.tensor_content:
         return np.frombuffer(tensor.tensor_content, dtype).reshape(shape)
     listed = tensor.float_val if tensor.dtype == types_pb2.DT_FLOAT else tensor.int_val
-    values = np.fromiter(listed, dtype, len(listed))
+    values: Array = np.fromiter(listed, dtype, len(listed))
     if len(values) == 1:
         return np.full(shape, values[0])  # one value stands for all
     return values.reshape(shape)

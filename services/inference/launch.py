@@ -39,9 +39,17 @@ class Embedded:
         Raises:
             RuntimeError: it does not start.
         """
-        if self._process is None or self._process.poll() is not None:
-            self._start()
+        self.start()
+        if not self._address:
+            assert self._process is not None
+            assert self._process.stdout is not None
+            self._address = _read_address(self._process.stdout)
         return self._address
+
+    def start(self) -> None:
+        """Start the server unless it runs, without waiting for it: TensorFlow takes seconds to load."""
+        if self._process is None or self._process.poll() is not None:
+            self._launch()
 
     def offer(self, archive: Path, name: str, version: int) -> None:
         """Put a model in place for the server, unless it is there.
@@ -49,7 +57,7 @@ class Embedded:
         Raises:
             UnsafeModel: the archive is not a plain SavedModel.
         """
-        self.address()
+        self.start()
         base = self._folder / name
         if not (base / str(version)).is_dir():
             unpack(archive, base, version)
@@ -67,7 +75,7 @@ class Embedded:
                 self._process.stdout.close()
             self._process = None
 
-    def _start(self) -> None:
+    def _launch(self) -> None:
         self.stop()
         self._folder = Path(tempfile.mkdtemp(prefix="landstream-serving-"))
         root = str(Path(__file__).parents[2])
@@ -80,8 +88,7 @@ class Embedded:
             text=True,
             env={**os.environ, "PYTHONPATH": search},
         )
-        assert self._process.stdout is not None
-        self._address = _read_address(self._process.stdout)
+        self._address = ""
 
 
 def _read_address(stream: IO[str]) -> str:

@@ -160,10 +160,8 @@ class PredictionService:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"tensor cannot be parsed: {error}") from error
         for name, value in inputs.items():
             if value.dtype != wanted[name].dtype or not wanted[name].shape.is_compatible_with(value.shape):
-                raise Refused(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"{name} must be {wanted[name].dtype.name} {wanted[name].shape}, not {value.dtype.name} {value.shape}",
-                )
+                expected, given = (f"{t.dtype.name} {t.shape}" for t in (wanted[name], value))
+                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"{name} must be {expected}, not {given}")
         try:
             outputs = function(**inputs)
         except tf.errors.OpError as error:

@@ -148,15 +148,13 @@ def process(task: Task) -> NewItem:
 
 def _client(task: Task) -> Client:
     """A connection to the given server, or to the embedded one, which is then given the model."""
-    from services.inference.client import Client
-
     settings, model = task.settings, task.inputs[0]
     name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
-    address = settings.serving_address
-    if not address:
-        embedded = _embedded()
-        embedded.offer(model.paths["model"], name, version)
-        address = embedded.address()
+    if not settings.serving_address:
+        _embedded().offer(model.paths["model"], name, version)
+    from services.inference.client import Client  # loads TensorFlow, for its protocol, while the server starts
+
+    address = settings.serving_address or _embedded().address()
     limit = settings.serving_max_message_mb * 1024 * 1024
     return Client(address, name, version, settings.serving_deadline_s, limit)
 

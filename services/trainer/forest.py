@@ -33,7 +33,7 @@ def confuse_forest(forest: RandomForestClassifier, windows: Windows, classes: in
     """Confusion matrix of a forest over the labelled pixels of the blocks: int64 (classes, classes)."""
     blocks = np.zeros_like(windows.labels)
     windows.inner(blocks)[:] = windows.inner(windows.labels)
-    chosen = np.nonzero(blocks)
+    chosen = sample_pixels(blocks, blocks.size, np.random.default_rng(0))
     if not len(chosen[0]):
         return np.zeros((classes, classes), np.int64)
     return confuse(blocks[chosen], forest.predict(spectra(windows, chosen)), classes)

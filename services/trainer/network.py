@@ -19,7 +19,7 @@ LEVELS = 3
 """Halvings of the U-Net: 10, 20, 40, 80 m. A window's sides are multiples of 2 ** LEVELS."""
 
 TEXTURE_PX = (3, 7, 15, 31)
-"""Sides of the squares whose mean and deviation the perceptron sees. Half of the largest is a window's useful margin."""
+"""Sides of the squares whose mean and deviation the perceptron sees. Half the largest is a window's useful margin."""
 
 FEATURES = len(BANDS) * (1 + 2 * len(TEXTURE_PX))
 

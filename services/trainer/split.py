@@ -63,9 +63,9 @@ def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
     contents = np.asarray(contents, dtype=np.int64)
     parts = np.full(len(contents), -1, dtype=np.int8)
     wanted = np.outer(shares, contents.sum(axis=0)).astype(np.float64)
-    has = np.zeros(wanted.shape, dtype=bool)
+    has: Array = np.zeros(wanted.shape, dtype=bool)
     tie = np.random.default_rng(seed).permutation(len(contents))
-    left = contents.any(axis=1)
+    left: Array = np.asarray(contents.any(axis=1))
     while left.any():
         blocks_left = (contents[left] > 0).sum(axis=0)
         scarce = int(np.argmin(np.where(blocks_left > 0, blocks_left, np.iinfo(np.int64).max)))
@@ -73,7 +73,7 @@ def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
         members = members[np.lexsort((tie[members], -contents[members, scarce]))]
         for position, block in enumerate(members):
             lacking = ~has[:, scarce]
-            urgent = 0 < lacking.sum() and len(members) - position <= lacking.sum()
+            urgent = lacking.sum() > 0 and len(members) - position <= lacking.sum()
             candidates = np.flatnonzero(lacking) if urgent else np.arange(len(shares))
             want = wanted[candidates, scarce]
             total = wanted[candidates].sum(axis=1)

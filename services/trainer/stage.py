@@ -42,6 +42,7 @@ def process(task: Task) -> NewItem:
     assert task.cube is not None
     area, folder = task.area, task.folder
     snapshot = task.cube.snapshot
+    task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     outcome = train(task.cube, area, task.progress)
 
     saved = folder / "saved_model"

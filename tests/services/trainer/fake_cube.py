@@ -44,6 +44,9 @@ class FakeCube:
             self.msi_10m[week] = (fine * seen.repeat(2, axis=0).repeat(2, axis=1)[..., None]).astype(np.uint16)
             self.msi_20m[week] = (coarse * seen[..., None]).astype(np.uint16)
 
+    def keep(self, tag: str) -> None:
+        """Keeping a snapshot is nothing here."""
+
     def weeks(self) -> list[str]:
         """Weeks with data."""
         return list(self._weeks)

@@ -1,0 +1,97 @@
+"""A map as a whole: from the cube over real gRPC to files and an item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from services.inference import stage
+from services.inference.stage import STAGE, InferenceSettings
+from shared.area import Area, load_area
+from shared.items.item import Item
+from shared.stage import Job, LocalItem, RetryLater, Source, Task
+from tests.services.inference.conftest import ROOT, Served, rule
+from tests.services.trainer.fake_cube import FakeCube
+
+WEEK = "2018-W25"
+
+
+@pytest.fixture(scope="module")
+def area() -> Area:
+    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+
+
+@pytest.fixture(scope="module")
+def cube(area: Area) -> FakeCube:
+    return FakeCube(area)
+
+
+def make_task(
+    area: Area,
+    cube: FakeCube,
+    folder: Path,
+    settings: InferenceSettings,
+    version: int = 3,
+    model_tar: Path | None = None,
+) -> Task:
+    properties = {"landstream:model_name": "rule", "landstream:model_version": version}
+    model = Item({"id": "small--v1-0000000a", "collection": "models", "properties": properties, "assets": {}}, "static")
+    parameters = {"sheet": [0, 0], "ledger": cube.ledger_digest((0, 0), WEEK)}
+    job = Job("land-cover-maps", "small_x", WEEK, (Source(model, ("model",)),), parameters)
+    folder.mkdir(exist_ok=True)
+    paths = {"model": model_tar} if model_tar else {}
+    return Task(job, (LocalItem(model, paths),), (), None, area, settings, folder, cube)  # type: ignore[arg-type]
+
+
+def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:
+    settings = InferenceSettings(serving_address=served.address)
+    result = STAGE.process(make_task(area, cube, tmp_path / "a", settings))
+    expected = rule(cube.msi_10m[WEEK])
+    with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
+        assert (image.read(1) == expected).all()
+        assert image.shape == (1024, 1024)
+        assert image.bounds == tuple(map(float, area.grid.bounds_m))
+    with rasterio.open(tmp_path / "a" / "confidence.tif") as image:
+        assert (image.read(1) == np.where(expected > 0, 80, 255)).all()
+    assert set(result.assets) == {"land_cover", "confidence", "quicklook"}
+    properties = result.properties
+    assert properties["datetime"] is None
+    assert properties["start_datetime"] == "2018-06-18T00:00:00Z"
+    assert properties["landstream:sheet"] == [0, 0]
+    assert properties["landstream:model"] == "small--v1-0000000a"
+    observed = round(100 * float((expected > 0).mean()), 3)
+    assert properties["landstream:observed_percent"] == observed < 100
+    assert sum(c["pixels"] for c in properties["landstream:classes"].values()) == (expected > 0).sum()
+    west, south, east, north = result.bbox
+    aoi = area.polygon.bounds
+    assert west <= aoi[0] < aoi[2] <= east
+    assert south <= aoi[1] < aoi[3] <= north
+
+    STAGE.process(make_task(area, cube, tmp_path / "b", settings))
+    for name in ("land_cover.tif", "confidence.tif", "quicklook.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: Path, tmp_path: Path) -> None:
+    try:
+        STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 77, model_tar))
+    finally:
+        stage._embedded().stop()
+    with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
+        assert (image.read(1) == rule(cube.msi_10m[WEEK])).all()
+
+
+def test_it_waits_for_the_cube_and_for_the_server(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:
+    settings = InferenceSettings(serving_address=served.address)
+    task = make_task(area, cube, tmp_path, settings)
+    behind = Job(**{**vars(task.job), "parameters": {"sheet": [0, 0], "ledger": "another"}})
+    with pytest.raises(RetryLater, match="ledger"):
+        STAGE.process(Task(**{**vars(task), "job": behind}))
+    with pytest.raises(RetryLater, match="NOT_FOUND"):
+        STAGE.process(make_task(area, cube, tmp_path, settings, version=4))
+    closed = InferenceSettings(serving_address="127.0.0.1:1")
+    with pytest.raises(RetryLater, match="UNAVAILABLE"):
+        STAGE.process(make_task(area, cube, tmp_path, closed))

@@ -1,0 +1,100 @@
+"""Laws of the split: disjoint blocks, a buffer, every class on both sides, the same answer every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trainer.split import BLOCK_PX, BUFFER_PX, HOLDOUT_SHARE, count_blocks, split_blocks, stratify, trainable
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> np.ndarray:
+    """Pixels of each class in each block, many of them 0."""
+    blocks, classes = draw(st.integers(1, 40)), draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return rng.integers(0, BLOCK_PX**2 // 8, (blocks, classes)) * (rng.random((blocks, classes)) < 0.4)
+
+
+@given(contents(), st.integers(0, 100), st.integers(2, 5))
+def test_stratify_deals_each_labelled_block_to_one_part(table: np.ndarray, seed: int, parts: int) -> None:
+    shares = (1 / parts,) * parts
+    dealt = stratify(table, shares, seed)
+    assert ((dealt >= 0) == table.any(axis=1)).all()
+    assert dealt.max(initial=0) < parts
+    assert (dealt == stratify(table.copy(), shares, seed)).all()
+
+
+@given(st.integers(0, 1000), st.integers(2, 5), st.integers(5, 30))
+def test_a_class_reaches_every_part_that_it_has_blocks_for(seed: int, parts: int, blocks: int) -> None:
+    """Of one class; with several, blocks dealt for a rarer class may already have decided."""
+    table = np.random.default_rng(seed).integers(1, 1000, (blocks, 1))
+    assert set(stratify(table, (1 / parts,) * parts, seed).tolist()) == set(range(parts))
+
+
+def test_each_class_gets_its_share() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.integers(0, 4000, (400, 6)) * (rng.random((400, 6)) < 0.3)
+    dealt = stratify(table, (1 - HOLDOUT_SHARE, HOLDOUT_SHARE), 0)
+    share = table[dealt == 1].sum(axis=0) / table.sum(axis=0)
+    assert np.abs(share - HOLDOUT_SHARE).max() < 0.05
+
+
+def test_split_marks_holdout_and_folds() -> None:
+    counts = np.random.default_rng(1).integers(0, 500, (10, 12, 4))
+    counts[0, 0] = 0
+    holdout, fold = split_blocks(counts, 5, 0)
+    assert holdout[0, 0] == fold[0, 0] == 0
+    assert set(np.unique(holdout)) == {0, 1, 2}
+    assert set(np.unique(fold)) == {0, 1, 2, 3, 4, 5}
+    assert not split_blocks(counts, 0, 0)[1].any()
+
+
+def test_the_holdout_does_not_depend_on_the_folds() -> None:
+    counts = np.random.default_rng(1).integers(0, 500, (10, 12, 4))
+    assert (split_blocks(counts, 5, 0)[0] == split_blocks(counts, 0, 0)[0]).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_count_blocks_counts_each_pixel_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, (2 * BLOCK_PX, 3 * BLOCK_PX)).astype(np.uint8)
+    counts = count_blocks(labels, 3)
+    for row in range(2):
+        for col in range(3):
+            block = labels[row * BLOCK_PX : (row + 1) * BLOCK_PX, col * BLOCK_PX : (col + 1) * BLOCK_PX]
+            assert counts[row, col].tolist() == [int((block == value).sum()) for value in (1, 2, 3)]
+
+
+def test_count_blocks_refuses_what_it_cannot_count() -> None:
+    with pytest.raises(ValueError, match="whole blocks"):
+        count_blocks(np.zeros((100, 128), np.uint8), 3)
+    with pytest.raises(ValueError, match="above the number of classes"):
+        count_blocks(np.full((128, 128), 4, np.uint8), 3)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-70, 300), st.integers(-70, 300))
+@settings(max_examples=30)
+def test_trainable_keeps_the_buffer(seed: int, top: int, left: int) -> None:
+    """Beside an oracle that looks at the whole square around each pixel."""
+    tested = np.random.default_rng(seed).random((3, 3)) < 0.3
+    side = 3 * BLOCK_PX
+    pixels = tested.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
+    near = np.zeros((side, side), bool)
+    for y, x in np.argwhere(tested):
+        near[
+            max(0, y * BLOCK_PX - BUFFER_PX) : (y + 1) * BLOCK_PX + BUFFER_PX,
+            max(0, x * BLOCK_PX - BUFFER_PX) : (x + 1) * BLOCK_PX + BUFFER_PX,
+        ] = True
+    assert (near | ~pixels).all()
+    expected = np.zeros((192, 192), bool)
+    for i in range(192):
+        y = top + i
+        if 0 <= y < side:
+            x0, x1 = max(left, 0), min(left + 192, side)
+            if x0 < x1:
+                expected[i, x0 - left : x1 - left] = ~near[y, x0:x1]
+    assert (trainable(tested, top, left, 192, 192) == expected).all()

@@ -1,0 +1,106 @@
+"""Training as a whole, twice in fresh processes: the same bits, a sound item, a card, a model that can be served."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+POLICY = {"filters": 8, "epochs": 2, "steps": 6, "folds": 2}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Folders of two trainings; side by side, which is quicker than one after the other."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second")]
+    command = [sys.executable, "-W", "error", "-m", "tests.services.trainer.train_once"]
+    children = [
+        subprocess.Popen(
+            [*command, str(folder), json.dumps(POLICY)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        )
+        for folder in folders
+    ]
+    for child in children:
+        _, errors = child.communicate(timeout=240)
+        assert child.returncode == 0, errors[-3000:]
+    return folders
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The item that a training made."""
+    item: dict[str, Any] = json.loads((folder / "item.json").read_text())
+    return item
+
+
+def test_two_processes_give_the_same_bits(trained: list[Path]) -> None:
+    first, second = (read(folder) for folder in trained)
+    first.pop("seconds"), second.pop("seconds")
+    assert first == second
+    for name in ("card.html", "split.json"):
+        assert (trained[0] / name).read_bytes() == (trained[1] / name).read_bytes(), name
+    assert re.fullmatch("[0-9a-f]{64}", first["properties"]["landstream:weights_sha256"])
+
+
+def test_metrics(trained: list[Path]) -> None:
+    properties = read(trained[0])["properties"]
+    metrics = properties["landstream:metrics"]
+    assert metrics["accuracy"] > metrics["majority_accuracy"]
+    assert 0 < metrics["miou"] <= 1
+    assert set(metrics["forest"]) >= {"accuracy", "miou"}
+    assert sum(map(sum, metrics["confusion"])) == metrics["pixels"] > 0
+    assert metrics["per_class"]["1"]["name"] == "Artificial surfaces"
+    assert sum(row["support"] for row in metrics["per_class"].values()) == metrics["pixels"]
+    folds = properties["landstream:folds"]
+    assert folds["count"] == len(folds["each"]) == 2
+    assert folds["pooled"]["pixels"] == sum(fold["pixels"] for fold in folds["each"]) > metrics["pixels"]
+
+
+def test_the_item_says_what_it_is(trained: list[Path]) -> None:
+    item = read(trained[0])
+    properties = item["properties"]
+    assert properties["datetime"] is None
+    assert properties["start_datetime"] == "2018-05-14T00:00:00Z"
+    assert properties["end_datetime"] == "2018-06-24T23:59:59Z"
+    assert properties["landstream:determinism"]["threads"] == {"intra_op": 2, "inter_op": 1}
+    assert properties["landstream:determinism"]["op_determinism"] is True
+    assert 0 <= properties["landstream:model_version"] < 2**32
+    assert [i["name"] for i in properties["mlm:input"]] == ["msi_10m", "msi_20m"]
+    assert properties["mlm:tasks"] == ["semantic-segmentation"]
+    assert item["assets"]["model"]["roles"] == ["mlm:model"]
+    assert item["progress"][-1] == [72, 72]
+    assert "Contains modified Copernicus Sentinel data [2018]" in properties["landstream:attribution"]
+
+
+def test_the_split_is_written_out(trained: list[Path]) -> None:
+    split = json.loads((trained[0] / "split.json").read_text())
+    assert [len(row) for row in split["holdout"]] == [8] * 8
+    assert set("".join(split["holdout"])) <= set("012")
+    assert set("".join(split["fold"])) <= set("012")
+
+
+def test_the_card_needs_nothing_beside_it(trained: list[Path]) -> None:
+    card = (trained[0] / "card.html").read_text()
+    assert card.count("data:image/png;base64,") == 4
+    assert not re.search(r'(src|href)="(?!data:)', card)
+    assert "European Environment Agency" in card
+
+
+def test_the_archive_is_a_plain_saved_model(trained: list[Path]) -> None:
+    with tarfile.open(trained[0] / "model.tar", "r:") as archive:
+        members = archive.getmembers()
+    assert all(m.isreg() and m.mtime == 0 and m.uid == 0 for m in members)
+    names = [m.name for m in members]
+    assert names == sorted(names)
+    assert {"saved_model.pb", "variables/variables.index"} <= set(names)

@@ -1,0 +1,69 @@
+"""Windows around blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.trainer.split import BLOCK_PX
+from services.trainer.windows import Place, list_places, read_windows, sample_pixels, spectra
+from shared.area import Area, load_area
+from tests.services.trainer.fake_cube import FakeCube
+
+
+@pytest.fixture(scope="module")
+def area() -> Area:
+    return load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
+
+
+@pytest.fixture(scope="module")
+def cube(area: Area) -> FakeCube:
+    return FakeCube(area)
+
+
+def test_places_are_labelled_blocks_in_observed_tiles() -> None:
+    blocks = np.array([[1, 0, 1, 1], [0, 1, 1, 0]], bool)
+    observed = {"2018-W22": np.array([[True, False]]), "2018-W20": np.array([[False, True]])}
+    places = list_places(blocks, observed, 99, 0)
+    assert places == [
+        Place("2018-W20", 0, 2), Place("2018-W20", 0, 3), Place("2018-W20", 1, 2),
+        Place("2018-W22", 0, 0), Place("2018-W22", 1, 1),
+    ]  # fmt: skip
+    drawn = list_places(blocks, observed, 3, 0)
+    assert len(drawn) == 3
+    assert [p for p in places if p in drawn] == drawn == list_places(blocks, observed, 3, 0)
+
+
+def test_unobserved_pixels_carry_no_label(cube: FakeCube) -> None:
+    week = cube.weeks()[-1]
+    windows = read_windows(cube, [Place(week, 0, 0), Place(week, 3, 3)])
+    seen = (windows.msi_10m > 0).all(axis=-1)
+    assert not windows.labels[~seen].any()
+    assert windows.labels[seen].any()
+    inner = windows.inner(windows.labels)[1]
+    block = slice(3 * BLOCK_PX, 4 * BLOCK_PX)
+    assert (inner == cube.given[block, block] * seen[1, 32:160, 32:160]).all()
+
+
+def test_tested_blocks_carry_no_loss(cube: FakeCube) -> None:
+    tested = np.zeros((8, 8), bool)
+    tested[3, 3] = True
+    windows = read_windows(cube, [Place("2018-W20", 3, 3), Place("2018-W20", 3, 4)])
+    targets = windows.targets(tested)
+    assert not targets[0].any()
+    assert not targets[1][29:163, :35].any(), "the margin reaches into the tested block, and the buffer 3 px further"
+    assert targets[1][29:163, 35:].any()
+
+
+def test_spectra_join_the_20_m_cell(cube: FakeCube) -> None:
+    windows = read_windows(cube, [Place("2018-W20", 1, 1)])
+    chosen = sample_pixels(windows.labels, 50, np.random.default_rng(0))
+    values = spectra(windows, chosen)
+    assert values.shape == (50, 10)
+    window, y, x = (int(v[7]) for v in chosen)
+    top = BLOCK_PX - 32
+    assert values[7, :4].tolist() == cube.msi_10m["2018-W20"][top + y, top + x].tolist()
+    assert values[7, 4:].tolist() == cube.msi_20m["2018-W20"][(top + y) // 2, (top + x) // 2].tolist()
+    assert window == 0
