@@ -11,8 +11,8 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
+from rasterio import Affine
 from rasterio.features import shapes, sieve
-from rasterio.transform import from_origin
 from scipy.ndimage import uniform_filter
 from shapely.geometry import shape
 
@@ -90,7 +90,7 @@ def _generalise(
     cells = int(_MINIMUM_HA * 1e4 / _STEP_M**2)
     merged = sieve(smooth, size=cells, connectivity=4)
     geometries, values = [], []
-    for geometry, value in shapes(merged, connectivity=4, transform=from_origin(west_m, north_m, _STEP_M, _STEP_M)):
+    for geometry, value in shapes(merged, connectivity=4, transform=Affine(_STEP_M, 0, west_m, 0, -_STEP_M, north_m)):
         geometries.append(shape(geometry))
         values.append(int(value))
     # Simplified as a coverage: neighbours keep one common outline, without gaps.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.transform import from_origin
+from rasterio import Affine
 
 _TILE_PX = {10: 1024, 20: 640, 60: 192}
 
@@ -60,7 +60,7 @@ def write_jp2(
         count=bands.shape[0],
         dtype=bands.dtype,
         crs=f"EPSG:{epsg}",
-        transform=from_origin(ulx_m, uly_m, pixel_m, pixel_m),
+        transform=Affine(pixel_m, 0, ulx_m, 0, -pixel_m, uly_m),
         # Without it rasterio drops the block sizes.
         tiled=True,
         **options,

@@ -1,0 +1,45 @@
+"""A small season, written once and judged by many tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pyproj import Transformer
+
+from landstream.simulate.season import Acquisition, Site, plan_season, write_season
+
+DATA = Path(os.environ.get("LANDSTREAM_DATA") or Path(__file__).parents[3] / "../shared/data").resolve()
+
+
+def real_folder(name: str) -> Path:
+    """Folder of real data; without it the test is skipped, but never on CI."""
+    folder = DATA / name
+    if not folder.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{folder} is missing on CI")
+        pytest.skip(f"real data are not at {folder} (set LANDSTREAM_DATA)")
+    return folder
+
+
+def small_site(size_px: int = 360, seed: int = 5) -> Site:
+    """A site on the border of zones 34 and 35, on the 60 m lattice."""
+    x, y = Transformer.from_crs(4326, 32634, always_xy=True).transform(24.0, 45.6)
+    x, y = int(x // 60 * 60), int(y // 60 * 60)
+    half = size_px * 5
+    return Site(32634, (x - half, y - half, x + half, y + half), 0, seed)
+
+
+@pytest.fixture(scope="session")
+def site() -> Site:
+    return small_site()
+
+
+@pytest.fixture(scope="session")
+def season(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Acquisition, Path]]:
+    """Every product of a season by what it is in the plan for."""
+    out = tmp_path_factory.mktemp("season")
+    plan = plan_season(2018)
+    paths = list(write_season(site, plan, out, workers=1))
+    return {a.why: (a, path) for a, path in zip(plan, paths, strict=True)}
