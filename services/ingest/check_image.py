@@ -70,7 +70,8 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="JP2OpenJPEG") as image:
                 if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
-                    raise RejectScene(relative, f"has {image.count} bands of {image.dtypes[0]}, not one of {dtype}", DELIVER_AGAIN)
+                    fault = f"has {image.count} bands of {image.dtypes[0]}, not one of {dtype}"
+                    raise RejectScene(relative, fault, DELIVER_AGAIN)
                 if image.width * image.height > MAX_PIXELS:
                     raise RejectScene(relative, f"declares {image.width} x {image.height} pixels", DELIVER_AGAIN)
                 facts = ImageFacts(_epsg(image.crs, relative), (image.height, image.width), tuple(image.transform)[:6])
@@ -97,7 +98,8 @@ def _epsg(crs: CRS | None, relative: str) -> int:
 def _check_grid(facts: ImageFacts, pixel_m: int, relative: str) -> None:
     a, b, c, d, e, f = facts.transform
     if (a, b, d, e) != (pixel_m, 0, 0, -pixel_m):
-        raise RejectScene(relative, f"has the grid {facts.transform}, not north-up pixels of {pixel_m} m", DELIVER_AGAIN)
+        fault = f"has the grid {facts.transform}, not north-up pixels of {pixel_m} m"
+        raise RejectScene(relative, fault, DELIVER_AGAIN)
     if not (c.is_integer() and f.is_integer()):
         raise RejectScene(relative, f"has the origin {(c, f)}, not whole metres", DELIVER_AGAIN)
 

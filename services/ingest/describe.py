@@ -32,7 +32,6 @@ _MEDIA_TYPES = {
     ".zip": "application/zip",
     ".nc": "application/x-netcdf",
     ".xml": "application/xml",
-    ".safe": "application/xml",
 }
 
 
@@ -44,7 +43,8 @@ def check_place(product: str, footprint: BaseGeometry, start: datetime, area: Ar
     """
     year = int(iso_week(start)[:4])
     if year not in area.years:
-        fault = f"was sensed on {rfc3339(start)}, in the ISO year {year}; area {area.name} accepts {', '.join(map(str, area.years))}"
+        accepted = ", ".join(map(str, area.years))
+        fault = f"was sensed on {rfc3339(start)}, in the ISO year {year}; area {area.name} accepts {accepted}"
         raise RejectScene(product, fault, "deliver scenes of these years, or add the year to the area file")
     if not footprint.intersects(area.polygon):
         fault = f"covers {describe(footprint)}, outside the area {area.name}, whose AOI is {describe(area.polygon)}"
@@ -87,7 +87,7 @@ def scene_item(
         for asset, path in facts.images.items()
     }
     assets |= {
-        asset: NewAsset(place(root / path, folder), "application/xml", ("metadata",), Path(path).name)
+        asset: NewAsset(place(root / path, folder), _MEDIA_TYPES[".xml"], ("metadata",), Path(path).name)
         for asset, path in facts.metadata.items()
     }
     level = name.level.lower()
@@ -129,11 +129,12 @@ def olci_item(name: Sen3Name, facts: Sen3Facts, absent: list[str], root: Path, f
     """The item of an OLCI frame or stripe; see `scene_item`."""
     assets = {
         asset: NewAsset(
-            place(root / path, folder), "application/x-netcdf", ("data",) if asset.startswith("Oa") else ("metadata",), asset
+            place(root / path, folder), _MEDIA_TYPES[".nc"], ("data" if asset.startswith("Oa") else "metadata",), asset
         )
         for asset, path in facts.files.items()
     }
-    assets["manifest"] = NewAsset(place(root / "xfdumanifest.xml", folder), "application/xml", ("metadata",), "xfdumanifest.xml")
+    manifest = place(root / "xfdumanifest.xml", folder)
+    assets["manifest"] = NewAsset(manifest, _MEDIA_TYPES[".xml"], ("metadata",), "xfdumanifest.xml")
     properties: dict[str, Any] = {
         "datetime": rfc3339(facts.start),
         "platform": f"sentinel-{name.platform[1:].lower()}",

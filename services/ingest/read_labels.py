@@ -1,4 +1,4 @@
-"""Reads a delivery of label polygons: which layer and attribute hold the classes, of which year, and whether all are known."""
+"""Reads a delivery of label polygons: which layer and attribute hold the classes, of which year, all of them known."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def check_dataset(path: Path, relative: str) -> None:
     if relative.lower().endswith(".shp"):
         parts = {s for s in (".shx", ".dbf", ".prj") if not any(path.with_suffix(c).exists() for c in (s, s.upper()))}
         if head[:4] != b"\x00\x00\x27\x0a" or parts:
-            fault = f"lacks its {', '.join(sorted(parts))}" if parts else f"is no shapefile: it begins with {head[:8]!r}"
+            missing = f"lacks its {', '.join(sorted(parts))}"
+            fault = missing if parts else f"is no shapefile: it begins with {head[:8]!r}"
             raise RejectScene(relative, fault, DELIVER_AGAIN)
         return
     if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] not in {b"GP", b"\x00\x00"}:
@@ -104,7 +105,7 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
     scheme = area.labels
     layers = [layer for member, path in sorted(datasets.items()) for layer in _layers(member, path, scheme, unit)]
     if not layers:
-        fault = f"has no layer with an attribute like {scheme.attribute!r}, which the label scheme {scheme.scheme} needs"
+        fault = f"has no polygons with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
         raise RejectScene(unit, fault, "deliver a status layer, or name its attribute in the area file")
     if scheme.source == "clc":
         years = sorted({layer.year for layer in layers if layer.year is not None})
@@ -139,7 +140,8 @@ def _layers(member: str, path: Path, scheme: LabelScheme, unit: str) -> list[_La
             if scheme.source == "clc" and (len(fields) != 1 or _CHANGES.search(name)):
                 continue
             if fields:
-                found.append(_Layer(member, path, str(name), fields[0], year_of_field(fields[0]) or year_of_field(name)))
+                year = year_of_field(fields[0]) or year_of_field(name)
+                found.append(_Layer(member, path, str(name), fields[0], year))
     except (DataSourceError, DataLayerError, UnicodeError) as error:
         raise RejectScene(member or unit, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     return found
@@ -158,11 +160,10 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
         outline = bounds_outline(crs, [float(v) for v in info["total_bounds"]])
         # Inverse infinities: the area lies where this CRS cannot be, hence not in this layer.
         inside = bool(np.isfinite(bounds).all()) and outline.intersects(area.polygon)
-        codes = (
-            pyogrio.raw.read(layer.path, layer=layer.name, columns=[layer.attribute], read_geometry=False, bbox=bounds)[3][0]
-            if inside
-            else np.array([])
-        )
+        codes = np.array([])
+        if inside:
+            wanted = {"columns": [layer.attribute], "read_geometry": False}
+            codes = pyogrio.raw.read(layer.path, layer=layer.name, bbox=bounds, **wanted)[3][0]
     except (CRSError, ProjError, ValueError) as error:
         fault = f"layer {layer.name} has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error

@@ -150,7 +150,8 @@ def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict
         size = [n * grid.transform[0] - m * first.transform[0] for n, m in zip(grid.shape, first.shape, strict=True)]
         same = grid.transform[0] == first.transform[0]
         if corner != (0, 0) or any(abs(d) >= (1 if same else slack) for d in size):
-            raise RejectScene(path, f"has the grid {grid}, which is not that of {next(iter(grids))}: {first}", DELIVER_AGAIN)
+            fault = f"has the grid {grid}, which is not that of {next(iter(grids))}: {first}"
+            raise RejectScene(path, fault, DELIVER_AGAIN)
     return grids
 
 

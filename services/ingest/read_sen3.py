@@ -75,7 +75,8 @@ def read_facts(root: Path, name: Sen3Name, files: Collection[str]) -> Sen3Facts:
     manifest = parse(root / MANIFEST)
     stated = _text(manifest, "productName").removesuffix(".SEN3")
     if stated != name.product:
-        raise RejectScene(MANIFEST, f"states the product {stated[:120]!r}, but the folder is named {name.product}", DELIVER_AGAIN)
+        fault = f"states the product {stated[:120]!r}, but the folder is named {name.product}"
+        raise RejectScene(MANIFEST, fault, DELIVER_AGAIN)
     start = read_time(_text(manifest, "startTime"), MANIFEST)
     if abs(start - name.start) > timedelta(seconds=2):
         raise RejectScene(MANIFEST, f"states the start {start}, but the product is named {name.start}", DELIVER_AGAIN)
@@ -134,7 +135,8 @@ def _check_variable(
         raise RejectScene(file, f"lacks the variable {name}", DELIVER_AGAIN)
     found = tuple(variable.shape)
     if len(found) != 2 or variable.dtype.kind not in "iuf":
-        raise RejectScene(file, f"holds {name} as {variable.dtype} {found}, not as numbers (rows, columns)", DELIVER_AGAIN)
+        fault = f"holds {name} as {variable.dtype} {found}, not as numbers (rows, columns)"
+        raise RejectScene(file, fault, DELIVER_AGAIN)
     if shape is not None and found != shape:
         raise RejectScene(file, f"holds {name} of {found} pixels where the manifest states {shape}", DELIVER_AGAIN)
     chunks = variable.chunking()

@@ -29,7 +29,8 @@ def parse(path: Path) -> Element:
     try:
         root = parse_defused(path, forbid_dtd=True).getroot()
     except DefusedXmlException as error:
-        raise RejectScene(path.name, f"declares entities or a document type ({type(error).__name__})", DELIVER_AGAIN) from error
+        fault = f"declares entities or a document type ({type(error).__name__})"
+        raise RejectScene(path.name, fault, DELIVER_AGAIN) from error
     except (ParseError, ValueError, LookupError) as error:
         raise RejectScene(path.name, f"is not XML ({error})", DELIVER_AGAIN) from error
     if root is None:

@@ -125,7 +125,8 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, room: i
         while block := source.read(_BLOCK):
             written += len(block)
             if written > min(info.file_size, room):
-                raise RejectScene(Path(opened.filename or "").name, f"{info.filename} is larger than it says", DELIVER_AGAIN)
+                archive = Path(opened.filename or "").name
+                raise RejectScene(archive, f"{info.filename} is larger than it says", DELIVER_AGAIN)
             target.write(block)
     if written != info.file_size:
         raise zipfile.BadZipFile(f"{info.filename} is shorter than it says")

@@ -47,7 +47,8 @@ def list_files(root: Path, limits: Limits) -> dict[str, int]:
             total += status.st_size
             found[relative] = status.st_size
             if len(found) > limits.members or total > limits.bytes:
-                raise RejectScene(root.name, f"holds more than {limits.members} files or {limits.bytes} bytes", DELIVER_AGAIN)
+                fault = f"holds more than {limits.members} files or {limits.bytes} bytes"
+                raise RejectScene(root.name, fault, DELIVER_AGAIN)
     return found
 
 

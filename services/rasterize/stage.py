@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLLECTION = "corine-land-cover"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_COPIED = ("landstream:scene", "landstream:product", "landstream:reference_year", "landstream:campaign", "landstream:release")
+_COPIED = tuple(f"landstream:{n}" for n in ("scene", "product", "reference_year", "campaign", "release"))
 _EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/schema.json" for name in ("projection/v2.0.0", "classification/v2.0.0")
 )

@@ -1,0 +1,81 @@
+"""The fixed lattice of 1/360 degree from 180 W 90 N that all frames share, so that they join without resampling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CELLS_PER_DEG = 360
+MAX_LATITUDE_DEG = 85.0
+"""Nearer to a pole the lattice has no sensible cells; MGRS, and so every area, ends at 84 N and 80 S."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the lattice.
+
+    The centre of lattice cell (row, col) lies at latitude 90 - (row + 0.5) / 360, longitude -180 + (col + 0.5) / 360.
+
+    Attributes:
+        row: first lattice row, from the north.
+        col: first lattice column, from 180 W; a window over the antimeridian goes on beyond 129,599.
+        rows: number of rows.
+        cols: number of columns.
+    """
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    @property
+    def transform(self) -> tuple[float, float, float, float, float, float]:
+        """(a, b, c, d, e, f): longitude = a col + c, latitude = e row + f, in degrees."""
+        step = 1 / CELLS_PER_DEG
+        return (step, 0.0, -180 + self.col / CELLS_PER_DEG, 0.0, -step, 90 - self.row / CELLS_PER_DEG)
+
+    @property
+    def latitudes_deg(self) -> NDArray[np.float64]:
+        """Latitude of each row's centres, (y,)."""
+        return 90 - (self.row + np.arange(self.rows) + 0.5) / CELLS_PER_DEG
+
+
+def unwrap(longitude_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes (any shape, NaN = unknown) without a jump at the antimeridian: 0..360 where the swath crosses it."""
+    if np.nanmax(longitude_deg, initial=-np.inf) - np.nanmin(longitude_deg, initial=np.inf) <= 180:
+        return longitude_deg
+    return np.where(longitude_deg < 0, longitude_deg + 360, longitude_deg)
+
+
+def window_over(
+    latitude_deg: NDArray[np.float64],
+    longitude_deg: NDArray[np.float64],
+    within_deg: tuple[float, float, float, float] | None = None,
+) -> Window | None:
+    """The cells that hold a pixel, as their bounding box.
+
+    Args:
+        latitude_deg: (pixel,), NaN = unknown.
+        longitude_deg: (pixel,), unwrapped.
+        within_deg: west, south, east, north to which the box is cut.
+
+    Returns:
+        None where no pixel is left.
+    """
+    keep = np.abs(latitude_deg) <= MAX_LATITUDE_DEG
+    if not keep.any():
+        return None
+    south, north = float(latitude_deg[keep].min()), float(latitude_deg[keep].max())
+    west, east = float(longitude_deg[keep].min()), float(longitude_deg[keep].max())
+    if within_deg is not None:
+        turn = 360 if within_deg[2] < west else 0
+        west, east = max(west, within_deg[0] + turn), min(east, within_deg[2] + turn)
+        south, north = max(south, within_deg[1]), min(north, within_deg[3])
+        if west > east or south > north:
+            return None
+    row, last_row = math.floor((90 - north) * CELLS_PER_DEG), math.floor((90 - south) * CELLS_PER_DEG)
+    col, last_col = math.floor((west + 180) * CELLS_PER_DEG), math.floor((east + 180) * CELLS_PER_DEG)
+    return Window(row, col, last_row - row + 1, last_col - col + 1)

@@ -1,0 +1,172 @@
+"""Reprojection: one OLCI EFR frame to the lattice."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.reprojection.flags import FlagTable, has
+from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
+from services.reprojection.lattice import Window, unwrap, window_over
+from services.reprojection.nearest import nearest_source
+from services.reprojection.read_frame import read_flags, read_positions, read_radiance, read_view_zenith
+from services.reprojection.write_grid import Band, write_grid
+from shared.area import Area
+from shared.items.item import Item
+from shared.stage import Job, LocalItem, NewAsset, NewItem, RejectScene, Settings, Source, Stage, Task
+
+if TYPE_CHECKING:
+    from shared.items.catalogue import Catalogue
+
+COLLECTION = "sentinel-3-olci-l1b"
+RADIANCES = tuple(f"Oa{band:02d}_radiance" for band in range(1, 22))
+KEPT = ("tie_geometries", "tie_geo_coordinates")
+MAX_CELLS = 120_000_000
+"""A frame at 70 degrees north covers 60 million cells; a larger box, around a pole, is cut to the AOI."""
+_MARGIN_DEG = 0.05
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_COPIED = (
+    *("datetime", "platform", "constellation", "instruments", "sat:relative_orbit", "sat:orbit_state"),
+    *(f"landstream:{n}" for n in ("scene", "product", "product_version", "product_type", "timeliness", "baseline")),
+)
+_EXTENSIONS = tuple(
+    f"https://stac-extensions.github.io/{name}/schema.json" for name in ("projection/v2.0.0", "sat/v1.0.0")
+)
+
+
+class ReprojectionSettings(Settings):
+    """Settings of reprojection: none yet."""
+
+
+def plan(item: Item, catalogue: Catalogue, area: Area, settings: ReprojectionSettings) -> list[Job]:
+    """One job a current frame."""
+    if item.collection != COLLECTION or not catalogue.is_current(item):
+        return []
+    wanted = (*RADIANCES, "geo_coordinates", "qualityFlags", *KEPT)
+    return [Job(collection="olci-grid", product=item.product, week=item.week, inputs=(Source(item, wanted),))]
+
+
+def process(task: Task) -> NewItem:
+    """Reproject one frame.
+
+    Raises:
+        RejectScene: reduced resolution, damaged, or without a position over the lattice.
+    """
+    frame = task.inputs[0]
+    p = frame.item.properties
+    if p["landstream:product_type"] != "EFR":
+        fault = f"is a reduced-resolution product ({p['landstream:product_type']}); the cube takes full resolution"
+        raise RejectScene(frame.item.product, fault, "deliver the EFR product of this orbit")
+    latitude, longitude = read_positions(frame.paths["geo_coordinates"])
+    flags, table = read_flags(frame.paths["qualityFlags"], latitude.shape)
+    ties = read_view_zenith(frame.paths["tie_geometries"], latitude.shape)
+    longitude = unwrap(longitude)
+    # A duplicated pixel is a copy laid where its original is not; the original is at hand.
+    candidate = np.isfinite(latitude) & ~has(flags, table.mask("duplicated"))
+    window = _window(latitude[candidate], longitude[candidate], task.area)
+    index = nearest_source(latitude, longitude, candidate, window)
+    columns = latitude.shape[1]
+    del latitude, longitude, candidate
+
+    attribution = f"Contains modified Copernicus Sentinel data {str(p['datetime'])[:4]}"
+    tags = {"TIFFTAG_COPYRIGHT": attribution, "TIFFTAG_IMAGEDESCRIPTION": f"OLCI frame {frame.item.product}"}
+    meanings = {
+        "flag_masks": json.dumps(list(table.masks.values())),
+        "flag_meanings": " ".join(table.masks),
+    }
+    paths = {name: task.folder / f"{name}.tif" for name in ("radiance", "view_zenith", "flags")}
+    write_grid(paths["radiance"], _radiances(frame, flags, table, index, task), 21, "float32", math.nan, window, tags)
+    zenith = interpolate_ties(ties.values, index, columns, ties.across, ties.along)
+    write_grid(paths["view_zenith"], [("view_zenith", "degree", zenith)], 1, "float32", math.nan, window, tags)
+    words = gather(flags, index, NO_FLAGS)
+    write_grid(paths["flags"], [("quality_flags", "", words)], 1, "uint32", NO_FLAGS, window, tags | meanings)
+    return _item(frame, window, table, attribution, paths, task)
+
+
+def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area: Area) -> Window:
+    window = window_over(latitude, longitude)
+    if window is not None and window.rows * window.cols > MAX_CELLS:
+        west, south, east, north = area.polygon.bounds
+        around = (west - _MARGIN_DEG, south - _MARGIN_DEG, east + _MARGIN_DEG, north + _MARGIN_DEG)
+        window = window_over(latitude, longitude, around)
+    if window is None or window.rows * window.cols > MAX_CELLS:
+        raise RejectScene("geo_coordinates.nc", "holds no usable position over the area", "deliver the product again")
+    return window
+
+
+def _radiances(
+    frame: LocalItem, flags: NDArray[np.uint32], table: FlagTable, index: NDArray[np.int32], task: Task
+) -> Iterator[Band]:
+    for band, name in enumerate(RADIANCES, start=1):
+        radiance, unit = read_radiance(frame.paths[name], band, flags, table)
+        yield name, unit, gather(radiance, index, math.nan)
+        task.progress(band, len(RADIANCES) + 1)
+
+
+def _item(
+    frame: LocalItem, window: Window, table: FlagTable, attribution: str, paths: dict[str, Any], task: Task
+) -> NewItem:
+    p = frame.item.properties
+    grid = {
+        "proj:code": "EPSG:4326",
+        "proj:shape": [window.rows, window.cols],
+        "proj:transform": list(window.transform),
+    }
+    words = {"flag_masks": list(table.masks.values()), "flag_meanings": " ".join(table.masks)}
+    assets = {
+        "radiance": NewAsset(
+            paths["radiance"],
+            _COG,
+            ("data", "radiance"),
+            "Top-of-atmosphere radiance of 21 bands",
+            grid | {"bands": [{"name": n, "data_type": "float32", "unit": "mW.m-2.sr-1.nm-1"} for n in RADIANCES]},
+        ),
+        "view_zenith": NewAsset(
+            paths["view_zenith"],
+            _COG,
+            ("data",),
+            "View zenith angle",
+            grid | {"data_type": "float32", "unit": "degree"},
+        ),
+        "flags": NewAsset(
+            paths["flags"],
+            _COG,
+            ("data",),
+            "Quality flags of the nearest pixel",
+            grid | {"data_type": "uint32", "nodata": NO_FLAGS, **{f"landstream:{k}": v for k, v in words.items()}},
+        ),
+    }
+    for name in KEPT:
+        target = task.folder / f"{name}.nc"
+        try:
+            os.link(frame.paths[name], target)
+        except OSError:  # another disk
+            shutil.copyfile(frame.paths[name], target)
+        assets[name] = NewAsset(target, "application/x-netcdf", ("metadata",), f"{name} as delivered")
+    west, south, east, north = frame.item.json["bbox"]
+    return NewItem(
+        geometry=frame.item.json["geometry"],
+        bbox=(west, south, east, north),
+        properties={name: p[name] for name in _COPIED if name in p}
+        | {"proj:code": "EPSG:4326", "landstream:attribution": attribution},
+        assets=assets,
+        extensions=_EXTENSIONS,
+    )
+
+
+STAGE = Stage(
+    name="reprojection",
+    version=1,
+    consumes=(COLLECTION,),
+    publishes=("olci-grid",),
+    plan=plan,
+    process=process,
+    settings=ReprojectionSettings,
+)
