@@ -37,9 +37,10 @@ Week = Annotated[str, typer.Option("--week", help="ISO week of the acquisition, 
 Centre = Annotated[str, typer.Option("--centre", help="Longitude,latitude of the centre, degrees.")]
 Cloud = Annotated[float, typer.Option("--cloud", min=0, max=1, help="Share of clouds, roughly.")]
 _CENTRE = "24.0,45.6"
+_MAX_SIDE_M = 109_800
 
 
-@app.command("s2-l2a")
+@app.command("s2-l2a", epilog="Try: landstream simulate s2-l2a --out /tmp/s2 --size 1098 --week 2018-W30")
 def s2_l2a(
     out: Out,
     size: Size = 1098,
@@ -55,7 +56,7 @@ def s2_l2a(
     _one("s2-l2a", out, size, week, seed, centre, cloud, baseline)
 
 
-@app.command("s2-l1c")
+@app.command("s2-l1c", epilog="Try: landstream simulate s2-l1c --out /tmp/s2 --baseline 0206 --cloud 0.4")
 def s2_l1c(
     out: Out,
     size: Size = 1098,
@@ -71,7 +72,7 @@ def s2_l1c(
     _one("s2-l1c", out, size, week, seed, centre, cloud, baseline)
 
 
-@app.command("s3-olci")
+@app.command("s3-olci", epilog="Try: landstream simulate s3-olci --out /tmp/s3 --week 2018-W30 --collection 003")
 def s3_olci(
     out: Out,
     size: Size = 1098,
@@ -87,13 +88,13 @@ def s3_olci(
     _one("s3-olci", out, size, week, seed, centre, cloud, collection)
 
 
-@app.command("clc")
+@app.command("clc", epilog="Try: landstream simulate clc --out /tmp/clc --size 2100; the same --seed fits the images.")
 def clc(out: Out, size: Size = 1098, seed: Seed = 0, centre: Centre = _CENTRE) -> None:
     """Make Corine Land Cover of the landscape (GeoPackage, EPSG:3035) around the square."""
     _one("clc", out, size, "2018-W01", seed, centre, 0, "")
 
 
-@app.command("season")
+@app.command("season", epilog="Try: landstream simulate season --area AREA.yaml --out DIR --products 6")
 def season(
     area: Annotated[
         Path, typer.Option("--area", exists=True, dir_okay=False, help="Area file; its AOI and first year are used.")
@@ -125,11 +126,17 @@ def season(
         raise typer.BadParameter(str(error), param_hint="--area") from error
     _check_size(size)
     west, south, east, north = spec.grid.bounds_m
-    site = Site(spec.grid.epsg, (float(west), float(south), float(east), float(north)), size, seed)
+    # No granule is larger than an MGRS tile: of a larger area its middle is simulated.
+    across, down = min(east - west, _MAX_SIDE_M), min(north - south, _MAX_SIDE_M)
+    west, north = (west + east - across) // 120 * 60, (north + south + down) // 120 * 60
+    site = Site(spec.grid.epsg, (west, north - down, west + across, north), size, seed)
     _write(site, plan_season(spec.years[0], spec.level, products), out, workers)
 
 
-@app.command("wrap")
+@app.command(
+    "wrap",
+    epilog="Try: landstream simulate wrap brandenburg --from ../shared/data/s2-l1c-brandenburg-t33uuu --out DIR",
+)
 def wrap(
     kind: Annotated[str, typer.Argument(help="; ".join(f"{key}: {value.makes}" for key, value in WRAPPINGS.items()))],
     out: Out,
@@ -152,7 +159,7 @@ def wrap(
         raise typer.BadParameter(str(error), param_hint="--from") from error
 
 
-@app.command("bad")
+@app.command("bad", epilog="Try: landstream simulate bad missing_band --product DIR/S2A_....SAFE --out BAD")
 def bad(
     kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
     out: Out,

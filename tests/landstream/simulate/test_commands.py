@@ -40,6 +40,14 @@ def test_season_of_an_area(tmp_path: Path) -> None:
     assert all(path.parent == out for path in paths)
 
 
+def test_bad_product_from_a_good_one(tmp_path: Path) -> None:
+    made = CliRunner().invoke(app, ["s2-l2a", "--size", "120", "--out", str(tmp_path / "good")])
+    arguments = ["bad", "missing_band", "--product", made.stdout.strip(), "--out", str(tmp_path / "bad")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert not list(Path(result.stdout.strip()).rglob("*_B08_10m.jp2"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
+import pytest
 from pyproj import Transformer
 from rasterio import Affine
 from rasterio.features import rasterize
@@ -112,6 +113,21 @@ def test_clouds_are_bright_and_throw_shadows() -> None:
     assert shadow.any()
     assert blue[cloud].mean() > 0.35
     assert np.median(cloudy.reflectance["B8A"][shadow] / clear.reflectance["B8A"][shadow]) < 0.85
+
+
+def test_s2cloudless_finds_the_clouds() -> None:
+    s2cloudless = pytest.importorskip("s2cloudless")
+    ground = look_at(build_world(SEED, _bounds(9000)), _granule(32634, 600))
+    images = observe(ground, Moment(TIME, Weather(9, 0.3, 0.0), 0, 4), "l1c")
+    scl = images.scl[1::3, 1::3]
+    bands = []
+    for band in ("B01", "B02", "B04", "B05", "B08", "B8A", "B09", "B10", "B11", "B12"):
+        factor = 60 // S2_RESOLUTION_M[band]
+        bands.append(images.reflectance[band].reshape(len(scl), factor, scl.shape[1], factor).mean(axis=(1, 3)))
+    detector = s2cloudless.S2PixelCloudDetector(threshold=0.4, average_over=1, dilation_size=0)
+    found = detector.get_cloud_probability_maps(np.stack(bands, axis=-1)[np.newaxis])[0] > 0.4
+    assert found[scl == 9].mean() > 0.9
+    assert found[np.isin(scl, (4, 5, 6))].mean() < 0.25
 
 
 def test_olci_and_msi_see_the_same_land() -> None:
