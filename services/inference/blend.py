@@ -45,6 +45,44 @@ class Strip:
     confidence: Array
 
 
+def map_extent(
+    extent: Extent,
+    observed: Array,
+    predict: Callable[[list[tuple[int, int]]], Iterable[Array]],
+    classes: int,
+    overlap_px: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Array, Array]:
+    """Map an extent.
+
+    Args:
+        extent: a sheet.
+        observed: bool (tile row, tile col) of the whole grid.
+        predict: corners of a row of windows -> probabilities, as of `blend`.
+        classes: number of classes.
+        overlap_px: what neighbouring windows share.
+        progress: called with (windows done, windows in total).
+
+    Returns:
+        Class uint8 (ny, nx), 0 = not observed, and confidence uint8 (ny, nx), percent, 255 = not observed.
+    """
+    values = np.zeros((extent.ny, extent.nx), np.uint8)
+    confidence = np.full((extent.ny, extent.nx), CONFIDENCE_NODATA, np.uint8)
+    rows = lay_windows(extent, observed, overlap_px)
+    done = 0
+
+    def counted(row: list[tuple[int, int]]) -> Iterator[Array]:
+        nonlocal done
+        yield from predict(row)
+        done += len(row)
+        progress(done, sum(map(len, rows)))
+
+    for strip in blend(rows, counted, extent, classes, overlap_px):
+        part = slice(strip.top, strip.top + len(strip.values))
+        values[part], confidence[part] = strip.values, strip.confidence
+    return values, confidence
+
+
 def lay_windows(extent: Extent, observed: Array, overlap_px: int) -> list[list[tuple[int, int]]]:
     """Upper left corners of the windows that touch an extent and an observed tile, in rows from north to south.
 

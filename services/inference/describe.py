@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import Transformer
 
-from services.inference.blend import TILE_PX, Extent
+from services.inference.blend import CONFIDENCE_NODATA, TILE_PX, Extent
 from shared.area import Area, LabelScheme
 from shared.geo import Grid
+from shared.items.catalogue import SHEET_TILES
+from shared.items.keys import rfc3339, week_bounds
+from shared.stage.declare import Job, NewAsset
 
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
-SHEET_TILES = 32
+EXTENSIONS = (CLASSIFICATION, PROJECTION)
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+LAND_COVER, CONFIDENCE, QUICKLOOK = "land_cover.tif", "confidence.tif", "quicklook.png"
 
 Array = npt.NDArray[Any]
+
+
+def describe(area: Area, job: Job, model_id: str, extent: Extent, values: Array) -> dict[str, Any]:
+    """The properties of a map's item: only what its inputs determine.
+
+    Args:
+        area: its grid and classes.
+        job: whose result the map is.
+        model_id: id of the model's item.
+        extent: the sheet, clipped to the grid.
+        values: uint8 (ny, nx), 0 = not observed.
+    """
+    start, end = week_bounds(job.week)
+    return {
+        "datetime": None,
+        "start_datetime": rfc3339(start),
+        "end_datetime": rfc3339(end),
+        "title": f"Land cover of {area.name}, {job.week}, sheet {job.parameters['sheet']}",
+        "gsd": 10,
+        "proj:code": area.grid.crs,
+        "proj:shape": [extent.ny, extent.nx],
+        "proj:transform": list(transform_of(extent, area.grid)),
+        "landstream:sheet": list(job.parameters["sheet"]),
+        "landstream:ledger": job.parameters["ledger"],
+        "landstream:model": model_id,
+        "landstream:observed_percent": round(100 * float(np.count_nonzero(values)) / values.size, 3),
+        "landstream:classes": areas_of(values, area.labels),
+        "landstream:attribution": attribute(job.week, area),
+    }
+
+
+def describe_assets(folder: Path, scheme: LabelScheme) -> dict[str, NewAsset]:
+    """The assets of a map, as `write_map` wrote them."""
+    classes = {"classification:classes": classes_of(scheme), "nodata": 0, "data_type": "uint8"}
+    share = {"nodata": CONFIDENCE_NODATA, "data_type": "uint8", "unit": "%"}
+    return {
+        "land_cover": NewAsset(folder / LAND_COVER, COG, ("data",), "Land cover", classes),
+        "confidence": NewAsset(folder / CONFIDENCE, COG, ("data",), "Share of the chosen class", share),
+        "quicklook": NewAsset(folder / QUICKLOOK, "image/png", ("overview", "thumbnail"), "Land cover, drawn"),
+    }
 
 
 def extent_of(sheet: tuple[int, int], grid: Grid) -> Extent:

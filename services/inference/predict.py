@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import grpc
@@ -32,45 +32,45 @@ class Predicts(Protocol):
         """Probabilities uint8 (y, x, classes) of windows, in their order."""
 
 
-def predict_rows(
-    cube: Reads,
-    week: str,
-    client: Predicts,
-    classes: int,
-    progress: Callable[[int, int], None],
-    total: int,
-) -> Callable[[list[tuple[int, int]]], Iterator[Array]]:
-    """A function that predicts the windows of a row.
+class Windows:
+    """The windows of a week, read and predicted.
 
     Args:
         cube: where values are read.
         week: `2018-W23`.
         client: where they are predicted.
         classes: number of classes of the area.
-        progress: called with (windows done, windows in total) after each row.
-        total: number of windows.
-
-    Returns:
-        Corners (y, x) of windows -> for each, uint8 (WINDOW_PX, WINDOW_PX, classes). It raises RetryLater where the
-        server is not ready, and ValueError where its model has other classes.
     """
-    done = 0
 
-    def predict(row: list[tuple[int, int]]) -> Iterator[Array]:
-        nonlocal done
-        empty = np.zeros((WINDOW_PX, WINDOW_PX, classes), np.uint8)
+    def __init__(self, cube: Reads, week: str, client: Predicts, classes: int) -> None:
+        self._cube, self._week, self._client, self._classes = cube, week, client, classes
+
+    def predict(self, row: list[tuple[int, int]]) -> Iterator[Array]:
+        """Predict a row of windows.
+
+        Args:
+            row: upper left corners (y, x) in 10 m pixels of the grid.
+
+        Yields:
+            For each, uint8 (WINDOW_PX, WINDOW_PX, classes): 255 = 1, 0 where not observed.
+
+        Raises:
+            RetryLater: the server is not ready.
+            ValueError: its model has other classes.
+        """
+        empty = np.zeros((WINDOW_PX, WINDOW_PX, self._classes), np.uint8)
         filled: list[bool] = []
 
         def read() -> Iterator[tuple[Array, Array]]:
             for y, x in row:
-                fine, coarse = cube.msi(week, y, x, WINDOW_PX, WINDOW_PX)
+                fine, coarse = self._cube.msi(self._week, y, x, WINDOW_PX, WINDOW_PX)
                 # A tile may be in the ledger and hold nothing clear: no request is spent on it.
                 filled.append(bool(fine.any()))
                 if filled[-1]:
                     yield fine, coarse
 
         try:
-            answers = list(client.predict(read()))
+            answers = list(self._client.predict(read()))
         except grpc.RpcError as error:
             if error.code() in NOT_READY:
                 raise RetryLater(f"the model server is not ready: {error.code().name}: {error.details()}") from error
@@ -80,7 +80,3 @@ def predict_rows(
         remaining = iter(answers)
         for has_data in filled:
             yield next(remaining) if has_data else empty
-        done += len(row)
-        progress(done, total)
-
-    return predict

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Sheet
 from shared.items.item import Item
-from shared.items.keys import rfc3339, week_bounds
-from shared.stage.declare import AFFECTS_RESULT, Job, NewAsset, NewItem, RetryLater, Settings, Source, Stage, Task
+from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RetryLater, Settings, Source, Stage, Task
 
 if TYPE_CHECKING:
     from services.inference.client import Client
@@ -66,84 +65,26 @@ def process(task: Task) -> NewItem:
     Raises:
         RetryLater: the cube does not hold yet what the map is planned of, or the server not yet the model.
     """
-    from services.inference.blend import CONFIDENCE_NODATA, blend, lay_windows
-    from services.inference.describe import (
-        CLASSIFICATION,
-        PROJECTION,
-        areas_of,
-        attribute,
-        classes_of,
-        extent_of,
-        outline,
-        transform_of,
-    )
-    from services.inference.predict import predict_rows
-    from services.inference.write import write_classes, write_confidence, write_quicklook
+    from services.inference.blend import map_extent
+    from services.inference.describe import EXTENSIONS, describe, describe_assets, extent_of, outline
+    from services.inference.predict import Windows
+    from services.inference.write import write_map
 
     assert task.cube is not None
-    area, cube, job, folder = task.area, task.cube, task.job, task.folder
-    row, col = job.parameters["sheet"]
-    held = cube.ledger_digest((row, col), job.week)
+    area, cube, job = task.area, task.cube, task.job
+    sheet = (int(job.parameters["sheet"][0]), int(job.parameters["sheet"][1]))
+    held = cube.ledger_digest(sheet, job.week)
     if held != job.parameters["ledger"]:
-        raise RetryLater(
-            f"the cube holds ledger {held} of sheet {(row, col)}, the map is of {job.parameters['ledger']}"
-        )
-
-    grid, scheme, overlap = area.grid, area.labels, task.settings.overlap_px
-    extent = extent_of((row, col), grid)
-    values = np.zeros((extent.ny, extent.nx), np.uint8)
-    confidence = np.full((extent.ny, extent.nx), CONFIDENCE_NODATA, np.uint8)
-    rows = lay_windows(extent, cube.observed(job.week), overlap)
-    predict = predict_rows(cube, job.week, _client(task), len(scheme.classes), task.progress, sum(map(len, rows)))
-    for strip in blend(rows, predict, extent, len(scheme.classes), overlap):
-        part = slice(strip.top, strip.top + len(strip.values))
-        values[part], confidence[part] = strip.values, strip.confidence
-
-    line, transform = attribute(job.week, area), transform_of(extent, grid)
-    classes = {value: (c.name, c.color) for value, c in scheme.values.items()}
-    write_classes(folder / "land_cover.tif", values, grid.crs, transform, classes, line)
-    write_confidence(folder / "confidence.tif", confidence, grid.crs, transform, line)
-    write_quicklook(folder / "quicklook.png", values, classes, f"{area.name}, {job.week}, sheet {row}, {col}", line)
-
-    start, end = week_bounds(job.week)
-    geometry, bbox = outline(extent, grid)
-    model = task.inputs[0].item
-    properties: dict[str, Any] = {
-        "datetime": None,
-        "start_datetime": rfc3339(start),
-        "end_datetime": rfc3339(end),
-        "gsd": 10,
-        "proj:code": grid.crs,
-        "proj:shape": [extent.ny, extent.nx],
-        "proj:transform": list(transform),
-        "landstream:sheet": [row, col],
-        "landstream:ledger": job.parameters["ledger"],
-        "landstream:model": model.id,
-        "landstream:observed_percent": round(100 * float(np.count_nonzero(values)) / values.size, 3),
-        "landstream:classes": areas_of(values, scheme),
-        "landstream:attribution": line,
-    }
-    tiff = "image/tiff; application=geotiff; profile=cloud-optimized"
-    seen = {"classification:classes": classes_of(scheme), "nodata": 0, "data_type": "uint8"}
-    return NewItem(
-        geometry=geometry,
-        bbox=bbox,
-        properties=properties,
-        assets={
-            "land_cover": NewAsset(folder / "land_cover.tif", tiff, ("data",), "Land cover", seen),
-            "confidence": NewAsset(
-                folder / "confidence.tif",
-                tiff,
-                ("data",),
-                "Share of the chosen class",
-                {"nodata": CONFIDENCE_NODATA, "data_type": "uint8", "unit": "%"},
-            ),
-            "quicklook": NewAsset(
-                folder / "quicklook.png", "image/png", ("overview", "thumbnail"), "Land cover, drawn"
-            ),
-        },
-        extensions=(CLASSIFICATION, PROJECTION),
-    )
+        raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
+    extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
+    with closing(_client(task)) as client:
+        predict = Windows(cube, job.week, client, classes).predict
+        observed, overlap = cube.observed(job.week), task.settings.overlap_px
+        values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
+    properties = describe(area, job, task.inputs[0].item.id, extent, values)
+    write_map(task.folder, values, confidence, properties, area.labels)
+    geometry, bbox = outline(extent, area.grid)
+    return NewItem(geometry, bbox, properties, describe_assets(task.folder, area.labels), extensions=EXTENSIONS)
 
 
 def _client(task: Task) -> Client:

@@ -16,11 +16,33 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from services.inference.blend import CONFIDENCE_NODATA
+from services.inference.describe import CONFIDENCE, LAND_COVER, QUICKLOOK
+from shared.area import LabelScheme
 
 BLOCK_PX = 512
 QUICKLOOK_PX = 900
 
 Array = npt.NDArray[Any]
+
+
+def write_map(
+    folder: Path, values: Array, confidence: Array, properties: Mapping[str, Any], scheme: LabelScheme
+) -> None:
+    """Write the files of a map.
+
+    Args:
+        folder: where.
+        values: uint8 (y, x), 0 = not observed.
+        confidence: uint8 (y, x), percent, 255 = not observed.
+        properties: of the map's item: title, place and attribution.
+        scheme: names and colours of the values.
+    """
+    crs, transform = properties["proj:code"], tuple(properties["proj:transform"])
+    line = properties["landstream:attribution"]
+    classes = {value: (c.name, c.color) for value, c in scheme.values.items()}
+    write_classes(folder / LAND_COVER, values, crs, transform, classes, line)
+    write_confidence(folder / CONFIDENCE, confidence, crs, transform, line)
+    write_quicklook(folder / QUICKLOOK, values, classes, properties["title"], line)
 
 
 def write_classes(

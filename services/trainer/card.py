@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+
+from shared.area import Area
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +34,7 @@ _HOLDOUT = (
     "Blocks of 1.28 km that no training pixel lies in or within 30 m of; every observed labelled pixel of every week "
     "counts. Means run over the classes present in the reference."
 )
+_FACTS = ("windows", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
 _LIMITS = (
     "The score holds for the area, the weeks and the label scheme below; nothing is said of others.",
     "Labels have a smallest mapped unit and a reference year: part of the error is theirs.",
@@ -39,28 +43,25 @@ _LIMITS = (
 )
 
 
-def write_card(
-    title: str,
-    colors: Mapping[str, str],
-    metrics: Mapping[str, Any],
-    folds: Mapping[str, Any],
-    losses: Mapping[str, list[float]],
-    holdout: Array,
-    facts: Mapping[str, str],
-    attribution: str,
-) -> str:
+def write_card(area: Area, item: Mapping[str, Any], losses: Mapping[str, list[float]], holdout: Array) -> str:
     """The page as HTML; the same arguments give the same bytes.
 
     Args:
-        title: of the page.
-        colors: class value as text -> `#rrggbb`.
-        metrics: `landstream:metrics`.
-        folds: `landstream:folds`.
+        area: whose model it is.
+        item: the properties of the model's item.
         losses: network -> mean loss of each epoch.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
-        facts: rows of the table of data and identity.
-        attribution: the line at the foot.
     """
+    title = f"Land-cover model of {area.name}"
+    colors = {str(value): c.color for value, c in area.labels.values.items()}
+    metrics, folds = item["landstream:metrics"], item["landstream:folds"]
+    weeks = item["landstream:weeks"]
+    facts = {
+        "weeks": f"{weeks[0]} to {weeks[-1]} ({len(weeks)})",
+        "label scheme, year": f"{area.labels.scheme}, {area.label_year}",
+        "level": area.level,
+        "training": json.dumps(area.policy.training.model_dump(mode="json")),
+    } | {name: json.dumps(item[f"landstream:{name}"]).strip('"') for name in _FACTS}
     per_class = metrics["per_class"]
     names = {value: str(row["name"]) for value, row in per_class.items()}
     used = [value for value, row in per_class.items() if row["support"]]
@@ -102,7 +103,7 @@ def write_card(
         _table(("", ""), [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]),
         "<h2>Limits</h2>",
         "<ul>" + "".join(f"<li>{limit}</li>" for limit in _LIMITS) + "</ul>",
-        f"<p>{escape(attribution)}</p>",
+        f"<p>{escape(item['landstream:attribution'])}</p>",
     ]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'

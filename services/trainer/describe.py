@@ -1,25 +1,82 @@
-"""Describe a model in STAC's Machine Learning Model extension."""
+"""Describe a model: its STAC item, with the Machine Learning Model extension, and its split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy.typing as npt
+
+from services.trainer.split import BLOCK_PX, BUFFER_PX
 from shared.area import Area
+from shared.items.keys import rfc3339, week_bounds
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
+CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 BANDS_10M = ("B02", "B03", "B04", "B08")
 BANDS_20M = ("B05", "B06", "B07", "B8A", "B11", "B12")
 
+Array = npt.NDArray[Any]
 
-def describe(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
-    """The `mlm:` properties of a model's item.
+
+def describe(area: Area, identity: Mapping[str, Any], parameters: int) -> dict[str, Any]:
+    """The properties of a model's item.
 
     Args:
         area: whose classes it maps.
+        identity: the `landstream:` properties that training told; among them `weeks` and `determinism`.
         parameters: number of weights.
-        determinism: what was pinned, as recorded.
     """
+    weeks = identity["landstream:weeks"]
+    return {
+        "datetime": None,
+        "start_datetime": rfc3339(week_bounds(weeks[0])[0]),
+        "end_datetime": rfc3339(week_bounds(weeks[-1])[1]),
+        **identity,
+        "landstream:classes": {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()},
+        "landstream:attribution": _attribute(weeks, area),
+        **_describe_network(area, parameters, identity["landstream:determinism"]),
+    }
+
+
+def write_split(area: Area, holdout: Array, fold: Array) -> str:
+    """The split as JSON text: a line of digits for each row of blocks.
+
+    Args:
+        area: its grid says where the blocks lie.
+        holdout: uint8 (block row, block col).
+        fold: uint8 (block row, block col).
+    """
+
+    def lines(blocks: Array) -> list[str]:
+        return ["".join("0123456789a"[value] for value in row) for row in blocks.tolist()]
+
+    split = {
+        "block_px": BLOCK_PX,
+        "buffer_px": BUFFER_PX,
+        "pixel_m": 10,
+        "epsg": area.grid.epsg,
+        "origin_m": [area.grid.origin_x_m, area.grid.origin_y_m],
+        "legend": {
+            "holdout": "0 unlabelled, 1 train, 2 hold-out",
+            "fold": "0 unlabelled or no folds, else the fold that tests the block; a = 10",
+        },
+        "holdout": lines(holdout),
+        "fold": lines(fold),
+    }
+    return json.dumps(split, indent=1) + "\n"
+
+
+def _attribute(weeks: Sequence[str], area: Area) -> str:
+    """The attribution of something derived from scenes of some weeks and the area's labels."""
+    years = ", ".join(sorted({week[:4] for week in weeks}))
+    line = f"Contains modified Copernicus Sentinel data [{years}]"
+    return f"{line}; {area.labels.attribution}" if area.labels.attribution else line
+
+
+def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
+    """The `mlm:` properties of the networks."""
     classes = [
         {"value": value, "name": c.code, "title": c.name, "description": c.name, "color_hint": c.color[1:].upper()}
         for value, c in area.labels.values.items()

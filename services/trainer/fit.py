@@ -231,10 +231,13 @@ def predict_windows(model: keras.Model, batches: Any, size: int) -> Any:
     Yields:
         (windows, class uint8 (n, y, x): 1..K, 0 where not observed).
     """
-    compute = tf.function(lambda fine, coarse: tf.argmax(model([fine, coarse], training=False), axis=-1))
+    compute: Any = None
     for windows in batches:
         count = len(windows.places)
         padding = [(0, size - count), (0, 0), (0, 0), (0, 0)]
-        answer = compute(tf.constant(np.pad(windows.msi_10m, padding)), tf.constant(np.pad(windows.msi_20m, padding)))
+        inputs = [tf.constant(np.pad(values, padding)) for values in (windows.msi_10m, windows.msi_20m)]
+        if compute is None:
+            traced = tf.function(lambda *bands: tf.argmax(model(list(bands), training=False), axis=-1))
+            compute = traced.get_concrete_function(*(tf.TensorSpec(i.shape, i.dtype) for i in inputs))
         seen = (windows.msi_10m > 0).all(axis=-1)
-        yield windows, (answer.numpy()[:count] + 1).astype(np.uint8) * seen
+        yield windows, (compute(*inputs).numpy()[:count] + 1).astype(np.uint8) * seen

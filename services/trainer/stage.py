@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from services.trainer.describe import MLM, describe
+from services.trainer.describe import CLASSIFICATION, MLM, describe, write_split
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
-from shared.items.keys import STATIC, rfc3339, week_bounds
+from shared.items.keys import STATIC
 from shared.stage.declare import Job, NewAsset, NewItem, Settings, Source, Stage, Task
 from shared.stage.due import job_digest
-
-CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
@@ -36,80 +31,37 @@ def process(task: Task) -> NewItem:
     # Here, not above: planning must not wait seconds for TensorFlow.
     from services.trainer.card import write_card
     from services.trainer.export import export, pack, probe_sha256, weights_sha256
-    from services.trainer.split import BLOCK_PX, BUFFER_PX
     from services.trainer.train import train
 
     assert task.cube is not None
-    area, folder = task.area, task.folder
-    snapshot = task.cube.snapshot
+    area, folder, snapshot = task.area, task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     outcome = train(task.cube, area, task.progress)
 
     saved = folder / "saved_model"
     export(outcome.model, saved)
     pack(saved, folder / "model.tar")
-    split = {
-        "block_px": BLOCK_PX,
-        "buffer_px": BUFFER_PX,
-        "pixel_m": 10,
-        "epsg": area.grid.epsg,
-        "origin_m": [area.grid.origin_x_m, area.grid.origin_y_m],
-        "legend": {
-            "holdout": "one row of blocks a line: 0 unlabelled, 1 train, 2 hold-out",
-            "fold": "0 unlabelled, else the fold that tests the block",
-        },
-        "holdout": _lines(outcome.holdout),
-        "fold": _lines(outcome.fold),
-    }
-    (folder / "split.json").write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
-
-    start, end = week_bounds(outcome.weeks[0])[0], week_bounds(outcome.weeks[-1])[1]
-    properties: dict[str, Any] = {
-        "datetime": None,
-        "start_datetime": rfc3339(start),
-        "end_datetime": rfc3339(end),
+    identity = {
         "landstream:cube_state": task.job.parameters["cube_state"],
         "landstream:snapshot": snapshot,
+        "landstream:model_name": area.name,
+        "landstream:model_version": version_of(task.job, task.settings),
+        "landstream:weights_sha256": weights_sha256(outcome.model),
+        "landstream:probe_sha256": probe_sha256(saved),
         "landstream:weeks": list(outcome.weeks),
         "landstream:windows": outcome.windows,
         "landstream:metrics": outcome.metrics,
         "landstream:folds": outcome.folds,
-        "landstream:weights_sha256": weights_sha256(outcome.model),
-        "landstream:probe_sha256": probe_sha256(saved),
-        "landstream:model_name": area.name,
-        "landstream:model_version": version_of(task.job, task.settings),
-        "landstream:classes": {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()},
         "landstream:determinism": outcome.determinism,
-        "landstream:attribution": attribute(outcome.weeks, area),
-        **describe(area, outcome.model.count_params(), outcome.determinism),
     }
-    card = write_card(
-        f"Land-cover model of {area.name}",
-        {str(value): c.color for value, c in area.labels.values.items()},
-        outcome.metrics,
-        outcome.folds,
-        outcome.losses,
-        outcome.holdout,
-        {
-            "weeks": f"{outcome.weeks[0]} to {outcome.weeks[-1]} ({len(outcome.weeks)})",
-            "windows used, of": json.dumps(outcome.windows),
-            "label scheme, year": f"{area.labels.scheme}, {area.label_year}",
-            "level": area.level,
-            "training": json.dumps(task.job.parameters["training"]),
-            "pinned": json.dumps(outcome.determinism),
-            "version": str(properties["landstream:model_version"]),
-            "weights sha256": properties["landstream:weights_sha256"],
-            "probe sha256": properties["landstream:probe_sha256"],
-            "cube state": properties["landstream:cube_state"],
-            "snapshot": snapshot,
-        },
-        properties["landstream:attribution"],
-    )
+    properties = describe(area, identity, outcome.model.count_params())
+    split = write_split(area, outcome.holdout, outcome.fold)
+    (folder / "split.json").write_text(split, encoding="utf-8")
+    card = write_card(area, properties, outcome.losses, outcome.holdout)
     (folder / "card.html").write_text(card, encoding="utf-8")
-    polygon = area.polygon
     return NewItem(
         geometry=area.aoi,
-        bbox=polygon.bounds,
+        bbox=area.polygon.bounds,
         properties=properties,
         assets={
             "model": NewAsset(
@@ -120,9 +72,7 @@ def process(task: Task) -> NewItem:
                 {"mlm:artifact_type": "tf.keras.Model.export"},
             ),
             "card": NewAsset(folder / "card.html", "text/html", ("metadata", "overview"), "Model card"),
-            "split": NewAsset(
-                folder / "split.json", "application/json", ("metadata",), "Blocks for training and tests"
-            ),
+            "split": NewAsset(folder / "split.json", "application/json", ("metadata",), "Blocks of training and tests"),
         },
         extensions=(MLM, CLASSIFICATION),
     )
@@ -131,17 +81,6 @@ def process(task: Task) -> NewItem:
 def version_of(job: Job, settings: Settings) -> int:
     """The version folder that TF Serving wants: the digest in the item's id, as a number."""
     return int(job_digest(STAGE, job, settings), 16)
-
-
-def attribute(weeks: tuple[str, ...], area: Area) -> str:
-    """The attribution of something derived from scenes of some weeks and the area's labels."""
-    years = ", ".join(sorted({week[:4] for week in weeks}))
-    line = f"Contains modified Copernicus Sentinel data [{years}]"
-    return f"{line}; {area.labels.attribution}" if area.labels.attribution else line
-
-
-def _lines(blocks: Any) -> list[str]:
-    return ["".join(map(str, row)) for row in blocks.tolist()]
 
 
 STAGE = Stage(
