@@ -90,7 +90,7 @@ def crop(footprint: BaseGeometry, extent: BaseGeometry) -> BaseGeometry:
     if extent.buffer(TOLERANCE_DEG).contains(footprint):
         return footprint
     common = footprint.intersection(extent)
-    polygons = [p for p in shapely.get_parts(common) if p.geom_type == "Polygon"]
+    polygons = [p for p in shapely.get_parts(common) if p.geom_type == "Polygon" and p.area > 0]
     if not polygons:
         raise ValueError("the footprint of the metadata does not touch the images")
     return shapely.orient_polygons(shapely.union_all(polygons))

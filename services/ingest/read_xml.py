@@ -15,15 +15,20 @@ from shared.stage import RejectScene
 MAX_BYTES = 64 << 20
 
 
+class NotXml(RejectScene):
+    """Raised when a file is empty or no well-formed XML: it may have been read while it was written."""
+
+
 def parse(path: Path) -> Element:
     """The root of an XML file, without entities or a document type.
 
     Raises:
-        RejectScene: too large, not XML, or it declares entities.
+        NotXml: empty, or not well-formed.
+        RejectScene: too large, or it declares entities.
     """
     size = path.stat().st_size
     if size == 0:
-        raise RejectScene(path.name, "is empty (0 bytes)", DELIVER_AGAIN)
+        raise NotXml(path.name, "is empty (0 bytes)", DELIVER_AGAIN)
     if size > MAX_BYTES:
         raise RejectScene(path.name, f"has {size} bytes, more than {MAX_BYTES}", DELIVER_AGAIN)
     try:
@@ -32,9 +37,9 @@ def parse(path: Path) -> Element:
         fault = f"declares entities or a document type ({type(error).__name__})"
         raise RejectScene(path.name, fault, DELIVER_AGAIN) from error
     except (ParseError, ValueError, LookupError) as error:
-        raise RejectScene(path.name, f"is not XML ({error})", DELIVER_AGAIN) from error
+        raise NotXml(path.name, f"is not XML ({error})", DELIVER_AGAIN) from error
     if root is None:
-        raise RejectScene(path.name, "is not XML (no root element)", DELIVER_AGAIN)
+        raise NotXml(path.name, "is not XML (no root element)", DELIVER_AGAIN)
     return root
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from services.ingest import read_labels, read_safe, read_sen3
 from services.ingest.describe import COLLECTIONS, check_place, label_item, olci_item, scene_item
 from services.ingest.names import SafeName, Sen3Name, parse_label, parse_product
+from services.ingest.read_xml import NotXml
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.unpack import Limits, unpack
 from services.ingest.verify import find_incomplete, list_files, read_manifest, verify
@@ -61,7 +62,7 @@ def process(task: Task) -> NewItem:
     try:
         return _register(unit, task.unit_path, task)
     except Incomplete as error:
-        if unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s:
+        if _may_grow(unit):
             raise RetryLater(str(error)) from error
         raise error.rejection() from error
 
@@ -114,10 +115,12 @@ def _register_folder(root: Path, name: str, files: dict[str, int], task: Task) -
     manifest = read_safe.MANIFEST if isinstance(product, SafeName) else read_sen3.MANIFEST
     if manifest not in files:
         raise Incomplete(manifest, "is missing")
-    entries = read_manifest(root / manifest)
+    try:
+        entries = read_manifest(root / manifest)
+    except NotXml as error:
+        raise Incomplete(error.file, error.fault) from error
     absent = find_incomplete(entries, files)
-    unit = task.job.unit
-    if absent and unit is not None and unit.is_folder and unit.patience_s > 0 and _is_young(unit):
+    if absent and task.job.unit is not None and task.job.unit.is_folder and _may_grow(task.job.unit):
         raise Incomplete(absent[0], f"is missing or short, as are {len(absent) - 1} more files of the manifest")
     verify(root, entries, files)
     if isinstance(product, Sen3Name):
@@ -151,8 +154,9 @@ def _limits(task: Task) -> Limits:
     return Limits(task.settings.max_members, task.settings.max_bytes, task.settings.max_ratio)
 
 
-def _is_young(unit: LandingUnit) -> bool:
-    return time.time() - unit.modified_s < unit.patience_s
+def _may_grow(unit: LandingUnit) -> bool:
+    """Whether the unit may still be arriving: on the command line it never is."""
+    return unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
 
 
 def _not_a_product(name: str) -> RejectScene:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from landstream.simulate.msi import Lattice
+from landstream.simulate.olci import observe_olci, swath_over
 from landstream.simulate.safe import SafeContent, write_l1c, write_l2a
 from landstream.simulate.safe_names import SafeName
-from landstream.simulate.sky import Sun
+from landstream.simulate.sen3 import write_efr
+from landstream.simulate.sen3_xml import Sen3Name
+from landstream.simulate.sky import Sun, Weather
 from landstream.simulate.spectra import S2_RESOLUTION_M
 from services.ingest.stage import IngestSettings, process
 from shared.area import Area, load_area
@@ -23,18 +26,7 @@ from shared.items.keys import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, Task
 
 ROOT = Path(__file__).parents[3]
-DATA = Path(os.environ.get("LANDSTREAM_DATA", ROOT.parent / "shared" / "data"))
 START = datetime(2018, 6, 5, 9, 20, 31, 24000, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """Real data."""
-    if not DATA.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no real data at {DATA}")
-        pytest.skip(f"no real data at {DATA}; set LANDSTREAM_DATA")
-    return DATA
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +58,17 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scene(_scene: Path, tmp_path: Path) -> Path:
     """A good L2A product that a test may spoil."""
-    import shutil
-
     return Path(shutil.copytree(_scene, tmp_path / _scene.name))
+
+
+@pytest.fixture(scope="session")
+def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small OLCI frame over the area; tests read it only."""
+    name = Sen3Name(
+        "S3A", START, START + timedelta(seconds=10), datetime(2018, 6, 6, tzinfo=UTC), 31, 93, 1980, "NT", "003"
+    )
+    content = observe_olci(1, swath_over(23.99, 45.94, 12000, START), Weather(3, 0.3), 5)
+    return write_efr(tmp_path_factory.mktemp("frame"), name, content)
 
 
 def unit_of(path: Path, patience_s: float = 0.0) -> LandingUnit:
