@@ -19,11 +19,11 @@ class Progress:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._table, transient=True)
         self._counts: dict[str, dict[str, int]] = {}
         self._now: dict[str, str] = {}
         self._lock = Lock()
         self._started = time.monotonic()
+        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._table, transient=True)
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:

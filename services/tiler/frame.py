@@ -77,7 +77,7 @@ class Frame:
 
     def _bright_mask(self) -> int:
         asset = self._frame.item.assets["flags"]
-        flags = dict(zip(asset["landstream:flag_meanings"], asset["landstream:flag_masks"], strict=True))
+        flags = dict(zip(asset["landstream:flag_meanings"].split(), asset["landstream:flag_masks"], strict=True))
         return int(flags["bright"])
 
     def touched(self, y: slice, x: slice, pixels: Pixels) -> list[TileIndex]:

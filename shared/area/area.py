@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pyproj import Transformer
 from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 
 from shared.area.scheme import PRESETS, LabelScheme, preset
 from shared.geo import Grid
-from shared.geo.mgrs import utm_epsg
+from shared.geo.mgrs import project, utm_epsg
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -174,7 +173,7 @@ def default_grid(aoi: BaseGeometry) -> Grid:
     share = {epsg: _area_in_zone(aoi, epsg) for epsg in sorted(epsgs)}
     epsg = max(share, key=lambda e: share[e])
     to_grid = Transformer.from_crs(4326, epsg, always_xy=True)
-    outline = transform_geometry(to_grid.transform, aoi.segmentize(0.01))
+    outline = project(to_grid, aoi.segmentize(0.01))
     return Grid.covering(epsg, outline.bounds)
 
 

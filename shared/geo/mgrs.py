@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import shapely
 from pyproj import Transformer
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """The MGRS alphabet: without I and O."""
@@ -92,6 +92,11 @@ def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
     return (32600 if latitude_deg >= 0 else 32700) + zone
 
 
+def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
+    """A geometry's vertices in another CRS."""
+    return shapely.transform(geometry, transformer.transform, interleaved=False)
+
+
 def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, int, int]]]:
     """Tiles of each UTM zone of the AOI that share area with it there, with bounds in metres of that zone.
 
@@ -108,7 +113,7 @@ def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, in
         epsg = (32600 if (south + north) >= 0 else 32700) + zone
         to_utm = Transformer.from_crs(4326, epsg, always_xy=True)
         to_degrees = Transformer.from_crs(epsg, 4326, always_xy=True)
-        in_zone = transform_geometry(to_utm.transform, slice_)
+        in_zone = project(to_utm, slice_)
         x0, y0, x1, y1 = in_zone.bounds
         for northing in range(math.floor(y0 / SQUARE_M), math.floor(y1 / SQUARE_M) + 1):
             for easting in range(max(1, math.floor(x0 / SQUARE_M)), min(8, math.floor(x1 / SQUARE_M)) + 1):

@@ -1,0 +1,5 @@
+"""`python -m landstream`."""
+
+from landstream.cli import main
+
+main()

@@ -1,0 +1,204 @@
+"""One suite for every adapter of `Store`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.events import parse
+from shared.items.keys import BadKey
+from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked
+
+HOSTILE = [
+    "",
+    "/a",
+    "a//b",
+    "a/../b",
+    "./a",
+    "a/.",
+    "..",
+    "a\x00b",
+    "a\nb",
+    "caf\u00e9",
+    "x" * 256,
+    "/".join(["y" * 200] * 6),
+]
+
+
+class StoreContract:
+    """Inherit, and give `store` and `events` (the notifications it sent so far)."""
+
+    @pytest.fixture
+    def events(self) -> list[bytes]:
+        return []
+
+    @pytest.fixture
+    def store(self, events: list[bytes]) -> Store:
+        raise NotImplementedError
+
+    def test_get_is_what_was_put(self, store: Store) -> None:
+        info = store.put("items/a/b.json", b"{}")
+        assert store.get("items/a/b.json") == b"{}"
+        assert (info.key, info.size) == ("items/a/b.json", 2)
+
+    def test_put_of_a_file(self, store: Store, tmp_path: Path) -> None:
+        data = os.urandom(3_000_000)
+        (tmp_path / "f").write_bytes(data)
+        store.put("artifacts/f", tmp_path / "f")
+        assert store.get("artifacts/f") == data
+
+    def test_put_replaces_and_changes_the_etag(self, store: Store) -> None:
+        first = store.put("k", b"1")
+        second = store.put("k", b"2")
+        assert store.get("k") == b"2"
+        assert first.etag != second.etag == store.head("k").etag
+
+    def test_create_only_refuses_the_second(self, store: Store) -> None:
+        store.put("k", b"1", create_only=True)
+        with pytest.raises(PreconditionFailed):
+            store.put("k", b"2", create_only=True)
+        assert store.get("k") == b"1"
+
+    def test_create_only_has_one_winner(self, store: Store) -> None:
+        won: list[int] = []
+        barrier = threading.Barrier(8)
+
+        def race(n: int) -> None:
+            barrier.wait()
+            try:
+                store.put("race", b"%d" % n, create_only=True)
+                won.append(n)
+            except PreconditionFailed:
+                pass
+
+        threads = [threading.Thread(target=race, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert store.get("race") == b"%d" % won[0]
+
+    def test_conditional_replace(self, store: Store) -> None:
+        first = store.put("k", b"1")
+        second = store.put("k", b"2", if_match=first.etag)
+        with pytest.raises(PreconditionFailed):
+            store.put("k", b"3", if_match=first.etag)
+        store.put("k", b"3", if_match=second.etag)
+        with pytest.raises(PreconditionFailed):
+            store.put("absent", b"1", if_match=first.etag)
+        with pytest.raises(NotFound):
+            store.get("absent")
+
+    def test_metadata_comes_back(self, store: Store) -> None:
+        store.put("k", b"1", metadata={"sha256": "abc"})
+        assert store.head("k").metadata == {"sha256": "abc"}
+        store.put("k", b"1")
+        assert store.head("k").metadata == {}
+
+    def test_absent(self, store: Store, tmp_path: Path) -> None:
+        for call in (store.get, store.head, lambda k: store.fetch(k, tmp_path / "f")):
+            with pytest.raises(NotFound):
+                call("absent")
+        assert not (tmp_path / "f").exists()
+        store.delete("absent")
+
+    def test_delete(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        store.delete("a/b")
+        with pytest.raises(NotFound):
+            store.get("a/b")
+        assert list(store.keys("")) == []
+
+    @pytest.mark.parametrize("prefix", ["landing/", "artifacts/"])
+    def test_fetch_verifies(self, store: Store, tmp_path: Path, prefix: str) -> None:
+        data = os.urandom(100_000)
+        store.put(prefix + "f", data)
+        store.fetch(prefix + "f", tmp_path / "good", hashlib.sha256(data).hexdigest())
+        assert (tmp_path / "good").read_bytes() == data
+        with pytest.raises(ChecksumMismatch):
+            store.fetch(prefix + "f", tmp_path / "bad", "0" * 64)
+        assert not (tmp_path / "bad").exists()
+
+    def test_list_by_prefix_in_pages(self, store: Store) -> None:
+        keys = sorted([f"items/a/{n:03d}.json" for n in range(25)] + ["items/b.json", "items.json", "other/x"])
+        for key in keys:
+            store.put(key, b"1")
+        assert sorted(store.keys("")) == keys
+        assert sorted(store.keys("items/")) == [k for k in keys if k.startswith("items/")]
+        assert sorted(store.keys("items/a/00")) == [f"items/a/{n:03d}.json" for n in range(10)]
+        pages, after = [], ""
+        while page := store.list_page("items/a/", after, limit=10):
+            pages.append([i.key for i in page])
+            after = page[-1].key
+        assert [len(p) for p in pages] == [10, 10, 5]
+        assert sum(pages, []) == [f"items/a/{n:03d}.json" for n in range(25)]
+
+    @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
+    def test_hostile_keys(self, store: Store, key: str) -> None:
+        for call in (store.get, store.head, store.delete, lambda k: store.put(k, b"1")):
+            with pytest.raises(BadKey):
+                call(key)
+
+    @pytest.mark.parametrize("key", ["a b/c+d", "a%2Fb", "S2A_(1)=2@3.SAFE", "~a/#b", "a/b.c/d"])
+    def test_odd_keys(self, store: Store, key: str) -> None:
+        store.put(key, b"1")
+        assert store.get(key) == b"1"
+        assert list(store.keys("")) == [key]
+
+    def test_notifies_of_each_new_object(self, store: Store, events: list[bytes]) -> None:
+        info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
+        with pytest.raises(PreconditionFailed):
+            store.put("landing/a b+c/x", b"34", create_only=True)
+        (event,) = map(parse, events)
+        assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
+        assert event.metadata == {"n": "1"}
+
+
+class TestFolderStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path, events: list[bytes]) -> Store:
+        return FolderStore(tmp_path / "store", events.append)
+
+    def test_files_dropped_in_are_objects(self, store: FolderStore, tmp_path: Path) -> None:
+        folder = tmp_path / "store" / "landing" / "unit"
+        folder.mkdir(parents=True)
+        (folder / "f").write_bytes(b"1")
+        before = store.head("landing/unit/f")
+        assert (before.size, store.get("landing/unit/f")) == (1, b"1")
+        (folder / "f").write_bytes(b"22")
+        assert store.head("landing/unit/f").etag != before.etag
+
+    def test_links_are_no_objects(self, store: FolderStore, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(b"s")
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / "f").write_bytes(b"s")
+        landing = tmp_path / "store" / "landing"
+        landing.mkdir()
+        (landing / "link").symlink_to(tmp_path / "secret")
+        (landing / "folder").symlink_to(tmp_path / "secrets")
+        assert list(store.keys("landing/")) == []
+        assert sorted(store.unusable("landing/")) == ["landing/folder", "landing/link"]
+        for key in ("landing/link", "landing/folder/f"):
+            with pytest.raises(NotFound):
+                store.get(key)
+
+    def test_its_own_folder_is_no_key(self, store: FolderStore) -> None:
+        with pytest.raises(BadKey):
+            store.get(".landstream/run.lock")
+        store.put("k", b"1")
+        assert list(store.keys("")) == ["k"]
+
+    def test_one_run_at_a_time(self, store: FolderStore, tmp_path: Path) -> None:
+        with (
+            store.exclusive(),
+            pytest.raises(StoreLocked, match="another run"),
+            FolderStore(tmp_path / "store").exclusive(),
+        ):
+            pass
+        with store.exclusive():
+            pass

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from services.tiler.place import Lattice, gather, source_index
+from services.tiler.scene import cloud_distance, to_stored
+from shared.geo import Grid
+
+GRID = Grid(32634, 600_000, 5_000_040, 2, 2)
+
+
+@given(arrays(np.uint16, 50), st.sampled_from([-1000, 0, 37]), st.sampled_from([10_000.0, 5_000.0, 20_000.0]))
+def test_stored_values(dn: np.ndarray, offset: int, quantification: float) -> None:
+    stored = to_stored(dn, offset, quantification)
+    reflectance = (dn.astype(float) + offset) / quantification
+    expected = np.rint((reflectance + 0.1) * 10_000).clip(1, 65535)
+    assert (stored[dn == 0] == 0).all()
+    assert np.abs(stored - expected)[dn != 0].max(initial=0) <= (0 if quantification == 10_000 else 1)
+
+
+def test_products_of_today_are_copied() -> None:
+    dn = np.arange(0, 65536, dtype=np.uint16)
+    assert np.array_equal(to_stored(dn, -1000, 10_000), dn)
+
+
+@given(arrays(np.uint8, (12, 9), elements=st.sampled_from([1, 1, 1, 1, 1, 2, 3, 0, 4])))
+def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray) -> None:
+    hidden = np.argwhere((codes == 2) | (codes == 3))
+    distance = cloud_distance(codes)
+    for y, x in np.ndindex(codes.shape):
+        nearest = min((np.hypot(*(hidden - (y, x)).T)).min(), 50) if len(hidden) else 50
+        assert distance[y, x] == int(nearest)
+
+
+def test_distance_is_capped() -> None:
+    codes = np.ones((1, 200), np.uint8)
+    codes[0, 0] = 2
+    assert cloud_distance(codes)[0].tolist() == [min(50, n) for n in range(200)]
+
+
+def test_copy_on_the_lattice_is_identity() -> None:
+    lattice = Lattice(GRID.crs, GRID.origin_x_m, GRID.origin_y_m, 20, (256, 256))
+    raster = np.arange(256 * 256).reshape(256, 256)
+    assert lattice.fits(GRID)
+    assert np.array_equal(gather(raster, source_index(GRID, lattice, 20, 0, 0, 256, 256)), raster)
+    shifted = gather(raster, source_index(GRID, lattice, 20, -3, 5, 10, 10), outside=-1)
+    assert (shifted[:3] == -1).all()
+    assert np.array_equal(shifted[3:], raster[:7, 5:15])
+
+
+def test_lattice_of_another_phase_or_zone_is_warped() -> None:
+    assert not Lattice(GRID.crs, GRID.origin_x_m + 20, GRID.origin_y_m, 20, (9, 9)).fits(GRID)
+    assert not Lattice("EPSG:32635", GRID.origin_x_m, GRID.origin_y_m, 20, (9, 9)).fits(GRID)
