@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -24,6 +23,9 @@ from shared.observe.failpoint import failpoint
 
 MAIN = "main"
 
+# Its warning that a folder is not safe for concurrent commits goes to standard output: the lock sees to that.
+icechunk.set_logs_filter("error")
+
 
 class CubeLocked(RuntimeError):
     """Raised when another process writes to a cube in a folder."""
@@ -37,7 +39,6 @@ def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube
         area: the study area.
         mode: `write` for the tiler alone.
     """
-    os.environ.setdefault("ICECHUNK_LOG", "error")  # its warning about concurrent commits: one writer holds the lock
     return Cube(_repository(Path(location)), Path(location), area, mode)
 
 

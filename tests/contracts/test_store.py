@@ -136,7 +136,7 @@ class StoreContract:
             pages.append([i.key for i in page])
             after = page[-1].key
         assert [len(p) for p in pages] == [10, 10, 5]
-        assert sum(pages, []) == [f"items/a/{n:03d}.json" for n in range(25)]
+        assert [key for page in pages for key in page] == [f"items/a/{n:03d}.json" for n in range(25)]
 
     @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
     def test_hostile_keys(self, store: Store, key: str) -> None:
