@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,20 @@ def classes_of(scheme: LabelScheme) -> list[dict[str, Any]]:
     return [
         empty,
         *(
-            {"value": v, "name": c.code.replace(" ", "-"), "title": c.name, "color_hint": c.color[1:].upper()}
+            {
+                "value": v,
+                "name": _plain(c.code),
+                "title": c.name,
+                "color_hint": c.color[1:].upper(),
+            }
             for v, c in scheme.values.items()
         ),
     ]
+
+
+def _plain(code: str) -> str:
+    """A class code as the extension wants names: letters, digits, `-` and `_`."""
+    return re.sub("[^0-9A-Za-z_-]", "-", code)
 
 
 def areas_of(values: Array, scheme: LabelScheme) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,7 +79,12 @@ def _attribute(weeks: Sequence[str], area: Area) -> str:
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
     """The `mlm:` properties of the networks."""
     classes = [
-        {"value": value, "name": c.code, "title": c.name, "description": c.name, "color_hint": c.color[1:].upper()}
+        {
+            "value": value,
+            "name": re.sub("[^0-9A-Za-z_-]", "-", c.code),
+            "title": c.name,
+            "color_hint": c.color[1:].upper(),
+        }
         for value, c in area.labels.values.items()
     ]
     return {

@@ -78,11 +78,9 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
     holdout, fold = split_blocks(counts, policy.folds, policy.seed)
     observed = {week: cube.observed(week) for week in cube.weeks()}
     blocks = holdout > 0 if policy.folds else holdout == 1
-    training, testing = (list_places(b, observed, 1 << 62, policy.seed) for b in (blocks, holdout == 2))
-    used, tested = (
-        list_places(b, observed, most, policy.seed)
-        for b, most in ((blocks, MOST_TRAINING), (holdout == 2, MOST_TESTING))
-    )
+    used = list_places(blocks, observed, MOST_TRAINING, policy.seed)
+    tested = list_places(holdout == 2, observed, MOST_TESTING, policy.seed)
+    trained = [place for place in used if holdout[place.row, place.col] == 1]
     windows = read_windows(cube, used)
     targets = windows.targets(holdout == 2)
     if not targets.any():
@@ -109,8 +107,11 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
         losses=fitted.losses,
         holdout=holdout,
         fold=fold,
-        weeks=tuple(sorted({place.week for place in used if holdout[place.row, place.col] == 1})),
-        windows={"training": [len(used), len(training)], "holdout": [len(tested), len(testing)]},
+        weeks=tuple(sorted({place.week for place in trained})),
+        windows={
+            name: [len(places), len(list_places(holdout == value, observed, 1 << 62, policy.seed))]
+            for name, places, value in (("training", trained, 1), ("holdout", tested, 2))
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, t
     with rasterio.open(tmp_path / "a" / "confidence.tif") as image:
         assert (image.read(1) == np.where(expected > 0, 80, 255)).all()
     assert set(result.assets) == {"land_cover", "confidence", "quicklook"}
-    properties = result.properties
+    properties = json.loads(json.dumps(result.properties, allow_nan=False))
     assert properties["datetime"] is None
     assert properties["start_datetime"] == "2018-06-18T00:00:00Z"
     assert properties["landstream:sheet"] == [0, 0]
