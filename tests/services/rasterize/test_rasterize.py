@@ -1,0 +1,242 @@
+"""Label rasters: the pixel-centre rule, datum shifts, order, and the real deliveries of Malta."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Transformer
+from rio_cogeo import cog_validate
+
+from landstream.simulate.clc import write_polygons
+from services.rasterize.burn import burn, reproject
+from services.rasterize.stage import plan, process
+from shared.area import Area, load_area
+from shared.area.area import parse_area
+from shared.items.catalogue import Catalogue
+from shared.items.item import Item
+from shared.stage import LocalItem, NewItem, RejectScene, Task
+
+ROOT = Path(__file__).parents[3]
+TRANSFORM = (10.0, 0.0, 0.0, 0.0, -10.0, 100.0)
+
+
+def burned(geometries: list[shapely.Geometry], values: list[int], strip_px: int = 2048) -> np.ndarray:
+    array = np.array(geometries, dtype=object)
+    strips = list(burn(array, np.array(values, np.uint8), TRANSFORM, (10, 12), strip_px))
+    return np.concatenate([s for _, s in strips])
+
+
+def test_a_pixel_takes_what_holds_its_centre() -> None:
+    expected = np.zeros((10, 12), np.uint8)
+    expected[7:9, 1:3] = 7
+    assert np.array_equal(burned([shapely.box(14, 14, 26, 34)], [7]), expected)
+
+
+def test_the_later_polygon_wins_and_zero_unlabels() -> None:
+    raster = burned([shapely.box(0, 0, 60, 60), shapely.box(30, 30, 90, 90), shapely.box(40, 40, 50, 50)], [1, 2, 0])
+    assert (raster[9, 0], raster[6, 3], raster[1, 8], raster[5, 4]) == (1, 2, 2, 0)
+
+
+@st.composite
+def triangles(draw: st.DrawFn) -> list[shapely.Geometry]:
+    point = st.tuples(st.integers(-30, 150), st.integers(-30, 130))
+    return [shapely.Polygon(c) for c in draw(st.lists(st.tuples(point, point, point), min_size=1, max_size=5))]
+
+
+@given(triangles(), st.integers(1, 11))
+def test_strips_do_not_show(polygons: list[shapely.Geometry], strip_px: int) -> None:
+    values = list(range(1, len(polygons) + 1))
+    assert np.array_equal(burned(polygons, values, strip_px), burned(polygons, values))
+
+
+def test_nothing_to_burn() -> None:
+    assert not burned([None, shapely.Polygon()], [1, 2]).any()  # type: ignore[list-item]
+
+
+def test_ed50_is_shifted_not_relabelled() -> None:
+    """ED50 and WGS 84 lie some 190 m apart on Malta."""
+    square = np.array([shapely.box(450000, 3970000, 450100, 3970100)], dtype=object)
+    moved = reproject(square, "EPSG:23033", "EPSG:32633")[0]
+    shift = np.hypot(moved.centroid.x - 450050, moved.centroid.y - 3970050)
+    assert 100 < shift < 300
+    assert moved.area == pytest.approx(10000, rel=1e-3)
+
+
+def test_long_edges_are_cut_before_they_bend() -> None:
+    band = np.array([shapely.box(5_300_000, 2_600_000, 5_500_000, 2_601_000)], dtype=object)
+    moved = reproject(band, "EPSG:3035", "EPSG:32634")[0]
+    x, y = Transformer.from_crs(3035, 32634, always_xy=True).transform(5_400_000, 2_601_000)
+    assert moved.exterior.distance(shapely.Point(x, y)) < 1
+
+
+@dataclass
+class Winner:
+    """A catalogue with a winning delivery."""
+
+    item: Item | None
+
+    def label_winner(self) -> Item | None:
+        return self.item
+
+
+def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "") -> LocalItem:
+    stem = path.name.split(".")[0]
+    properties = {
+        "datetime": f"{year}-01-01T00:00:00Z",
+        "landstream:scene": stem,
+        "landstream:product": stem,
+        "landstream:layer": layer,
+        "landstream:attribute": attribute,
+        "landstream:member": member,
+        "landstream:reference_year": year,
+        "landstream:campaign": str(year),
+        "landstream:release": "",
+        "landstream:label_source": "clc",
+    }
+    json_ = {"id": f"{stem}--v1-00000000", "collection": "corine-land-cover", "properties": properties, "assets": {}}
+    return LocalItem(Item(json_, "static"), {"polygons": path})
+
+
+def run(source: LocalItem, area: Area, folder: Path) -> NewItem:
+    (job,) = plan(source.item, Winner(source.item), area, None)  # type: ignore[arg-type]
+    folder.mkdir()
+    return process(Task(job, (source,), (), None, area, None, folder))
+
+
+@pytest.fixture(scope="module")
+def area() -> Area:
+    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+
+
+def around(area: Area, *offsets: tuple[float, float, float, float]) -> np.ndarray:
+    """Boxes (metres from the AOI's centre) in EPSG:3035."""
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(*area.polygon.centroid.coords[0])
+    return np.array([shapely.box(x + w, y + s, x + e, y + n) for w, s, e, n in offsets], dtype=object)
+
+
+def test_stage(area: Area, tmp_path: Path) -> None:
+    squares = around(area, (-2000, -2000, 0, 0), (0, 0, 1000, 1000), (50_000, 50_000, 51_000, 51_000))
+    path = write_polygons(tmp_path, squares, np.array([311, 511, 777], np.int32))
+    item = run(delivery(path, "U2018_CLC2018_V2020_20u1", "Code_18", 2018), area, tmp_path / "out")
+    p, asset = item.properties, item.assets["labels"]
+    assert cog_validate(asset.path, quiet=True)[0]
+    with rasterio.open(asset.path) as image:
+        assert (image.dtypes, image.nodata, image.crs.to_string()) == (("uint8",), 0, area.grid.crs)
+        assert image.shape == area.grid.shape_px(10)
+        assert tuple(image.transform)[:6] == area.grid.transform(10)
+        assert image.colormap(1)[3] == (0x80, 0xFF, 0x00, 255)
+        assert "European Environment Agency" in image.tags()["TIFFTAG_COPYRIGHT"]
+        assert "Water bodies" in image.tags(1)["CATEGORY_NAMES"]
+        counts = np.bincount(image.read(1).ravel(), minlength=6)
+    # clc-level1: 3 = forests, 5 = water; the unknown code far outside was filtered away
+    assert counts[3] == pytest.approx(40_000, rel=0.01)
+    assert counts[5] == pytest.approx(10_000, rel=0.01)
+    assert p["landstream:class_area_m2"] == {str(c): int(counts[c]) * 100 for c in range(1, 6)}
+    assert (p["landstream:scheme"], p["landstream:reference_year"]) == ("clc-level1", 2018)
+
+
+def test_unclassified_codes_stay_unlabelled(area: Area, tmp_path: Path) -> None:
+    squares = around(area, (-2000, -2000, 2000, 2000), (0, 0, 1000, 1000))
+    path = write_polygons(tmp_path, squares, np.array([311, 999], np.int32))
+    item = run(delivery(path, "U2018_CLC2018_V2020_20u1", "Code_18", 2018), area, tmp_path / "out")
+    assert item.properties["landstream:class_area_m2"]["3"] == pytest.approx(15e6, rel=0.01)
+
+
+def test_unknown_class(area: Area, tmp_path: Path) -> None:
+    path = write_polygons(tmp_path, around(area, (0, 0, 500, 500)), np.array([777], np.int32))
+    with pytest.raises(RejectScene, match=r"777.*unknown.*clc-level1"):
+        run(delivery(path, "U2018_CLC2018_V2020_20u1", "Code_18", 2018), area, tmp_path / "out")
+
+
+def test_a_shapefile_in_an_archive(area: Area, tmp_path: Path) -> None:
+    squares = around(area, (0, 0, 1000, 1000))
+    write = {"fields": ["CODE_18"], "field_data": [np.array(["211"], dtype=object)], "geometry_type": "Polygon"}
+    (tmp_path / "in").mkdir()
+    pyogrio.raw.write(
+        tmp_path / "in" / "clc18_ro.shp", shapely.to_wkb(squares), driver="ESRI Shapefile", crs="EPSG:3035", **write
+    )
+    with zipfile.ZipFile(tmp_path / "clc2018_ro.zip", "w") as archive:
+        for path in (tmp_path / "in").iterdir():
+            archive.write(path, f"data/{path.name}")
+    source = delivery(tmp_path / "clc2018_ro.zip", "clc18_ro", "CODE_18", 2018, "data/clc18_ro.shp")
+    areas = run(source, area, tmp_path / "out").properties["landstream:class_area_m2"]
+    assert areas["2"] == pytest.approx(1e6, rel=0.01)
+
+
+def test_labels_of_elsewhere(area: Area, tmp_path: Path) -> None:
+    path = write_polygons(tmp_path, around(area, (90_000, 0, 91_000, 1000)), np.array([311], np.int32))
+    with pytest.raises(RejectScene, match="no pixel"):
+        run(delivery(path, "U2018_CLC2018_V2020_20u1", "Code_18", 2018), area, tmp_path / "out")
+
+
+@dataclass
+class Deliveries:
+    """Items of several deliveries for the real catalogue."""
+
+    area: Area
+    items: list[Item] = field(default_factory=list)
+
+    def add(self, name: str, year: int, campaign: str = "", release: str = "") -> None:
+        item = delivery(Path(f"{name}.gpkg"), "l", "a", year).item
+        p = dict(item.properties) | {"landstream:campaign": campaign or str(year), "landstream:release": release}
+        self.items.append(Item(dict(item.json) | {"properties": p}, "static"))
+
+    def winner(self) -> str:
+        planned = [i for i in self.items if plan(i, Catalogue(self.items, self.area), self.area, None)]  # type: ignore[arg-type]
+        assert len(planned) == 1
+        return planned[0].product
+
+
+def test_one_winner(area: Area) -> None:
+    """Nearest reference year, then newest campaign, release, id; area small wants 2018."""
+    found = Deliveries(area)
+    found.add("a2012", 2012)
+    assert found.winner() == "a2012"
+    found.add("b2024", 2024)
+    assert found.winner() == "b2024"  # as far away, of a newer campaign
+    found.add("c2018", 2018, "2018", "V2018_20")
+    assert found.winner() == "c2018"
+    found.add("d2018", 2018, "2018", "V2020_20U1")
+    assert found.winner() == "d2018"
+    found.add("e2018", 2018, "2018", "V2020_20U1")
+    assert found.winner() == "e2018"
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("file", "layer", "attribute", "year", "member"),
+    [
+        ("clc2018_mt.gpkg", "clc18_mt", "CODE_18", 2018, ""),
+        ("clc2012_mt.gdb.zip", "clc12_MT", "CODE_12", 2012, "clc2012_mt.gdb"),
+        ("CLC2024_MT.gdb.zip", "clc24_mt", "code_24", 2024, "CLC2024_MT.gdb"),
+    ],
+)
+def test_malta(file: str, layer: str, attribute: str, year: int, member: str, data: Path, tmp_path: Path) -> None:
+    """Class areas on the islands are those of the polygons; the sea is cut by the grid."""
+    fields = {"name": "malta", "aoi": [14.1, 35.78, 14.6, 36.1], "labels": "clc-level3", "label_year": 2018}
+    malta = parse_area(fields | {"years": [2018]}, "test")
+    path = data / "clc-vector-malta" / file
+    item = run(delivery(path, layer, attribute, year, member), malta, tmp_path / "out")
+    where = path if not member else f"/vsizip/{path}"
+    meta, _, wkb, columns = pyogrio.raw.read(where, layer=layer)
+    table = {name.lower(): values for name, values in zip(meta["fields"], columns, strict=True)}
+    codes, hectares = table[attribute.lower()], table["area_ha"]
+    area_m2 = shapely.area(shapely.from_wkb(wkb))
+    areas = item.properties["landstream:class_area_m2"]
+    for code in sorted(set(codes) - {"523"}):
+        drawn, stated = area_m2[codes == code].sum(), 1e4 * hectares[codes == code].sum()
+        # 10 m pixels along the outlines of few polygons; UTM's scale over 100 km is 2 in 10,000
+        assert areas[code] == pytest.approx(drawn, rel=2e-3, abs=2500), code
+        assert areas[code] == pytest.approx(stated, rel=5e-3, abs=2e4), code
+    if year == 2018:
+        assert dict(zip(*np.unique(codes, return_counts=True), strict=True))["112"] == 40
+        assert item.properties["landstream:polygons"] == 148

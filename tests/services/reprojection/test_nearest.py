@@ -1,0 +1,152 @@
+"""The index map: exactly the nearest pixel, ties to the smallest index, on one lattice for all frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from services.reprojection.flags import FlagTable, has
+from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
+from services.reprojection.lattice import Window, unwrap, window_over
+from services.reprojection.nearest import CELL_M, CUT_OFF_M, nearest_source
+
+Swath = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def swath(rows: int, columns: int, latitude_deg: float, longitude_deg: float, seed: int, noise: float = 0.1) -> Swath:
+    """A slanted, shaken swath of pixels of some 300 m."""
+    rng = np.random.default_rng(seed)
+    row, column = np.mgrid[:rows, :columns] + rng.normal(0, noise, (2, rows, columns))
+    north, east = -294 * row - 65 * column, -70 * row + 270 * column
+    latitude = latitude_deg + north / 111_195
+    return latitude, longitude_deg + east / (111_195 * np.cos(np.radians(latitude)))
+
+
+def brute(latitude: NDArray[np.float64], longitude: NDArray[np.float64], usable: NDArray[np.bool_], window: Window):
+    """(smallest distance, its smallest index) of each cell."""
+    cell_lat = window.latitudes_deg[:, np.newaxis, np.newaxis]
+    cell_lon = (-180 + (window.col + np.arange(window.cols) + 0.5) / 360)[np.newaxis, :, np.newaxis]
+    index = np.flatnonzero(usable)
+    lat, lon = latitude.ravel()[index], longitude.ravel()[index]
+    distance = CELL_M * 360 * np.hypot(lat - cell_lat, (lon - cell_lon) * np.cos(np.radians(cell_lat)))
+    return distance, index
+
+
+@pytest.mark.parametrize("latitude_deg", [-75.0, -3.0, 45.9, 68.0, 83.5])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_is_the_nearest(latitude_deg: float, seed: int) -> None:
+    latitude, longitude = swath(24, 20, latitude_deg, 24.0, seed)
+    usable = np.random.default_rng(seed).random(latitude.shape) > 0.25
+    usable[10:16, 5:12] = False  # a hole
+    window = window_over(latitude[usable], longitude[usable])
+    assert window is not None
+    found = nearest_source(latitude, longitude, usable, window)
+    distance, index = brute(latitude, longitude, usable, window)
+    best = distance.min(axis=2)
+    near = best <= CUT_OFF_M
+    assert np.array_equal(found >= 0, near)
+    position = np.searchsorted(index, np.where(near, found, index[0]))
+    chosen = np.take_along_axis(distance, position[..., np.newaxis], axis=2)[..., 0]
+    assert np.abs(chosen - best)[near].max() < 2e-6
+
+
+def test_ties_go_to_the_smallest_index() -> None:
+    """Two pixels at the same place, and two at equal distances."""
+    latitude = np.full((1, 4), 90 - 100.5 / 360)
+    longitude = -180 + np.array([[200.5, 200.5, 202.5, 204.5]]) / 360
+    found = nearest_source(latitude, longitude, np.ones((1, 4), bool), Window(100, 200, 1, 5))
+    assert found[0, 0] == 0
+    assert found[0, 3] == 2
+    assert nearest_source(latitude, longitude, np.array([[False, True, True, True]]), Window(100, 200, 1, 5))[0, 0] == 1
+
+
+def test_a_cut_window_sees_pixels_beside_it() -> None:
+    latitude, longitude = swath(30, 30, 50.0, 10.0, 3)
+    usable = np.ones(latitude.shape, bool)
+    whole = window_over(latitude.ravel(), longitude.ravel())
+    assert whole is not None
+    part = Window(whole.row + 9, whole.col + 11, 8, 13)
+    expected = nearest_source(latitude, longitude, usable, whole)[9:17, 11:24]
+    assert np.array_equal(nearest_source(latitude, longitude, usable, part), expected)
+
+
+def test_frames_join() -> None:
+    """A swath in two pieces gives what the whole gives, wherever one piece alone decides."""
+    latitude, longitude = swath(40, 25, 46.0, 24.0, 4)
+    usable = np.ones(latitude.shape, bool)
+    whole = window_over(latitude.ravel(), longitude.ravel())
+    assert whole is not None
+    index = nearest_source(latitude, longitude, usable, whole)
+    upper = nearest_source(latitude[:20], longitude[:20], usable[:20], whole)
+    decided = (index >= 0) & (index < 20 * 25)
+    assert np.array_equal(upper[decided], index[decided])
+
+
+@given(st.floats(-84, 84), st.floats(-180, 179.99))
+def test_a_window_holds_its_pixel(latitude_deg: float, longitude_deg: float) -> None:
+    window = window_over(np.array([latitude_deg]), np.array([longitude_deg]))
+    assert window is not None
+    assert (window.rows, window.cols) == (1, 1)
+    a, _, west, _, e, north = window.transform
+    assert west - 1e-9 <= longitude_deg <= west + a + 1e-9
+    assert north + e - 1e-9 <= latitude_deg <= north + 1e-9
+    assert window.latitudes_deg[0] == pytest.approx(90 - (window.row + 0.5) / 360)
+
+
+def test_over_the_antimeridian() -> None:
+    latitude, longitude = swath(10, 10, 60.0, 179.98, 5)
+    wrapped = (longitude + 180) % 360 - 180
+    assert wrapped.min() < -179
+    lon = unwrap(wrapped)
+    window = window_over(latitude.ravel(), lon.ravel())
+    assert window is not None
+    assert window.cols < 40
+    assert (nearest_source(latitude, lon, np.ones(lon.shape, bool), window) >= 0).mean() > 0.4
+
+
+def test_windows_are_cut_to_an_aoi() -> None:
+    latitude, longitude = swath(60, 60, 50.0, 10.0, 6)
+    cut = window_over(latitude.ravel(), longitude.ravel(), (10.001, 49.901, 10.099, 49.949))
+    assert cut is not None
+    assert (cut.rows, cut.cols) == (18, 36)
+    assert window_over(latitude.ravel(), longitude.ravel(), (20.0, 49.9, 20.1, 49.95)) is None
+    assert window_over(np.array([89.0]), np.array([0.0])) is None
+
+
+OLD = ["land", "invalid", "duplicated", *(f"saturated@Oa{n:02d}" for n in range(1, 22))]
+NEW = ["land", "invalid", "duplicated", "saturated", "partially_saturated"]
+
+
+def test_old_flags_tell_the_band() -> None:
+    table = FlagTable.parse([1 << n for n in range(len(OLD))], " ".join(OLD))
+    assert table.unusable(3) == table.mask("invalid") | table.mask("saturated@Oa03")
+    assert table.mask("saturated_Oa03") == table.mask("saturated@Oa03") != 0
+
+
+def test_new_flags_tell_the_pixel() -> None:
+    table = FlagTable.parse([1 << n for n in range(len(NEW))], " ".join(NEW))
+    assert {table.unusable(b) for b in range(1, 22)} == {table.mask("invalid") | table.mask("saturated")}
+
+
+def test_signed_masks() -> None:
+    table = FlagTable.parse([-2147483648, 2, 4], "land invalid duplicated")
+    assert has(np.array([2**31, 2], np.uint32), table.mask("land")).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("masks", "names"), [([1, 2], "invalid"), ([1], "land"), ([1, 2], "invalid invalid")])
+def test_unexplained_flags(masks: list[int], names: str) -> None:
+    with pytest.raises(ValueError, match="flag"):
+        FlagTable.parse(masks, names)
+
+
+def test_gather_and_ties() -> None:
+    index = np.array([[0, 5, -1]], np.int32)
+    assert gather(np.arange(6, dtype=np.uint32).reshape(2, 3), index, NO_FLAGS).tolist() == [[0, 5, NO_FLAGS]]
+    ties = np.array([[0.0, 64.0, 128.0], [10.0, 74.0, 138.0]])
+    found = interpolate_ties(ties, np.array([[0, 32, 128, 129 + 65, -1]], np.int32), 129, 64, 1)
+    assert found[0, :4].tolist() == [0, 32, 128, 75]
+    assert np.isnan(found[0, 4])
+    assert interpolate_ties(ties, np.array([[129 * 2 + 32]], np.int32), 129, 64, 4)[0, 0] == 37
