@@ -159,6 +159,8 @@ class Area(BaseModel):
 
 def _box(value: Sequence[float]) -> BaseGeometry:
     west, south, east, north = map(float, value)
+    if not (west < east and south < north):
+        raise ValueError(f"{list(value)} is not in the order west, south, east, north")
     return box(west, south, east, north)
 
 
