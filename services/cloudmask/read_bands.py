@@ -19,6 +19,8 @@ GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
+    "GDAL_CACHEMAX": 256 << 20,
+    # ^ bytes; the default is a share of the machine's memory, which is not ours to take
 }
 _MAX_ROWS = 4096
 

@@ -45,9 +45,20 @@ def write_mask(
     """
     scratch = path.with_suffix(".scratch.tif")
     ny, nx = codes.shape
-    with rasterio.open(
-        scratch, "w", driver="GTiff", dtype="uint8", count=2, height=ny, width=nx, crs=crs, transform=Affine(*transform)
-    ) as image:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=256 << 20),
+        rasterio.open(
+            scratch,
+            "w",
+            driver="GTiff",
+            dtype="uint8",
+            count=2,
+            height=ny,
+            width=nx,
+            crs=crs,
+            transform=Affine(*transform),
+        ) as image,
+    ):
         image.write(codes, 1)
         image.write(clear, 2)
         image.set_band_description(1, "code")

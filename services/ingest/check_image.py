@@ -27,6 +27,8 @@ GDAL_OPTIONS = {
     "GDAL_GEOREF_SOURCES": "INTERNAL",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
     "GDAL_HTTP_MAX_RETRY": "0",
+    "GDAL_CACHEMAX": 256 << 20,
+    # ^ bytes; the default is a share of the machine's memory, which is not ours to take
 }
 
 

@@ -17,6 +17,8 @@ from shared.area import LabelScheme
 from shared.geo import Grid
 
 PIXEL_M = 10
+CACHE_BYTES = 256 << 20
+"""GDAL's cache of blocks; its default, a share of the machine's memory, is not ours to take."""
 
 
 def stac_classes(scheme: LabelScheme) -> list[dict[str, object]]:
@@ -53,19 +55,22 @@ def write_labels(
     ny, nx = grid.shape_px(PIXEL_M)
     counts = np.zeros(256, np.int64)
     options = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "bigtiff": "IF_SAFER"}
-    with rasterio.open(
-        scratch,
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=1,
-        height=ny,
-        width=nx,
-        nodata=0,
-        crs=grid.crs,
-        transform=Affine(*grid.transform(PIXEL_M)),
-        **options,
-    ) as image:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
+        rasterio.open(
+            scratch,
+            "w",
+            driver="GTiff",
+            dtype="uint8",
+            count=1,
+            height=ny,
+            width=nx,
+            nodata=0,
+            crs=grid.crs,
+            transform=Affine(*grid.transform(PIXEL_M)),
+            **options,
+        ) as image,
+    ):
         for top, strip in strips:
             image.write(strip, 1, window=Window(0, top, nx, len(strip)))
             counts += np.bincount(strip.ravel(), minlength=256)
@@ -76,7 +81,8 @@ def write_labels(
         # A GeoTIFF keeps GDAL's category names only in a sidecar, which a content-named artifact cannot have.
         image.update_tags(1, CATEGORY_NAMES=json.dumps(names), CLASSIFICATION_CLASSES=json.dumps(stac_classes(scheme)))
     cog = {"COMPRESS": "DEFLATE", "BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE", "BIGTIFF": "IF_SAFER"}
-    rasterio.shutil.copy(scratch, path, driver="COG", **cog)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        rasterio.shutil.copy(scratch, path, driver="COG", **cog)
     scratch.unlink()
     return counts
 

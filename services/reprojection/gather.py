@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 NO_FLAGS = 0xFFFFFFFF
 """Flags of a cell without a pixel: every bit, `invalid` among them, which no pixel has."""
 
+_ROWS_AT_ONCE = 256
+
 
 def gather(values: NDArray[Any], index: NDArray[np.int32], empty: float) -> NDArray[Any]:
     """Values of the swath on the lattice.
@@ -42,15 +44,24 @@ def interpolate_ties(
     Returns:
         float32 (y, x), NaN = no pixel.
     """
-    row, column = np.divmod(np.maximum(index, 0), np.int32(columns))
+    result = np.empty(index.shape, np.float32)
+    for start in range(0, len(index), _ROWS_AT_ONCE):  # float64 of a whole frame would take gigabytes
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        result[rows] = _interpolate(ties, np.maximum(index[rows], 0), columns, across, along)
+    result[index < 0] = np.nan
+    return result
+
+
+def _interpolate(
+    ties: NDArray[np.float64], index: NDArray[np.int32], columns: int, across: int, along: int
+) -> NDArray[np.float64]:
+    row, column = np.divmod(index, np.int32(columns))
     y0, fy = _cell(row, along, ties.shape[0])
     x0, fx = _cell(column, across, ties.shape[1])
     y1, x1 = np.minimum(y0 + 1, ties.shape[0] - 1), np.minimum(x0 + 1, ties.shape[1] - 1)
     upper = ties[y0, x0] * (1 - fx) + ties[y0, x1] * fx
     lower = ties[y1, x0] * (1 - fx) + ties[y1, x1] * fx if along > 1 else upper
-    result = np.asarray(upper * (1 - fy) + lower * fy, np.float32)
-    result[index < 0] = np.nan
-    return result
+    return np.asarray(upper * (1 - fy) + lower * fy)
 
 
 def _cell(position: NDArray[np.int32], step: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

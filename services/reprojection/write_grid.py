@@ -16,6 +16,9 @@ from services.reprojection.lattice import Window
 Band = tuple[str, str, NDArray[Any]]
 """(description, unit, values (y, x))."""
 
+CACHE_BYTES = 256 << 20
+"""GDAL's cache of blocks; its default, a share of the machine's memory, is not ours to take."""
+
 
 def write_grid(
     path: Path,
@@ -38,8 +41,27 @@ def write_grid(
         tags: TIFF tags.
     """
     scratch = path.with_suffix(".scratch.tif")
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        _write(scratch, bands, count, dtype, nodata, window, tags)
+        options = {
+            "COMPRESS": "DEFLATE",
+            "LEVEL": "1",
+            # ^ radiances hold about 12 bits of noise: higher levels cost ten times as much for 3 %
+            "PREDICTOR": "YES",
+            "BLOCKSIZE": "256",
+            "OVERVIEW_RESAMPLING": "NEAREST",
+            "BIGTIFF": "YES",
+            "NUM_THREADS": "2",
+        }
+        rasterio.shutil.copy(scratch, path, driver="COG", **options)
+    scratch.unlink()
+
+
+def _write(
+    path: Path, bands: Iterable[Band], count: int, dtype: str, nodata: float, window: Window, tags: Mapping[str, str]
+) -> None:
     with rasterio.open(
-        scratch,
+        path,
         "w",
         driver="GTiff",
         dtype=dtype,
@@ -60,15 +82,3 @@ def write_grid(
             image.write(values, number)
             image.set_band_description(number, description)
             image.set_band_unit(number, unit)
-    options = {
-        "COMPRESS": "DEFLATE",
-        "LEVEL": "1",
-        # ^ radiances hold about 12 bits of noise: higher levels cost ten times as much for 3 %
-        "PREDICTOR": "YES",
-        "BLOCKSIZE": "256",
-        "OVERVIEW_RESAMPLING": "NEAREST",
-        "BIGTIFF": "YES",
-        "NUM_THREADS": "2",
-    }
-    rasterio.shutil.copy(scratch, path, driver="COG", **options)
-    scratch.unlink()
