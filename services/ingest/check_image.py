@@ -14,8 +14,11 @@ from rasterio.windows import Window
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.stage import RejectScene
 
-MAX_PIXELS = 40_000 * 40_000
-"""A whole 10 m image has 10,980 x 10,980; nothing ESA makes comes near this."""
+MAX_PIXELS = 20_000 * 20_000
+"""A whole 10 m image has 10,980 x 10,980; nothing that ESA makes comes near this."""
+
+MAX_TILE_PIXELS = 11_000 * 11_000
+"""A code-stream tile is decoded as a whole: at most an image that is one tile."""
 
 _SIGNATURES = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _STRIP_PIXELS = 16 << 20
@@ -74,8 +77,10 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
                     fault = f"has {image.count} bands of {image.dtypes[0]}, not one of {dtype}"
                     raise RejectScene(relative, fault, DELIVER_AGAIN)
-                if image.width * image.height > MAX_PIXELS:
-                    raise RejectScene(relative, f"declares {image.width} x {image.height} pixels", DELIVER_AGAIN)
+                tile_rows, tile_columns = image.block_shapes[0]
+                if image.width * image.height > MAX_PIXELS or tile_rows * tile_columns > MAX_TILE_PIXELS:
+                    fault = f"declares {image.width} x {image.height} pixels in tiles of {tile_columns} x {tile_rows}"
+                    raise RejectScene(relative, fault, DELIVER_AGAIN)
                 facts = ImageFacts(_epsg(image.crs, relative), (image.height, image.width), tuple(image.transform)[:6])
                 _check_grid(facts, pixel_m, relative)
                 if decode:

@@ -24,6 +24,9 @@ from shared.stage import RejectScene
 _CHANGES = re.compile(r"^(cha|sol)|_?cha\d{4}", re.IGNORECASE)
 _SQLITE = b"SQLite format 3\x00"
 
+# A vector file may name others by address; none is fetched.
+pyogrio.set_gdal_config_options({"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never"})
+
 
 @dataclass(frozen=True)
 class LabelFacts:
@@ -83,7 +86,8 @@ def check_dataset(path: Path, relative: str) -> None:
             fault = missing if parts else f"is no shapefile: it begins with {head[:8]!r}"
             raise RejectScene(relative, fault, DELIVER_AGAIN)
         return
-    if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] not in {b"GP", b"\x00\x00"}:
+    # The application id makes GDAL take its GeoPackage driver, never the SQLite one, whose tables may name other files.
+    if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] != b"GP":
         raise RejectScene(relative, f"is no GeoPackage: it begins with {head[:16]!r}", DELIVER_AGAIN)
     page_bytes, pages = struct.unpack(">H", head[16:18])[0], struct.unpack(">I", head[28:32])[0]
     if (65536 if page_bytes == 1 else page_bytes) * pages > path.stat().st_size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -101,6 +101,9 @@ def _register_archive(path: Path, unit: str, files: list[str], task: Task) -> Ne
     if parse_product(unit) and not products and tops & {read_safe.MANIFEST, read_sen3.MANIFEST}:
         return _register_folder(root, unit, list_files(root, _limits(task)), task)  # packed without its folder
     if not products:
+        nested = sorted({str(f) for path in files for f in PurePosixPath(path).parents if parse_product(f.name)})
+        if nested:
+            raise RejectScene(unit, f"holds its product deeper, as {nested[0]}", "pack the product's folder at the top")
         raise _not_a_product(unit)
     outer = parse_product(unit)
     if outer and outer != parse_product(products[0]):
