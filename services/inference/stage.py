@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
@@ -93,6 +94,7 @@ def _client(task: Task) -> Client:
     name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
     if not settings.serving_address:
         _embedded().offer(model.paths["model"], name, version)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
     from services.inference.client import Client  # loads TensorFlow, for its protocol, while the server starts
 
     address = settings.serving_address or _embedded().address()

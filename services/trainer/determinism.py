@@ -1,4 +1,4 @@
-"""Pin what decides the bits of a training: seeds, threads, op determinism. Call before anything else of TensorFlow."""
+"""Pin what decides the bits of a training: seeds, threads, op determinism."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ class NotPinned(RuntimeError):
     """Raised when TensorFlow runs already with other threads: its answer would not be reproducible."""
 
 
+def prepare() -> None:
+    """Set what TensorFlow reads from the environment while it is loaded; call before it is."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU gives other bits, and not every operation is deterministic there
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
+
 def pin(seed: int) -> dict[str, Any]:
-    """Fix seeds, threads and op determinism of this process.
+    """Fix seeds, threads and op determinism of this process, before TensorFlow computes anything.
 
     Args:
         seed: of Python, NumPy and TensorFlow.
@@ -27,9 +34,6 @@ def pin(seed: int) -> dict[str, Any]:
     Raises:
         NotPinned: TensorFlow was started before, with other thread counts.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import keras
     import tensorflow as tf
 
@@ -54,7 +58,7 @@ def pin(seed: int) -> dict[str, Any]:
         "seed": seed,
         "threads": {"intra_op": INTRA_OP_THREADS, "inter_op": INTER_OP_THREADS},
         "op_determinism": True,
-        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"] != "0",
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }

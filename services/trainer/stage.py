@@ -29,6 +29,9 @@ def process(task: Task) -> NewItem:
         RejectScene: there is nothing to train on.
     """
     # Here, not above: planning must not wait seconds for TensorFlow.
+    from services.trainer.determinism import prepare
+
+    prepare()
     from services.trainer.card import write_card
     from services.trainer.export import export, pack, probe_sha256, weights_sha256
     from services.trainer.train import train

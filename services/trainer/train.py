@@ -15,7 +15,7 @@ from services.trainer.fit import fit_committee, predict_windows
 from services.trainer.forest import confuse_forest, train_forest
 from services.trainer.score import confuse, measure
 from services.trainer.split import count_blocks, split_blocks
-from services.trainer.windows import Place, Windows, list_places, read_in_batches, read_windows
+from services.trainer.windows import Place, Windows, count_places, list_places, read_in_batches, read_windows
 from shared.area import Area
 from shared.area.area import TrainingPolicy
 from shared.stage.declare import RejectScene
@@ -109,7 +109,7 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
         fold=fold,
         weeks=tuple(sorted({place.week for place in trained})),
         windows={
-            name: [len(places), len(list_places(holdout == value, observed, 1 << 62, policy.seed))]
+            name: [len(places), count_places(holdout == value, observed)]
             for name, places, value in (("training", trained, 1), ("holdout", tested, 2))
         },
     )

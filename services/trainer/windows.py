@@ -88,15 +88,26 @@ def list_places(blocks: Array, observed: dict[str, Array], most: int, seed: int)
         most: how many to keep: bounds memory and time on large areas.
         seed: of the draw.
     """
-    places = []
+    weeks = sorted(observed)
+    found = [np.argwhere(_seen(blocks, observed[week])) for week in weeks]
+    which = np.repeat(np.arange(len(weeks)), [len(f) for f in found])
+    corners = np.concatenate([np.empty((0, 2), int), *found])
+    chosen = np.arange(len(which))
+    if len(chosen) > most:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), most, replace=False))
+    return [Place(weeks[which[i]], int(corners[i, 0]), int(corners[i, 1])) for i in chosen]
+
+
+def count_places(blocks: Array, observed: dict[str, Array]) -> int:
+    """How many places `list_places` would list without a limit."""
+    return sum(int(np.count_nonzero(_seen(blocks, tiles))) for tiles in observed.values())
+
+
+def _seen(blocks: Array, tiles: Array) -> Array:
+    """Those blocks whose tile was observed: bool (block row, block col)."""
     per_tile = 256 // BLOCK_PX
-    for week in sorted(observed):
-        seen = np.repeat(np.repeat(observed[week], per_tile, axis=0), per_tile, axis=1)
-        places += [Place(week, int(row), int(col)) for row, col in np.argwhere(blocks & seen)]
-    if len(places) > most:
-        chosen = np.random.default_rng(seed).choice(len(places), most, replace=False)
-        places = [places[i] for i in np.sort(chosen)]
-    return places
+    seen: Array = blocks & np.repeat(np.repeat(tiles, per_tile, axis=0), per_tile, axis=1)
+    return seen
 
 
 def read_windows(cube: Reads, places: list[Place], margin: int = MARGIN_PX) -> Windows:

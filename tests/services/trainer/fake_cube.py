@@ -54,11 +54,11 @@ class FakeCube:
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
         """A window of stored values."""
         fine, coarse = self.msi_10m[week], self.msi_20m[week]
-        return _cut(fine, y, x, ny, nx), _cut(coarse, y // 2, x // 2, ny // 2, nx // 2)
+        return cut(fine, y, x, ny, nx), cut(coarse, y // 2, x // 2, ny // 2, nx // 2)
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
         """A window of labels."""
-        return _cut(self.given, y, x, ny, nx)
+        return cut(self.given, y, x, ny, nx)
 
     def observed(self, week: str) -> Array:
         """Tiles with data."""
@@ -70,7 +70,7 @@ class FakeCube:
         return f"{sheet[0]:04x}{sheet[1]:04x}{int(week[:4]):04x}{int(week[6:]):04x}"
 
 
-def _cut(values: Array, y: int, x: int, ny: int, nx: int) -> Array:
+def cut(values: Array, y: int, x: int, ny: int, nx: int) -> Array:
     result = np.zeros((ny, nx, *values.shape[2:]), values.dtype)
     top, left = max(y, 0), max(x, 0)
     bottom, right = min(y + ny, values.shape[0]), min(x + nx, values.shape[1])

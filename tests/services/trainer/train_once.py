@@ -1,4 +1,4 @@
-"""Train on the fake cube in a process of its own: `python -m tests.services.trainer.train_once FOLDER [POLICY]`.
+"""Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER POLICY [REAL DATA]`.
 
 TensorFlow's threads and determinism are fixed once for a process, so the tests train in children.
 """
@@ -6,7 +6,6 @@ TensorFlow's threads and determinism are fixed once for a process, so the tests 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -20,27 +19,27 @@ from tests.services.trainer.fake_cube import FakeCube
 
 def main() -> None:
     """Train, and write the item as `item.json` beside the artifacts."""
-    folder = Path(sys.argv[1])
-    area = load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
-    if len(sys.argv) > 2:
-        data = area.model_dump(mode="json", by_alias=True)
-        data["policy"]["training"].update(json.loads(sys.argv[2]))
+    folder, policy = Path(sys.argv[1]), json.loads(sys.argv[2])
+    if len(sys.argv) > 3:
+        from tests.services.trainer.real_cube import RealCube, real_area
+
+        area = real_area(policy)
+        cube: FakeCube = RealCube(area, Path(sys.argv[3]))
+    else:
+        small = load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
+        data = small.model_dump(mode="json", by_alias=True)
+        data["policy"]["training"].update(policy)
         area = parse_area(data, "test")
+        cube = FakeCube(area)
     request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
     parameters = {"cube_state": "0" * 64, "training": area.policy.training.model_dump(mode="json")}
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
     progress: list[tuple[int, int]] = []
-    task = Task(
-        job,
-        (),
-        (),
-        None,
-        area,
-        STAGE.settings(),
-        folder,
-        FakeCube(area),
-        lambda done, total: progress.append((done, total)),
-    )  # type: ignore[arg-type]
+
+    def report(done: int, total: int) -> None:
+        progress.append((done, total))
+
+    task = Task(job, (), (), None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
     start = time.perf_counter()
     result = STAGE.process(task)
     record = {
@@ -59,5 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()
