@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-POLICY = {"filters": 16, "epochs": 8, "steps": 36, "folds": 0}
-"""A fifth of the default's work; the default reaches 0.52."""
+POLICY = {"filters": 16, "epochs": 4, "steps": 36, "folds": 0}
+"""A tenth of the work of the default, which reaches a mean IoU of 0.52."""
 
 
 @pytest.mark.realdata

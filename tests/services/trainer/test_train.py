@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -104,3 +105,31 @@ def test_the_archive_is_a_plain_saved_model(trained: list[Path]) -> None:
     names = [m.name for m in members]
     assert names == sorted(names)
     assert {"saved_model.pb", "variables/variables.index"} <= set(names)
+
+
+def test_the_model_answers_in_the_cubes_encoding(trained: list[Path]) -> None:
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(trained[0] / "saved_model"))
+    rng = np.random.default_rng(0)
+    fine = rng.integers(1500, 5000, (2, 256, 256, 4)).astype(np.uint16)
+    coarse = rng.integers(1500, 5000, (2, 128, 128, 6)).astype(np.uint16)
+    fine[0, :50], coarse[0, :25] = 0, 0
+    coarse[1, 3, 4] = 0  # observed at 10 m only: not observed
+    inputs = {"msi_10m": tf.constant(fine), "msi_20m": tf.constant(coarse)}
+    answer = {name: value.numpy() for name, value in model.signatures["serving_default"](**inputs).items()}
+    assert set(answer) == {"class", "confidence"}
+    for value in answer.values():
+        assert value.dtype == np.uint8
+        assert value.shape == (2, 256, 256)
+    seen = np.ones((2, 256, 256), bool)
+    seen[0, :50], seen[1, 6:8, 8:10] = False, False
+    assert ((answer["class"] > 0) == seen).all()
+    assert answer["class"].max() <= 5
+    assert answer["confidence"].max() <= 100
+    assert not answer["confidence"][~seen].any()
+    full = {name: value.numpy() for name, value in model.signatures["probabilities"](**inputs).items()}
+    assert full["probabilities"].shape == (2, 256, 256, 5)
+    assert (full["class"] == answer["class"]).all()
+    assert np.abs(full["probabilities"].sum(axis=-1, dtype=int)[seen] - 255).max() <= 5
+    assert not full["probabilities"][~seen].any()

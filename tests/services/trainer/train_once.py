@@ -30,7 +30,7 @@ def main() -> None:
         data = small.model_dump(mode="json", by_alias=True)
         data["policy"]["training"].update(policy)
         area = parse_area(data, "test")
-        cube = FakeCube(area)
+        cube = FakeCube(area, ("2018-W20", "2018-W25"))
     request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
     parameters = {"cube_state": "0" * 64, "training": area.policy.training.model_dump(mode="json")}
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
