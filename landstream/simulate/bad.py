@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from pyproj import Transformer
 
 from landstream.simulate.clc import write_polygons
+from landstream.simulate.landscape import WORLD_EPSG
 
 _BOMB = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE bomb [<!ENTITY a "aaaaaaaaaaaaaaaaaaaa">
@@ -30,7 +32,8 @@ def make_bad(kind: str, good_product: Path, out: Path) -> Path:
 
     Args:
         kind: One of `KINDS`.
-        good_product: A SAFE folder; `sen3_without_coordinates` takes a SEN3 folder, `unknown_class` anything.
+        good_product: A SAFE folder; `sen3_without_coordinates` takes a SEN3 folder, `unknown_class` and
+            `not_a_product` anything.
         out: Parent folder of what is made; must not be the parent of the good product.
 
     Returns:
@@ -161,11 +164,25 @@ def _not_a_product(good: Path, out: Path) -> Path:
 
 
 def _unknown_class(good: Path, out: Path) -> Path:
-    del good
-    square = shapely.box(5_400_000, 2_600_000, 5_402_000, 2_602_000)
+    x, y = Transformer.from_crs(4326, WORLD_EPSG, always_xy=True).transform(*_centre(good))
+    # Under the good product: labels elsewhere are refused for their place, whatever their classes.
+    square = shapely.box(x - 1000, y - 1000, x + 1000, y + 1000)
     return write_polygons(
         out, np.array([square], dtype=object), np.array([777], dtype=np.int32), "U2018_CLC2018_V2020_20u1_777"
     )
+
+
+def _centre(product: Path) -> tuple[float, float]:
+    """Longitude and latitude of the middle of a product; of Sibiu for what is no folder of a product."""
+    for file in (*product.glob("MTD_MSI*.xml"), *product.glob("xfdumanifest.xml")):
+        ring = re.search(r"<(?:EXT_POS_LIST|gml:posList)>([^<]+)<", file.read_text(encoding="utf-8"))
+        if ring is not None:
+            latitudes, longitudes = np.array(ring[1].split(), float).reshape(-1, 2).T
+            return (
+                float(longitudes.min() + longitudes.max()) / 2,
+                float(latitudes.min() + latitudes.max()) / 2,
+            )
+    return 24.0, 45.6
 
 
 def _corrupt_jp2(good: Path, out: Path) -> Path:

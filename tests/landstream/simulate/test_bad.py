@@ -11,6 +11,8 @@ from pathlib import Path
 import pyogrio
 import pytest
 import rasterio
+import shapely
+from pyproj import Transformer
 
 from landstream.simulate.bad import KINDS, make_bad
 from landstream.simulate.season import Acquisition
@@ -70,8 +72,22 @@ def test_units_that_are_no_products(good: Path, tmp_path: Path) -> None:
     root = make_bad("empty", good, tmp_path)
     assert root.name == good.name
     assert sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) == 0
-    _, _, _, fields = pyogrio.raw.read(make_bad("unknown_class", good, tmp_path))
-    assert fields[0].tolist() == ["777"]
+
+
+def test_unknown_classes_lie_under_the_product(season: Season, good: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.SAFE"
+    elsewhere.mkdir()
+    (elsewhere / "MTD_MSIL2A.xml").write_text("<EXT_POS_LIST>50 10 50 10.2 49.8 10.2 49.8 10 50 10 </EXT_POS_LIST>")
+    for product, place in (
+        (good, (24.0, 45.6)),
+        (season["near real time"][1], (24.0, 45.6)),
+        (elsewhere, (10.1, 49.9)),
+    ):
+        _, _, (square,), (codes, *_) = pyogrio.raw.read(make_bad("unknown_class", product, tmp_path / "bad"))
+        assert codes.tolist() == ["777"]
+        middle = shapely.from_wkb(square).centroid
+        found = Transformer.from_crs(3035, 4326, always_xy=True).transform(middle.x, middle.y)
+        assert found == pytest.approx(place, abs=0.05)
 
 
 def test_sen3_without_coordinates(season: Season, good: Path, tmp_path: Path) -> None:
