@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from services.cloudmask.describe import mask_item
 from services.cloudmask.detect import cloud_probability, codes_from_probability, detector_version
-from services.cloudmask.mask import DILATION_M, classify_scl, dilate_clear, percentages
+from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.read_bands import read_all, read_l1c
-from services.cloudmask.write_mask import stac_classes, write_mask
+from services.cloudmask.write_mask import write_mask
 from shared.area import Area
 from shared.items.item import Item
-from shared.stage import AFFECTS_RESULT, Job, LocalItem, NewAsset, NewItem, RejectScene, Settings, Source, Stage, Task
+from shared.stage import AFFECTS_RESULT, Job, LocalItem, NewItem, RejectScene, Settings, Source, Stage, Task
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
@@ -24,16 +25,6 @@ L1C_ASSETS = (
     *("B02_10m", "B03_10m", "B04_10m", "B08_10m"),
     *("B05_20m", "B06_20m", "B07_20m", "B8A_20m", "B11_20m", "B12_20m"),
     *("B01_60m", "B09_60m", "B10_60m"),
-)
-_COPIED = (
-    *("datetime", "platform", "constellation", "instruments", "proj:code", "sat:relative_orbit", "sat:orbit_state"),
-    *(f"landstream:{name}" for name in ("scene", "product", "product_version", "mgrs_tile", "level", "baseline")),
-)
-_CLEAR = f"1 = clear and farther than {DILATION_M} m from cloud and shadow"
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_EXTENSIONS = tuple(
-    f"https://stac-extensions.github.io/{name}/schema.json"
-    for name in ("projection/v2.0.0", "eo/v1.1.0", "sat/v1.0.0", "classification/v2.0.0")
 )
 
 
@@ -78,38 +69,7 @@ def process(task: Task) -> NewItem:
     path = task.folder / "mask.tif"
     tags = {"TIFFTAG_COPYRIGHT": attribution, "TIFFTAG_IMAGEDESCRIPTION": f"Cloud mask of {scene.item.product}"}
     write_mask(path, codes, clear, str(grid["proj:code"]), grid["proj:transform"], tags)
-    shares = percentages(codes, clear)
-    fields = {
-        "proj:code": grid["proj:code"],
-        "proj:shape": list(grid["proj:shape"]),
-        "proj:transform": list(grid["proj:transform"]),
-        "gsd": 20,
-        "classification:classes": stac_classes(),
-        "bands": [
-            {"name": "code", "data_type": "uint8", "nodata": 0, "classification:classes": stac_classes()},
-            {"name": "clear", "data_type": "uint8", "description": _CLEAR},
-        ],
-    }
-    west, south, east, north = scene.item.json["bbox"]
-    return NewItem(
-        geometry=scene.item.json["geometry"],
-        bbox=(west, south, east, north),
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {
-            "eo:cloud_cover": shares["cloud"],
-            "landstream:cloud_percent": shares["cloud"],
-            "landstream:clear_percent": shares["clear"],
-            "landstream:usable_percent": shares["usable"],
-            "landstream:observed_percent": shares["observed"],
-            "landstream:shadow_percent": shares["cloud-shadow"],
-            "landstream:snow_percent": shares["snow-or-ice"],
-            "landstream:dilation_m": DILATION_M,
-            "landstream:mask_source": source,
-            "landstream:attribution": attribution,
-        },
-        assets={"mask": NewAsset(path, _COG, ("data", "cloud"), "Cloud mask and dilated clear band", fields)},
-        extensions=_EXTENSIONS,
-    )
+    return mask_item(scene.item, grid, percentages(codes, clear), source, attribution, path)
 
 
 def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:

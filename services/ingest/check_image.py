@@ -85,7 +85,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 _check_grid(facts, pixel_m, relative)
                 if decode:
                     _decode(image)
-    except (RasterioError, OSError) as error:
+    except (RasterioError, OSError, UnicodeError) as error:
         reason = str(error.__cause__ or error).splitlines()[0][:200]
         raise RejectScene(relative, f"is a corrupt JPEG2000 file ({reason})", DELIVER_AGAIN) from error
     return facts

@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from services.rasterize.burn import burn, reproject
+from services.rasterize.describe import labels_item
 from services.rasterize.read_polygons import extract_member, read_polygons
-from services.rasterize.write_labels import PIXEL_M, stac_classes, write_labels
+from services.rasterize.write_labels import PIXEL_M, write_labels
 from shared.area import Area, LabelScheme, UnknownClass
 from shared.items.item import Item
-from shared.stage import Job, LocalItem, NewAsset, NewItem, RejectScene, Settings, Source, Stage, Task
+from shared.stage import Job, LocalItem, NewItem, RejectScene, Settings, Source, Stage, Task
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
 
 COLLECTION = "corine-land-cover"
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_COPIED = tuple(f"landstream:{n}" for n in ("scene", "product", "reference_year", "campaign", "release"))
-_EXTENSIONS = tuple(
-    f"https://stac-extensions.github.io/{name}/schema.json" for name in ("projection/v2.0.0", "classification/v2.0.0")
-)
 
 
 class RasterizeSettings(Settings):
@@ -63,33 +58,7 @@ def process(task: Task) -> NewItem:
     if not counts[1:].any():
         fault = f"labels no pixel of the grid of area {task.area.name}"
         raise RejectScene(delivery.item.product, fault, "deliver labels of the area")
-    ny, nx = grid.shape_px(PIXEL_M)
-    fields = {
-        "proj:code": grid.crs,
-        "proj:shape": [ny, nx],
-        "proj:transform": list(grid.transform(PIXEL_M)),
-        "gsd": PIXEL_M,
-        "data_type": "uint8",
-        "nodata": 0,
-        "classification:classes": stac_classes(scheme),
-    }
-    geometry, bbox = _extent(task.area)
-    return NewItem(
-        geometry=geometry,
-        bbox=bbox,
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {
-            "datetime": p["datetime"],
-            "proj:code": grid.crs,
-            "landstream:scheme": scheme.scheme,
-            "landstream:polygons": len(geometries),
-            "landstream:class_area_m2": {c.code: int(counts[v]) * PIXEL_M**2 for v, c in scheme.values.items()},
-            "landstream:unlabelled_area_m2": int(counts[0]) * PIXEL_M**2,
-            "landstream:attribution": attribution,
-        },
-        assets={"labels": NewAsset(path, _COG, ("data", "labels"), f"Classes of {scheme.scheme}", fields)},
-        extensions=_EXTENSIONS,
-    )
+    return labels_item(delivery.item, task.area, counts, len(geometries), attribution, path)
 
 
 def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArray[np.uint8]:
@@ -117,16 +86,6 @@ def _reported(
     for top, strip in strips:
         yield top, strip
         task.progress(top + len(strip), rows)
-
-
-def _extent(area: Area) -> tuple[dict[str, Any], tuple[float, float, float, float]]:
-    """The grid's outline and bounds in longitude, latitude (degrees)."""
-    west, south, east, north = area.grid.bounds_m
-    to_degrees = Transformer.from_crs(area.grid.epsg, 4326, always_xy=True)
-    corners = [(west, south), (east, south), (east, north), (west, north), (west, south)]
-    ring = [list(to_degrees.transform(x, y)) for x, y in corners]
-    bbox = to_degrees.transform_bounds(west, south, east, north, densify_pts=21)
-    return {"type": "Polygon", "coordinates": [ring]}, bbox
 
 
 STAGE = Stage(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.reprojection.describe import KEPT, RADIANCES, grid_item
 from services.reprojection.flags import FlagTable, has
 from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
 from services.reprojection.lattice import Window, unwrap, window_over
@@ -20,25 +19,15 @@ from services.reprojection.read_frame import read_flags, read_positions, read_ra
 from services.reprojection.write_grid import Band, write_grid
 from shared.area import Area
 from shared.items.item import Item
-from shared.stage import Job, LocalItem, NewAsset, NewItem, RejectScene, Settings, Source, Stage, Task
+from shared.stage import Job, LocalItem, NewItem, RejectScene, Settings, Source, Stage, Task
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
 
 COLLECTION = "sentinel-3-olci-l1b"
-RADIANCES = tuple(f"Oa{band:02d}_radiance" for band in range(1, 22))
-KEPT = ("tie_geometries", "tie_geo_coordinates")
 MAX_CELLS = 120_000_000
 """A frame at 70 degrees north covers 60 million cells; a larger box, around a pole, is cut to the AOI."""
 _MARGIN_DEG = 0.05
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_COPIED = (
-    *("datetime", "platform", "constellation", "instruments", "sat:relative_orbit", "sat:orbit_state"),
-    *(f"landstream:{n}" for n in ("scene", "product", "product_version", "product_type", "timeliness", "baseline")),
-)
-_EXTENSIONS = tuple(
-    f"https://stac-extensions.github.io/{name}/schema.json" for name in ("projection/v2.0.0", "sat/v1.0.0")
-)
 
 
 class ReprojectionSettings(Settings):
@@ -87,7 +76,7 @@ def process(task: Task) -> NewItem:
     write_grid(paths["view_zenith"], [("view_zenith", "degree", zenith)], 1, "float32", math.nan, window, tags)
     words = gather(flags, index, NO_FLAGS)
     write_grid(paths["flags"], [("quality_flags", "", words)], 1, "uint32", NO_FLAGS, window, tags | meanings)
-    return _item(frame, window, table, attribution, paths, task)
+    return grid_item(frame, window, table, attribution, paths, task.folder)
 
 
 def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area: Area) -> Window:
@@ -108,57 +97,6 @@ def _radiances(
         radiance, unit = read_radiance(frame.paths[name], band, flags, table)
         yield name, unit, gather(radiance, index, math.nan)
         task.progress(band, len(RADIANCES) + 1)
-
-
-def _item(
-    frame: LocalItem, window: Window, table: FlagTable, attribution: str, paths: dict[str, Any], task: Task
-) -> NewItem:
-    p = frame.item.properties
-    grid = {
-        "proj:code": "EPSG:4326",
-        "proj:shape": [window.rows, window.cols],
-        "proj:transform": list(window.transform),
-    }
-    words = {"flag_masks": list(table.masks.values()), "flag_meanings": " ".join(table.masks)}
-    assets = {
-        "radiance": NewAsset(
-            paths["radiance"],
-            _COG,
-            ("data", "radiance"),
-            "Top-of-atmosphere radiance of 21 bands",
-            grid | {"bands": [{"name": n, "data_type": "float32", "unit": "mW.m-2.sr-1.nm-1"} for n in RADIANCES]},
-        ),
-        "view_zenith": NewAsset(
-            paths["view_zenith"],
-            _COG,
-            ("data",),
-            "View zenith angle",
-            grid | {"data_type": "float32", "unit": "degree"},
-        ),
-        "flags": NewAsset(
-            paths["flags"],
-            _COG,
-            ("data",),
-            "Quality flags of the nearest pixel",
-            grid | {"data_type": "uint32", "nodata": NO_FLAGS, **{f"landstream:{k}": v for k, v in words.items()}},
-        ),
-    }
-    for name in KEPT:
-        target = task.folder / f"{name}.nc"
-        try:
-            os.link(frame.paths[name], target)
-        except OSError:  # another disk
-            shutil.copyfile(frame.paths[name], target)
-        assets[name] = NewAsset(target, "application/x-netcdf", ("metadata",), f"{name} as delivered")
-    west, south, east, north = frame.item.json["bbox"]
-    return NewItem(
-        geometry=frame.item.json["geometry"],
-        bbox=(west, south, east, north),
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {"proj:code": "EPSG:4326", "landstream:attribution": attribution},
-        assets=assets,
-        extensions=_EXTENSIONS,
-    )
 
 
 STAGE = Stage(

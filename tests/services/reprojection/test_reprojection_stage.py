@@ -20,8 +20,9 @@ from landstream.simulate.sen3_content import OlciContent
 from landstream.simulate.sen3_xml import Sen3Name
 from landstream.simulate.sky import Weather
 from landstream.simulate.wrap import wrap
+from services.reprojection.describe import RADIANCES
 from services.reprojection.gather import NO_FLAGS
-from services.reprojection.stage import RADIANCES, plan, process
+from services.reprojection.stage import plan, process
 from shared.area import Area, load_area
 from shared.items.item import Item
 from shared.stage import LocalItem, NewItem, RejectScene, Task

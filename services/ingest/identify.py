@@ -1,0 +1,118 @@
+"""Tells what a landing unit is, by the grammar of its name and by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from services.ingest import read_safe, read_sen3
+from services.ingest.names import SafeName, Sen3Name, parse_product
+from services.ingest.read_labels import check_dataset, find_datasets
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete
+from services.ingest.unpack import Limits, unpack
+from services.ingest.verify import list_files
+from shared.stage import RejectScene
+
+MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
+REMEDY = "deliver a SAFE or SEN3 product (folder or .zip) or label polygons (.gpkg, .gdb.zip, zipped .shp)"
+_ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A SAFE or SEN3 folder.
+
+    Attributes:
+        root: the local folder.
+        name: its parsed name.
+        files: relative path -> bytes.
+        whole: it comes from an archive, so that nothing more will arrive.
+    """
+
+    root: Path
+    name: SafeName | Sen3Name
+    files: dict[str, int]
+    whole: bool
+
+    @property
+    def manifest(self) -> str:
+        """Name of its manifest."""
+        return read_safe.MANIFEST if isinstance(self.name, SafeName) else read_sen3.MANIFEST
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A delivery of polygons.
+
+    Attributes:
+        datasets: path inside the archive ('' for a plain file) -> local dataset.
+        file: the file as delivered.
+    """
+
+    datasets: dict[str, Path]
+    file: Path
+
+
+def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | Labels:
+    """Tell what a unit is; archives are unpacked.
+
+    Args:
+        path: the local file or folder.
+        unit: its name in `landing/`.
+        objects: paths inside it.
+        folder: where to unpack.
+        limits: what it may hold at most.
+
+    Raises:
+        Incomplete: empty, or cut short.
+        RejectScene: unsafe, damaged, or not a product.
+    """
+    name = unit.lower()
+    if name.endswith(_ARRIVING):
+        raise Incomplete(unit, "has the name of an unfinished transfer")
+    if not path.exists() or (path.is_dir() and all(o.rsplit("/", 1)[-1] in MARKERS for o in objects)):
+        raise Incomplete(unit, "is an empty folder")
+    if path.is_dir():
+        return _folder(path, unit, limits, whole=False)
+    if name.endswith(".gpkg"):
+        check_dataset(path, unit)
+        return Labels({"": path}, path)
+    if not name.endswith(".zip"):
+        raise Incomplete(unit, "is empty (0 bytes)") if path.stat().st_size == 0 else _unknown(unit)
+    return _archive(path, unit, folder, unpack(path, folder, limits), limits)
+
+
+def _archive(path: Path, unit: str, root: Path, files: list[str], limits: Limits) -> Product | Labels:
+    if datasets := find_datasets(root, files):
+        try:
+            for member in datasets:
+                check_dataset(root / member, member)
+        except Incomplete as error:
+            raise error.rejection() from error
+        return Labels({member: root / member for member in datasets}, path)
+    outer, tops = parse_product(unit), {f.split("/")[0] for f in files}
+    products = sorted(t for t in tops if parse_product(t))
+    if len(products) > 1:
+        raise RejectScene(unit, f"holds {len(products)} products", "deliver one product an archive")
+    if products:
+        if outer and outer != parse_product(products[0]):
+            raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
+        return _folder(root / products[0], products[0], limits, whole=True)
+    if outer and tops & {read_safe.MANIFEST, read_sen3.MANIFEST}:
+        return _folder(root, unit, limits, whole=True)  # packed without its folder
+    nested = sorted({str(f) for p in files for f in PurePosixPath(p).parents if parse_product(f.name)})
+    if nested:
+        raise RejectScene(unit, f"holds its product deeper, as {nested[0]}", "pack the product's folder at the top")
+    raise _unknown(unit)
+
+
+def _folder(root: Path, name: str, limits: Limits, whole: bool) -> Product:
+    product = parse_product(name)
+    if product is None:
+        raise _unknown(name)
+    return Product(root, product, list_files(root, limits), whole)
+
+
+def _unknown(name: str) -> RejectScene:
+    return RejectScene(name, "is not a product: neither its name nor its content is known", REMEDY)
