@@ -72,6 +72,47 @@ def test_zip_of_any_name(ingest: Run, scene: Path, tmp_path: Path) -> None:
     assert ingest(zip_product(scene, tmp_path / "5f6c1b1e.zip")).product == scene.stem
 
 
+def test_zip_of_a_frame(ingest: Run, frame: Path, tmp_path: Path) -> None:
+    assert ingest(zip_product(frame, tmp_path / f"{frame.name}.zip")).properties == ingest(frame).properties
+
+
+def pack(folder: Path, target: Path, prefix: str) -> Path:
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                archive.write(path, prefix + path.relative_to(folder).as_posix())
+    return target
+
+
+def test_zip_without_its_folder(ingest: Run, scene: Path, tmp_path: Path) -> None:
+    assert ingest(pack(scene, tmp_path / f"{scene.stem}.zip", "")).product == scene.stem
+
+
+def test_nested_products(ingest: Run, scene: Path, tmp_path: Path) -> None:
+    with pytest.raises(RejectScene, match="deeper"):
+        ingest(pack(scene, tmp_path / "nested.zip", f"downloads/{scene.name}/"))
+    with pytest.raises(RejectScene, match=r"manifest\.safe: is missing"):
+        ingest(pack(scene, tmp_path / "twice.zip", f"{scene.name}/{scene.name}/"))
+
+
+def test_an_archive_does_not_wait(ingest: Run, scene: Path, tmp_path: Path) -> None:
+    next(scene.glob("GRANULE/*/IMG_DATA/R10m/*_B02_10m.jp2")).unlink()
+    with pytest.raises(RejectScene, match="B02_10m"):
+        ingest(zip_product(scene, tmp_path / f"{scene.name}.zip"), patience_s=60.0)
+
+
+def test_footprint_with_heights(ingest: Run, scene: Path) -> None:
+    """Some old products give latitude, longitude and height."""
+    plain = ingest(scene)
+    path = next(scene.glob("MTD_MSI*.xml"))
+    found = re.search(r"<EXT_POS_LIST>([^<]*)", path.read_text())
+    assert found
+    pairs = found[1].split()
+    heights = " ".join(f"{a} {b} 0" for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+    spoil_xml(scene, "MTD_MSI*.xml", r"<EXT_POS_LIST>[^<]*", f"<EXT_POS_LIST>{heights}")
+    assert ingest(scene).geometry == plain.geometry
+
+
 def test_optional_files_may_be_absent(ingest: Run, scene: Path) -> None:
     for folder in scene.glob("GRANULE/*/QI_DATA"):
         shutil.rmtree(folder)
