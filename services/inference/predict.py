@@ -40,10 +40,12 @@ class Windows:
         week: `2018-W23`.
         client: where they are predicted.
         classes: number of classes of the area.
+        patient: a server that is not ready is waited for, as long as it takes; without it, that is an error like
+            any other: the embedded server is ready or broken.
     """
 
-    def __init__(self, cube: Reads, week: str, client: Predicts, classes: int) -> None:
-        self._cube, self._week, self._client, self._classes = cube, week, client, classes
+    def __init__(self, cube: Reads, week: str, client: Predicts, classes: int, patient: bool) -> None:
+        self._cube, self._week, self._client, self._classes, self._patient = cube, week, client, classes, patient
 
     def predict(self, row: list[tuple[int, int]]) -> Iterator[Array]:
         """Predict a row of windows.
@@ -55,7 +57,8 @@ class Windows:
             For each, uint8 (WINDOW_PX, WINDOW_PX, classes): 255 = 1, 0 where not observed.
 
         Raises:
-            RetryLater: the server is not ready.
+            RetryLater: the server is not ready, and is waited for.
+            grpc.RpcError: any other status.
             ValueError: its model has other classes.
         """
         empty = np.zeros((WINDOW_PX, WINDOW_PX, self._classes), np.uint8)
@@ -72,7 +75,7 @@ class Windows:
         try:
             answers = list(self._client.predict(read()))
         except grpc.RpcError as error:
-            if error.code() in NOT_READY:
+            if self._patient and error.code() in NOT_READY:
                 raise RetryLater(f"the model server is not ready: {error.code().name}: {error.details()}") from error
             raise
         if any(a.shape != empty.shape for a in answers):

@@ -12,7 +12,7 @@ from pydantic import Field
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Sheet
 from shared.items.item import Item
-from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RetryLater, Settings, Source, Stage, Task
+from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RejectScene, RetryLater, Settings, Source, Stage, Task
 
 if TYPE_CHECKING:
     from services.inference.client import Client
@@ -64,7 +64,8 @@ def process(task: Task) -> NewItem:
     """Predict and write the map of a sheet in a week.
 
     Raises:
-        RetryLater: the cube does not hold yet what the map is planned of, or the server not yet the model.
+        RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
+        RejectScene: the model's archive is no plain SavedModel.
     """
     from services.inference.blend import map_extent
     from services.inference.describe import EXTENSIONS, describe, describe_assets, extent_of, outline
@@ -79,7 +80,7 @@ def process(task: Task) -> NewItem:
         raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
     extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
     with closing(_client(task)) as client:
-        predict = Windows(cube, job.week, client, classes).predict
+        predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     properties = describe(area, job, task.inputs[0].item.id, extent, values)
@@ -93,7 +94,12 @@ def _client(task: Task) -> Client:
     settings, model = task.settings, task.inputs[0]
     name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
     if not settings.serving_address:
-        _embedded().offer(model.paths["model"], name, version)
+        from services.inference.launch import UnsafeModel
+
+        try:
+            _embedded().offer(model.paths["model"], name, version)
+        except UnsafeModel as error:
+            raise RejectScene(model.item.id, str(error), "make it again: `landstream reprocess trainer`") from error
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
     from services.inference.client import Client  # loads TensorFlow, for its protocol, while the server starts
 

@@ -27,7 +27,7 @@ class Reads(Protocol):
         """uint8 (ny, nx), zero outside the grid."""
 
     def observed(self, week: str) -> Array:
-        """Bool (tile row, tile col)."""
+        """Tiles with data: bool (tile row, tile col)."""
 
 
 @dataclass(frozen=True)

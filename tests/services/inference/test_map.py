@@ -13,7 +13,7 @@ from services.inference import stage
 from services.inference.stage import STAGE, InferenceSettings
 from shared.area import Area, load_area
 from shared.items.item import Item
-from shared.stage import Job, LocalItem, RetryLater, Source, Task
+from shared.stage import Job, LocalItem, RejectScene, RetryLater, Source, Task
 from tests.services.inference.conftest import ROOT, Served, rule
 from tests.services.trainer.fake_cube import FakeCube
 
@@ -83,6 +83,13 @@ def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: P
         stage._embedded().stop()
     with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
         assert (image.read(1) == rule(cube.msi_10m[WEEK])).all()
+
+
+def test_an_archive_that_is_no_saved_model_is_refused(area: Area, cube: FakeCube, tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_bytes(b"no tar")
+    with pytest.raises(RejectScene, match="not an uncompressed tar"):
+        STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 78, tmp_path / "bad.tar"))
+    stage._embedded().stop()
 
 
 def test_it_waits_for_the_cube_and_for_the_server(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:
