@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from services.ingest import read_labels, read_safe, read_sen3
 from services.ingest.describe import COLLECTIONS, check_place, label_item, olci_item, scene_item
 from services.ingest.identify import REMEDY, Labels, Product, identify
@@ -17,7 +15,7 @@ from services.ingest.unpack import Limits
 from services.ingest.verify import find_incomplete, read_manifest, verify
 from shared.area import Area
 from shared.items.keys import LandingUnit
-from shared.stage import AFFECTS_RESULT, Job, NewItem, RejectScene, RetryLater, Settings, Stage, Task
+from shared.stage import Job, NewItem, RejectScene, RetryLater, Settings, Stage, Task
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
@@ -32,7 +30,7 @@ class IngestSettings(Settings):
     """Bytes that a product may unpack to; pan-European Corine has 8 GB."""
     max_ratio: int = 200
     """Unpacked to packed bytes of a large archive member; honest ones stay below 30."""
-    decode: bool = Field(default=True, json_schema_extra=AFFECTS_RESULT)
+    decode: bool = True
     """Decode every image once: a checksum does not tell a picture that was written corrupt."""
     threads: int = 2
     """Threads of the JPEG2000 decoder."""
