@@ -59,7 +59,7 @@ def burn(
         values: (polygon,), uint8; 0 unlabels what it covers.
         transform: (a, b, c, d, e, f) of a north-up lattice.
         shape: (ny, nx) of the lattice.
-        strip_px: rows of a strip; does not change the result.
+        strip_px: rows of a strip; changes nothing, save by rounding where an outline runs exactly through a centre.
 
     Yields:
         (first row, uint8 (y, x)): 0 = unlabelled.
