@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
@@ -38,10 +40,15 @@ class Child:
         module: the module that holds it as `STAGE`.
         stop: set when the service is to end.
         log: path that takes the child's standard output and error.
+        scratch: folder below which the child has its temporary files, removed with it; None = the system's.
     """
 
-    def __init__(self, stage: Stage, module: str, stop: Event, log: Path | None = None) -> None:
+    def __init__(
+        self, stage: Stage, module: str, stop: Event, log: Path | None = None, scratch: Path | None = None
+    ) -> None:
         self._stage, self._module, self._stop, self._log = stage, module, stop, log
+        # A worker is ended by SIGKILL: what its libraries left in temporary files would stay for good.
+        self._temporary = scratch / f"{stage.name}-{uuid.uuid4().hex[:8]}" if scratch else None
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._jobs = 0
@@ -61,10 +68,19 @@ class Child:
                 str(theirs.fileno()),
                 str(os.getpid()),
             ]
+            environment = dict(os.environ)
+            if self._temporary:
+                self._temporary.mkdir(parents=True, exist_ok=True)
+                environment["TMPDIR"] = str(self._temporary.absolute())
             output = self._log.open("ab") if self._log else None
             try:
                 self._process = subprocess.Popen(
-                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                    command,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=environment,
                 )
             finally:
                 if output:
@@ -123,6 +139,8 @@ class Child:
             self._process.kill()
             self._process.wait()
             self._process = None
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 def resident_mb(pid: int) -> int:

@@ -105,7 +105,7 @@ class Runner:
         self.later: dict[str, Catalogue] = {}
         self.busy = False
         log = around.logs / f"{stage.name}.log" if around.logs else None
-        self.child = Child(stage, module, around.stop, log)
+        self.child = Child(stage, module, around.stop, log, around.work)
         self._log = get_logger(stage=stage.name)
         self._in_a_row: tuple[str, int] = ("", 0)
 
