@@ -21,6 +21,7 @@ from shared.store import FolderStore
 from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training
 
 POLL_S = 0.5
+ALL_WEEKS = 10_000
 WATCH_S = 2.0
 """How often a watched `landing/` is listed: what people copy into it gives no event."""
 
@@ -61,6 +62,8 @@ class Stream:
         observer: Callable[[str, str, str, int, int], None],
         once: bool,
     ) -> None:
+        if once:
+            area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
         self.area, self._once, self._observer = area, once, observer
         self.bus = MemoryBus()
         self.store = FolderStore(root, notify=self._publish)

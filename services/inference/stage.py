@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from contextlib import closing
-from functools import cache
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from services.inference.connect import connect, embedded, load
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Sheet
 from shared.items.item import Item
-from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RejectScene, RetryLater, Settings, Source, Stage, Task
-
-if TYPE_CHECKING:
-    from services.inference.client import Client
-    from services.inference.launch import Embedded
+from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RetryLater, Settings, Source, Stage, Task
 
 
 class InferenceSettings(Settings):
@@ -38,26 +33,37 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
     if model is None:
         return []
     if item.collection == "models":
-        pairs = catalogue.sheet_weeks() if item.id == model.id else []
+        pairs = _to_remap(catalogue, area) if item.id == model.id else []
     else:
         pairs = catalogue.sheets_of(item) if catalogue.is_current(item) else []
-    jobs = []
-    for sheet, week in pairs:
-        ledger = catalogue.ledger_digest(sheet, week)
-        if ledger is not None:
-            jobs.append(_job(sheet, week, ledger, model, area, settings))
-    return jobs
+    jobs = (_job(sheet, week, model, catalogue, settings) for sheet, week in pairs)
+    return [job for job in jobs if job is not None]
 
 
-def _job(sheet: Sheet, week: str, ledger: str, model: Item, area: Area, settings: InferenceSettings) -> Job:
-    assets = () if settings.serving_address else ("model",)
+def _to_remap(catalogue: Catalogue, area: Area) -> list[tuple[Sheet, str]]:
+    """What a new model maps: the last weeks that hold data, newest first, and what has no map at all."""
+    pairs = sorted(catalogue.sheet_weeks(), key=lambda p: p[1], reverse=True)
+    recent = sorted({week for _, week in pairs}, reverse=True)[: area.policy.remap]
+    mapped = {(_sheet(m.properties["landstream:sheet"]), m.week) for m in catalogue.items("land-cover-maps")}
+    return [p for p in pairs if p[1] in recent or p not in mapped]
+
+
+def _job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job | None:
+    ledger = catalogue.ledger_digest(sheet, week)
+    if ledger is None:
+        return None
+    updates = tuple(Source(u, ()) for u in catalogue.updates_of(sheet, week))
     return Job(
         collection="land-cover-maps",
-        product=f"{area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger[:16]}",
+        product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
         week=week,
-        inputs=(Source(model, assets),),
+        inputs=(Source(model, () if settings.serving_address else ("model",)), *updates),
         parameters={"sheet": list(sheet), "ledger": ledger},
     )
+
+
+def _sheet(value: Sequence[int]) -> Sheet:
+    return int(value[0]), int(value[1])
 
 
 def process(task: Task) -> NewItem:
@@ -74,12 +80,12 @@ def process(task: Task) -> NewItem:
 
     assert task.cube is not None
     area, cube, job = task.area, task.cube, task.job
-    sheet = (int(job.parameters["sheet"][0]), int(job.parameters["sheet"][1]))
+    sheet = _sheet(job.parameters["sheet"])
     held = cube.ledger_digest(sheet, job.week)
     if held != job.parameters["ledger"]:
         raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
     extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
-    with closing(_client(task)) as client:
+    with closing(connect(task)) as client:
         predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
@@ -89,31 +95,11 @@ def process(task: Task) -> NewItem:
     return NewItem(geometry, bbox, properties, describe_assets(task.folder, area.labels), extensions=EXTENSIONS)
 
 
-def _client(task: Task) -> Client:
-    """A connection to the given server, or to the embedded one, which is then given the model."""
-    settings, model = task.settings, task.inputs[0]
-    name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
-    if not settings.serving_address:
-        from services.inference.launch import UnsafeModel
-
-        try:
-            _embedded().offer(model.paths["model"], name, version)
-        except UnsafeModel as error:
-            raise RejectScene(model.item.id, str(error), "make it again: `landstream reprocess trainer`") from error
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
-    from services.inference.client import Client  # loads TensorFlow, for its protocol, while the server starts
-
-    address = settings.serving_address or _embedded().address()
-    limit = settings.serving_max_message_mb * 1024 * 1024
-    return Client(address, name, version, settings.serving_deadline_s, limit)
-
-
-@cache
-def _embedded() -> Embedded:
-    """This worker's server: started for its first map, kept for the next ones."""
-    from services.inference.launch import Embedded
-
-    return Embedded()
+def prepare() -> None:
+    """Start the embedded server and load TensorFlow's protocol before the first map is due."""
+    if not InferenceSettings().serving_address:
+        embedded().start()
+    load()
 
 
 STAGE = Stage(
@@ -125,4 +111,5 @@ STAGE = Stage(
     process=process,
     settings=InferenceSettings,
     cube="read",
+    prepare=prepare,
 )

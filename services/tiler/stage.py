@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.tiler.frame import Frame
-from services.tiler.scene import Scene, assets_of
-from services.tiler.update import update_labels, update_msi, update_olci
+from services.tiler.apply import apply
+from services.tiler.scene import assets_of
 from shared.area import Area
-from shared.cube.cube import split_week
-from shared.geo import TileIndex
 from shared.items.catalogue import Catalogue, runs_of
 from shared.items.item import Item
-from shared.items.keys import STATIC, product_number, rfc3339, week_bounds
-from shared.stage import Job, LocalItem, NewItem, Settings, Source, Stage, Task
+from shared.items.keys import STATIC, rfc3339, week_bounds
+from shared.stage import Job, NewItem, Settings, Source, Stage, Task
 
 FRAME_ASSETS = ("radiance", "view_zenith", "flags")
 
@@ -68,10 +65,9 @@ def _sensor(item: Item) -> str:
 
 def process(task: Task) -> NewItem:
     """Merge one scene, frame or label raster into the cube, or take a withdrawn product out."""
-    assert task.cube is not None
     first = task.inputs[0].item
     sensor = str(task.job.notes.get("sensor") or _sensor(first))
-    touched = _MERGERS[sensor](task)
+    touched = apply(task, sensor)
     p = first.properties
     if task.job.week == STATIC:
         times: dict[str, Any] = {"datetime": p["datetime"]}
@@ -88,49 +84,6 @@ def process(task: Task) -> NewItem:
         "landstream:attribution": p.get("landstream:attribution", ""),
     }
     return NewItem(first.json["geometry"], (west, south, east, north), properties)
-
-
-def _merge_msi(task: Task) -> list[TileIndex]:
-    year, week = split_week(task.job.week)
-    pairs = _pairs(task.context)
-    withdrawal = task.inputs[0].item.collection == "withdrawals"
-    scene = None if withdrawal else Scene(task.area.grid, task.area.level, *task.inputs)
-    others = [lambda m=m, s=s: Scene(task.area.grid, task.area.level, m, s) for m, s in pairs]
-    _write(task, year, lambda group: update_msi(group[str(year)], week, scene, others, _outdated(task), task.progress))
-    return scene.touched() if scene else []
-
-
-def _merge_olci(task: Task) -> list[TileIndex]:
-    year, week = split_week(task.job.week)
-    withdrawal = task.inputs[0].item.collection == "withdrawals"
-    frame = None if withdrawal else Frame(task.area.grid, task.inputs[0])
-    others = [lambda o=o: Frame(task.area.grid, o) for o in task.context]
-    _write(task, year, lambda group: update_olci(group[str(year)], week, frame, others, _outdated(task)))
-    return frame.touched(*frame.pixels()) if frame else []
-
-
-def _merge_labels(task: Task) -> list[TileIndex]:
-    scheme = task.area.labels
-    raster = task.inputs[0].paths["labels"]
-    _write(task, None, lambda group: update_labels(group, scheme.scheme, len(scheme.classes), raster))
-    return []
-
-
-_MERGERS = {"msi": _merge_msi, "olci": _merge_olci, "labels": _merge_labels}
-
-
-def _write(task: Task, year: int | None, change: Any) -> None:
-    assert task.cube is not None
-    task.cube.write(change, year, task.job.product)
-
-
-def _outdated(task: Task) -> list[int]:
-    return [product_number(p) for p in task.job.notes.get("outdated", ())]
-
-
-def _pairs(items: tuple[LocalItem, ...]) -> list[tuple[LocalItem, LocalItem]]:
-    """(mask, scene) pairs, as `_sources` gives them one after the other."""
-    return list(zip(items[::2], items[1::2], strict=True))
 
 
 STAGE = Stage(

@@ -86,6 +86,14 @@ def version_of(job: Job, settings: Settings) -> int:
     return int(job_digest(STAGE, job, settings), 16)
 
 
+def load() -> None:
+    """Load TensorFlow before the first request comes."""
+    from services.trainer.determinism import prepare
+
+    prepare()
+    import services.trainer.train  # noqa: F401 - loaded for later
+
+
 STAGE = Stage(
     name="trainer",
     version=1,
@@ -94,6 +102,7 @@ STAGE = Stage(
     plan=plan,
     process=process,
     cube="read",
+    prepare=load,
     timeout_s=24 * 3600.0,
     memory_mb=6144,
 )

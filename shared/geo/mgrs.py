@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
@@ -94,7 +96,11 @@ def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
 
 def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
     """A geometry's vertices in another CRS."""
-    return shapely.transform(geometry, transformer.transform, interleaved=False)
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+
+    return shapely.transform(geometry, move)
 
 
 def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, int, int]]]:

@@ -282,6 +282,11 @@ class Catalogue:
             return None
         return digest_ledger({t: n for t, n in tiles.items() if in_halo(t, sheet)})
 
+    def updates_of(self, sheet: Sheet, week: str) -> list[Item]:
+        """The current Sentinel-2 cube updates that touch a sheet or its halo in a week, by id."""
+        updates = (u for u in self.current("cube-updates", week) if u.properties.get("landstream:sensor") == "msi")
+        return [u for u in updates if any(in_halo(t, sheet) for t in tiles_of(u))]
+
     def sheet_weeks(self) -> list[tuple[Sheet, str]]:
         """Every (sheet, week) that holds data, by week."""
         pairs = {(sheet_of(tile), week) for week, tiles in self._touched.items() for tile in tiles}

@@ -20,6 +20,12 @@ from shared.stage.declare import Stage
 from shared.stage.wire import receive, send
 
 JOBS_BEFORE_REPLACEMENT = 100
+GDAL_LIMITS = {
+    "GDAL_CACHEMAX": "256",
+    # ^ MB; its default is a share of the host's memory, which is not the worker's.
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
+    # ^ No product, whatever it says, makes GDAL open a network connection.
+}
 GRACE_S = 20.0
 """After a stop was asked for, a job may still end within this time."""
 
@@ -68,7 +74,7 @@ class Child:
                 str(theirs.fileno()),
                 str(os.getpid()),
             ]
-            environment = dict(os.environ)
+            environment = {**os.environ, **GDAL_LIMITS}
             if self._temporary:
                 self._temporary.mkdir(parents=True, exist_ok=True)
                 environment["TMPDIR"] = str(self._temporary.absolute())

@@ -179,6 +179,7 @@ class Stage:
         plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
         process: task -> result; local files in, local files out.
         settings: the settings class.
+        prepare: what a worker does before its first task, while the stage still waits: load slow libraries.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
@@ -192,6 +193,7 @@ class Stage:
     plan: Callable[[Any, Catalogue, Area, Any], list[Job]]
     process: Callable[[Task], NewItem]
     settings: type[Settings] = Settings
+    prepare: Callable[[], None] | None = None
     cube: Literal["read", "write"] | None = None
     grace_s: float = 30.0
     timeout_s: float = 3600.0

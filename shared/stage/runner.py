@@ -116,6 +116,8 @@ class Runner:
             StageStopped: one unexpected error came too often in a row.
         """
         consumer = self.around.bus.subscribe(OBJECTS, self.stage.name)
+        if self.stage.prepare is not None:
+            self.child.start()
         try:
             while not self.around.stop.is_set():
                 self.around.health.tick(self.stage.name)
@@ -145,8 +147,11 @@ class Runner:
             return
         source = self._source(key)
         EVENTS.labels(self.stage.name, "own" if source else "foreign").inc()
-        if source is None:
-            return
+        if source is not None:
+            self.work_on(source)
+
+    def work_on(self, source: Item | LandingUnit) -> None:
+        """Do every due job that the stage plans for an item or a landing unit."""
         for job in self._plan(source):
             if not self.around.stop.is_set():
                 self._do(job)

@@ -76,6 +76,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = socket.socket(fileno=descriptor)
     stage: Stage = importlib.import_module(module).STAGE
+    if stage.prepare is not None:
+        stage.prepare()
     while (message := receive(channel)) is not None:
         answer = run_task(stage, message, channel)
         failpoint("worker.processed")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from services.inference import stage
+from services.inference.connect import embedded
 from services.inference.stage import STAGE, InferenceSettings
 from shared.area import Area, load_area
 from shared.items.item import Item
@@ -80,7 +80,7 @@ def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: P
     try:
         STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 77, model_tar))
     finally:
-        stage._embedded().stop()
+        embedded().stop()
     with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
         assert (image.read(1) == rule(cube.msi_10m[WEEK])).all()
 
@@ -89,7 +89,7 @@ def test_an_archive_that_is_no_saved_model_is_refused(area: Area, cube: FakeCube
     (tmp_path / "bad.tar").write_bytes(b"no tar")
     with pytest.raises(RejectScene, match="not an uncompressed tar"):
         STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 78, tmp_path / "bad.tar"))
-    stage._embedded().stop()
+    embedded().stop()
 
 
 def test_it_waits_for_the_cube_and_for_the_server(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:

@@ -50,13 +50,30 @@ def test_the_current_model_maps_everything(area: Area) -> None:
     catalogue = Catalogue((*UPDATES, MODEL, other), area)
     jobs = STAGE.plan(MODEL, catalogue, area, STAGE.settings())
     assert [(j.parameters["sheet"], j.week) for j in jobs] == [
-        ([0, 0], "2018-W20"), ([0, 0], "2018-W22"), ([1, 0], "2018-W22"),
+        ([0, 0], "2018-W22"), ([1, 0], "2018-W22"), ([0, 0], "2018-W20"),
     ]  # fmt: skip
     ledger = catalogue.ledger_digest((1, 0), "2018-W22")
     assert ledger is not None
-    assert jobs[2].product == f"small_2018-W22_r01c00_{ledger}"
-    assert [(s.item.id, s.assets) for s in jobs[2].inputs] == [(MODEL.id, ("model",))]
+    assert jobs[1].product == f"small_2018-W22_r01c00_{ledger}"
+    expected = [(MODEL.id, ("model",)), (UPDATES[2].id, ()), (UPDATES[1].id, ())]
+    assert [(s.item.id, s.assets) for s in jobs[1].inputs] == expected
     assert STAGE.plan(other, catalogue, area, STAGE.settings()) == []
+
+
+def test_a_new_model_maps_the_last_weeks_and_what_has_no_map(area: Area) -> None:
+    last = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": 1})})
+    maps = [
+        make_item("land-cover-maps", f"small_{week}--v1-00000001", week, **{"landstream:sheet": [0, 0]})
+        for week in ("2018-W20", "2018-W22")
+    ]
+
+    def mapped(*maps: Item) -> list[tuple[list[int], str]]:
+        jobs = STAGE.plan(MODEL, Catalogue((*UPDATES, MODEL, *maps), last), last, STAGE.settings())
+        return [(j.parameters["sheet"], j.week) for j in jobs]
+
+    newest = [([0, 0], "2018-W22"), ([1, 0], "2018-W22")]
+    assert mapped(*maps) == newest
+    assert mapped(maps[1]) == [*newest, ([0, 0], "2018-W20")]
 
 
 def test_an_update_maps_the_sheets_whose_halo_it_touches(area: Area) -> None:

@@ -1,0 +1,62 @@
+"""Apply a task to the open cube: which merge, of which scenes, into which arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from services.tiler.frame import Frame
+from services.tiler.scene import Scene
+from services.tiler.update import update_labels, update_msi, update_olci
+from shared.cube.cube import split_week
+from shared.geo import TileIndex
+from shared.items.keys import product_number
+from shared.stage import Task
+
+
+def apply(task: Task, sensor: str) -> list[TileIndex]:
+    """Merge the task's scene, frame or labels, or take a withdrawn product out.
+
+    Returns:
+        The tiles that it touches, whoever wins there; a function of the inputs alone.
+    """
+    mergers: dict[str, Callable[[Task], list[TileIndex]]] = {"msi": _msi, "olci": _olci, "labels": _labels}
+    return mergers[sensor](task)
+
+
+def _msi(task: Task) -> list[TileIndex]:
+    year, week = split_week(task.job.week)
+    scene = None if _is_withdrawal(task) else Scene(task.area.grid, task.area.level, *task.inputs)
+    # The context holds masks and scenes one after the other, as the plan asked for them.
+    pairs = zip(task.context[::2], task.context[1::2], strict=True)
+    others = [partial(Scene, task.area.grid, task.area.level, mask, other) for mask, other in pairs]
+    _write(task, year, lambda group: update_msi(group[str(year)], week, scene, others, _outdated(task), task.progress))
+    return scene.touched() if scene else []
+
+
+def _olci(task: Task) -> list[TileIndex]:
+    year, week = split_week(task.job.week)
+    frame = None if _is_withdrawal(task) else Frame(task.area.grid, task.inputs[0])
+    others = [partial(Frame, task.area.grid, other) for other in task.context]
+    _write(task, year, lambda group: update_olci(group[str(year)], week, frame, others, _outdated(task)))
+    return frame.touched(*frame.pixels()) if frame else []
+
+
+def _labels(task: Task) -> list[TileIndex]:
+    scheme, raster = task.area.labels, task.inputs[0].paths["labels"]
+    _write(task, None, lambda group: update_labels(group, scheme.scheme, len(scheme.classes), raster))
+    return []
+
+
+def _write(task: Task, year: int | None, change: Callable[[Any], None]) -> None:
+    assert task.cube is not None
+    task.cube.write(change, year, task.job.product)
+
+
+def _is_withdrawal(task: Task) -> bool:
+    return task.inputs[0].item.collection == "withdrawals"
+
+
+def _outdated(task: Task) -> list[int]:
+    return [product_number(product) for product in task.job.notes.get("outdated", ())]

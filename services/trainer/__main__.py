@@ -1,0 +1,3 @@
+from shared.stage.main import main
+
+main("trainer")

@@ -1,0 +1,64 @@
+"""A service that lacks its extra, its test, its registration or its shape is found here."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+
+import pytest
+
+from shared.items.catalogue import COLLECTIONS
+from shared.stage import registry
+from tests.conftest import ROOT
+
+NAMES = sorted(p.name for p in (ROOT / "services").iterdir() if p.is_dir() and p.name != "__pycache__")
+LONGEST_STAGE = 130
+FORBIDDEN = ("shared.store", "shared.bus", "shared.sweep", "kafka", "boto3", "minio")
+
+
+def test_the_seven_services_are_registered() -> None:
+    assert {"ingest", "reprojection", "rasterize", "cloudmask", "tiler", "trainer", "inference"} <= set(NAMES)
+    assert registry.names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_is_whole(name: str) -> None:
+    stage = registry.load(name)
+    assert stage.name == name
+    assert set(stage.publishes) <= set(COLLECTIONS)
+    assert set(stage.consumes) <= {*COLLECTIONS, "landing"}
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert name in pyproject["project"]["optional-dependencies"], f"pyproject.toml has no extra {name}"
+    assert name in pyproject["project"]["optional-dependencies"]["all"][0]
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    assert f"services.{name}" in contracts[0]["modules"], f"the independence contract does not list services.{name}"
+    assert list((ROOT / "tests" / "services" / name).glob("test_*.py")), f"tests/services/{name} holds no test"
+    docstring = ast.get_docstring(ast.parse((ROOT / "services" / name / "__init__.py").read_text()))
+    assert docstring, f"services/{name}/__init__.py says nothing"
+    assert (ROOT / "services" / name / "__main__.py").is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stage_stays_short_and_knows_no_client(name: str) -> None:
+    path = ROOT / "services" / name / "stage.py"
+    assert len(path.read_text().splitlines()) <= LONGEST_STAGE
+    for node in ast.walk(ast.parse(path.read_text())):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        assert not [m for m in modules if m.startswith(FORBIDDEN)]
+
+
+def test_upstream_comes_first() -> None:
+    order = [s.name for s in registry.in_order([registry.load(n) for n in registry.names()])]
+    for before, after in (
+        ("ingest", "cloudmask"),
+        ("cloudmask", "tiler"),
+        ("tiler", "inference"),
+        ("trainer", "inference"),
+    ):
+        assert order.index(before) < order.index(after)
+
+
+def test_an_unknown_service() -> None:
+    with pytest.raises(registry.NoSuchService, match="there are cloudmask"):
+        registry.load("nonsense")
