@@ -88,7 +88,6 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
         for value, c in area.labels.values.items()
     ]
     return {
-        "bands": [{"name": name} for name in BANDS_10M + BANDS_20M],
         "mlm:name": f"landstream-{area.name}".rstrip("-"),  # the schema wants a letter first, a letter or digit last
         "mlm:architecture": "U-Net",
         "mlm:tasks": ["semantic-segmentation"],

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from services.trainer.network import BANDS_10M, BANDS_20M
+from services.trainer.describe import BANDS_10M, BANDS_20M
 
 DEFAULT = "serving_default"
 PROBABILITIES = "probabilities"

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-BANDS_10M = ("B02", "B03", "B04", "B08")
-BANDS_20M = ("B05", "B06", "B07", "B8A", "B11", "B12")
-BANDS = BANDS_10M + BANDS_20M
+from services.trainer.describe import BANDS_10M, BANDS_20M
+
+BANDS = (*BANDS_10M, *BANDS_20M)
 LEVELS = 3
 """Halvings of the U-Net: 10, 20, 40, 80 m. A window's sides are multiples of 2 ** LEVELS."""
 

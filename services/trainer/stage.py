@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.trainer.describe import CLASSIFICATION, MLM, describe, write_split
+from services.trainer.describe import BANDS_10M, BANDS_20M, CLASSIFICATION, MLM, describe, write_split
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
@@ -72,7 +72,10 @@ def process(task: Task) -> NewItem:
                 "application/x-tar",
                 ("mlm:model",),
                 "TensorFlow SavedModel, one folder in an uncompressed tar",
-                {"mlm:artifact_type": "tf.keras.Model.export"},
+                {
+                    "mlm:artifact_type": "tf.keras.Model.export",
+                    "bands": [{"name": n} for n in BANDS_10M + BANDS_20M],
+                },
             ),
             "card": NewAsset(folder / "card.html", "text/html", ("metadata", "overview"), "Model card"),
             "split": NewAsset(folder / "split.json", "application/json", ("metadata",), "Blocks of training and tests"),
