@@ -39,7 +39,9 @@ grid: {{epsg: {epsg}, origin_x_m: {x}, origin_y_m: {y}, rows: {rows}, cols: {col
 # Processing level that is put into the cube: l2a or l1c.
 level: l2a
 
-# Label scheme: {presets}, or a mapping (see README).
+# Label scheme: {presets},
+# or a mapping of your own, here or in a file (`labels: mapping.yaml`): scheme, attribute, classes with code, name,
+# color and sources; tests/areas/brandenburg.yaml has one.
 labels: {labels}
 # Reference year of the labels; the delivery nearest to it is burned.
 label_year: {year}

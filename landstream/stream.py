@@ -12,7 +12,7 @@ from landstream.land import land
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.catalogue import CatalogueReader
+from shared.items.catalogue import Catalogue, CatalogueReader
 from shared.items.keys import unit_keys
 from shared.stage import Stage, registry
 from shared.stage.due import LANDING
@@ -86,6 +86,7 @@ class Stream:
         self._runners = {s.name: Runner(s, registry.module_of(s.name), self.around) for s in self.stages}
         self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
         self._broken: list[str] = []
+        self._shown: Catalogue | None = None
 
     def _publish(self, event: bytes) -> None:
         self.bus.publish(OBJECTS, parse(event).key, event)
@@ -103,8 +104,15 @@ class Stream:
             self.around.stop.set()
             for thread in threads:
                 thread.join()
-        refresh_collections(self.store, self.around.reader.snapshot(), self.area)
+        self._refresh()
         return self._outcome(interrupted)
+
+    def _refresh(self) -> None:
+        """Write the collections' JSON if anything is new."""
+        catalogue = self.around.reader.snapshot()
+        if catalogue is not self._shown:
+            refresh_collections(self.store, catalogue, self.area)
+            self._shown = catalogue
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
@@ -148,7 +156,7 @@ class Stream:
             if idle and not hinted and not open_:
                 if self._once and self._idle():
                     return
-                refresh_collections(self.store, self.around.reader.snapshot(), self.area)
+                self._refresh()
             self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
 
     def _waiting(self, name: str) -> set[str]:

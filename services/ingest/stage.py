@@ -105,4 +105,5 @@ STAGE = Stage(
     plan=plan,
     process=process,
     settings=IngestSettings,
+    grace_s=3.0,
 )

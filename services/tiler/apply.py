@@ -27,10 +27,11 @@ def apply(task: Task, sensor: str) -> list[TileIndex]:
 
 def _msi(task: Task) -> list[TileIndex]:
     year, week = split_week(task.job.week)
-    scene = None if _is_withdrawal(task) else Scene(task.area.grid, task.area.level, *task.inputs)
+    opened = partial(Scene, task.area.grid, task.area.level, task.settings.threads)
+    scene = None if _is_withdrawal(task) else opened(*task.inputs)
     # The context holds masks and scenes one after the other, as the plan asked for them.
     pairs = zip(task.context[::2], task.context[1::2], strict=True)
-    others = [partial(Scene, task.area.grid, task.area.level, mask, other) for mask, other in pairs]
+    others = [partial(opened, mask, other) for mask, other in pairs]
     _write(task, year, lambda group: update_msi(group[str(year)], week, scene, others, _outdated(task), task.progress))
     return scene.touched() if scene else []
 

@@ -12,10 +12,18 @@ from shared.items.item import Item
 from shared.items.keys import STATIC, rfc3339, week_bounds
 from shared.stage import Job, NewItem, Settings, Source, Stage, Task
 
+
+class TilerSettings(Settings):
+    """Settings of the tiler."""
+
+    threads: int = 2
+    """Threads of the JPEG2000 decoder."""
+
+
 FRAME_ASSETS = ("radiance", "view_zenith", "flags")
 
 
-def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
+def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) -> list[Job]:
     """One job for each current mask of the area's level, OLCI grid and label raster, and for each withdrawal."""
     if item.collection == "withdrawals":
         return _plan_withdrawal(item, catalogue, area)
@@ -93,5 +101,6 @@ STAGE = Stage(
     publishes=("cube-updates",),
     plan=plan,
     process=process,
+    settings=TilerSettings,
     cube="write",
 )

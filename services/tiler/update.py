@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from services.tiler.frame import PIXEL_M, Frame
 from services.tiler.merge import Cells, Pixels, merge, merge_olci, wins, wins_olci
-from services.tiler.scene import TILE_PX, Block, Scene
+from services.tiler.scene import TILE_PX, Block, Scene, tiles_of
 from shared.cube import LEDGER_SLOTS
 from shared.geo import TILE_M, TileIndex
 from shared.stage import RejectScene
@@ -95,27 +95,30 @@ def update_msi(
             ledger.clear(tile)
             _clear_tile(group, week, tile)
         for open_other in others:
-            _merge_scene(group, week, open_other(), ledger, stale, lambda done, total: None)
+            _merge_scene(group, week, open_other(), ledger, set(stale), lambda done, total: None)
     if scene is not None:
         _merge_scene(group, week, scene, ledger, None, progress)
     ledger.save()
 
 
 def _merge_scene(
-    group: zarr.Group, week: int, scene: Scene, ledger: Ledger, only: list[TileIndex] | None, progress: Progress
+    group: zarr.Group, week: int, scene: Scene, ledger: Ledger, only: set[TileIndex] | None, progress: Progress
 ) -> None:
-    tiles = scene.touched() if only is None else [t for t in scene.touched() if t in set(only)]
-    new = set(ledger.lacking(tiles, scene.number))
-    for tile in sorted(new):
-        ledger.add(tile, scene.number, scene.product)
-    blocks = [b for b in scene.blocks() if new.intersection(b.tiles())]
-    for done, block in enumerate(blocks):
-        progress(done, len(blocks))
-        _merge_block(group, week, block, _masked(scene.cells(block), block, new))
+    rows = scene.blocks(near=only)
+    count, new = sum(map(len, rows)), set[TileIndex]()
+    for done, (block, cells) in enumerate(scene.walk(rows)):
+        progress(done, count)
+        tiles = [t for t in tiles_of(block, cells.source > 0) if only is None or t in only]
+        lacking = set(ledger.lacking(tiles, scene.number))
+        for tile in sorted(lacking):
+            ledger.add(tile, scene.number, scene.product)
+        if lacking:
+            _merge_block(group, week, block, _masked(cells, block, lacking))
+        new |= lacking
     if new:
         y, x, cells = scene.pixels_60m()
         _merge_60m(group, week, y, x, _near(cells, y, x, new))
-    progress(len(blocks), len(blocks))
+    progress(count, count)
 
 
 def _masked(cells: Cells, block: Block, tiles: set[TileIndex]) -> Cells:

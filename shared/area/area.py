@@ -202,7 +202,22 @@ def load_area(path: Path) -> Area:
         raise AreaError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
         raise AreaError(f"{path}:1: an area file is a mapping; `landstream area new` writes one")
+    labels = data.get("labels")
+    if isinstance(labels, str) and labels.endswith((".yaml", ".yml")):
+        data["labels"] = _load_mapping(path.parent / labels)
     return parse_area(data, str(path), node)
+
+
+def _load_mapping(path: Path) -> object:
+    """The label scheme of a mapping file, to be checked as a part of the area."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a mapping file")
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AreaError(f"{path}: cannot be read ({error.strerror}); `labels:` names a mapping file") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AreaError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
 
 
 def parse_area(data: dict[str, Any], source: str, node: yaml.Node | None = None) -> Area:

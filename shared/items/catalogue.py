@@ -12,26 +12,13 @@ from typing import Protocol
 from shared.area import Area
 from shared.geo import TileIndex
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical, product_number, split_item_key
+from shared.items.keys import canonical, product_number, split_item_key
 
 SHEET_TILES = 32
 """Tiles along a side of a sheet, the unit of a map."""
 
 SCENES = ("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-3-olci-l1b")
 LABELS = "corine-land-cover"
-COLLECTIONS = (
-    *SCENES,
-    LABELS,
-    "olci-grid",
-    "land-cover-labels",
-    "cloud-masks",
-    "cube-updates",
-    "withdrawals",
-    "training-requests",
-    "models",
-    "land-cover-maps",
-)
-
 Sheet = tuple[int, int]
 
 
@@ -340,6 +327,3 @@ def digest_ledger(ledger: Mapping[TileIndex, Sequence[int]]) -> str:
 
 def _sheet(value: Sequence[int]) -> Sheet:
     return int(value[0]), int(value[1])
-
-
-__all__ = ["COLLECTIONS", "LABELS", "SCENES", "STATIC", "Catalogue", "CatalogueReader", "Sheet"]

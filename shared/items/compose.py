@@ -172,7 +172,12 @@ def make_catalog(area_name: str, collections: Iterable[str]) -> dict[str, Any]:
         "links": [
             {"rel": "root", "href": f"./{CATALOG}", "type": "application/json"},
             *(
-                {"rel": "child", "href": f"./{c}/collection.json", "type": "application/json", "title": TITLES[c][0]}
+                {
+                    "rel": "child",
+                    "href": f"./{c}/collection.json",
+                    "type": "application/json",
+                    "title": TITLES.get(c, (c,))[0],
+                }
                 for c in sorted(collections)
             ),
         ],

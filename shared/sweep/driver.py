@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.area import Area
-from shared.items.catalogue import COLLECTIONS, Catalogue
+from shared.items.catalogue import Catalogue
 from shared.items.compose import CATALOG, make_catalog, make_collection, make_item
 from shared.items.keys import STATIC, canonical, item_key, make_id, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
@@ -55,6 +55,9 @@ def request_training(store: Store, catalogue: Catalogue, area: Area) -> bool:
     """Create the training request of the present cube state; False if it exists or there is nothing to train on."""
     if nothing_to_train_on(catalogue):
         return False
+    state = catalogue.cube_state()
+    if any(r.properties["landstream:cube_state"] == state for r in catalogue.items(REQUESTS)):
+        return False
     key, data = training_request(catalogue, area)
     try:
         store.put(key, data, create_only=True)
@@ -67,7 +70,7 @@ def request_training(store: Store, catalogue: Catalogue, area: Area) -> bool:
 def refresh_collections(store: Store, catalogue: Catalogue, area: Area) -> None:
     """Write `catalog.json` and each `collection.json` anew where they changed; a pure function of the items."""
     attributions = [line for line in (area.labels.attribution,) if line]
-    present = [c for c in COLLECTIONS if catalogue.items(c)]
+    present = catalogue.collections
     for collection in present:
         made = make_collection(collection, catalogue.items(collection), attributions)
         _replace(store, f"{collection}/collection.json", canonical(made))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_errors_name_line_and_field(tmp_path: Path, change: tuple[str, str], lin
     with pytest.raises(AreaError) as caught:
         load_area(path)
     assert str(caught.value).startswith(f"{path}:{line}: {field}")
+
+
+def test_a_mapping_file_is_a_label_scheme(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.replace("labels: clc-level1", "labels: trees.yaml"))
+    with pytest.raises(AreaError, match=r"trees\.yaml: cannot be read"):
+        load_area(tmp_path / "a.yaml")
+    classes = [{"code": c, "name": n, "color": "#00ff00", "sources": [n]} for c, n in (("b", "bush"), ("a", "tree"))]
+    (tmp_path / "trees.yaml").write_text(json.dumps({"scheme": "trees", "attribute": "kind", "classes": classes}))
+    scheme = load_area(tmp_path / "a.yaml").labels
+    assert {value: c.name for value, c in scheme.values.items()} == {1: "tree", 2: "bush"}
+    (tmp_path / "trees.yaml").write_text(
+        json.dumps({"scheme": "trees", "attribute": "kind", "classes": classes[:1] * 2})
+    )
+    with pytest.raises(AreaError, match="given to two classes"):
+        load_area(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "a: !!python/object/apply:os.system [true]", "a: [", "\x00"])

@@ -1,0 +1,94 @@
+"""The bands of a scene in the cube's encoding, decoded from north to south as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window
+
+from services.tiler.merge import U16
+from services.tiler.place import Index, Lattice, gather, source_index
+from shared.geo import Grid
+
+STORED_OFFSET = 1000
+QUANTIFICATION = 10_000
+
+
+def to_stored(dn: U16, offset: float, quantification: float) -> U16:
+    """DN to the cube's encoding: DN + offset + 1000 at quantification 10,000, clipped to 1..65535; 0 = nodata.
+
+    Source: Sentinel-2 Products Specification Document, BOA_ADD_OFFSET and RADIO_ADD_OFFSET.
+    """
+    if offset == -STORED_OFFSET and quantification == QUANTIFICATION:
+        return dn
+    if quantification == QUANTIFICATION and float(offset).is_integer():
+        value = dn.astype(np.int32) + (int(offset) + STORED_OFFSET)
+    else:
+        value = np.rint((dn + float(offset)) * (QUANTIFICATION / quantification) + STORED_OFFSET).astype(np.int32)
+    stored: U16 = np.where(dn == 0, 0, value.clip(1, 65535)).astype(np.uint16)
+    return stored
+
+
+@dataclass(frozen=True)
+class Image:
+    """One band: its JP2, its offset in DN and its quantification."""
+
+    path: Path
+    offset: float
+    quantification: float
+
+
+class Bands:
+    """The bands of one resolution, of which it holds some rows in memory.
+
+    Asked from north to south, each code-stream tile is decoded once.
+
+    Args:
+        images: in the order of the bands, on one lattice.
+        lattice: theirs.
+        pixel_m: pixel of the area's raster that they go to.
+        threads: of the decoder.
+    """
+
+    def __init__(self, images: Sequence[Image], lattice: Lattice, pixel_m: int, threads: int) -> None:
+        self._images, self._lattice, self._pixel_m, self._threads = images, lattice, pixel_m, threads
+        self._top = 0
+        self._held: U16 = np.empty((0, lattice.shape[1], len(images)), np.uint16)
+
+    def place(self, grid: Grid, y: int, x: int, ny: int, nx: int) -> Index:
+        """Row and column in the scene of each pixel of a window of the area's raster."""
+        return source_index(grid, self._lattice, self._pixel_m, y, x, ny, nx)
+
+    def hold(self, windows: Sequence[Index]) -> None:
+        """Have the rows of some windows at hand; rows above them are dropped."""
+        height, bottom = self._lattice.shape[0], self._top + len(self._held)
+        first = max(0, min(int(rows.min()) for rows, _ in windows))
+        last = min(height, max(int(rows.max()) for rows, _ in windows) + 1)
+        if first >= last:
+            return
+        with rasterio.Env(GDAL_NUM_THREADS=str(self._threads)), ExitStack() as stack:
+            files = [stack.enter_context(rasterio.open(i.path, driver="JP2OpenJPEG")) for i in self._images]
+            tile = files[0].block_shapes[0][0]
+            if self._top <= first <= bottom:
+                kept = self._held[first - self._top :]
+            else:
+                kept, bottom = self._held[:0], first // tile * tile
+            strips = [self._decode(files, row, min(tile, height - row)) for row in range(bottom, last, tile)]
+        self._held = np.concatenate([kept, *strips])
+        self._top = bottom - len(kept)
+
+    def _decode(self, files: Sequence[rasterio.DatasetReader], row: int, rows: int) -> U16:
+        strip = np.empty((rows, *self._held.shape[1:]), np.uint16)
+        for n, (image, file) in enumerate(zip(self._images, files, strict=True)):
+            dn = file.read(1, window=Window(0, row, strip.shape[1], rows))
+            strip[..., n] = to_stored(dn, image.offset, image.quantification)
+        return strip
+
+    def take(self, index: Index) -> U16:
+        """Values (ny, nx, band) at an index whose rows are held; 0 outside the scene."""
+        return gather(self._held, (index[0] - self._top, index[1]))

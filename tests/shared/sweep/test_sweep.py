@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pystac
+import pytest
+
+from shared.bus import OBJECTS, MemoryBus
+from shared.events import parse
+from shared.items.catalogue import CatalogueReader
+from shared.items.compose import make_item
+from shared.items.keys import canonical, item_key
+from shared.stage.runner import Surroundings
+from shared.store import FolderStore
+from shared.sweep import Sweep, nothing_to_train_on, refresh_collections, request_training
+from tests.shared.stage.fake import STAGE
+from tests.shared.stage.test_runner import POLYGON, WEEK, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "store")
+
+
+def hinted(bus: MemoryBus) -> list[str]:
+    consumer, keys = bus.subscribe(OBJECTS, "test"), []
+    while message := consumer.poll(0):
+        keys.append(parse(message.value).key)
+        consumer.ack(message)
+    consumer.close()
+    return keys
+
+
+def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) -> None:
+    world.arrive("a", "work")
+    hinted(world.bus)
+    now = [0.0]
+    sweep = Sweep([STAGE], world.around, grace_s=10, clock=lambda: now[0])
+    times = []
+    for second in range(60):
+        now[0] = float(second)
+        if sweep.hint(sweep.survey()):
+            times.append(second)
+            assert len(hinted(world.bus)) == 1
+    assert times == [10, 12, 16, 24, 40]
+
+
+def test_what_is_done_is_hinted_no_more(world: World) -> None:
+    world.arrive("a", "work")
+    sweep = Sweep([STAGE], world.around, grace_s=0)
+    assert sweep.hint(sweep.survey()) == 1
+    world.work()
+    assert sweep.hint(sweep.survey()) == 0
+    (counts,) = sweep.survey().values()
+    assert (counts.done, counts.failed, counts.due) == (1, 0, [])
+
+
+def test_a_failed_job_is_counted_and_not_due(world: World) -> None:
+    world.arrive("a", "reject")
+    world.work()
+    (counts,) = Sweep([STAGE], world.around).survey().values()
+    assert (counts.done, counts.failed, counts.due) == (0, 1, [])
+
+
+def put(store: FolderStore, collection: str, product: str, week: str = WEEK, **properties: object) -> None:
+    item_id = f"{product}--v1-00000000"
+    item = make_item(
+        collection=collection, week=week, item_id=item_id, geometry=POLYGON, bbox=(0, 0, 1, 1),
+        properties={"datetime": "2018-06-04T00:00:00Z", **properties}, assets={}, inputs=[],
+        stage="test", stage_version=1,
+    )  # fmt: skip
+    store.put(item_key(collection, week, item_id), canonical(item))
+
+
+def test_training_is_requested_once_for_each_cube_state(world: World) -> None:
+    store, area, reader = world.store, world.area, world.around.reader
+    assert nothing_to_train_on(reader.snapshot()) == "no labels: nothing to train on"
+    put(store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels"})
+    assert "no Sentinel-2 scene" in str(nothing_to_train_on(reader.snapshot()))
+    assert not request_training(store, reader.snapshot(), area)
+    for product, requests in (("a", 1), ("b", 2)):
+        update = {"landstream:sensor": "msi", "landstream:product": product, "landstream:tiles": [[0, 0, 1]]}
+        put(store, "cube-updates", product, **update)
+        assert request_training(store, reader.snapshot(), area)
+        assert not request_training(store, reader.snapshot(), area)
+        assert len(reader.snapshot().items("training-requests")) == requests
+        (request,) = reader.snapshot().current("training-requests")
+        assert request.properties["landstream:cube_state"] == reader.snapshot().cube_state()
+
+
+def test_collections_follow_the_items(world: World) -> None:
+    world.arrive("a", "work")
+    refresh_collections(world.store, world.around.reader.snapshot(), world.area)
+    first = world.store.head("sentinel-2-l2a/collection.json").etag
+    refresh_collections(world.store, world.around.reader.snapshot(), world.area)
+    assert world.store.head("sentinel-2-l2a/collection.json").etag == first
+    world.arrive("b", "work")
+    refresh_collections(world.store, world.around.reader.snapshot(), world.area)
+    catalog = pystac.Catalog.from_file(world.store.root / "catalog.json")
+    assert sorted(i.id[0] for i in catalog.get_items(recursive=True)) == ["a", "b"]
+    collection = json.loads(world.store.get("sentinel-2-l2a/collection.json"))
+    assert collection["license"]
+    assert collection["extent"]["temporal"]["interval"] == [["2018-06-04T00:00:00Z", "2018-06-04T00:00:00Z"]]
+
+
+def test_a_reader_of_its_own_sees_the_same(world: World) -> None:
+    world.arrive("a", "work")
+    other = CatalogueReader(world.store, world.area)
+    assert [i.id for i in other.snapshot().items("sentinel-2-l2a")] == [
+        i.id for i in world.around.reader.snapshot().items("sentinel-2-l2a")
+    ]
+    assert isinstance(world.around, Surroundings)
