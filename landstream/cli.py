@@ -16,13 +16,14 @@ from landstream import areas, report
 from landstream.digest import digest_lines
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
-from landstream.workspace import StoreError, all_stages, bind, open_store, surroundings
+from landstream.workspace import StoreError, all_stages, bind, open_store
 from shared.area import Area, AreaError, load_area
 from shared.items.keys import check_week, failure_key, receipt_key
 from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
 from shared.observe.logs import configure_logs
 from shared.stage.due import job_id
 from shared.stage.registry import NoSuchService, load
+from shared.stage.surroundings import Surroundings
 from shared.store import ChecksumMismatch, FolderStore, StoreLocked
 from shared.sweep import Sweep
 
@@ -129,7 +130,7 @@ def items(
 ) -> None:
     """Print the STAC items of a collection, one JSON a line."""
     folder, area = _open(store)
-    for line in report.items(folder, surroundings(folder, area).reader.snapshot(), collection, everything):
+    for line in report.items(folder, Surroundings.of_folder(folder, area).reader.snapshot(), collection, everything):
         typer.echo(line)
 
 
@@ -140,7 +141,9 @@ def maps(
 ) -> None:
     """Print the land-cover maps as STAC items, one JSON a line."""
     folder, area = _open(store)
-    for line in report.items(folder, surroundings(folder, area).reader.snapshot(), "land-cover-maps", not latest):
+    for line in report.items(
+        folder, Surroundings.of_folder(folder, area).reader.snapshot(), "land-cover-maps", not latest
+    ):
         typer.echo(line)
 
 
@@ -148,14 +151,14 @@ def maps(
 def failures(store: StoreOption) -> None:
     """Print the failure records, one JSON a line: file, fault and remedy of each."""
     folder, area = _open(store)
-    for line in report.failures(folder, surroundings(folder, area).reader.snapshot()):
+    for line in report.failures(folder, Surroundings.of_folder(folder, area).reader.snapshot()):
         typer.echo(line)
 
 
 @app.command()
 def sweep(store: StoreOption) -> None:
     """Print what is due, one JSON a line; the next `run` does it."""
-    around = surroundings(*_open(store))
+    around = Surroundings.of_folder(*_open(store))
     stages = all_stages()
     surveys = Sweep(stages, around).survey()
     for stage in stages:

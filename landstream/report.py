@@ -7,10 +7,11 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from landstream.workspace import all_stages, surroundings
+from landstream.workspace import all_stages
 from shared.area import Area
 from shared.items.catalogue import Catalogue, in_halo, tiles_of
 from shared.items.item import Item
+from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.sweep import Sweep
 
@@ -19,7 +20,7 @@ LAST_SCENES = 100
 
 def status(store: FolderStore, area: Area) -> dict[str, Any]:
     """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`."""
-    around = surroundings(store, area)
+    around = Surroundings.of_folder(store, area)
     surveys = Sweep(all_stages(), around).survey()
     return {
         "stages": {name: {"done": s.done, "waiting": len(s.due), "failed": s.failed} for name, s in surveys.items()},

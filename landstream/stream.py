@@ -12,11 +12,12 @@ from landstream.land import land
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.catalogue import Catalogue, CatalogueReader
+from shared.items.catalogue import Catalogue
 from shared.items.keys import unit_keys
 from shared.stage import Stage, registry
 from shared.stage.due import LANDING
-from shared.stage.runner import Runner, StageStopped, Surroundings
+from shared.stage.runner import Runner, StageStopped
+from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training
 
@@ -70,13 +71,10 @@ class Stream:
         self._given: set[str] = set()
         logs = self.store.work.parent / "logs"
         logs.mkdir(exist_ok=True)
-        self.around = Surroundings(
-            store=self.store,
-            bus=self.bus,
-            area=area,
-            reader=CatalogueReader(self.store, area),
-            cube=str(self.store.root / "cube"),
-            work=self.store.work,
+        self.around = Surroundings.of_folder(
+            self.store,
+            area,
+            self.bus,
             patience_s=lambda name: 0.0 if name in self._given else area.policy.patience_s,
             logs=logs,
             stop=stop,

@@ -6,12 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.area import Area, AreaError
-from shared.bus import MemoryBus
-from shared.items.catalogue import CatalogueReader
+from shared.area import Area
 from shared.items.keys import canonical
 from shared.stage import Stage, registry
-from shared.stage.runner import Surroundings
 from shared.store import FolderStore, NotFound, PreconditionFailed, Store
 
 AREA_KEY = "area.json"
@@ -65,19 +62,6 @@ def open_store(root: Path) -> tuple[FolderStore, Area]:
     return store, area_of(store)
 
 
-def surroundings(store: FolderStore, area: Area) -> Surroundings:
-    """What the surveying commands work in: nothing is run."""
-    return Surroundings(
-        store=store,
-        bus=MemoryBus(),
-        area=area,
-        reader=CatalogueReader(store, area),
-        cube=str(store.root / "cube"),
-        work=store.work,
-        patience_s=lambda name: area.policy.patience_s,
-    )
-
-
 def all_stages() -> list[Stage]:
     """Every service's declaration, upstream first."""
     return registry.in_order([registry.load(name) for name in registry.names()])
@@ -92,6 +76,3 @@ def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") 
         elif a != b:
             found.append(f"{path}{name} is {str(a)[:60]} there and {str(b)[:60]} here")
     return found
-
-
-__all__ = ["AreaError", "StoreError", "all_stages", "area_of", "bind", "open_store", "surroundings"]

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from shared.area import Area
-from shared.bus import MemoryBus
-from shared.items.catalogue import CatalogueReader
 from shared.observe.logs import configure_logs
 from shared.stage import registry
 from shared.stage.due import survey
-from shared.stage.runner import Runner, Surroundings
+from shared.stage.runner import Runner
+from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 
 
@@ -29,15 +28,7 @@ def main(name: str) -> None:
     store = FolderStore(root)
     with store.exclusive():
         area = Area.model_validate(json.loads(store.get("area.json")))
-        around = Surroundings(
-            store=store,
-            bus=MemoryBus(),
-            area=area,
-            reader=CatalogueReader(store, area),
-            cube=str(store.root / "cube"),
-            work=store.work,
-            patience_s=lambda unit: area.policy.patience_s,
-        )
+        around = Surroundings.of_folder(store, area)
         runner = Runner(stage, registry.module_of(name), around)
         try:
             for source, _ in survey(stage, around.reader.snapshot(), area, runner.settings, around.units()).due:

@@ -8,17 +8,13 @@ import shutil
 import time
 import traceback
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-from shared.area import Area
-from shared.bus import OBJECTS, Bus, Message
+from shared.bus import OBJECTS, Message
 from shared.events import BadEvent, parse
-from shared.items.catalogue import Catalogue, CatalogueReader
+from shared.items.catalogue import Catalogue
 from shared.items.compose import asset_href, asset_key, make_item, multihash, sha256_of
 from shared.items.item import Item
 from shared.items.keys import (
@@ -34,17 +30,17 @@ from shared.items.keys import (
     split_item_key,
     unit_keys,
 )
-from shared.items.landing import PREFIX, landing_units
+from shared.items.landing import PREFIX
 from shared.observe.failpoint import failpoint
-from shared.observe.health import Health
 from shared.observe.logs import get_logger
 from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES
 from shared.stage.child import Child, Stopped
 from shared.stage.declare import Job, NewItem, Source, Stage
 from shared.stage.due import LANDING, is_done, is_failed, job_id, output_id
 from shared.stage.failure import make_record
+from shared.stage.surroundings import Surroundings
 from shared.stage.wire import decode_result, encode_task
-from shared.store import NotFound, PreconditionFailed, Store
+from shared.store import NotFound, PreconditionFailed
 
 UNEXPECTED_IN_A_ROW = 10
 """After so many failures in a row of one unexpected class the stage stops: a bad deploy is no bad scene."""
@@ -52,42 +48,6 @@ UNEXPECTED_IN_A_ROW = 10
 
 class StageStopped(Exception):
     """Raised when a stage met one unexpected error too often in a row."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a runner works in.
-
-    Attributes:
-        store: the object store.
-        bus: the message bus.
-        area: the study area.
-        reader: the catalogue's reader, shared by the stages of one process.
-        cube: where the cube is.
-        work: a folder for scratch, on the store's disk where the store is one.
-        patience_s: landing unit's name -> how long it may stay incomplete.
-        attempts: how often an unexpected error is tried.
-        back_off_s: pause after the first failed attempt, doubled after each.
-        logs: folder for the workers' output; None = the own output.
-    """
-
-    store: Store
-    bus: Bus
-    area: Area
-    reader: CatalogueReader
-    cube: str
-    work: Path
-    patience_s: Callable[[str], float]
-    attempts: int = 3
-    back_off_s: float = 1.0
-    logs: Path | None = None
-    health: Health = field(default_factory=Health)
-    stop: Event = field(default_factory=Event)
-    observer: Callable[[str, str, str, int, int], None] = lambda stage, state, subject, done, total: None
-
-    def units(self, prefix: str = PREFIX) -> list[LandingUnit]:
-        """The landing units as listed now."""
-        return landing_units(self.store.list(prefix), self.patience_s)
 
 
 class Runner:

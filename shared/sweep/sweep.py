@@ -13,7 +13,7 @@ from shared.items.keys import LandingUnit, unit_keys
 from shared.observe.metrics import DUE, FAILED, HINTS
 from shared.stage.declare import Stage
 from shared.stage.due import Survey, job_id, survey
-from shared.stage.runner import Surroundings
+from shared.stage.surroundings import Surroundings
 
 FIRST_GAP_S = 2.0
 LONGEST_GAP_S = 3600.0

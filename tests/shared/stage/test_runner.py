@@ -18,7 +18,8 @@ from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item, multihash
 from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
 from shared.stage.due import survey
-from shared.stage.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped, Surroundings
+from shared.stage.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped
+from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from tests.conftest import AREAS
 from tests.shared.stage.fake import STAGE

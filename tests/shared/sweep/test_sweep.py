@@ -11,7 +11,7 @@ from shared.events import parse
 from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item
 from shared.items.keys import canonical, item_key
-from shared.stage.runner import Surroundings
+from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.sweep import Sweep, nothing_to_train_on, refresh_collections, request_training
 from tests.shared.stage.fake import STAGE
