@@ -39,11 +39,16 @@ def load(name: str) -> Stage:
     return stage
 
 
+DRIVEN = {"cube-updates": "training-requests"}
+"""What the driver of a stream makes of what: no stage publishes these."""
+
+
 def in_order(stages: list[Stage]) -> list[Stage]:
     """Stages upstream first: each after those whose collections it consumes, then by name."""
     rest, ordered = sorted(stages, key=lambda s: s.name), []
     while rest:
         open_ = {c for s in rest for c in s.publishes}
+        open_ |= {DRIVEN[c] for c in open_ if c in DRIVEN}
         ready = [s for s in rest if not open_.intersection(s.consumes)] or rest[:1]
         ordered += ready
         rest = [s for s in rest if s not in ready]

@@ -47,6 +47,7 @@ def test_a_stage_stays_short_and_knows_no_client(name: str) -> None:
 
 def test_upstream_comes_first() -> None:
     order = [s.name for s in registry.in_order([registry.load(n) for n in registry.names()])]
+    assert order[-3:] == ["tiler", "trainer", "inference"]
     for before, after in (
         ("ingest", "cloudmask"),
         ("cloudmask", "tiler"),
