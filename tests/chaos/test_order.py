@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,9 @@ def test_dropped_into_a_watched_landing_folder(season: list[Path], in_order: lis
     (tmp_path / "area.yaml").write_text(yaml.safe_dump(area))
     command = [sys.executable, "-m", "landstream", "run", "--area", tmp_path / "area.yaml", "--store", store]
     start = time.monotonic()
-    with subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.PIPE, text=True) as watching:
+    # To a file: a pipe that nobody reads would hold up the run.
+    said = tmp_path / "said.txt"
+    with said.open("w") as out, subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=out) as watching:
         try:
             wait_for(lambda: (store / "area.json").exists(), watching, 120)
             for unit in random.Random(3).sample(season, len(season)):
@@ -62,8 +65,8 @@ def test_dropped_into_a_watched_landing_folder(season: list[Path], in_order: lis
             wait_for(lambda: all_mapped(store, len(season)), watching, 1800)
         finally:
             watching.send_signal(signal.SIGTERM)
-            errors = watching.communicate(timeout=120)[1]
-    assert watching.returncode == 143, errors
+            watching.wait(timeout=120)
+    assert watching.returncode == 143, said.read_text()
     print(f"watched for {time.monotonic() - start:.0f} s")
     assert landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once").returncode == 0
     assert not list((store / "failures").rglob("*.json"))
@@ -91,9 +94,9 @@ def all_mapped(store: Path, products: int) -> bool:
     return done and bool(landstream("maps", "--latest", "--store", store).stdout)
 
 
-def wait_for(condition, process: subprocess.Popen[str], limit_s: float) -> None:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, "it ended by itself"
         assert time.monotonic() < deadline, "it takes too long"
         time.sleep(2)
