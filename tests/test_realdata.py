@@ -1,0 +1,106 @@
+"""The real products through the whole stream, against what the READMEs of the data state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pystac
+import pytest
+import rasterio
+
+from shared.area import load_area
+from tests.conftest import AREAS, landstream
+
+pytestmark = pytest.mark.realdata
+
+
+def stream(kind: str, source: Path, folder: Path, area: Path) -> Path:
+    """Wrap real arrays, run them, return the store."""
+    landstream("simulate", "wrap", kind, "--from", source, "--out", folder / "products")
+    products = sorted((folder / "products").iterdir())
+    landstream("run", "--area", area, "--store", folder / "store", "--once", *products)
+    return folder / "store"
+
+
+def items(store: Path, collection: str, *options: str) -> list[dict]:
+    return [json.loads(s) for s in landstream("items", collection, "--store", store, *options).stdout.splitlines()]
+
+
+def path_of(item: dict, asset: str) -> str:
+    href = pystac.Item.from_dict(item).assets[asset].get_absolute_href()
+    assert href is not None
+    return href
+
+
+def test_brandenburg_ends_with_a_map_of_the_real_scene(data: Path, tmp_path: Path) -> None:
+    area = tmp_path / "brandenburg.yaml"
+    # A quarter of the updates and no folds: the whole policy takes ten minutes and is documented in the README.
+    text = (AREAS / "brandenburg.yaml").read_text().replace("epochs: 24", "epochs: 6").replace("folds: 5", "folds: 0")
+    area.write_text(text)
+    store = stream("brandenburg", data / "s2-l1c-brandenburg-t33uuu", tmp_path, area)
+    (model,) = items(store, "models")
+    metrics = model["properties"]["landstream:metrics"]
+    assert metrics["accuracy"] > metrics["majority_accuracy"]
+    assert metrics["miou"] >= 0.30
+    (map_,) = items(store, "land-cover-maps")
+    with rasterio.open(path_of(map_, "land_cover")) as file:
+        assert (file.crs.to_epsg(), file.shape) == (32633, (768, 1536))
+        assert tuple(file.bounds) == (330000, 5814360, 345360, 5822040)
+        values = file.read(1)
+    assert 0.3 < (values > 0).mean() < 1  # there are real clouds in the window
+    assert "OpenStreetMap" in map_["properties"]["landstream:attribution"]
+    # The README of the data: pixels of each kind of polygon, which overlap a little.
+    (labels,) = items(store, "land-cover-labels")
+    with rasterio.open(path_of(labels, "labels")) as file:
+        burned = file.read(1)
+    stated = {"Farmland": 113064, "Forest": 59344, "Residential": 30674, "Meadow and grass": 98829 + 5479}
+    for value, class_ in load_area(area).labels.values.items():
+        if class_.name in stated:
+            assert (burned == value).sum() == pytest.approx(stated[class_.name], rel=0.03)
+
+
+def test_malta_burns_the_delivery_of_the_year(data: Path, tmp_path: Path) -> None:
+    folder = data / "clc-vector-malta"
+    store = stream("malta", folder, tmp_path, AREAS / "malta.yaml")
+    assert {i["properties"]["landstream:reference_year"] for i in items(store, "corine-land-cover")} == {
+        2012,
+        2018,
+        2024,
+    }
+    (labels,) = items(store, "land-cover-labels")
+    assert labels["properties"]["landstream:inputs"][0][1].startswith("clc2018_mt")
+    area = load_area(AREAS / "malta.yaml")
+    with rasterio.open(path_of(labels, "labels")) as file:
+        counts = np.bincount(file.read(1).ravel(), minlength=45)
+    _, _, _, fields = pyogrio.raw.read(folder / "clc2018_mt.gpkg", layer="clc18_mt", columns=["CODE_18", "AREA_HA"])
+    stated: dict[str, float] = {}
+    for code, hectares in zip(*fields, strict=True):
+        stated[code] = stated.get(code, 0) + hectares
+    for value, class_ in area.labels.values.items():
+        if class_.code in stated and class_.code != "523":  # the sea reaches far beyond the area
+            assert counts[value] / 100 == pytest.approx(stated[class_.code], rel=0.01, abs=0.5), class_.code
+    assert landstream("digest", "--store", store).stdout.count("cube/labels/clc-level3/class/") > 10
+
+
+def test_east_anglia_lies_where_its_readme_says(data: Path, tmp_path: Path) -> None:
+    store = stream("east-anglia", data / "s3-olci-swath-east-anglia", tmp_path, AREAS / "east-anglia.yaml")
+    (grid,) = items(store, "olci-grid")
+    with rasterio.open(path_of(grid, "radiance")) as file:
+        assert (file.count, file.dtypes[0]) == (21, "float32")
+        red, infrared = file.read([8, 17])
+        rows, cols = np.nonzero(np.isfinite(red))
+        x, y = rasterio.transform.xy(file.transform, rows, cols)
+    west, south, east, north = min(x), min(y), max(x), max(y)
+    # Around the swath a fringe is filled up to the cut-off of the nearest neighbour, 600 m.
+    along, across = 600 / 111_000, 600 / (111_000 * np.cos(np.radians(52.5)))
+    assert (west, east) == (pytest.approx(1.152, abs=across), pytest.approx(1.638, abs=across))
+    assert (south, north) == (pytest.approx(52.330, abs=along), pytest.approx(52.641, abs=along))
+    # Solar irradiance turns radiance to reflectance; the README states the span of this index.
+    a, b = infrared[rows, cols] / 943, red[rows, cols] / 1503
+    low, high = np.percentile((a - b) / (a + b), [0.1, 99.9])
+    assert (low, high) == (pytest.approx(0.08, abs=0.05), pytest.approx(0.76, abs=0.05))
+    (update,) = items(store, "cube-updates")
+    assert update["properties"]["landstream:tiles"]
