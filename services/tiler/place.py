@@ -76,6 +76,8 @@ def gather(raster: NDArray[Any], index: Index, outside: float = 0) -> NDArray[An
     """Values (ny, nx, ...) of a raster (y, x, ...) at an index; `outside` where it points outside."""
     rows, cols = index
     inside = (rows >= 0) & (rows < raster.shape[0]) & (cols >= 0) & (cols < raster.shape[1])
+    if not inside.any():
+        return np.full((*inside.shape, *raster.shape[2:]), outside, raster.dtype)
     values: NDArray[Any] = raster[rows.clip(0, raster.shape[0] - 1), cols.clip(0, raster.shape[1] - 1)]
     values[~inside] = outside
     return values

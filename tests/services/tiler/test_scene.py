@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from services.tiler.bands import to_stored
 from services.tiler.place import Lattice, gather, source_index
-from services.tiler.scene import cloud_distance, to_stored
+from services.tiler.scene import cloud_distance
 from shared.geo import Grid
 
 GRID = Grid(32634, 600_000, 5_000_040, 2, 2)
@@ -26,10 +27,10 @@ def test_products_of_today_are_copied() -> None:
     assert np.array_equal(to_stored(dn, -1000, 10_000), dn)
 
 
-@given(arrays(np.uint8, (12, 9), elements=st.sampled_from([1, 1, 1, 1, 1, 2, 3, 0, 4])))
-def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray) -> None:
+@given(arrays(np.uint8, (12, 9), elements=st.sampled_from([1, 1, 1, 1, 1, 2, 3, 0, 4])), st.integers(1, 13))
+def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray, strip_px: int) -> None:
     hidden = np.argwhere((codes == 2) | (codes == 3))
-    distance = cloud_distance(codes)
+    distance = cloud_distance(codes, strip_px)
     for y, x in np.ndindex(codes.shape):
         nearest = min((np.hypot(*(hidden - (y, x)).T)).min(), 50) if len(hidden) else 50
         assert distance[y, x] == int(nearest)
@@ -38,7 +39,9 @@ def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray) -> None:
 def test_distance_is_capped() -> None:
     codes = np.ones((1, 200), np.uint8)
     codes[0, 0] = 2
-    assert cloud_distance(codes)[0].tolist() == [min(50, n) for n in range(200)]
+    expected = [min(50, n) for n in range(200)]
+    assert cloud_distance(codes)[0].tolist() == expected
+    assert cloud_distance(codes.T, strip_px=7)[:, 0].tolist() == expected
 
 
 def test_copy_on_the_lattice_is_identity() -> None:

@@ -1,0 +1,77 @@
+"""Bands that are decoded while the tiler walks over a scene from north to south."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landstream.simulate.jp2 import write_jp2
+from services.tiler.bands import Bands, Image
+from services.tiler.place import Lattice, gather
+from shared.geo import Grid
+
+TILE_PX = 192
+"""Side of a code-stream tile of a 60 m image."""
+
+X, Y, SHAPE = 600_000, 5_100_000, (900, 500)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Image], np.ndarray]:
+    folder = tmp_path_factory.mktemp("bands")
+    values = np.random.default_rng(0).integers(1, 4000, (*SHAPE, 2)).astype(np.uint16)
+    for band in range(2):
+        write_jp2(folder / f"{band}.jp2", values[..., band], 32634, X, Y, 60)
+    return [Image(folder / f"{band}.jp2", -1000, 10_000) for band in range(2)], values
+
+
+class Counting(Bands):
+    """Bands that count how often they decode each row."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.decoded: Counter[int] = Counter()
+
+    def _decode(self, files: Any, row: int, rows: int) -> Any:
+        self.decoded.update(range(row, row + rows))
+        return super()._decode(files, row, rows)
+
+    @property
+    def held_rows(self) -> int:
+        return len(self._held)
+
+
+@pytest.mark.parametrize("epsg", [32634, 32635])
+def test_each_row_is_decoded_once(images: tuple[list[Image], np.ndarray], epsg: int) -> None:
+    x, y = (X, Y) if epsg == 32634 else (138_000, 5_130_000)
+    grid = Grid(epsg, x - 3000 // 60 * 60, y + 4980, 26, 16)
+    lattice = Lattice("EPSG:32634", X, Y, 60, SHAPE)
+    bands = Counting(images[0], lattice, 60, 2)
+    ny, nx = grid.shape_px(60)
+    seen = 0
+    for top in range(0, ny, 100):
+        windows = [bands.place(grid, top, left, 100, 90) for left in range(0, nx, 90)]
+        bands.hold(windows)
+        for window in windows:
+            values = bands.take(window)
+            assert np.array_equal(values, gather(images[1], window))
+            seen += np.count_nonzero(values[..., 0])
+        # The window, its slant in the scene, and the rest of a tile.
+        assert bands.held_rows <= 100 + 60 + TILE_PX
+    assert seen > SHAPE[0] * SHAPE[1] // 2
+    assert set(bands.decoded.values()) == {1}
+
+
+def test_rows_that_were_dropped_are_decoded_again(images: tuple[list[Image], np.ndarray]) -> None:
+    grid = Grid(32634, X, Y, 20, 11)
+    bands = Counting(images[0], Lattice("EPSG:32634", X, Y, 60, SHAPE), 60, 1)
+    for top in (700, 20, 390, 389):
+        window = bands.place(grid, top, 10, 50, 30)
+        bands.hold([window])
+        assert np.array_equal(bands.take(window), images[1][top : top + 50, 10:40])
+    outside = bands.place(grid, -500, 0, 30, 30)
+    bands.hold([outside])
+    assert not bands.take(outside).any()
