@@ -74,6 +74,7 @@ class Cube:
     ) -> None:
         self._repository, self._folder, self._area, self._mode = repository, folder, area, mode
         self._session = repository.readonly_session(MAIN)
+        self._arrays: dict[str, zarr.Array[Any]] = {}
 
     @property
     def snapshot(self) -> str:
@@ -101,8 +102,10 @@ class Cube:
 
     def array(self, path: str) -> zarr.Array[Any] | None:
         """An array below the area's group, None where it does not exist yet."""
-        found = self._root.get(f"{self._area.name}/{path}")
-        return found if isinstance(found, zarr.Array) else None
+        # Opening an array takes as long as reading a tile of it.
+        if path not in self._arrays and isinstance(found := self._root.get(f"{self._area.name}/{path}"), zarr.Array):
+            self._arrays[path] = found
+        return self._arrays.get(path)
 
     def paths(self) -> list[str]:
         """Paths of the arrays below the area's group that carry data (coordinates left out)."""
@@ -211,6 +214,7 @@ class Cube:
                 failpoint("cube.after_commit")
         self._session = self._repository.readonly_session(MAIN)
         self.__dict__.pop("_root", None)
+        self._arrays.clear()
 
     def _bootstrap(self, year: int | None) -> None:
         """Create the arrays of a year, or of the labels, in a transaction of its own."""
