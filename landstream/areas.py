@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from shared.area.area import default_grid
 from shared.area.scheme import PRESETS
 from shared.geo import Grid, MgrsTile
 from shared.geo.mgrs import tiles_over
+from shared.items.keys import iso_week
 
 app = typer.Typer(help="Write and check area files.", no_args_is_help=True)
 
@@ -165,21 +167,21 @@ def verdict(name: str, area: Area) -> str:
     if stem.startswith("S2") and len(parts) >= 6:
         return _verdict_s2(parts, area)
     if "_OL_1_" in stem:
-        year = stem[16:20]
         if "_OL_1_ERR" in stem:
             return "refused for the cube: reduced resolution (ERR)"
-        return "used: OLCI" if year.isdigit() and int(year) in area.years else f"refused: {year} is not in {area.years}"
+        return _outside_years(stem[16:31], area) or "used: OLCI"
     if name.endswith((".gpkg", ".gdb.zip", ".zip")):
         return "labels: read to tell"
     return "refused: not a product that Landstream knows"
 
 
 def _verdict_s2(parts: list[str], area: Area) -> str:
-    level, year = parts[1][3:].lower(), parts[2][:4]
+    level = parts[1][3:].lower()
     if level not in ("l1c", "l2a"):
         return f"refused: level {level}"
-    if not year.isdigit() or int(year) not in area.years:
-        return f"refused: {year} is not in {area.years}"
+    outside = _outside_years(parts[2], area)
+    if outside:
+        return outside
     try:
         tile = MgrsTile.parse(parts[5])
     except ValueError as error:
@@ -190,6 +192,15 @@ def _verdict_s2(parts: list[str], area: Area) -> str:
     if level != area.level:
         return f"registered and masked, not tiled: the area's level is {area.level}"
     return "used: copied" if tile.epsg == area.grid.epsg else f"used: warped from EPSG:{tile.epsg}"
+
+
+def _outside_years(start: str, area: Area) -> str | None:
+    """Why a start time such as 20180529T092031 is refused; the ISO year counts. None = it is not."""
+    try:
+        week = iso_week(datetime.strptime(start, "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
+    except ValueError:
+        return f"refused: {start} is no time"
+    return None if int(week[:4]) in area.years else f"refused: {week[:4]} (week {week}) is not in {area.years}"
 
 
 def _meets(tile: MgrsTile, area: Area) -> bool:

@@ -77,7 +77,11 @@ def run(
     missing = [p for p in products or [] if not p.exists()]
     if missing:
         fail(f"{missing[0]}: no such file or folder; check the path")
-    if armed():
+    names = [p.resolve().name for p in products or []]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
+    if armed() and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     folder = FolderStore(store)
     stop = Event()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from landstream.workspace import all_stages
 from shared.area import Area
-from shared.items.catalogue import Catalogue, in_halo, tiles_of
-from shared.items.item import Item
+from shared.items.catalogue import Catalogue
+from shared.stage.due import standing_failures
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.sweep import Sweep
@@ -20,12 +21,11 @@ LAST_SCENES = 100
 
 def status(store: FolderStore, area: Area) -> dict[str, Any]:
     """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`."""
-    around = Surroundings.of_folder(store, area)
-    surveys = Sweep(all_stages(), around).survey()
-    return {
-        "stages": {name: {"done": s.done, "waiting": len(s.due), "failed": s.failed} for name, s in surveys.items()},
-        "freshness_s": freshness_s(store, around.reader.snapshot()),
-    }
+    around, stages = Surroundings.of_folder(store, area), all_stages()
+    catalogue, surveys = around.reader.snapshot(), Sweep(stages, around).survey()
+    failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
+    counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
+    return {"stages": counts, "freshness_s": freshness_s(store, catalogue)}
 
 
 def freshness_s(store: FolderStore, catalogue: Catalogue) -> float | None:
@@ -40,16 +40,11 @@ def freshness_s(store: FolderStore, catalogue: Catalogue) -> float | None:
         if scene is None or scene.key not in times:
             continue
         arrived = times[scene.key]
-        mapped = [times[m.key] for m in maps if m.week == update.week and _shows(m, update) and times[m.key] >= arrived]
+        mapped = [times[m.key] for m in maps if (update.collection, update.id) in m.derived_from]
         if mapped:
             ages.append((arrived, min(mapped) - arrived))
     latest = [age for _, age in sorted(ages)[-LAST_SCENES:]]
     return round(statistics.median(latest), 3) if latest else None
-
-
-def _shows(map_: Item, update: Item) -> bool:
-    row, col = map_.properties["landstream:sheet"]
-    return any(in_halo(tile, (row, col)) for tile in tiles_of(update))
 
 
 def items(store: FolderStore, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
@@ -61,5 +56,5 @@ def items(store: FolderStore, catalogue: Catalogue, collection: str, everything:
 
 def failures(store: FolderStore, catalogue: Catalogue) -> Iterator[str]:
     """One failure record (JSON) a line."""
-    for key in sorted(catalogue.failures):
+    for key in standing_failures(all_stages(), catalogue):
         yield json.dumps(json.loads(store.get(key)), sort_keys=True)

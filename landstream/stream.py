@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from landstream.land import land
+from landstream.land import Stopped, land, unit_name
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.catalogue import Catalogue
-from shared.items.keys import unit_keys
-from shared.stage import Stage, registry
-from shared.stage.due import LANDING
+from shared.items.keys import BadKey, digest8, failure_key, unit_keys
+from shared.items.landing import PREFIX
+from shared.stage import Job, Stage, registry
+from shared.stage.due import LANDING, standing_failures
+from shared.stage.failure import make_record
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.surroundings import Surroundings
-from shared.store import FolderStore
+from shared.store import FolderStore, PreconditionFailed
 from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training
 
 POLL_S = 0.5
 ALL_WEEKS = 10_000
+STOP_S = 23.0
+"""A stop takes no longer than this, whatever the stages do."""
+
 WATCH_S = 2.0
 """How often a watched `landing/` is listed: what people copy into it gives no event."""
 
@@ -100,8 +106,10 @@ class Stream:
         finally:
             interrupted = self.around.stop.is_set()
             self.around.stop.set()
+            deadline = time.monotonic() + STOP_S
             for thread in threads:
-                thread.join()
+                # A thread that is late dies with the process: objects appear whole or not at all.
+                thread.join(max(0.0, deadline - time.monotonic()))
         self._refresh()
         return self._outcome(interrupted)
 
@@ -116,14 +124,33 @@ class Stream:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
         quiet_store = FolderStore(self.store.root)
         for done, path in enumerate(products):
-            if self.around.stop.is_set():
-                return
             self._observer("landing", "progress", path.name, done, len(products))
-            unit = land(quiet_store, path)
+            try:
+                unit = land(quiet_store, path, self.around.stop)
+            except Stopped:
+                return
+            except (BadKey, OSError) as error:
+                self._refuse(path, error)
+                continue
             self._given.add(unit.name)
             publish_hint(self.bus, next(iter(unit_keys(unit)))[0])
         if products:
             self._observer("landing", "progress", "", len(products), len(products))
+
+    def _refuse(self, path: Path, error: Exception) -> None:
+        """Record that a product could not even be put into `landing/`."""
+        name = f"{unit_name(path.name)}--{digest8(path.name)}"
+        answer = {
+            "class": f"{type(error).__module__}.{type(error).__qualname__}",
+            "message": f"{path.name}: cannot be put into landing/ ({error})",
+            "file": path.name,
+            "fault": str(error),
+            "remedy": "deliver it under another name, readable, with shorter paths; then requeue this record",
+        }
+        record = make_record(registry.load("ingest"), Job("", unit_name(path.name), ""), name, 1, answer)
+        with suppress(PreconditionFailed):  # said in an earlier run
+            self.store.put(failure_key("ingest", name), record, create_only=True)
+        self._observer("landing", "failed", path.name, 0, 0)
 
     def _serve(self, runner: Runner) -> None:
         try:
@@ -142,8 +169,8 @@ class Stream:
         while not self.around.stop.is_set():
             surveys = self._sweep.survey()
             due, idle = self._sweep.due(surveys), self._idle()
-            hinted = self._sweep.hint(surveys) if idle or not self._once else 0
             open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
+            hinted = self._sweep.hint(surveys) if idle or not self._once else 0
             upstream = {s.name for s in self._upstream()}
             quiet = idle and not hinted and not open_ & upstream
             quiet_since = (quiet_since or time.monotonic()) if quiet else None
@@ -159,8 +186,15 @@ class Stream:
 
     def _waiting(self, name: str) -> set[str]:
         """Jobs that said "later" at the catalogue as it is now: trying again would change nothing."""
+        later = self._runners[name].later
+        if LANDING in self._runners[name].stage.consumes:
+            return set(later)  # whether a unit is whole does not depend on the catalogue; a new file makes a new job
         now = self.around.reader.snapshot()
-        return {job for job, seen in self._runners[name].later.items() if seen is now}
+        for job in [job for job, seen in later.items() if seen is not now]:
+            # The world has changed since: try at once, not when its gap is over.
+            self._sweep.forget(name, job)
+            later.pop(job, None)
+        return set(later)
 
     def _wants_training(self, quiet_since: float | None, trained_tiles: int) -> bool:
         if self._once:
@@ -189,7 +223,10 @@ class Stream:
     def _outcome(self, interrupted: bool) -> Outcome:
         surveys = self._sweep.survey()
         waiting = [f"{name}: {len(s.due)} waiting" for name, s in surveys.items() if s.due]
+        waiting += [
+            f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
+        ]
         reason = nothing_to_train_on(self.around.reader.snapshot())
-        failed = sum(s.failed for s in surveys.values())
+        failed = len(standing_failures(self.stages, self.around.reader.snapshot()))
         stopped = "; ".join(self._broken) or None
         return Outcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

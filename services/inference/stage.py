@@ -33,19 +33,22 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
     if model is None:
         return []
     if item.collection == "models":
-        pairs = _to_remap(catalogue, area) if item.id == model.id else []
+        pairs = catalogue.sheet_weeks() if item.id == model.id else []
     else:
         pairs = catalogue.sheets_of(item) if catalogue.is_current(item) else []
-    jobs = (_job(sheet, week, model, catalogue, settings) for sheet, week in pairs)
+    jobs = (_job(sheet, week, model, catalogue, settings) for sheet, week in _wanted(pairs, catalogue, area))
     return [job for job in jobs if job is not None]
 
 
-def _to_remap(catalogue: Catalogue, area: Area) -> list[tuple[Sheet, str]]:
-    """What a new model maps: the last weeks that hold data, newest first, and what has no map at all."""
-    pairs = sorted(catalogue.sheet_weeks(), key=lambda p: p[1], reverse=True)
-    recent = sorted({week for _, week in pairs}, reverse=True)[: area.policy.remap]
-    mapped = {(_sheet(m.properties["landstream:sheet"]), m.week) for m in catalogue.items("land-cover-maps")}
-    return [p for p in pairs if p[1] in recent or p not in mapped]
+def _wanted(pairs: list[tuple[Sheet, str]], catalogue: Catalogue, area: Area) -> list[tuple[Sheet, str]]:
+    """Those of the last weeks that hold data, newest first, and those whose ledger no model has mapped yet."""
+    recent = sorted({week for _, week in catalogue.sheet_weeks()}, reverse=True)[: area.policy.remap]
+    mapped = {
+        (_sheet(m.properties["landstream:sheet"]), m.week, m.properties["landstream:ledger"])
+        for m in catalogue.items("land-cover-maps")
+    }
+    newest_first = sorted(pairs, key=lambda p: p[1], reverse=True)
+    return [p for p in newest_first if p[1] in recent or (*p, catalogue.ledger_digest(*p)) not in mapped]
 
 
 def _job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job | None:

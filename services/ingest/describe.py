@@ -56,7 +56,6 @@ def scene_item(
     facts: SafeFacts,
     grids: Mapping[str, ImageFacts],
     footprint: BaseGeometry,
-    absent: list[str],
     root: Path,
     folder: Path,
 ) -> NewItem:
@@ -67,7 +66,6 @@ def scene_item(
         facts: what its metadata state.
         grids: asset name -> grid of the image.
         footprint: longitude, latitude (degrees).
-        absent: optional files that the manifest lists and the delivery lacks.
         root: the SAFE folder.
         folder: the task's folder.
     """
@@ -111,8 +109,6 @@ def scene_item(
     }
     if facts.orbit_state in {"ascending", "descending"}:
         properties["sat:orbit_state"] = facts.orbit_state
-    if absent:
-        properties["landstream:absent_files"] = absent
     return NewItem(
         geometry=geojson(footprint),
         bbox=bbox(footprint),
@@ -125,7 +121,7 @@ def scene_item(
     )
 
 
-def olci_item(name: Sen3Name, facts: Sen3Facts, absent: list[str], root: Path, folder: Path) -> NewItem:
+def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
     """The item of an OLCI frame or stripe; see `scene_item`."""
     assets = {
         asset: NewAsset(
@@ -157,8 +153,6 @@ def olci_item(name: Sen3Name, facts: Sen3Facts, absent: list[str], root: Path, f
         properties["landstream:baseline"] = facts.baseline
     if facts.bright_percent is not None:
         properties["landstream:bright_percent"] = facts.bright_percent
-    if absent:
-        properties["landstream:absent_files"] = absent
     return NewItem(
         geometry=geojson(facts.footprint),
         bbox=bbox(facts.footprint),

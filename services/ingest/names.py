@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 
 _SAFE = re.compile(
     r"^(?P<platform>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
-    r"_(?P<tile>T\d{2}[A-Z]{3})_(?P<discriminator>\d{8}T\d{6})$"
+    r"_(?P<tile>T\d{2}[A-Z]{3})_(?P<discriminator>\d{8}T\d{6})\Z",
+    re.ASCII,
 )
 _SEN3 = re.compile(
     r"^(?P<platform>S3[A-D])_OL_1_(?P<type>EFR|ERR)____(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<created>\d{8}T\d{6})"
     r"_(?P<duration>\d{4})_(?P<cycle>\d{3})_(?P<orbit>\d{3})_(?P<frame>\d{4}|____)_(?P<centre>[A-Z0-9_]{3})"
-    r"_(?P<class>[A-Z])_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})$"
+    r"_(?P<class>[A-Z])_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})\Z",
+    re.ASCII,
 )
 _CAMPAIGN = re.compile(r"U(\d{4})_CLC(\d{4})(?:_(V\d{4}_\w+?))?(?:$|_(?:FR|ES|PT)_)", re.IGNORECASE)
 _YEAR = re.compile(r"(?:clc|cha)_?(\d{4})", re.IGNORECASE)
@@ -84,7 +86,7 @@ class Sen3Name:
     def scene(self) -> str:
         """Identity of the scene; a stripe has no frame, its start stands in."""
         frame = self.frame if self.frame != "____" else self.start.strftime("%Y%m%dT%H%M%S")
-        return f"{self.platform}_{self.cycle}_{self.relative_orbit:03d}_{frame}"
+        return f"{self.platform}_{self.product_type}_{self.cycle}_{self.relative_orbit:03d}_{frame}"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from services.ingest.check_image import ImageFacts, check_jp2
 from services.ingest.names import SafeName
 from services.ingest.outline import crop, outline, raster_outline
-from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text
+from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text, to_int
 from services.ingest.refuse import DELIVER_AGAIN, check_relative
 from shared.geo import MgrsTile
 from shared.stage import RejectScene
@@ -176,9 +176,9 @@ def read_time(value: str, file: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise RejectScene(file, f"gives {value[:40]!r} as a time", DELIVER_AGAIN) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _require(path: str, files: Collection[str]) -> None:
@@ -242,9 +242,10 @@ def _offsets(characteristics: Element, file: str) -> dict[str, int]:
     for name in ("RADIO_ADD_OFFSET", "BOA_ADD_OFFSET"):
         for element in all_below(characteristics, name):
             index = attribute(element, "band_id")
-            if not index.isdigit() or int(index) >= len(_BANDS):
+            band = to_int(index)
+            if band is None or band >= len(_BANDS):
                 raise RejectScene(file, f"states an offset of band_id {index[:10]!r}", DELIVER_AGAIN)
-            offsets[_BANDS[int(index)]] = round(parse_number((element.text or "").strip(), name, file))
+            offsets[_BANDS[band]] = round(parse_number((element.text or "").strip(), name, file))
     return offsets
 
 

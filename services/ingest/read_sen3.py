@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from services.ingest.names import Sen3Name
 from services.ingest.outline import outline
 from services.ingest.read_safe import read_time
-from services.ingest.read_xml import all_below, attribute, parse
+from services.ingest.read_xml import all_below, attribute, parse, to_int
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.stage import RejectScene
 
@@ -94,7 +94,7 @@ def read_facts(root: Path, name: Sen3Name, files: Collection[str]) -> Sen3Facts:
         footprint=footprint,
         shape=shape,
         orbit_state=attribute(orbit, "groundTrackDirection").lower() if orbit is not None else "",
-        absolute_orbit=int(absolute) if absolute.isdigit() else None,
+        absolute_orbit=to_int(absolute),
         baseline=_optional(manifest, "processingBaseline"),
         bright_percent=_percent(bright),
         files={Path(f).stem: f for f in sorted(files) if f.endswith(".nc") and "/" not in f},

@@ -13,6 +13,7 @@ from services.ingest.refuse import DELIVER_AGAIN
 from shared.stage import RejectScene
 
 MAX_BYTES = 64 << 20
+MOST_DIGITS = 16
 
 
 class NotXml(RejectScene):
@@ -105,3 +106,8 @@ def parse_number(value: str, what: str, file: str) -> float:
     if not abs(result) < 1e18:
         raise RejectScene(file, f"gives {value[:40]!r} as {what}", DELIVER_AGAIN)
     return result
+
+
+def to_int(value: str) -> int | None:
+    """A whole number as metadata writes it; None for anything else, other scripts' digits and endless ones too."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < MOST_DIGITS else None

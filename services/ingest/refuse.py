@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from shared.stage import RejectScene
 
 DELIVER_AGAIN = "deliver the product again as its provider published it"
-_NAME = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}$")
+_NAME = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z")
 
 
 class Incomplete(Exception):

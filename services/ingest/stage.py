@@ -12,7 +12,7 @@ from services.ingest.names import SafeName, parse_label
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.unpack import Limits
-from services.ingest.verify import find_incomplete, read_manifest, verify
+from services.ingest.verify import read_manifest, require_complete, verify
 from shared.area import Area
 from shared.items.keys import LandingUnit
 from shared.stage import Job, NewItem, RejectScene, RetryLater, Settings, Stage, Task
@@ -58,14 +58,14 @@ def process(task: Task) -> NewItem:
         if isinstance(found, Labels):
             return _register_labels(found, unit.name, task)
         may_grow = may_grow and not found.whole
-        return _register_product(found, may_grow, task)
+        return _register_product(found, task)
     except Incomplete as error:
         if may_grow:
             raise RetryLater(str(error)) from error
         raise error.rejection() from error
 
 
-def _register_product(product: Product, may_grow: bool, task: Task) -> NewItem:
+def _register_product(product: Product, task: Task) -> NewItem:
     """Check the files against the manifest, then the metadata, the place and the images."""
     root, files = product.root, product.files
     if product.manifest not in files:
@@ -74,9 +74,7 @@ def _register_product(product: Product, may_grow: bool, task: Task) -> NewItem:
         entries = read_manifest(root / product.manifest)
     except NotXml as error:
         raise Incomplete(error.file, error.fault) from error
-    absent = find_incomplete(entries, files)
-    if absent and may_grow:
-        raise Incomplete(absent[0], f"is missing or short, as are {len(absent) - 1} more files of the manifest")
+    require_complete(entries, files)
     verify(root, entries, files)
     if isinstance(product.name, SafeName):
         scene = read_safe.read_facts(root, product.name, files)
@@ -84,11 +82,11 @@ def _register_product(product: Product, may_grow: bool, task: Task) -> NewItem:
         grids = read_safe.read_grids(root, scene, task.settings.decode, task.settings.threads)
         footprint = read_safe.crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return scene_item(product.name, scene, grids, footprint, absent, root, task.folder)
+        return scene_item(product.name, scene, grids, footprint, root, task.folder)
     frame = read_sen3.read_facts(root, product.name, files)
     check_place(product.name.product, frame.footprint, frame.start, task.area)
     read_sen3.check_files(root, frame, task.settings.decode)
-    return olci_item(product.name, frame, absent, root, task.folder)
+    return olci_item(product.name, frame, root, task.folder)
 
 
 def _register_labels(labels: Labels, unit: str, task: Task) -> NewItem:

@@ -9,8 +9,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.read_xml import all_below, attribute, parse
-from services.ingest.refuse import DELIVER_AGAIN, check_relative
+from services.ingest.read_xml import all_below, attribute, parse, to_int
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
 from services.ingest.unpack import Limits
 from shared.stage import RejectScene
 
@@ -73,19 +73,28 @@ def read_manifest(path: Path) -> dict[str, Entry]:
             digest = (checksum.text or "").strip().lower()
             if not algorithm or len(digest) != 2 * hashlib.new(algorithm).digest_size:
                 raise RejectScene(path.name, f"states an unknown checksum {stated[:40]!r} of {relative}", DELIVER_AGAIN)
-        entries[relative] = Entry(int(size) if size.isdigit() else None, algorithm, digest)
+        entries[relative] = Entry(to_int(size), algorithm, digest)
     if not entries:
         raise RejectScene(path.name, "lists no file, so it is no manifest", DELIVER_AGAIN)
     return entries
 
 
-def find_incomplete(entries: dict[str, Entry], files: dict[str, int]) -> list[str]:
-    """Files of a manifest that are missing or shorter than stated, sorted: they may still be arriving."""
-    return sorted(p for p, e in entries.items() if p not in files or (e.size is not None and files[p] < e.size))
+def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
+    """Check that each file of a manifest is there and not shorter than stated.
+
+    Raises:
+        Incomplete: one is not: it may still be arriving.
+    """
+    lacking = sorted(p for p, e in entries.items() if p not in files or (e.size is not None and files[p] < e.size))
+    if lacking:
+        first = lacking[0]
+        here = f"has {files[first]} of {entries[first].size} bytes" if first in files else "is missing"
+        more = f", as do {len(lacking) - 1} more files of the manifest" if len(lacking) > 1 else ""
+        raise Incomplete(first, here + more)
 
 
 def verify(root: Path, entries: dict[str, Entry], files: dict[str, int]) -> None:
-    """Check sizes, then digests, of the listed files that are there.
+    """Check sizes, then digests, of the listed files.
 
     Raises:
         RejectScene: a file is not what the manifest states.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -149,16 +150,28 @@ class Scene:
             A block and its cells: layers 10 m (2 ny, 2 nx, 4) and 20 m (ny, nx, 6).
         """
         fine, coarse = self._bands("10m"), self._bands("20m")
-        for blocks in rows:
-            # The whole row first: it tells which rows of the scene are needed until the next.
-            at_fine = [fine.place(self._grid, *b.window(2 * TILE_PX)) for b in blocks]
-            at_coarse = [coarse.place(self._grid, *b.window(TILE_PX)) for b in blocks]
-            fine.hold(at_fine)
-            coarse.hold(at_coarse)
-            for block, f, c in zip(blocks, at_fine, at_coarse, strict=True):
-                cells = self._cells(fine.take(f), coarse.take(c), c)
-                self._note(block, cells)
-                yield block, cells
+        ready: Future[list[tuple[Block, Cells]]] | None = None
+        # One row is decoded while the row before it is merged.
+        with ThreadPoolExecutor(1) as ahead:
+            for blocks in rows:
+                coming = ahead.submit(self._row, blocks, fine, coarse)
+                if ready is not None:
+                    yield from ready.result()
+                ready = coming
+            if ready is not None:
+                yield from ready.result()
+
+    def _row(self, blocks: list[Block], fine: Bands, coarse: Bands) -> list[tuple[Block, Cells]]:
+        at_fine = [fine.place(self._grid, *b.window(2 * TILE_PX)) for b in blocks]
+        at_coarse = [coarse.place(self._grid, *b.window(TILE_PX)) for b in blocks]
+        fine.hold(at_fine)
+        coarse.hold(at_coarse)
+        found = []
+        for block, f, c in zip(blocks, at_fine, at_coarse, strict=True):
+            cells = self._cells(fine.take(f), coarse.take(c), c)
+            self._note(block, cells)
+            found.append((block, cells))
+        return found
 
     def _bands(self, resolution: str) -> Bands:
         names = BANDS[f"60m-{self._level}"] if resolution == "60m" else BANDS[resolution]

@@ -33,9 +33,18 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) 
     if inputs is None:
         return []
     scene = catalogue.inputs(item)[0]
-    outdated = catalogue.outdated(scene) if item.week != STATIC else []
+    outdated = _outdated(item, scene, catalogue) if item.week != STATIC else []
     context = _rest_of_week(item, catalogue, area) if outdated else ()
     return [Job("cube-updates", item.product, item.week, inputs, context=context, notes={"outdated": outdated})]
+
+
+def _outdated(item: Item, scene: Item, catalogue: Catalogue) -> list[str]:
+    """Products whose pixels may be in the cube and are to leave it: older versions, and this one's other masks."""
+    outdated = catalogue.outdated(scene)
+    others = [
+        i for s in (item, scene) for i in catalogue.items(s.collection) if i.product == s.product and i.id != s.id
+    ]
+    return sorted({*outdated, item.product}) if others else outdated
 
 
 def _plan_withdrawal(item: Item, catalogue: Catalogue, area: Area) -> list[Job]:

@@ -46,6 +46,7 @@ def process(task: Task) -> NewItem:
     pack(saved, folder / "model.tar")
     identity = {
         "landstream:cube_state": task.job.parameters["cube_state"],
+        "landstream:training": task.job.parameters["training"],
         "landstream:snapshot": snapshot,
         "landstream:model_name": area.name,
         "landstream:model_version": version_of(task.job, task.settings),

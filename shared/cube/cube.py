@@ -27,10 +27,6 @@ MAIN = "main"
 icechunk.set_logs_filter("error")
 
 
-class CubeLocked(RuntimeError):
-    """Raised when another process writes to a cube in a folder."""
-
-
 def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube:
     """Open the cube at a folder, made if absent.
 
@@ -51,18 +47,17 @@ def _repository(folder: Path) -> icechunk.Repository:
     config.manifest = icechunk.ManifestConfig(splitting=split)
     folder.mkdir(parents=True, exist_ok=True)
     storage = icechunk.local_filesystem_storage(str(folder))
-    with _lock(folder, wait=True):
+    if icechunk.Repository.exists(storage):
+        return icechunk.Repository.open(storage, config=config)
+    with _lock(folder):  # two that create at once
         return icechunk.Repository.open_or_create(storage, config=config)
 
 
 @contextmanager
-def _lock(folder: Path, wait: bool) -> Iterator[None]:
-    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers."""
+def _lock(folder: Path) -> Iterator[None]:
+    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait."""
     with (folder.parent / f".{folder.name}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise CubeLocked(f"{folder}: another process writes to this cube") from None
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -200,11 +195,10 @@ class Cube:
 
         Raises:
             RuntimeError: the cube was opened for reading.
-            CubeLocked: another process writes.
         """
         if self._mode != "write":
             raise RuntimeError("the cube was opened for reading")
-        with _lock(self._folder, wait=False):
+        with _lock(self._folder):
             self._bootstrap(year)
             session = self._repository.writable_session(MAIN)
             change(zarr.open_group(session.store, mode="r+", path=self._area.name))

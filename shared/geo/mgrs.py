@@ -24,7 +24,7 @@ BANDS = "CDEFGHJKLMNPQRSTUVWX"
 TILE_SIDE_M = 109_800
 SQUARE_M = 100_000
 SNAP_M = 60
-_NAME = re.compile(r"^T?(\d{2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])$")
+_NAME = re.compile(r"^T?(\d{2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])\Z", re.ASCII)
 
 
 @dataclass(frozen=True)

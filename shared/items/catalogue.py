@@ -163,7 +163,8 @@ class Catalogue:
             return False
         if item.collection == "land-cover-labels":
             winner = self.label_winner()
-            return winner is not None and (winner.collection, winner.id) in item.derived_from
+            if winner is None or (winner.collection, winner.id) not in item.derived_from:
+                return False
         if item.collection == "land-cover-maps":
             sheet = _sheet(item.properties["landstream:sheet"])
             if item.properties["landstream:ledger"] != self.ledger_digest(sheet, item.week):
@@ -236,18 +237,24 @@ class Catalogue:
         return hashlib.sha256(canonical(sorted(ids))).hexdigest()
 
     def current_model(self) -> Item | None:
-        """The model of the present cube state; until it exists, the one over most current inputs, then smallest id."""
+        """The model of the present cube state; until it exists, the one over most current inputs, then smallest id.
+
+        Of models of one state, that of the area's present training policy is current.
+        """
         return self._current_model
 
     @cached_property
     def _current_model(self) -> Item | None:
         present = {i.id for c in ("cube-updates", "land-cover-labels") for i in self.current(c)}
 
-        def rank(model: Item) -> tuple[bool, int, int, str]:
+        policy = self.area.policy.training.model_dump(mode="json")
+
+        def rank(model: Item) -> tuple[bool, int, bool, int, str]:
             requests = self.inputs(model)
             known = [pair[1] for r in requests for pair in r.derived_from]
             exact = model.properties.get("landstream:cube_state") == self.cube_state()
-            return (not exact, -len(present.intersection(known)), -model.stage_version, model.id)
+            as_ordered = model.properties.get("landstream:training") == policy
+            return (not exact, -len(present.intersection(known)), not as_ordered, -model.stage_version, model.id)
 
         return min(self.items("models"), key=rank, default=None)
 

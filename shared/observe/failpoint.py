@@ -30,7 +30,7 @@ FAILPOINTS: Final[dict[str, tuple[int, str]]] = {
 }
 
 _wanted, _, _at = os.environ.get("LANDSTREAM_FAILPOINT", "").partition(":")
-_left = int(_at or "1") if _wanted else 0
+_left = int(_at) if _at.isascii() and _at.isdigit() else int(not _at)
 
 
 class UnknownFailpoint(ValueError):
@@ -45,6 +45,8 @@ def check_failpoint() -> None:
     """
     if _wanted and _wanted not in FAILPOINTS:
         raise UnknownFailpoint(f"LANDSTREAM_FAILPOINT={_wanted}: no such failpoint; `landstream failpoints` lists them")
+    if _wanted and _left < 1:
+        raise UnknownFailpoint(f"LANDSTREAM_FAILPOINT={_wanted}:{_at}: the hit is a number from 1 on")
 
 
 def armed() -> bool:

@@ -86,3 +86,15 @@ def survey(stage: Stage, catalogue: Catalogue, area: Area, settings: Any, units:
         else:
             result.due.append((source, job))
     return result
+
+
+def standing_failures(stages: list[Stage], catalogue: Catalogue) -> list[str]:
+    """Keys of the failure records that stand, sorted: a record is void once its job's output exists."""
+    published = {s.name: s.publishes for s in stages}
+
+    def is_void(key: str) -> bool:
+        _, stage, name = key.split("/")
+        product, _, digest = name.removesuffix(".json").rpartition("--")
+        return any(catalogue.has_output(c, product, digest) for c in published.get(stage, ()))
+
+    return sorted(key for key in catalogue.failures if not is_void(key))

@@ -112,9 +112,15 @@ class Runner:
 
     def work_on(self, source: Item | LandingUnit) -> None:
         """Do every due job that the stage plans for an item or a landing unit."""
-        for job in self._plan(source):
-            if not self.around.stop.is_set():
+        for n, job in enumerate(self._plan(source)):
+            if self.around.stop.is_set():
+                return
+            # A newer model or a higher baseline may have come while the jobs before were done.
+            if n == 0 or job_id(self.stage, job, self.settings) in self._names(source):
                 self._do(job)
+
+    def _names(self, source: Item | LandingUnit) -> set[str]:
+        return {job_id(self.stage, job, self.settings) for job in self._plan(source)}
 
     def _source(self, key: str) -> Item | LandingUnit | None:
         """The item or landing unit of a key, if it concerns this stage and is still there."""
@@ -217,10 +223,9 @@ class Runner:
             return answer
         except Stopped:
             raise
-        except NotFound as error:
-            # A landing unit that was taken away, or an artifact that a sweep will find again.
-            return {"kind": "later", "class": "NotFound", "message": f"object {error} is not there"}
         except Exception as error:
+            if isinstance(error, NotFound) and job.unit:  # the unit was taken away while it was fetched
+                return {"kind": "later", "class": "NotFound", "message": f"object {error} is not there"}
             class_ = f"{type(error).__module__}.{type(error).__qualname__}"
             return {"kind": "error", "class": class_, "message": str(error), "traceback": _traceback(error)}
         finally:

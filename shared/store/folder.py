@@ -83,7 +83,8 @@ class FolderStore:
             etag, size = _write(temporary, data)
             with self._locked(key):
                 self._check_condition(key, create_only, if_match)
-                _make_folders(path.parent)
+                if path.is_dir() or not _make_folders(path.parent):
+                    raise BadKey(f"key {key[:200]!r} is another object's folder, or has an object for a folder")
                 self._write_sidecar(key, temporary, etag, metadata or {})
                 failpoint("store.before_link")
                 if create_only:
@@ -217,10 +218,12 @@ class FolderStore:
     def _write_sidecar(self, key: str, file: Path, etag: str, metadata: Mapping[str, str]) -> None:
         stat = file.stat()
         path = self._sidecar(key)
-        path.parent.mkdir(exist_ok=True)
+        _make_folders(path.parent)
         temporary = self._private / "tmp" / uuid.uuid4().hex
-        temporary.write_text(json.dumps({"file": _identity(stat), "etag": etag, "metadata": dict(metadata)}))
+        sidecar = {"file": _identity(stat), "etag": etag, "metadata": dict(metadata)}
+        _write(temporary, json.dumps(sidecar).encode())
         temporary.replace(path)
+        _sync(path.parent)
 
     def _read_sidecar(self, key: str, stat: os.stat_result) -> tuple[str, dict[str, str]]:
         try:
@@ -298,12 +301,15 @@ def _link_new(source: Path, target: Path, key: str) -> None:
         raise PreconditionFailed(f"{key} exists") from None
 
 
-def _make_folders(folder: Path) -> None:
-    """Make a folder and those above it, each entry durable."""
-    if not folder.is_dir():
-        _make_folders(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
+def _make_folders(folder: Path) -> bool:
+    """Make a folder and those above it, each entry durable; False where a file stands in the way."""
+    if folder.is_dir():
+        return True
+    if folder.exists() or not _make_folders(folder.parent):
+        return False
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+    return True
 
 
 def _sync(folder: Path) -> None:

@@ -61,6 +61,10 @@ class Sweep:
         """Stage -> ids of its due jobs."""
         return {s.name: {job_id(s, job, self._settings[s.name]) for _, job in surveys[s.name].due} for s in self.stages}
 
+    def forget(self, stage: str, job: str) -> None:
+        """Forget that a job was hinted: its time comes after the grace, as if it were new."""
+        self._hinted.pop((stage, job), None)
+
     def hint(self, surveys: dict[str, Survey]) -> int:
         """Publish a hint for each source of a due job whose time has come; how many were given."""
         now, keys, alive = self._clock(), set(), set()

@@ -23,6 +23,7 @@ HOSTILE = [
     "..",
     "a\x00b",
     "a\nb",
+    "a\n",
     "caf\u00e9",
     "x" * 256,
     "/".join(["y" * 200] * 6),
@@ -143,6 +144,13 @@ class StoreContract:
         for call in (store.get, store.head, store.delete, lambda k: store.put(k, b"1")):
             with pytest.raises(BadKey):
                 call(key)
+
+    def test_no_object_is_the_folder_of_another(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        for key in ("a/b/c", "a"):
+            with pytest.raises(BadKey):
+                store.put(key, b"2")
+        assert list(store.keys("")) == ["a/b"]
 
     @pytest.mark.parametrize("key", ["a b/c+d", "a%2Fb", "S2A_(1)=2@3.SAFE", "~a/#b", "a/b.c/d"])
     def test_odd_keys(self, store: Store, key: str) -> None:

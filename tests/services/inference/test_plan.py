@@ -11,6 +11,7 @@ from services.inference.stage import STAGE, InferenceSettings
 from shared.area import Area, load_area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
+from shared.stage.due import survey
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,18 +63,19 @@ def test_the_current_model_maps_everything(area: Area) -> None:
 
 def test_a_new_model_maps_the_last_weeks_and_what_has_no_map(area: Area) -> None:
     last = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": 1})})
-    maps = [
-        make_item("land-cover-maps", f"small_{week}--v1-00000001", week, **{"landstream:sheet": [0, 0]})
-        for week in ("2018-W20", "2018-W22")
-    ]
+    ledger = Catalogue(UPDATES, last).ledger_digest((0, 0), "2018-W20")
 
-    def mapped(*maps: Item) -> list[tuple[list[int], str]]:
-        jobs = STAGE.plan(MODEL, Catalogue((*UPDATES, MODEL, *maps), last), last, STAGE.settings())
-        return [(j.parameters["sheet"], j.week) for j in jobs]
+    def map_of(ledger: str | None) -> Item:
+        properties = {"landstream:sheet": [0, 0], "landstream:ledger": ledger, "landstream:inputs": []}
+        return make_item("land-cover-maps", "small_2018-W20--v1-00000001", "2018-W20", **properties)
+
+    def due(*maps: Item) -> list[tuple[list[int], str]]:
+        found = survey(STAGE, Catalogue((*UPDATES, MODEL, *maps), last), last, STAGE.settings(), []).due
+        return sorted((j.parameters["sheet"], j.week) for _, j in found)
 
     newest = [([0, 0], "2018-W22"), ([1, 0], "2018-W22")]
-    assert mapped(*maps) == newest
-    assert mapped(maps[1]) == [*newest, ([0, 0], "2018-W20")]
+    assert due(map_of(ledger)) == newest
+    assert due(map_of("of an older ledger")) == due() == [([0, 0], "2018-W20"), *newest]
 
 
 def test_an_update_maps_the_sheets_whose_halo_it_touches(area: Area) -> None:

@@ -31,7 +31,7 @@ def test_product_names() -> None:
     )
     assert isinstance(sen3, Sen3Name)
     assert (sen3.product_type, sen3.frame, sen3.collection) == ("ERR", "____", "002")
-    assert sen3.scene == "S3B_056_242_20210831T200148"
+    assert sen3.scene == "S3B_ERR_056_242_20210831T200148"
     for name in ("holiday.txt", "S2A_MSIL2A_20231321T221941_N0509_R029_T01KAB_20230822T021825.SAFE", ""):
         assert parse_product(name) is None
 
@@ -140,7 +140,7 @@ def test_real_image(data: Path) -> None:
 def test_empty_frames_are_refused(data: Path, ingest: Callable[..., NewItem]) -> None:
     """Real manifests, but netCDF files without a variable: their sizes differ from the manifest's."""
     for path in (data / "s3-olci-sen3-metadata").glob("*.SEN3"):
-        with pytest.raises(RejectScene, match="manifest states"):
+        with pytest.raises(RejectScene, match=r"has \d+ of \d+ bytes"):
             ingest(path, make_area([10, 50, 10.1, 50.1], [2021]))
 
 

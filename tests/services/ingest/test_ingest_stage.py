@@ -113,18 +113,18 @@ def test_footprint_with_heights(ingest: Run, scene: Path) -> None:
     assert ingest(scene).geometry == plain.geometry
 
 
-def test_optional_files_may_be_absent(ingest: Run, scene: Path) -> None:
+def test_a_file_of_the_manifest_that_is_absent_is_an_incomplete_product(ingest: Run, scene: Path) -> None:
     for folder in scene.glob("GRANULE/*/QI_DATA"):
         shutil.rmtree(folder)
-    item = ingest(scene)
-    assert all("QI_DATA" in f for f in item.properties["landstream:absent_files"])
+    with pytest.raises(RejectScene, match=r"QI_DATA.* is missing, as do \d+ more files of the manifest"):
+        ingest(scene)
 
 
 def test_olci_frame(ingest: Run, frame: Path) -> None:
     item = ingest(frame)
     p = item.properties
     assert (item.collection, item.product, item.week) == ("sentinel-3-olci-l1b", frame.stem, "2018-W23")
-    assert p["landstream:scene"] == "S3A_031_093_1980"
+    assert p["landstream:scene"] == "S3A_EFR_031_093_1980"
     assert p["landstream:product_version"] == [1, 3, "20180606T000000"]
     assert p["landstream:product_type"] == "EFR"
     assert {"Oa01_radiance", "Oa21_radiance", "geo_coordinates", "qualityFlags", "tie_geometries", "manifest"} <= set(

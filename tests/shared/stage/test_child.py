@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from threading import Event
 
@@ -12,8 +13,11 @@ def test_temporary_files_go_with_the_worker(tmp_path: Path) -> None:
     child = Child(STAGE, "tests.shared.stage.fake", Event(), scratch=tmp_path)
     child.start()
     assert child._process is not None
-    environment = Path(f"/proc/{child._process.pid}/environ").read_bytes().split(b"\0")
-    (folder,) = [Path(e.removeprefix(b"TMPDIR=").decode()) for e in environment if e.startswith(b"TMPDIR=")]
+    deadline, found = time.monotonic() + 10, []
+    while not found and time.monotonic() < deadline:  # the kernel shows the environment once the program is loaded
+        environment = Path(f"/proc/{child._process.pid}/environ").read_bytes().split(b"\0")
+        found = [Path(e.removeprefix(b"TMPDIR=").decode()) for e in environment if e.startswith(b"TMPDIR=")]
+    (folder,) = found
     assert folder.parent == tmp_path
     (folder / "left.py").write_text("")
     child.close()
