@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,8 +89,10 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
 
     updates = 2 * policy.epochs * policy.steps
     total = updates * (1 + policy.folds)
-    fitted = fit_committee(windows, targets, classes, policy, policy.seed, lambda done, _: progress(done, total))
-    forest = train_forest(windows, targets, policy.seed)
+    with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
+        growing = beside.submit(train_forest, windows, targets, policy.seed)
+        fitted = fit_committee(windows, targets, classes, policy, policy.seed, lambda done, _: progress(done, total))
+        forest = growing.result()
     confusion = forest_confusion = np.zeros((classes, classes), np.int64)
     for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
         confusion = confusion + confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
