@@ -182,10 +182,11 @@ def requeue(
     if not chosen:
         fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
     for failure in chosen:
-        # The receipt last: without its failure record it would say "done" of a unit that never was.
-        folder.delete(failure_key(failure["stage"], failure["id"]))
+        # The receipt first: if this is ended in between, the record stands and can be requeued again. A receipt
+        # without its failure record would say "done" of a unit that never was.
         if failure["receipt"]:
             folder.delete(receipt_key(failure["receipt"]))
+        folder.delete(failure_key(failure["stage"], failure["id"]))
         typer.echo(f"requeued {failure['stage']} {failure['id']}")
 
 
