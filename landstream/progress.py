@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-SHOWN_PX = 60
+SHOWN_CHARACTERS = 60
 
 
 class Progress:
@@ -44,9 +44,9 @@ class Progress:
             counts = self._counts.setdefault(stage, {"done": 0, "failed": 0, "later": 0})
             if state == "progress":
                 share = f" {100 * done // total} %" if total else ""
-                self._now[stage] = f"{subject[:SHOWN_PX]}{share}"
+                self._now[stage] = f"{subject[:SHOWN_CHARACTERS]}{share}"
                 return
-            self._now[stage] = subject[:SHOWN_PX] if state == "start" else ""
+            self._now[stage] = subject[:SHOWN_CHARACTERS] if state == "start" else ""
             if state in counts:
                 counts[state] += 1
         if not self._console.is_terminal and state in ("done", "failed"):

@@ -10,11 +10,12 @@ from pathlib import Path
 from threading import Event, Thread
 
 from landstream.land import Stopped, land, unit_name
+from landstream.workspace import all_stages
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.catalogue import Catalogue
-from shared.items.keys import BadKey, digest8, failure_key, unit_keys
+from shared.items.keys import BadKey, digest8, failure_key
 from shared.items.landing import PREFIX
 from shared.stage import Job, Stage, registry
 from shared.stage.due import LANDING, standing_failures
@@ -22,7 +23,7 @@ from shared.stage.failure import make_record
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore, PreconditionFailed
-from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training
+from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training, source_key
 
 POLL_S = 0.5
 ALL_WEEKS = 10_000
@@ -86,7 +87,7 @@ class Stream:
             stop=stop,
             observer=observer,
         )
-        self.stages = registry.in_order([registry.load(name) for name in registry.names()])
+        self.stages = all_stages()
         self._runners = {s.name: Runner(s, registry.module_of(s.name), self.around) for s in self.stages}
         self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
         self._broken: list[str] = []
@@ -133,7 +134,7 @@ class Stream:
                 self._refuse(path, error)
                 continue
             self._given.add(unit.name)
-            publish_hint(self.bus, next(iter(unit_keys(unit)))[0])
+            publish_hint(self.bus, source_key(unit))
         if products:
             self._observer("landing", "progress", "", len(products), len(products))
 

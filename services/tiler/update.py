@@ -15,11 +15,10 @@ from rasterio.windows import Window
 from services.tiler.frame import PIXEL_M, Frame
 from services.tiler.merge import Cells, Pixels, merge, merge_olci, wins, wins_olci
 from services.tiler.scene import TILE_PX, Block, Scene, tiles_of
-from shared.cube import LEDGER_SLOTS
+from shared.cube.layout import LEDGER_SLOTS, MSI, OLCI
 from shared.geo import TILE_M, TileIndex
 from shared.stage import RejectScene
 
-MSI, OLCI = "Sentinel-2/MSI", "Sentinel-3/OLCI"
 Progress = Callable[[int, int], None]
 
 

@@ -16,7 +16,7 @@ import zarr
 from numpy.typing import NDArray
 
 from shared.area import Area, LabelScheme
-from shared.cube.layout import MSI, OLCI, create_coordinates, create_layers, label_layers, year_layers
+from shared.cube.layout import LEDGER_SLOTS, MSI, OLCI, create_coordinates, create_layers, label_layers, year_layers
 from shared.geo import Grid, TileIndex
 from shared.items.catalogue import SHEET_TILES, Sheet, digest_ledger, in_halo
 from shared.observe.failpoint import failpoint
@@ -174,7 +174,7 @@ class Cube:
         """Numbers of the products merged into each tile: uint64 (row, col, 32), ascending, then zeros."""
         year, index = split_week(week)
         array = self.array(f"{year}/{sensor}/scenes")
-        shape = (self.grid.rows, self.grid.cols, 32)
+        shape = (self.grid.rows, self.grid.cols, LEDGER_SLOTS)
         return np.zeros(shape, np.uint64) if array is None else np.asarray(array[index])
 
     def ledger_digest(self, sheet: Sheet, week: str) -> str:
