@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from pyproj import Transformer
 
 from landstream.simulate.season import Acquisition, Site, plan_season, write_season
-
-DATA = Path(os.environ.get("LANDSTREAM_DATA") or Path(__file__).parents[3] / "../shared/data").resolve()
+from tests.conftest import real_data
 
 
 def real_folder(name: str) -> Path:
-    """Folder of real data; without it the test is skipped, but never on CI."""
-    folder = DATA / name
-    if not folder.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{folder} is missing on CI")
-        pytest.skip(f"real data are not at {folder} (set LANDSTREAM_DATA)")
+    """Folder of real data, for tests marked `realdata`: they are skipped without it, and fail on CI."""
+    folder = real_data() / name
+    assert folder.is_dir(), f"{folder} is missing"
     return folder
 
 
