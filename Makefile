@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos check format lock clean
+.PHONY: install run test test-chaos check format lock clean services services-all services-down
 
 install: .venv/.installed
 
@@ -23,6 +23,16 @@ test: install
 
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos
+
+# Real servers for the live tests, below .services; a first start needs java, mvn and go.
+services: install
+	$(BIN)/python -m tests.servers up
+
+services-all: install
+	$(BIN)/python -m tests.servers up --all
+
+services-down: install
+	$(BIN)/python -m tests.servers down
 
 check: install
 	$(BIN)/ruff check .
