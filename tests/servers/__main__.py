@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.servers import SERVICES, TOPIC, MissingToolError, S3Server, Server, ServerError, locked
+from tests.servers.juicefs import JuiceFS
 from tests.servers.kafka import Kafka
 from tests.servers.process import write_private
+from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.versitygw import Versitygw
 
 PARTITIONS = 8
@@ -50,7 +52,7 @@ def write_variables(name: str, variables: Mapping[str, str]) -> None:
     write_private(SERVICES / name, "".join(f"{key}={value}\n" for key, value in variables.items()))
 
 
-def up(kafka: Kafka, versitygw: Versitygw, others: list[S3Server]) -> None:
+def up(kafka: Kafka, versitygw: Versitygw, others: Sequence[S3Server]) -> None:
     """Start them, the topic before the gateway that exits without it."""
     for server in (kafka, versitygw, *others):
         install(server)  # all that can be missing is found missing before anything runs
@@ -76,7 +78,7 @@ def main() -> int:
     arguments = parser.parse_args()
     kafka = Kafka(SERVICES / "kafka")
     versitygw = Versitygw(SERVICES / "versitygw", kafka.address, TOPIC)
-    others: list[S3Server] = []
+    others = [SeaweedFS(SERVICES / "seaweedfs"), JuiceFS(SERVICES / "juicefs")]
     try:
         with locked(SERVICES / "lock"):
             if arguments.command == "up":

@@ -93,7 +93,9 @@ class Process:
 
     def stop(self, grace_s: float) -> None:
         """SIGTERM; SIGKILL if it still lives after the grace."""
-        if self.signal(signal.SIGTERM) and not self.ended(grace_s):
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # one that a SIGSTOP holds sees no SIGTERM
+        if not self.ended(grace_s):
             self.kill()
         self.pid_file.unlink(missing_ok=True)
 
