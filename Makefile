@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos check format lock clean services services-all services-down
+.PHONY: install run test test-chaos check check-k8s format lock clean services services-all services-down
 
 install: .venv/.installed
 
@@ -34,11 +34,15 @@ services-all: install
 services-down: install
 	$(BIN)/python -m tests.servers down
 
-check: install
+check: install check-k8s
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+
+# Both overlays, rendered and validated strictly; a first run builds kustomize, with go.
+check-k8s: install
+	$(BIN)/python -m tests.k8s.validate
 
 format: install
 	$(BIN)/ruff check --fix .
