@@ -4,7 +4,8 @@ BIN := .venv/bin
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos check check-k8s format lock clean services services-all services-down
+.PHONY: install run test test-chaos test-compose check check-k8s check-docker format lock clean \
+	services services-all services-down secrets images
 
 install: .venv/.installed
 
@@ -24,6 +25,10 @@ test: install
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos
 
+# The whole stack in containers, where a Docker engine answers: images, products, a restart of the engine.
+test-compose: install
+	$(BIN)/pytest -m compose tests/live/test_compose.py
+
 # Real servers for the live tests, below .services; a first start needs java, mvn and go.
 services: install
 	$(BIN)/python -m tests.servers up
@@ -34,7 +39,16 @@ services-all: install
 services-down: install
 	$(BIN)/python -m tests.servers down
 
-check: install check-k8s
+# Keys for `docker compose up`, in docker/secrets; those that are there are kept.
+secrets:
+	$(PYTHON) docker/make_secrets.py
+
+# What the others begin with comes first. Packages come from where UV_DEFAULT_INDEX says, if it says so.
+images:
+	docker compose build common
+	docker compose --profile demo build
+
+check: install check-k8s check-docker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
@@ -43,6 +57,9 @@ check: install check-k8s
 # Both overlays, rendered and validated strictly; a first run builds kustomize, with go.
 check-k8s: install
 	$(BIN)/python -m tests.k8s.validate
+
+check-docker: install
+	$(BIN)/hadolint docker/*.Dockerfile
 
 format: install
 	$(BIN)/ruff check --fix .

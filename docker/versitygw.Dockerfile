@@ -5,5 +5,4 @@ FROM ${COMMON}
 # hadolint ignore=DL3022
 COPY --from=versitygw versitygw /usr/local/bin/versitygw
 COPY docker/versitygw.sh /usr/local/bin/versitygw.sh
-WORKDIR /var/lib/landstream
 CMD ["sh", "/usr/local/bin/versitygw.sh"]
