@@ -1,0 +1,141 @@
+"""The compose file, without an engine: nothing runs as root, unlimited, unpinned or open to the network."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from docker.make_secrets import USERS, make_secrets
+from shared.stage import registry
+from tests.conftest import ROOT
+from tests.k8s.render import OVERLAYS, render
+from tests.k8s.workloads import containers_of, settings_of, workloads
+from tests.servers import MissingToolError
+
+STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+LOCAL = yaml.safe_load((ROOT / "docker" / "compose.local.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("landstream/")}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@each_service
+def test_each_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"])
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & service.keys()
+
+
+@each_service
+def test_each_service_has_limits_and_time_to_end(name: str) -> None:
+    assert {"mem_limit", "cpus", "pids_limit"} <= SERVICES[name].keys()
+    assert SERVICES[name]["stop_grace_period"] == "40s"
+
+
+@each_service
+def test_each_service_has_a_health_check_or_ends(name: str) -> None:
+    service = SERVICES[name]
+    ends = service.get("restart") in ("no", "on-failure") or "images" in service.get("profiles", [])
+    assert service["healthcheck"] == {"disable": True} if ends else "test" in service["healthcheck"]
+    assert ends or service["restart"] == "unless-stopped"
+
+
+@each_service
+def test_ports_are_this_machines_own(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize("services", [SERVICES, LOCAL["services"]], ids=["stack", "local"])
+def test_images_are_pinned(services: dict[str, dict[str, Any]]) -> None:
+    for image in (service["image"] for service in services.values() if "image" in service):
+        default = re.sub(r"\$\{\w+:-(.+)\}", r"\1", image)
+        assert re.fullmatch(r"[\w/-]+:(v?\d+\.\d+\.\d+|RELEASE\.[\dTZ-]+)", default), image
+
+
+def test_base_images_are_pinned() -> None:
+    for path in (ROOT / "docker").glob("*.Dockerfile"):
+        argument, base = re.findall(r"^ARG (PYTHON|DEBIAN|COMMON)=(\S+)$", path.read_text(), re.MULTILINE)[0]
+        assert re.fullmatch(r"[\w/]+:(?!latest)[\w.-]+", base), path
+        assert re.findall(r"^FROM (\S+)$", path.read_text(), re.MULTILINE) == [f"${{{argument}}}"]
+
+
+def test_our_images_have_the_projects_version() -> None:
+    assert {service["image"].partition(":")[2] for service in OURS.values()} == {PROJECT["version"]}
+    assert f"landstream/common:{PROJECT['version']}" in (ROOT / "docker" / "raster.Dockerfile").read_text()
+
+
+def test_every_stage_is_a_service_whose_image_holds_its_own_extra() -> None:
+    for name in registry.names():
+        service = SERVICES[name]
+        assert service["command"] == ["python", "-m", f"services.{name}"]
+        assert service["build"]["args"] == {"EXTRAS": name}
+        assert service["environment"]["LANDSTREAM_INSTANCE"] == name
+        assert service["secrets"] == [{"source": name, "target": "aws"}]
+
+
+def test_manifests_and_compose_say_the_same() -> None:
+    try:
+        resources = render(OVERLAYS / "dev")
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    containers = {name: containers_of(template) for name, template in workloads(resources)}
+    for name in (*registry.names(), "sweeper", "provision"):
+        (container,) = containers[name]
+        service, told = SERVICES[name], SERVICES[name]["environment"]
+        assert container["image"] == service["image"]
+        # A trainer works as a Job there: it ends when nothing is due.
+        assert name == "trainer" or container["command"] == service["command"]
+        for key, value in settings_of(resources).items():
+            assert str(told.get(key, value)) == value or key == "AWS_SHARED_CREDENTIALS_FILE", (name, key)
+    images = {container["image"] for each in containers.values() for container in each}
+    defaults = {re.sub(r"\$\{\w+:-(.+)\}", r"\1", service["image"]) for service in SERVICES.values()}
+    assert images <= defaults
+
+
+def test_extras_exist() -> None:
+    for service in SERVICES.values():
+        for extra in service.get("build", {}).get("args", {}).get("EXTRAS", "").split():
+            assert extra in PROJECT["optional-dependencies"]
+
+
+def test_prometheus_asks_everything_that_has_metrics() -> None:
+    jobs = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())["scrape_configs"]
+    targets = {target.partition(":")[0] for job in jobs for c in job["static_configs"] for target in c["targets"]}
+    running = {name for name, service in OURS.items() if "test" in service["healthcheck"]}
+    assert targets == running | {"serving"}
+
+
+def test_every_secret_is_made(tmp_path) -> None:
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    files = {s["file"].removeprefix("./docker/secrets/") for s in STACK["secrets"].values() if "file" in s}
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == made
+    assert {f"users/{user}" for user in USERS} <= made
+
+
+def test_secrets_are_kept_and_closed_to_others(tmp_path) -> None:
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    before = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    make_secrets(folder)
+    assert {path: path.read_text() for path in folder.rglob("*") if path.is_file()} == before
+    assert len(set(before.values())) == len(before)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # A container reads them as another user than the host's.
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in before)
+
+
+def test_the_local_stack_has_no_image_of_a_registry() -> None:
+    services = {name: {**service, **LOCAL["services"].get(name, {})} for name, service in SERVICES.items()}
+    started = [service for service in services.values() if "profiles" not in service]
+    assert all(service["image"].startswith("landstream/") for service in started)
