@@ -12,9 +12,6 @@ import yaml
 from docker.make_secrets import USERS, make_secrets
 from shared.stage import registry
 from tests.conftest import ROOT
-from tests.k8s.render import OVERLAYS, render
-from tests.k8s.workloads import containers_of, settings_of, workloads
-from tests.servers import MissingToolError
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 LOCAL = yaml.safe_load((ROOT / "docker" / "compose.local.yaml").read_text())
@@ -82,36 +79,10 @@ def test_every_stage_is_a_service_whose_image_holds_its_own_extra() -> None:
         assert service["secrets"] == [{"source": name, "target": "aws"}]
 
 
-def test_manifests_and_compose_say_the_same() -> None:
-    try:
-        resources = render(OVERLAYS / "dev")
-    except MissingToolError as error:
-        pytest.skip(str(error))
-    containers = {name: containers_of(template) for name, template in workloads(resources)}
-    for name in (*registry.names(), "sweeper", "provision"):
-        (container,) = containers[name]
-        service, told = SERVICES[name], SERVICES[name]["environment"]
-        assert container["image"] == service["image"]
-        # A trainer works as a Job there: it ends when nothing is due.
-        assert name == "trainer" or container["command"] == service["command"]
-        for key, value in settings_of(resources).items():
-            assert str(told.get(key, value)) == value or key == "AWS_SHARED_CREDENTIALS_FILE", (name, key)
-    images = {container["image"] for each in containers.values() for container in each}
-    defaults = {re.sub(r"\$\{\w+:-(.+)\}", r"\1", service["image"]) for service in SERVICES.values()}
-    assert images <= defaults
-
-
 def test_extras_exist() -> None:
     for service in SERVICES.values():
         for extra in service.get("build", {}).get("args", {}).get("EXTRAS", "").split():
             assert extra in PROJECT["optional-dependencies"]
-
-
-def test_prometheus_asks_everything_that_has_metrics() -> None:
-    jobs = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())["scrape_configs"]
-    targets = {target.partition(":")[0] for job in jobs for c in job["static_configs"] for target in c["targets"]}
-    running = {name for name, service in OURS.items() if "test" in service["healthcheck"]}
-    assert targets == running | {"serving"}
 
 
 def test_every_secret_is_made(tmp_path) -> None:
