@@ -25,12 +25,15 @@ from shared.observe.health import Health
 from shared.observe.http import serve
 from shared.observe.logs import configure_logs, get_logger
 from shared.stage.service import ALIVE_S, ServiceSettings
-from shared.store import NotFound, Store, StoreError, open_store
+from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store
 
 NAME = "model-sync"
 CONFIG = "models.config"
 NO_MODEL = "# No model yet.\n"
 """TensorFlow Serving starts on this, and takes up a model as soon as one is named; an empty file it cannot map."""
+
+AT_FAULT_S = 300.0
+"""Pause after a model that is not what its item says, in seconds: it may be large, and is fetched as a whole."""
 
 _INCOMING = ".incoming-"
 
@@ -142,6 +145,7 @@ def run(settings: SyncSettings, folder: Path, once: bool) -> None:
     try:
         while not stop.is_set():
             health.tick(NAME)
+            pause_s = settings.sync_s
             try:
                 version = sync.sync()
                 if version != last:
@@ -149,9 +153,12 @@ def run(settings: SyncSettings, folder: Path, once: bool) -> None:
                     last = version
             except NotFound as error:
                 log.info("waiting for `landstream provision`", reason=f"{error} is not there yet")
-            except (StoreError, UnsafeModel) as error:
-                log.error("the model stays as it is", error=str(error))
-            stop.wait(settings.sync_s)
+            except (ChecksumMismatch, UnsafeModel) as error:
+                log.error("the model before stays in place", error=str(error))
+                pause_s = max(AT_FAULT_S, pause_s)
+            except StoreError as error:
+                log.warning("the store is away", error=str(error))
+            stop.wait(pause_s)
     finally:
         server.shutdown()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,18 +67,33 @@ def test_both_overlays_are_valid(rendered: list[Resource]) -> None:
         ("base/network.yaml", "protocol: UDP", "protokoll: UDP", "NetworkPolicy/dns: .*'protokoll'"),
     ],
 )  # fmt: skip
-def test_a_planted_fault_is_found(
-    copy: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, expected: str
-) -> None:
-    text = (copy / file).read_text()
-    assert old in text
-    (copy / file).write_text(text.replace(old, new))
+def test_a_planted_fault_is_found(copy: Path, file: str, old: str, new: str, expected: str) -> None:
+    plant(copy / file, old, new)
     try:
-        assert validate.main(copy / "overlays") == 1
+        found = validate.faults(render(copy / "overlays" / "dev"))
     except MissingToolError as error:
         pytest.skip(str(error))
-    lines = capsys.readouterr().err.splitlines()
-    assert any(re.search(expected, line) and "k8s/overlays/dev" in line for line in lines), lines
+    assert any(re.search(expected, fault) for fault in found), found
+
+
+def test_the_check_names_overlay_kind_name_and_path(copy: Path) -> None:
+    plant(copy / "base" / "tiler.yaml", "serviceAccountName:", "serviceaccount:")
+    plant(copy / "base" / "ingest.yaml", "memory: 4608Mi", "memory: 2gb")
+    plant(copy / "base" / "shared" / "scaling.yaml", "Count: 8", 'Count: "8"')
+    command = [sys.executable, "-m", "tests.k8s.validate", copy / "overlays"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "not checked" in result.stderr:
+        pytest.skip(result.stderr)
+    assert result.returncode == 1
+    for overlay in NAMES:
+        lines = [line for line in result.stderr.splitlines() if line.startswith(f"k8s/overlays/{overlay}: ")]
+        assert len(lines) == 2 + 6, "one line a fault"
+        for fault in (
+            "StatefulSet/tiler: spec.template.spec: ",
+            "StatefulSet/ingest: spec.template.spec.containers[0].resources.limits.memory: '2gb' is no quantity",
+            "ScaledObject/tiler: spec.maxReplicaCount: '8' is not of type 'integer'",
+        ):
+            assert any(fault in line for line in lines), lines
 
 
 def test_what_kustomize_warns_of_is_a_fault(copy: Path) -> None:
@@ -277,6 +293,13 @@ def test_secrets_are_made_of_the_files_that_exist(tmp_path: Path, copy: Path) ->
         f"{made}provision --from-file=s3=root",
         f"{made}store --from-file=root_user --from-file=root_password",
     ]  # fmt: skip
+
+
+def plant(path: Path, old: str, new: str) -> None:
+    """Spoil a manifest."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
 
 
 def peers_of(policy: Resource) -> list[Resource]:

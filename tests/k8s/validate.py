@@ -1,4 +1,4 @@
-"""Validates rendered manifests strictly, without a cluster: `python -m tests.k8s.validate` looks at both overlays.
+"""Validates rendered manifests strictly, without a cluster: `python -m tests.k8s.validate [OVERLAYS]` looks at both.
 
 Built-in kinds go by Kubernetes' own schemas, KEDA's by those of its CRDs and scalers (`schemas/`). Beyond a schema:
 quantities, which Kubernetes declares as any text.
@@ -154,4 +154,4 @@ def main(overlays: Path = OVERLAYS) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(Path, sys.argv[1:])))
