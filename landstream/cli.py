@@ -16,15 +16,16 @@ from landstream import areas, report
 from landstream.digest import digest_lines
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
-from landstream.workspace import StoreError, all_stages, bind, open_store
+from landstream.workspace import StoreError, bind, open_bound
 from shared.area import Area, AreaError, load_area
 from shared.items.keys import check_week, failure_key, receipt_key
 from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
 from shared.observe.logs import configure_logs
+from shared.stage import registry
 from shared.stage.due import job_id
 from shared.stage.registry import NoSuchService, load
 from shared.stage.surroundings import Surroundings
-from shared.store import ChecksumMismatch, FolderStore, StoreLocked
+from shared.store import ChecksumMismatch, FolderStore, Store, StoreLocked
 from shared.sweep import Sweep
 
 FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(areas.app, name="area")
 
-StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="Folder of the store.")]
+StoreOption = Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
 
 
@@ -83,17 +84,19 @@ def run(
         fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
     if armed() and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    folder = FolderStore(store)
+    if "://" in store:
+        fail(f"{store}: `run` works in a folder; for a store on S3 use `landstream up`")
+    folder = FolderStore(Path(store))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log_path = store / ".landstream" / "log.jsonl"
+    log_path = folder.work.parent / "log.jsonl"
     with log_path.open("a", buffering=1) as log, Progress() as progress:
         configure_logs(log)
         try:
             with folder.exclusive():
                 bind(folder, study_area)
-                outcome = Stream(study_area, store, stop, progress.observe, once).run(products or [])
+                outcome = Stream(study_area, folder.root, stop, progress.observe, once).run(products or [])
         except (StoreError, StoreLocked) as error:
             fail(error)
     _report(outcome, folder, log_path)
@@ -134,7 +137,7 @@ def items(
 ) -> None:
     """Print the STAC items of a collection, one JSON a line."""
     folder, area = _open(store)
-    for line in report.items(folder, Surroundings.of_folder(folder, area).reader.snapshot(), collection, everything):
+    for line in report.items(folder, Surroundings.of_store(folder, area).reader.snapshot(), collection, everything):
         typer.echo(line)
 
 
@@ -146,7 +149,7 @@ def maps(
     """Print the land-cover maps as STAC items, one JSON a line."""
     folder, area = _open(store)
     for line in report.items(
-        folder, Surroundings.of_folder(folder, area).reader.snapshot(), "land-cover-maps", not latest
+        folder, Surroundings.of_store(folder, area).reader.snapshot(), "land-cover-maps", not latest
     ):
         typer.echo(line)
 
@@ -155,15 +158,15 @@ def maps(
 def failures(store: StoreOption) -> None:
     """Print the failure records, one JSON a line: file, fault and remedy of each."""
     folder, area = _open(store)
-    for line in report.failures(folder, Surroundings.of_folder(folder, area).reader.snapshot()):
+    for line in report.failures(folder, Surroundings.of_store(folder, area).reader.snapshot()):
         typer.echo(line)
 
 
 @app.command()
 def sweep(store: StoreOption) -> None:
     """Print what is due, one JSON a line; the next `run` does it."""
-    around = Surroundings.of_folder(*_open(store))
-    stages = all_stages()
+    around = Surroundings.of_store(*_open(store))
+    stages = registry.all_stages()
     surveys = Sweep(stages, around).survey()
     for stage in stages:
         for _, job in surveys[stage.name].due:
@@ -225,9 +228,9 @@ def failpoints(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps({"name": name, "hits": hits, "where": where}) if as_json else name)
 
 
-def _open(store: Path) -> tuple[FolderStore, Area]:
+def _open(store: str) -> tuple[Store, Area]:
     try:
-        return open_store(store)
+        return open_bound(store)
     except StoreError as error:
         fail(error)
 

@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shared.area import Area
 from shared.cube import Cube, open_cube
-from shared.items.catalogue import CatalogueReader
 from shared.items.compose import asset_key, sha256_of
 from shared.items.item import Item
 from shared.items.keys import canonical
-from shared.store import ChecksumMismatch, FolderStore
+from shared.stage.surroundings import Surroundings
+from shared.store import Store
 
 LEFT_OUT = {"training-requests"}
 NOT_STABLE = {"landstream:snapshot"}
 """Facts of a model that differ between runs although the model is the same."""
 
 
-def digest_lines(store: FolderStore, area: Area) -> list[str]:
+def digest_lines(store: Store, area: Area) -> list[str]:
     """Sorted lines `sha256  key` of the current items and the cube's decoded content.
 
     Raises:
         ChecksumMismatch: an artifact's bytes are not those that its item states.
     """
-    catalogue = CatalogueReader(store, area).snapshot()
+    around = Surroundings.of_store(store, area)
+    catalogue = around.reader.snapshot()
     lines = [
-        f"{_item_digest(store, item)}  {item.key}"
+        f"{_item_digest(around, item)}  {item.key}"
         for collection in catalogue.collections
         if collection not in LEFT_OUT
         for item in catalogue.current(collection)
     ]
-    if (store.root / "cube").is_dir():
-        lines += cube_lines(open_cube(str(store.root / "cube"), area, "read"))
+    if any(True for _ in store.keys("cube/")):
+        lines += cube_lines(open_cube(around.cube, area, "read"))
     return sorted(lines)
 
 
-def _item_digest(store: FolderStore, item: Item) -> str:
+def _item_digest(around: Surroundings, item: Item) -> str:
     json: dict[str, Any] = copy.deepcopy(dict(item.json))
     if item.collection == "models":
         # No file of a SavedModel is byte-stable: its weights and its answers to a probe stand in the properties.
@@ -49,11 +52,9 @@ def _item_digest(store: FolderStore, item: Item) -> str:
                 asset.pop(name, None)
         for name in NOT_STABLE:
             json["properties"].pop(name, None)
-    for name, asset in item.assets.items():
-        key = asset_key(item, name)
-        with (store.root / key).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256_of(asset):
-                raise ChecksumMismatch(f"{key}: its bytes are not those of its item; restore the object")
+    with tempfile.TemporaryDirectory(dir=around.work) as folder:
+        for name, asset in item.assets.items():
+            around.store.fetch(asset_key(item, name), Path(folder) / name, sha256_of(asset))
     return hashlib.sha256(canonical(json)).hexdigest()
 
 

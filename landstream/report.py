@@ -8,27 +8,27 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from landstream.workspace import all_stages
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.stage import registry
 from shared.stage.due import standing_failures
 from shared.stage.surroundings import Surroundings
-from shared.store import FolderStore
+from shared.store import Store
 from shared.sweep import Sweep
 
 LAST_SCENES = 100
 
 
-def status(store: FolderStore, area: Area) -> dict[str, Any]:
+def status(store: Store, area: Area) -> dict[str, Any]:
     """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`."""
-    around, stages = Surroundings.of_folder(store, area), all_stages()
+    around, stages = Surroundings.of_store(store, area), registry.all_stages()
     catalogue, surveys = around.reader.snapshot(), Sweep(stages, around).survey()
     failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
     counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
     return {"stages": counts, "freshness_s": freshness_s(store, catalogue)}
 
 
-def freshness_s(store: FolderStore, catalogue: Catalogue) -> float | None:
+def freshness_s(store: Store, catalogue: Catalogue) -> float | None:
     """Median seconds from a scene's item to the first map that holds it, over the last 100 mapped scenes."""
     times = {info.key: info.modified_s for info in store.list("items/")}
     maps = catalogue.items("land-cover-maps")
@@ -47,14 +47,14 @@ def freshness_s(store: FolderStore, catalogue: Catalogue) -> float | None:
     return round(statistics.median(latest), 3) if latest else None
 
 
-def items(store: FolderStore, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
+def items(store: Store, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
     """One STAC item (JSON) a line, with a `self` link from which the relative ones can be resolved."""
     for item in catalogue.items(collection) if everything else catalogue.current(collection):
-        link = {"rel": "self", "href": str(store.root / item.key), "type": "application/geo+json"}
+        link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
         yield json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
 
 
-def failures(store: FolderStore, catalogue: Catalogue) -> Iterator[str]:
+def failures(store: Store, catalogue: Catalogue) -> Iterator[str]:
     """One failure record (JSON) a line."""
-    for key in standing_failures(all_stages(), catalogue):
+    for key in standing_failures(registry.all_stages(), catalogue):
         yield json.dumps(json.loads(store.get(key)), sort_keys=True)

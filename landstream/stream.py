@@ -10,20 +10,28 @@ from pathlib import Path
 from threading import Event, Thread
 
 from landstream.land import Stopped, land, unit_name
-from landstream.workspace import all_stages
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.catalogue import Catalogue
 from shared.items.keys import BadKey, digest8, failure_key
 from shared.items.landing import PREFIX
-from shared.stage import Job, Stage, registry
+from shared.stage import Job, registry
 from shared.stage.due import LANDING, standing_failures
 from shared.stage.failure import make_record
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore, PreconditionFailed
-from shared.sweep import Sweep, nothing_to_train_on, publish_hint, refresh_collections, request_training, source_key
+from shared.sweep import (
+    Sweep,
+    TrainingPolicy,
+    nothing_to_train_on,
+    publish_hint,
+    refresh_collections,
+    request_training,
+    source_key,
+    upstream,
+)
 
 POLL_S = 0.5
 ALL_WEEKS = 10_000
@@ -78,7 +86,7 @@ class Stream:
         self._given: set[str] = set()
         logs = self.store.work.parent / "logs"
         logs.mkdir(exist_ok=True)
-        self.around = Surroundings.of_folder(
+        self.around = Surroundings.of_store(
             self.store,
             area,
             self.bus,
@@ -87,7 +95,7 @@ class Stream:
             stop=stop,
             observer=observer,
         )
-        self.stages = all_stages()
+        self.stages = registry.all_stages()
         self._runners = {s.name: Runner(s, registry.module_of(s.name), self.around) for s in self.stages}
         self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
         self._broken: list[str] = []
@@ -134,7 +142,7 @@ class Stream:
                 self._refuse(path, error)
                 continue
             self._given.add(unit.name)
-            publish_hint(self.bus, source_key(unit))
+            publish_hint(self.bus, self.store.bucket, source_key(unit))
         if products:
             self._observer("landing", "progress", "", len(products), len(products))
 
@@ -165,20 +173,17 @@ class Stream:
             raise
 
     def _drive(self) -> None:
-        quiet_since: float | None = None
-        trained_tiles = 0
+        policy = TrainingPolicy(self.area, self._once)
+        feeding = {s.name for s in upstream(self.stages)}
         while not self.around.stop.is_set():
             surveys = self._sweep.survey()
             due, idle = self._sweep.due(surveys), self._idle()
             open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
             hinted = self._sweep.hint(surveys) if idle or not self._once else 0
-            upstream = {s.name for s in self._upstream()}
-            quiet = idle and not hinted and not open_ & upstream
-            quiet_since = (quiet_since or time.monotonic()) if quiet else None
-            if self._wants_training(quiet_since, trained_tiles):
-                trained_tiles = self._tile_weeks()
-                if request_training(self.store, self.around.reader.snapshot(), self.area):
-                    continue
+            catalogue = self.around.reader.snapshot()
+            quiet = idle and not hinted and not open_ & feeding
+            if policy.decide(catalogue, quiet) and request_training(self.store, catalogue, self.area):
+                continue
             if idle and not hinted and not open_:
                 if self._once and self._idle():
                     return
@@ -197,29 +202,11 @@ class Stream:
             later.pop(job, None)
         return set(later)
 
-    def _wants_training(self, quiet_since: float | None, trained_tiles: int) -> bool:
-        if self._once:
-            return quiet_since is not None
-        long_quiet = quiet_since is not None and time.monotonic() - quiet_since >= self.area.policy.quiet_s
-        return long_quiet or self._tile_weeks() - trained_tiles >= self.area.policy.every
-
-    def _tile_weeks(self) -> int:
-        catalogue = self.around.reader.snapshot()
-        return sum(last - first + 1 for u in catalogue.current("cube-updates")
-                   for _, first, last in u.properties["landstream:tiles"])  # fmt: skip
-
     def _idle(self) -> bool:
         """No event waits and no stage works."""
-        return all(self.bus.lag(OBJECTS, name) == 0 and not r.busy for name, r in self._runners.items())
-
-    def _upstream(self) -> list[Stage]:
-        """The stages that feed the cube: those on the way from `landing/` to `cube-updates`."""
-        wanted, found = {"cube-updates"}, []
-        for stage in reversed(self.stages):
-            if wanted.intersection(stage.publishes):
-                found.append(stage)
-                wanted |= set(stage.consumes) - {LANDING}
-        return found
+        return all(
+            self.bus.lag(OBJECTS, self.around.group(name)) == 0 and not r.busy for name, r in self._runners.items()
+        )
 
     def _outcome(self, interrupted: bool) -> Outcome:
         surveys = self._sweep.survey()

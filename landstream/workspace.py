@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import shared.store
 from shared.area import Area
 from shared.items.keys import canonical
-from shared.stage import Stage, registry
-from shared.store import FolderStore, NotFound, PreconditionFailed, Store
+from shared.store import NotFound, PreconditionFailed, Store, open_store
 
 AREA_KEY = "area.json"
 
@@ -47,24 +47,24 @@ def area_of(store: Store) -> Area:
     try:
         return Area.model_validate(json.loads(store.get(AREA_KEY)))
     except NotFound:
-        raise StoreError(f"no {AREA_KEY} there: `landstream run --area AREA.yaml --store ...` makes a store") from None
+        raise StoreError(
+            f"{store.location}: no {AREA_KEY} there; `landstream run` (folder) or `provision` (s3://) makes it"
+        ) from None
 
 
-def open_store(root: Path) -> tuple[FolderStore, Area]:
-    """An existing store in a folder, and its area.
+def open_bound(location: str) -> tuple[Store, Area]:
+    """An existing store, in a folder or at `s3://BUCKET`, and its area.
 
     Raises:
-        StoreError: there is none.
+        StoreError: there is none, or it does not answer.
     """
-    if not (root / AREA_KEY).is_file():
-        raise StoreError(f"{root}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
-    store = FolderStore(root)
-    return store, area_of(store)
-
-
-def all_stages() -> list[Stage]:
-    """Every service's declaration, upstream first."""
-    return registry.in_order([registry.load(name) for name in registry.names()])
+    if "://" not in location and not (Path(location) / AREA_KEY).is_file():
+        raise StoreError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
+    try:
+        store = open_store(location)
+        return store, area_of(store)
+    except (shared.store.StoreError, ValueError) as error:
+        raise StoreError(str(error)) from error
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

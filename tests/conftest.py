@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shared.store.s3 import S3Settings, connect
+
 ROOT = Path(__file__).parent.parent
 AREAS = ROOT / "tests" / "areas"
+MISSING_TOOL = 4
+"""Exit code of the servers' start where a program that it needs is absent."""
 
 # Timings on shared machines are noisy: a deadline would test the machine.
 settings.register_profile("landstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,6 +53,63 @@ def landstream(*arguments: object, check: bool = True, **options: object) -> sub
     if check:
         assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Real servers: Kafka, and an S3 store whose events come on Kafka's topic of objects.
+
+    Attributes:
+        kafka: `HOST:PORT`.
+        s3: `http://HOST:PORT`.
+        variables: what a process needs in its environment to use them.
+    """
+
+    kafka: str
+    s3: str
+    variables: dict[str, str]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a process that uses them."""
+        return {**os.environ, **self.variables, **more}
+
+
+def variables_of(file: str) -> dict[str, str]:
+    """The lines of a file that the servers' start wrote."""
+    lines = (ROOT / ".services" / file).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    """The given servers (`LANDSTREAM_KAFKA`, `LANDSTREAM_S3`), or our own, started unless they run."""
+    if not os.environ.get("LANDSTREAM_KAFKA") or not os.environ.get("LANDSTREAM_S3"):
+        result = subprocess.run([sys.executable, "-m", "tests.servers", "up"], cwd=ROOT, capture_output=True, text=True)
+        if result.returncode == MISSING_TOOL and os.environ.get("CI") != "true":
+            pytest.skip(f"no servers: {result.stderr.strip()}; or give LANDSTREAM_KAFKA and LANDSTREAM_S3")
+        assert result.returncode == 0, result.stderr
+        os.environ.update(variables_of("env"))
+    names = ("LANDSTREAM_KAFKA", "LANDSTREAM_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    variables = {name: os.environ[name] for name in names if name in os.environ}
+    return Servers(variables["LANDSTREAM_KAFKA"], variables["LANDSTREAM_S3"], variables)
+
+
+@pytest.fixture
+def bucket(servers: Servers) -> Iterator[str]:
+    """A new bucket on the real store; emptied and removed."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client = connect(S3Settings())
+    client.create_bucket(Bucket=name)
+    yield name
+    remove_bucket(client, name)
+
+
+def remove_bucket(client, name: str) -> None:
+    """Empty and remove a bucket."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for found in page.get("Contents", ()):
+            client.delete_object(Bucket=name, Key=found["Key"])
+    client.delete_bucket(Bucket=name)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from services.ingest import read_labels, read_safe, read_sen3
+from services.ingest.arrived import missing
 from services.ingest.describe import COLLECTIONS, check_place, label_item, olci_item, scene_item
 from services.ingest.identify import REMEDY, Labels, Product, identify
 from services.ingest.names import SafeName, parse_label
@@ -103,5 +104,6 @@ STAGE = Stage(
     plan=plan,
     process=process,
     settings=IngestSettings,
+    missing=missing,
     grace_s=3.0,
 )

@@ -1,9 +1,16 @@
 """Message buses: a protocol and its adapters, which pass one contract suite."""
 
 from shared.bus.memory import MemoryBus
-from shared.bus.protocol import Bus, Consumer, Message
+from shared.bus.protocol import DEAD_LETTER, OBJECTS, Bus, BusError, BusUnavailable, Consumer, Fenced, Message
 
-OBJECTS = "landstream.objects"
-"""The one topic of "object created" events."""
-
-__all__ = ["OBJECTS", "Bus", "Consumer", "MemoryBus", "Message"]
+__all__ = [
+    "DEAD_LETTER",
+    "OBJECTS",
+    "Bus",
+    "BusError",
+    "BusUnavailable",
+    "Consumer",
+    "Fenced",
+    "MemoryBus",
+    "Message",
+]

@@ -55,6 +55,16 @@ class MemoryBus:
             self._rebalance(topic, group)
             return consumer
 
+    def prepare(self) -> None:
+        """See `Bus.prepare`: a topic is there once it is named."""
+
+    def reachable(self) -> bool:
+        """See `Bus.reachable`."""
+        return True
+
+    def close(self) -> None:
+        """See `Bus.close`."""
+
     def lag(self, topic: str, group: str) -> int:
         """Messages that the group has not acknowledged."""
         with self._changed:
@@ -133,6 +143,10 @@ class MemoryConsumer:
     def ack(self, message: Message) -> None:
         """See `Consumer.ack`."""
         self._bus._ack(self, message)
+
+    def holds(self, message: Message) -> bool:
+        """See `Consumer.holds`."""
+        return message.partition in self.positions
 
     def close(self) -> None:
         """See `Consumer.close`."""

@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+OBJECTS: Final = "landstream.objects"
+"""The one topic of "object created" events; every store can feed one."""
+
+DEAD_LETTER: Final = "landstream.dead-letter"
+"""Events that nobody can read, each with the reason."""
+
+
+class BusError(Exception):
+    """Base of the errors of a bus."""
+
+
+class BusUnavailable(BusError):
+    """Raised when a message cannot be published now: it was a hint, and the sweep gives it again."""
+
+
+class Fenced(BusError):
+    """Raised when another process took this member's place: two of one name run, and this one must end."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +39,21 @@ class Consumer(Protocol):
     """One member of a consumer group."""
 
     def poll(self, timeout_s: float) -> Message | None:
-        """The next message of the partitions that this member holds; None after the time-out."""
+        """The next message of the partitions that this member holds; None after the time-out.
+
+        Raises:
+            Fenced: another process took this member's place.
+        """
 
     def ack(self, message: Message) -> None:
-        """The message, and all before it in its partition, are done for the group."""
+        """The message, and all before it in its partition, are done for the group.
+
+        Raises:
+            Fenced: another process took this member's place.
+        """
+
+    def holds(self, message: Message) -> bool:
+        """Whether the message is still this member's; once not, another one works on it, and this one may end."""
 
     def close(self) -> None:
         """Leave the group; what was not acknowledged goes to another member."""
@@ -34,7 +63,24 @@ class Bus(Protocol):
     """Topics of partitions; each group sees each message at least once, in order per key."""
 
     def publish(self, topic: str, key: str, value: bytes) -> None:
-        """Append a message; messages of one key keep their order."""
+        """Append a message; messages of one key keep their order.
+
+        Raises:
+            BusUnavailable: it was not stored.
+        """
 
     def subscribe(self, topic: str, group: str) -> Consumer:
         """Join a group; a new group starts at the oldest message kept."""
+
+    def prepare(self) -> None:
+        """Make the topics that are missing.
+
+        Raises:
+            BusUnavailable: the bus does not answer.
+        """
+
+    def reachable(self) -> bool:
+        """Whether the bus answers and has the topic of objects."""
+
+    def close(self) -> None:
+        """Give back connections."""

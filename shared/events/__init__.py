@@ -1,5 +1,5 @@
-"""S3 event notifications in the form that MinIO sends."""
+"""S3 event notifications: MinIO's form and the plain one."""
 
-from shared.events.notification import BadEvent, ObjectCreated, make, parse
+from shared.events.notification import HINT_SOURCE, BadEvent, KeyForm, ObjectCreated, OtherEvent, make, parse
 
-__all__ = ["BadEvent", "ObjectCreated", "make", "parse"]
+__all__ = ["HINT_SOURCE", "BadEvent", "KeyForm", "ObjectCreated", "OtherEvent", "make", "parse"]

@@ -1,14 +1,15 @@
-"""Parse and make the "object created" notification of S3 as MinIO sends it.
+"""Parse and make the "object created" notification of S3: MinIO's form, and the plain one of other stores.
 
 Source: MinIO `cmd/event-notification.go`, AWS S3 event message structure 2.1: `Records[0].s3.object.key` is
-URL-quoted (a blank is `+`), the top-level `Key` is `bucket/key` as it is.
+URL-quoted (a blank is `+`), MinIO's top-level `Key` is `bucket/key` as it is. Some stores (versitygw) send the object's
+key raw: nothing in the message tells, so it is a setting of the store, never a guess.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import quote_plus, unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,17 @@ MAX_EVENT_BYTES = 256 * 1024
 
 class BadEvent(ValueError):
     """Raised when a message is no event that Landstream knows; the message says what is wrong."""
+
+
+class OtherEvent(ValueError):
+    """Raised for a notification that is well and not about a new object: a deletion, a store's test event."""
+
+
+HINT_SOURCE: Final = "landstream:sweep"
+"""`eventSource` of our own hints, whose keys are quoted whatever the store does."""
+
+KeyForm = Literal["quoted", "raw"]
+"""How a store writes the object's key in `Records[0].s3.object.key`."""
 
 
 @dataclass(frozen=True)
@@ -63,32 +75,47 @@ class _S3(_Lenient):
 
 class _Record(_Lenient):
     eventName: str
+    eventSource: str = ""
     s3: _S3
 
 
 class _Message(_Lenient):
-    EventName: str = ""
     Key: str = ""
     Records: list[_Record] = Field(min_length=1, max_length=1)
 
 
-def parse(message: bytes) -> ObjectCreated:
+class _TestEvent(_Lenient):
+    Event: Literal["s3:TestEvent"]
+
+
+def parse(message: bytes, keys: KeyForm = "quoted") -> ObjectCreated:
     """Read one notification.
 
+    Args:
+        message: its JSON.
+        keys: how the store writes keys.
+
     Raises:
-        BadEvent: too large, not JSON, of another shape, of another kind, or its two keys contradict each other.
+        OtherEvent: it is a store's test event, or about something else than a new object.
+        BadEvent: too large, not JSON, of another shape, or its two keys contradict each other.
     """
     if len(message) > MAX_EVENT_BYTES:
         raise BadEvent(f"event of {len(message)} bytes is larger than {MAX_EVENT_BYTES}")
     try:
         record = _Message.model_validate_json(message)
     except ValidationError as error:
+        if _is_test(message):
+            raise OtherEvent("the store's test event") from None
         first = error.errors()[0]
         raise BadEvent(f"not an S3 event: {'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}") from error
     event, object_ = record.Records[0].eventName, record.Records[0].s3.object
-    if not event.removeprefix("s3:").startswith("ObjectCreated:"):
-        raise BadEvent(f"event {event[:80]!r} is not about a new object")
-    bucket, key = record.Records[0].s3.bucket.name, unquote_plus(object_.key)
+    kind = event.removeprefix("s3:").split(":")[0]
+    if not kind.startswith("Object"):
+        raise BadEvent(f"event {event[:80]!r} is no event of an object")
+    if kind != "ObjectCreated":
+        raise OtherEvent(f"event {event[:80]!r} is not about a new object")
+    quoted = keys == "quoted" or record.Records[0].eventSource == HINT_SOURCE
+    bucket, key = record.Records[0].s3.bucket.name, unquote_plus(object_.key) if quoted else object_.key
     try:
         check_key(key)
     except BadKey as error:
@@ -96,11 +123,19 @@ def parse(message: bytes) -> ObjectCreated:
     if record.Key and record.Key != f"{bucket}/{key}":
         raise BadEvent(f"keys contradict: {record.Key[:200]!r} and {bucket + '/' + key!r}")
     metadata = {n.lower().removeprefix("x-amz-meta-"): v for n, v in object_.userMetadata.items()}
-    return ObjectCreated(bucket, key, object_.size, object_.eTag, metadata)
+    return ObjectCreated(bucket, key, object_.size, object_.eTag.strip('"'), metadata)
 
 
-def make(created: ObjectCreated) -> bytes:
-    """Write one notification; `parse` of it gives the same object."""
+def _is_test(message: bytes) -> bool:
+    try:
+        _TestEvent.model_validate_json(message)
+    except ValidationError:
+        return False
+    return True
+
+
+def make(created: ObjectCreated, source: str = "minio:s3") -> bytes:
+    """Write one notification in MinIO's form; `parse` of it gives the same object."""
     name = "s3:ObjectCreated:Put"
     metadata = {f"X-Amz-Meta-{n}": v for n, v in created.metadata.items()}
     object_: dict[str, Any] = {
@@ -111,7 +146,7 @@ def make(created: ObjectCreated) -> bytes:
     }
     record = {
         "eventVersion": "2.0",
-        "eventSource": "minio:s3",
+        "eventSource": source,
         "eventName": name,
         "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": created.bucket}, "object": object_},
     }

@@ -37,6 +37,15 @@ def check_key(key: str) -> str:
     return key
 
 
+def is_key(text: str) -> bool:
+    """Whether `check_key` would pass."""
+    try:
+        check_key(text)
+    except BadKey:
+        return False
+    return True
+
+
 def check_week(week: str) -> str:
     """Return `week` if it is `static` or an ISO week such as 2018-W23.
 

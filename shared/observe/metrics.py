@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-# Jobs that ended, by outcome: done, absorbed (the item was there already), later, failed.
+# Jobs that ended, by outcome: done, absorbed (the item was there already), later, failed, cancelled.
 JOBS: Final = Counter("landstream_jobs", "Jobs that ended", ["stage", "outcome"])
 
 # From the start of a job's fetch to its item.
@@ -18,7 +18,7 @@ JOB_SECONDS: Final = Histogram(
 # Attempts that ended in an error and were tried again.
 RETRIES: Final = Counter("landstream_retries", "Attempts that were tried again", ["stage"])
 
-# Events that a stage took from the bus, by what became of them: own, foreign, malformed.
+# Events that a stage took from the bus: own, foreign, other (deletions, test events), malformed.
 EVENTS: Final = Counter("landstream_events", "Events taken from the bus", ["stage", "kind"])
 
 # Worker processes that ended before their job did: crash, timeout, memory.
@@ -26,6 +26,11 @@ WORKERS_LOST: Final = Counter("landstream_workers_lost", "Workers that ended bef
 
 # Hints that the sweep had to give because an event had not led to a result.
 HINTS: Final = Counter("landstream_hints", "Hints given by the sweep", ["stage"])
+
+# How long one round of the sweep takes.
+SWEEP_SECONDS: Final = Histogram(
+    "landstream_sweep_duration_seconds", "Duration of a round of the sweep", buckets=(0.1, 0.5, 1, 5, 15, 60, 300)
+)
 
 # Jobs that are due now, as the sweep counted them.
 DUE: Final = Gauge("landstream_due_jobs", "Jobs that are due", ["stage"])

@@ -38,6 +38,10 @@ class Stopped(Exception):
     """Raised when the service stops before the job is done: nothing is acknowledged."""
 
 
+class Cancelled(Exception):
+    """Raised when the job went to another member of the group: its result is discarded."""
+
+
 class Child:
     """A reusable worker process of one stage.
 
@@ -93,10 +97,18 @@ class Child:
                     output.close()
         self._channel, self._jobs = ours, 0
 
-    def run(self, task: Mapping[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
+    def run(
+        self, task: Mapping[str, Any], progress: Callable[[int, int], None], wanted: Callable[[], bool] = lambda: True
+    ) -> dict[str, Any]:
         """Run one task and return the worker's answer.
 
+        Args:
+            task: the encoded task.
+            progress: called with (done, total).
+            wanted: asked twice a second; False ends the job.
+
         Raises:
+            Cancelled: the job is no longer wanted.
             WorkerLost: the worker ended, or was ended, before it answered.
             Stopped: the service stops and the job did not end in time.
         """
@@ -119,6 +131,9 @@ class Child:
                 if answer["kind"] != "progress":
                     return answer
                 progress(answer["done"], answer["total"])
+            if not wanted():
+                self.close()
+                raise Cancelled
             now = time.monotonic()
             if self._stop.is_set():
                 stop_at = stop_at or now + GRACE_S

@@ -179,6 +179,8 @@ class Stage:
         plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
         process: task -> result; local files in, local files out.
         settings: the settings class.
+        missing: (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing and its manifest,
+            so that nothing is fetched in vain while it arrives object by object; None = it is to be tried.
         prepare: what a worker does before its first task, while the stage still waits: load slow libraries.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.
@@ -193,6 +195,7 @@ class Stage:
     plan: Callable[[Any, Catalogue, Area, Any], list[Job]]
     process: Callable[[Task], NewItem]
     settings: type[Settings] = Settings
+    missing: Callable[[LandingUnit, Callable[[str], bytes]], str | None] | None = None
     prepare: Callable[[], None] | None = None
     cube: Literal["read", "write"] | None = None
     grace_s: float = 30.0

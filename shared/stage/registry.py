@@ -39,6 +39,11 @@ def load(name: str) -> Stage:
     return stage
 
 
+def all_stages() -> list[Stage]:
+    """Every service's declaration, upstream first."""
+    return in_order([load(name) for name in names()])
+
+
 DRIVEN = {"cube-updates": "training-requests"}
 """What the driver of a stream makes of what: no stage publishes these."""
 

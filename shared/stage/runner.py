@@ -8,12 +8,14 @@ import shutil
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.bus import OBJECTS, Message
-from shared.events import BadEvent, parse
+from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable, Message
+from shared.events import BadEvent, OtherEvent, parse
 from shared.items.catalogue import Catalogue
 from shared.items.compose import asset_href, asset_key, make_item, multihash, sha256_of
 from shared.items.item import Item
@@ -34,13 +36,17 @@ from shared.items.landing import PREFIX
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES
-from shared.stage.child import Child, Stopped
+from shared.stage.child import Cancelled, Child, Stopped
 from shared.stage.declare import Job, NewItem, Source, Stage
 from shared.stage.due import LANDING, is_done, is_failed, job_id, output_id
+from shared.stage.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.stage.failure import make_record
 from shared.stage.surroundings import Surroundings
 from shared.stage.wire import decode_result, encode_task
-from shared.store import NotFound, PreconditionFailed
+from shared.store import NotFound, PreconditionFailed, StoreUnavailable
+
+STORE_AWAY_S = 5.0
+"""Pause before a message is tried again whose work the store's absence ended."""
 
 UNEXPECTED_IN_A_ROW = 10
 """After so many failures in a row of one unexpected class the stage stops: a bad deploy is no bad scene."""
@@ -64,6 +70,7 @@ class Runner:
         self.settings = stage.settings()
         self.later: dict[str, Catalogue] = {}
         self.busy = False
+        self._wanted: Callable[[], bool] = lambda: True
         log = around.logs / f"{stage.name}.log" if around.logs else None
         self.child = Child(stage, module, around.stop, log, around.work)
         self._log = get_logger(stage=stage.name)
@@ -74,21 +81,26 @@ class Runner:
 
         Raises:
             StageStopped: one unexpected error came too often in a row.
+            Fenced: another process took this one's place.
         """
-        consumer = self.around.bus.subscribe(OBJECTS, self.stage.name)
+        consumer = self.around.bus.subscribe(OBJECTS, self.around.group(self.stage.name))
         if self.stage.prepare is not None:
             self.child.start()
         try:
             while not self.around.stop.is_set():
-                self.around.health.tick(self.stage.name)
+                self._tick()
                 message = consumer.poll(0.5)
                 if message is None:
                     continue
                 self.busy = True
+                self._wanted = partial(consumer.holds, message)
                 try:
-                    self.handle(message)
+                    self._see_through(message)
                     failpoint("runner.before_ack")
                     consumer.ack(message)
+                except Cancelled:
+                    JOBS.labels(self.stage.name, "cancelled").inc()
+                    self._log.warning("another member has this message's partition: its work is discarded")
                 finally:
                     self.busy = False
         except Stopped:
@@ -97,18 +109,52 @@ class Runner:
             consumer.close()
             self.child.close()
 
+    def _tick(self) -> bool:
+        self.around.health.tick(self.stage.name)
+        return self._wanted()
+
+    def _see_through(self, message: Message) -> None:
+        """Handle a message; while the store is away, wait and try again: that is no fault of a job."""
+        while True:
+            try:
+                self.handle(message)
+                return
+            except StoreUnavailable as error:
+                self._log.warning("the store is away", error=str(error))
+                deadline = time.monotonic() + STORE_AWAY_S * random.uniform(0.5, 1)
+                while time.monotonic() < deadline:
+                    if not self._tick():
+                        raise Cancelled from error
+                    if self.around.stop.wait(0.5):
+                        raise Stopped from error
+
     def handle(self, message: Message) -> None:
         """Do every due job that an event's object leads to."""
         try:
-            key = parse(message.value).key
+            created = parse(message.value, self.around.keys)
+        except OtherEvent:
+            EVENTS.labels(self.stage.name, "other").inc()
+            return
         except BadEvent as error:
             EVENTS.labels(self.stage.name, "malformed").inc()
             self._log.warning("event not understood", error=str(error))
+            if LANDING in self.stage.consumes:  # one service answers for all, or each would
+                self._set_aside(message, error)
             return
-        source = self._source(key)
+        source = self._source(created.key) if created.bucket == self.around.store.bucket else None
         EVENTS.labels(self.stage.name, "own" if source else "foreign").inc()
         if source is not None:
             self.work_on(source)
+
+    def _set_aside(self, message: Message, error: BadEvent) -> None:
+        place = f"{message.topic}/{message.partition}/{message.offset}"
+        text = message.value[:MAX_DEAD_LETTER].decode("utf-8", "backslashreplace")
+        try:
+            self.around.bus.publish(
+                DEAD_LETTER, place, canonical({"from": place, "reason": str(error), "message": text})
+            )
+        except BusUnavailable as lost:
+            self._log.warning("dead letter not stored", place=place, error=str(lost))
 
     def work_on(self, source: Item | LandingUnit) -> None:
         """Do every due job that the stage plans for an item or a landing unit."""
@@ -157,9 +203,11 @@ class Runner:
         started = time.monotonic()
         answer: dict[str, Any] = {}
         for attempt in range(1, self.around.attempts + 1):
-            answer = self._attempt(job)
+            answer = self._missing(job) or self._attempt(job)
             if answer["kind"] != "error":
                 break
+            # A worker knows no store: what it says of a cube that it cannot reach may be the store's fault.
+            self.around.store.reach()
             self._log.warning("attempt failed", job=name, attempt=attempt, error=answer["message"])
             if attempt < self.around.attempts:
                 RETRIES.labels(self.stage.name).inc()
@@ -202,6 +250,18 @@ class Runner:
                 "mend the stage, then requeue its failure records"
             )
 
+    def _missing(self, job: Job) -> dict[str, Any] | None:
+        """Why a landing unit is not whole yet, as far as its listing tells; nothing large is fetched for it."""
+        unit = job.unit
+        if unit is None or self.stage.missing is None or time.time() - unit.modified_s >= unit.patience_s:
+            return None
+        keys = {relative: key for key, relative in unit_keys(unit)}
+        try:
+            fault = self.stage.missing(unit, lambda relative: self.around.store.get(keys[relative]))
+        except NotFound as error:
+            fault = f"object {error} is not there"
+        return {"kind": "later", "class": "Incomplete", "message": fault} if fault else None
+
     def _attempt(self, job: Job) -> dict[str, Any]:
         """Fetch, process, upload and commit once."""
         folder = self.around.work / uuid.uuid4().hex
@@ -215,13 +275,15 @@ class Runner:
             task = encode_task(job, inputs, context, unit_path, self.around.area, folder / "out", cube)
             subject = job.unit.name if job.unit else job.product
             answer = self.child.run(
-                task, lambda done, total: self.around.observer(self.stage.name, "progress", subject, done, total)
+                task,
+                lambda done, total: self.around.observer(self.stage.name, "progress", subject, done, total),
+                self._tick,
             )
             if answer["kind"] == "done":
                 result = decode_result(answer["result"])
                 return {"kind": "done" if self._commit(job, result, folder / "out") else "absorbed"}
             return answer
-        except Stopped:
+        except (Stopped, Cancelled, StoreUnavailable):
             raise
         except Exception as error:
             if isinstance(error, NotFound) and job.unit:  # the unit was taken away while it was fetched

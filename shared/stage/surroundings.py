@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from shared.area import Area
 from shared.bus import Bus, MemoryBus
+from shared.events import KeyForm
 from shared.items.catalogue import CatalogueReader
 from shared.items.keys import LandingUnit
 from shared.items.landing import PREFIX, landing_units
@@ -28,6 +30,7 @@ class Surroundings:
         reader: the catalogue's reader, shared by the stages of one process.
         cube: where the cube is.
         work: a folder for scratch, on the store's disk where the store is one.
+        keys: how the store writes keys in its events.
         patience_s: landing unit's name -> how long it may stay incomplete.
         attempts: how often an unexpected error is tried.
         back_off_s: pause after the first failed attempt, doubled after each.
@@ -41,6 +44,7 @@ class Surroundings:
     cube: str
     work: Path
     patience_s: Callable[[str], float]
+    keys: KeyForm = "quoted"
     attempts: int = 3
     back_off_s: float = 1.0
     logs: Path | None = None
@@ -52,9 +56,13 @@ class Surroundings:
         """The landing units as listed now."""
         return landing_units(self.store.list(prefix), self.patience_s)
 
+    def group(self, name: str) -> str:
+        """Consumer group of a service of this store."""
+        return f"{self.store.bucket}.{name}"
+
     @classmethod
-    def of_folder(cls, store: FolderStore, area: Area, bus: Bus | None = None, **options: Any) -> Surroundings:
-        """Those of a folder store: its cube and scratch lie beside the objects.
+    def of_store(cls, store: Store, area: Area, bus: Bus | None = None, **options: Any) -> Surroundings:
+        """Those of a store: its cube lies beside the objects, and the scratch too where the store is a folder.
 
         Args:
             store: the store.
@@ -62,12 +70,12 @@ class Surroundings:
             bus: the bus; one of its own where none is given.
             options: any of the attributes.
         """
+        work = store.work if isinstance(store, FolderStore) else Path(tempfile.gettempdir())
         return cls(
             store=store,
             bus=bus or MemoryBus(),
             area=area,
             reader=CatalogueReader(store, area),
-            cube=str(store.root / "cube"),
-            work=store.work,
-            **{"patience_s": lambda name: area.policy.patience_s, **options},
+            cube=f"{store.location}/cube",
+            **{"patience_s": lambda name: area.policy.patience_s, "work": work, **options},
         )

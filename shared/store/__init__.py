@@ -1,6 +1,8 @@
 """Object stores: a protocol and its adapters, which pass one contract suite."""
 
 from shared.store.folder import FolderStore
+from shared.store.opening import open_store
+from shared.store.probe import probe
 from shared.store.protocol import (
     ChecksumMismatch,
     NotFound,
@@ -9,6 +11,8 @@ from shared.store.protocol import (
     Store,
     StoreError,
     StoreLocked,
+    StoreUnavailable,
+    UnsafeStore,
 )
 
 __all__ = [
@@ -20,4 +24,8 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreLocked",
+    "StoreUnavailable",
+    "UnsafeStore",
+    "open_store",
+    "probe",
 ]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.events import ObjectCreated, make
-from shared.items.keys import BadKey, check_key
+from shared.items.keys import BadKey, check_key, is_key
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
 
@@ -39,7 +39,7 @@ class FolderStore:
 
     def __init__(self, root: Path, notify: Callable[[bytes], None] | None = None) -> None:
         self.root = root.absolute()
-        self.bucket = "landstream"
+        self.bucket, self.location = "landstream", str(self.root)
         self._notify = notify
         self._private = self.root / PRIVATE
         for name in ("tmp", "meta", "locks", "work"):
@@ -156,6 +156,9 @@ class FolderStore:
         """See `Store.keys`."""
         return self._walk(prefix)
 
+    def reach(self) -> None:
+        """See `Store.reach`."""
+
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
         path = self._path(key)
@@ -166,7 +169,7 @@ class FolderStore:
     def unusable(self, prefix: str) -> Iterator[str]:
         """Names that lie below a prefix and can be no object: links, odd names. For people, not for keys."""
         for path, relative in self._files(prefix):
-            if path.is_symlink() or not _is_key(relative):
+            if path.is_symlink() or not is_key(relative):
                 yield relative
 
     def _path(self, key: str) -> Path:
@@ -190,7 +193,7 @@ class FolderStore:
 
     def _walk(self, prefix: str) -> Iterator[str]:
         for path, relative in self._files(prefix):
-            if _is_key(relative) and not path.is_symlink():
+            if is_key(relative) and not path.is_symlink():
                 yield relative
 
     @contextmanager
@@ -237,14 +240,6 @@ class FolderStore:
 
 def _identity(stat: os.stat_result) -> list[int]:
     return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
-
-
-def _is_key(relative: str) -> bool:
-    try:
-        check_key(relative)
-    except BadKey:
-        return False
-    return True
 
 
 def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]]:

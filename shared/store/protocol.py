@@ -28,6 +28,14 @@ class StoreLocked(StoreError):
     """Raised when another run uses a store folder."""
 
 
+class StoreUnavailable(StoreError):
+    """Raised when the store does not answer now: no fault of any job."""
+
+
+class UnsafeStore(StoreError):
+    """Raised when a store lets two conditional creates of one object succeed."""
+
+
 @dataclass(frozen=True)
 class ObjectInfo:
     """An object as listed.
@@ -48,7 +56,15 @@ class ObjectInfo:
 
 
 class Store(Protocol):
-    """An object store; keys obey `shared.items.keys.check_key`, which raises `BadKey`."""
+    """An object store; keys obey `shared.items.keys.check_key`, which raises `BadKey`.
+
+    Attributes:
+        bucket: its name in events.
+        location: `s3://BUCKET`, or the folder's path.
+    """
+
+    bucket: str
+    location: str
 
     def put(
         self,
@@ -102,6 +118,13 @@ class Store(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix."""
+
+    def reach(self) -> None:
+        """Return if the store answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens where there is none."""

@@ -1,6 +1,15 @@
 """The sweep: lists what is due and hints it again; alone it completes any run after any crash."""
 
-from shared.sweep.driver import nothing_to_train_on, refresh_collections, request_training
+from shared.sweep.driver import TrainingPolicy, nothing_to_train_on, refresh_collections, request_training, upstream
 from shared.sweep.sweep import Sweep, publish_hint, source_key
 
-__all__ = ["Sweep", "nothing_to_train_on", "publish_hint", "refresh_collections", "request_training", "source_key"]
+__all__ = [
+    "Sweep",
+    "TrainingPolicy",
+    "nothing_to_train_on",
+    "publish_hint",
+    "refresh_collections",
+    "request_training",
+    "source_key",
+    "upstream",
+]

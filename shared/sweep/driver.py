@@ -2,15 +2,71 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
+
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.compose import CATALOG, make_catalog, make_collection, make_item
 from shared.items.keys import STATIC, canonical, item_key, make_id, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
+from shared.stage.declare import Stage
+from shared.stage.due import LANDING
 from shared.store import NotFound, PreconditionFailed, Store
 
 REQUESTS = "training-requests"
 REQUEST_VERSION = 1
+
+
+class TrainingPolicy:
+    """When to train: once the stream is quiet for a while, and as it flows after so many new tile-weeks.
+
+    Args:
+        area: the study area, whose policy says both.
+        once: train when the stream is quiet, at once, and only then.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, area: Area, once: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every = math.inf if once else area.policy.every
+        self._quiet_s, self._clock = 0.0 if once else area.policy.quiet_s, clock
+        self._quiet_since: float | None = None
+        self._trained = 0
+
+    def decide(self, catalogue: Catalogue, quiet: bool) -> bool:
+        """Whether to train now.
+
+        Args:
+            catalogue: as it is now.
+            quiet: nothing upstream of the cube is due.
+        """
+        self._quiet_since = (self._quiet_since or self._clock()) if quiet else None
+        long_quiet = self._quiet_since is not None and self._clock() - self._quiet_since >= self._quiet_s
+        if not long_quiet and tile_weeks(catalogue) - self._trained < self._every:
+            return False
+        self._trained = tile_weeks(catalogue)
+        return True
+
+
+def tile_weeks(catalogue: Catalogue) -> int:
+    """How many tiles of a week the current cube updates touched, together."""
+    runs = (run for u in catalogue.current("cube-updates") for run in u.properties["landstream:tiles"])
+    return sum(last - first + 1 for _, first, last in runs)
+
+
+def upstream(stages: list[Stage]) -> list[Stage]:
+    """The stages that feed the cube: those on the way from `landing/` to `cube-updates`.
+
+    Args:
+        stages: upstream first.
+    """
+    wanted, found = {"cube-updates"}, []
+    for stage in reversed(stages):
+        if wanted.intersection(stage.publishes):
+            found.append(stage)
+            wanted |= set(stage.consumes) - {LANDING}
+    return found
 
 
 def nothing_to_train_on(catalogue: Catalogue) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.bus import OBJECTS, Bus
-from shared.events import ObjectCreated, make
+from shared.events import HINT_SOURCE, ObjectCreated, make
 from shared.items.item import Item
 from shared.items.keys import LandingUnit, unit_keys
 from shared.observe.metrics import DUE, FAILED, HINTS
@@ -81,7 +81,7 @@ class Sweep:
         for stage_name, _ in keys:
             HINTS.labels(stage_name).inc()
         for key in sorted({key for _, key in keys}):
-            publish_hint(self._around.bus, key)
+            publish_hint(self._around.bus, self._around.store.bucket, key)
         return len(keys)
 
 
@@ -92,6 +92,6 @@ def source_key(source: Item | LandingUnit) -> str:
     return next(iter(unit_keys(source)))[0]
 
 
-def publish_hint(bus: Bus, key: str) -> None:
+def publish_hint(bus: Bus, bucket: str, key: str) -> None:
     """Publish an "object created" event for an object that exists."""
-    bus.publish(OBJECTS, key, make(ObjectCreated("landstream", key, 0, "")))
+    bus.publish(OBJECTS, key, make(ObjectCreated(bucket, key, 0, ""), HINT_SOURCE))

@@ -11,7 +11,7 @@ import pytest
 
 from shared.events import parse
 from shared.items.keys import BadKey
-from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked
+from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked, probe
 
 HOSTILE = [
     "",
@@ -31,14 +31,10 @@ HOSTILE = [
 
 
 class StoreContract:
-    """Inherit, and give `store` and `events` (the notifications it sent so far)."""
+    """Inherit, and give `store`."""
 
     @pytest.fixture
-    def events(self) -> list[bytes]:
-        return []
-
-    @pytest.fixture
-    def store(self, events: list[bytes]) -> Store:
+    def store(self) -> Store:
         raise NotImplementedError
 
     def test_get_is_what_was_put(self, store: Store) -> None:
@@ -158,6 +154,24 @@ class StoreContract:
         assert store.get(key) == b"1"
         assert list(store.keys("")) == [key]
 
+    def test_answers(self, store: Store) -> None:
+        store.reach()
+
+    def test_probe_passes(self, store: Store) -> None:
+        probe(store)
+        assert list(store.keys("")) == []
+
+
+class TestFolderStore(StoreContract):
+    @pytest.fixture
+    def events(self) -> list[bytes]:
+        """The notifications that it sent so far."""
+        return []
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, events: list[bytes]) -> Store:
+        return FolderStore(tmp_path / "store", events.append)
+
     def test_notifies_of_each_new_object(self, store: Store, events: list[bytes]) -> None:
         info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
         with pytest.raises(PreconditionFailed):
@@ -165,12 +179,6 @@ class StoreContract:
         (event,) = map(parse, events)
         assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
         assert event.metadata == {"n": "1"}
-
-
-class TestFolderStore(StoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path, events: list[bytes]) -> Store:
-        return FolderStore(tmp_path / "store", events.append)
 
     def test_files_dropped_in_are_objects(self, store: FolderStore, tmp_path: Path) -> None:
         folder = tmp_path / "store" / "landing" / "unit"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import BadEvent, ObjectCreated, make, parse
+from shared.events import HINT_SOURCE, BadEvent, ObjectCreated, OtherEvent, make, parse
 
 SEGMENTS = st.text(string.ascii_letters + string.digits + " +%=._-()", min_size=1, max_size=20).filter(
     lambda s: s not in {".", ".."}
@@ -81,7 +81,7 @@ def change(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     "message",
     [
-        change(Records__first__eventName="s3:ObjectRemoved:Delete"),
+        change(Records__first__eventName="hello"),
         change(Records__first__s3__object__key="..%2Fetc"),
         change(Records__first__s3__object__key="a%00b"),
         change(Records__first__s3__object__key="other.jpg"),
@@ -90,8 +90,52 @@ def change(**changes: object) -> bytes:
         b"[" * 100_000,
         b"x" * 300_000,
     ],
-    ids=["removed", "dots", "nul", "contradiction", "none", "two", "deep", "large"],
+    ids=["unknown", "dots", "nul", "contradiction", "none", "two", "deep", "large"],
 )
 def test_refused(message: bytes) -> None:
     with pytest.raises(BadEvent):
+        parse(message)
+
+
+# As versitygw 1.8 sends them: the plain S3 form, keys raw, the etag in its quotes.
+RAW_KEY = "landing/a b+c%20d/x.jp2"
+PLAIN = {
+    "Records": [
+        {
+            "eventVersion": "2.2",
+            "eventSource": "aws:s3",
+            "eventName": "s3:ObjectCreated:Put",
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "configurationId": "kafka-global",
+                "bucket": {"name": "b", "arn": "arn:aws:s3:::b/x"},
+                "object": {"key": RAW_KEY, "size": 0, "eTag": '"a3"', "versionId": None, "sequencer": "0001"},
+            },
+        }
+    ]
+}
+
+
+def test_raw_keys_are_a_setting_and_no_guess() -> None:
+    message = json.dumps(PLAIN).encode()
+    assert parse(message, "raw") == ObjectCreated("b", RAW_KEY, 0, "a3")
+    assert parse(message, "quoted").key == "landing/a b c d/x.jp2"
+
+
+def test_a_hint_is_quoted_whatever_the_store_does() -> None:
+    hint = make(ObjectCreated("b", RAW_KEY, 0, ""), HINT_SOURCE)
+    assert parse(hint, "raw").key == parse(hint, "quoted").key == RAW_KEY
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        change(Records__first__eventName="s3:ObjectRemoved:Delete"),
+        change(Records__first__eventName="s3:ObjectTagging:Put"),
+        b'{"Event": "s3:TestEvent", "Service": "Amazon S3", "Bucket": "b"}',
+    ],
+    ids=["removed", "tagged", "test"],
+)
+def test_not_about_a_new_object(message: bytes) -> None:
+    with pytest.raises(OtherEvent):
         parse(message)

@@ -71,11 +71,13 @@ class World:
 
         self.around.stop.clear()
         # The group exists before the runner's thread does: lag counts from the first event.
-        self.bus.subscribe(OBJECTS, STAGE.name).close()
+        self.bus.subscribe(OBJECTS, self.around.group(STAGE.name)).close()
         thread = threading.Thread(target=serve)
         thread.start()
         deadline = time.monotonic() + 60
-        while self.bus.lag(OBJECTS, STAGE.name) and thread.is_alive() and time.monotonic() < deadline:
+        while (
+            self.bus.lag(OBJECTS, self.around.group(STAGE.name)) and thread.is_alive() and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
         self.around.stop.set()
         thread.join()
@@ -243,5 +245,5 @@ def test_stop_gives_the_job_back(world: World) -> None:
     finally:
         child.GRACE_S = grace
     assert not thread.is_alive()
-    assert world.bus.lag(OBJECTS, STAGE.name) == 1
+    assert world.bus.lag(OBJECTS, world.around.group(STAGE.name)) == 1
     assert (world.outputs(), world.failures(), list(world.store.work.glob("*/"))) == ([], [], [])

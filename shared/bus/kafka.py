@@ -1,0 +1,377 @@
+"""The bus on Apache Kafka.
+
+One thread owns the client. While the caller works on a message, which may take hours, the thread goes on polling with
+all partitions paused, so the member stays in its group; what a poll returns all the same is kept. Offsets are
+committed after the work is done, those of quick messages in batches.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Condition, Lock, Thread
+from typing import Any, Final, Literal
+
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    CommitFailedError,
+    FencedInstanceIdError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    TopicAlreadyExistsError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.bus.protocol import DEAD_LETTER, OBJECTS, BusUnavailable, Fenced, Message
+from shared.observe.logs import get_logger
+
+PATIENCE_S: Final = 0.2
+"""A caller that is back within this time took a quick message: nothing is paused."""
+
+COMMIT_EVERY_S: Final = 0.5
+_POLL_MS: Final = 200
+_LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
+
+
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how it is spoken to."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LANDSTREAM_KAFKA_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    servers: str = Field("", validation_alias="LANDSTREAM_KAFKA")
+    """`HOST:PORT`, or several with commas."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As Kafka names it."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """Used with a SASL protocol only."""
+    username: str = ""
+    """SASL user."""
+    password: SecretStr = SecretStr("")
+    """SASL password; `password_file` keeps it out of the environment."""
+    password_file: Path | None = None
+    """File that holds the SASL password."""
+    ca_file: Path | None = None
+    """Certificate authority of the brokers; the system's where not given."""
+    partitions: int = 8
+    """Partitions of a topic that is made: as many replicas of one service can share its work."""
+    replication: int = -1
+    """Copies of a topic that is made; -1 = the cluster's own default."""
+    retention_s: float = 7 * 86400.0
+    """How long events are kept, in seconds; the sweep gives again what is older."""
+    session_s: float = 45.0
+    """A member silent for so long loses its partitions, in seconds; a restart within it moves nothing."""
+    poll_interval_s: float = 300.0
+    """Kafka's `max.poll.interval.ms` in seconds: work may take longer, as polling goes on beside it."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What every client of kafka-python is given."""
+        found: dict[str, Any] = {
+            "bootstrap_servers": self.servers.split(","),
+            "security_protocol": self.security_protocol,
+            "bootstrap_timeout_ms": 5000,
+            "reconnect_backoff_ms": 50,
+            "reconnect_backoff_max_ms": 1000,  # its default keeps a client away for 30 s after a broker's restart
+            "metadata_max_age_ms": 5_000,  # a topic that was made again is seen soon
+        }
+        if self.security_protocol.startswith("SASL"):
+            password = (
+                self.password_file.read_text().strip() if self.password_file else self.password.get_secret_value()
+            )
+            found |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": password,
+            }
+        if self.security_protocol.endswith("SSL"):
+            found["ssl_context"] = ssl.create_default_context(cafile=self.ca_file and str(self.ca_file))
+        return found
+
+
+class KafkaBus:
+    """See `shared.bus.Bus`.
+
+    Args:
+        settings: where and how; from the environment where not given.
+        instance: name of this process among its like, kept over restarts (a pod's name): static membership, so that a
+            restart moves no partition. Empty = the member leaves when it closes.
+    """
+
+    def __init__(self, settings: KafkaSettings | None = None, instance: str = "") -> None:
+        self.settings, self._instance = settings or KafkaSettings(), instance
+        self._lock = Lock()
+        self._producer: KafkaProducer | None = None
+        self._admin: KafkaAdminClient | None = None
+        self._members: list[KafkaMember] = []
+
+    def publish(self, topic: str, key: str, value: bytes) -> None:
+        """See `Bus.publish`."""
+        try:
+            with self._lock:
+                if self._producer is None:
+                    self._producer = KafkaProducer(
+                        **self.settings.arguments(), acks="all", max_block_ms=10_000, delivery_timeout_ms=20_000,
+                        request_timeout_ms=10_000,
+                    )  # fmt: skip
+                sent = self._producer.send(topic, key=key.encode(), value=value)
+            sent.get(timeout=20)
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+
+    def subscribe(self, topic: str, group: str) -> KafkaMember:
+        """See `Bus.subscribe`."""
+        member = KafkaMember(self.settings, topic, group, self._instance and f"{group}.{self._instance}")
+        self._members.append(member)
+        return member
+
+    def prepare(self) -> None:
+        """See `Bus.prepare`."""
+        settings = self.settings
+        try:
+            missing = {OBJECTS, DEAD_LETTER} - set(self.admin().list_topics())
+            if missing:
+                configs = {"retention.ms": str(int(settings.retention_s * 1000))}
+                topic = {
+                    "num_partitions": settings.partitions,
+                    "replication_factor": settings.replication,
+                    "configs": configs,
+                }
+                self.admin().create_topics(dict.fromkeys(sorted(missing), topic))
+        except TopicAlreadyExistsError:
+            pass  # somebody else was faster
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka at {settings.servers}: {_said(error)}") from error
+
+    def reachable(self) -> bool:
+        """See `Bus.reachable`."""
+        try:
+            return OBJECTS in self.admin().list_topics()
+        except (KafkaError, BusUnavailable):
+            return False
+
+    def admin(self) -> KafkaAdminClient:
+        """A client for topics, offsets and groups.
+
+        Raises:
+            BusUnavailable: no broker answers.
+        """
+        try:
+            with self._lock:
+                if self._admin is None:
+                    self._admin = KafkaAdminClient(**self.settings.arguments(), request_timeout_ms=10_000)
+                return self._admin
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+
+    def close(self) -> None:
+        """See `Bus.close`."""
+        for member in self._members:
+            member.close()
+        with self._lock:
+            if self._producer is not None:
+                self._producer.close(timeout=5)
+            if self._admin is not None:
+                self._admin.close()
+            self._producer = self._admin = None
+
+
+class KafkaMember:
+    """See `shared.bus.Consumer`; nothing is read before the first `poll`."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, group: str, instance: str) -> None:
+        self._topic = topic
+        self._log = get_logger(group=group)
+        self._changed = Condition()
+        self._ready: deque[Message] = deque()
+        self._done: dict[TopicPartition, int] = {}
+        self._lost: set[TopicPartition] = set()
+        self._wanted_until = 0.0
+        self._left_at = 0.0
+        self._closing = False
+        self._fault: Exception | None = None
+        self._committed_at = 0.0
+        self._arguments: dict[str, Any] = {
+            **settings.arguments(),
+            "group_id": group,
+            "group_instance_id": instance or None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "max_poll_records": 1,
+            "max_poll_interval_ms": int(settings.poll_interval_s * 1000),
+            "session_timeout_ms": int(settings.session_s * 1000),
+            "heartbeat_interval_ms": int(min(3.0, settings.session_s / 3) * 1000),
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
+            "fetch_max_wait_ms": 100,
+            "allow_auto_create_topics": False,
+        }
+        self._thread = Thread(target=self._serve, name=f"kafka-{group}", daemon=True)
+        self._thread.start()
+
+    def poll(self, timeout_s: float) -> Message | None:
+        """See `Consumer.poll`."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            self._wanted_until = deadline
+            self._changed.notify_all()
+            while not self._ready:
+                self._raise_fault()
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            self._wanted_until, self._left_at = 0.0, time.monotonic()
+            if not self._ready:
+                return None
+            message = self._ready.popleft()
+            self._lost.discard(TopicPartition(message.topic, message.partition))
+            return message
+
+    def ack(self, message: Message) -> None:
+        """See `Consumer.ack`."""
+        with self._changed:
+            self._raise_fault()
+            partition = TopicPartition(message.topic, message.partition)
+            if partition not in self._lost:
+                self._done[partition] = max(self._done.get(partition, 0), message.offset + 1)
+
+    def holds(self, message: Message) -> bool:
+        """See `Consumer.holds`."""
+        with self._changed:
+            return TopicPartition(message.topic, message.partition) not in self._lost and self._fault is None
+
+    def close(self) -> None:
+        """See `Consumer.close`."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(20)
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def _serve(self) -> None:
+        """Be a member until closed or fenced; a client that broke is replaced by a new one."""
+        while not self._closing and self._fault is None:
+            try:
+                consumer = KafkaConsumer(**self._arguments)
+            except KafkaError as error:
+                self._log.warning("no broker answers", error=_said(error))
+                self._pause()
+                continue
+            try:
+                consumer.subscribe([self._topic], listener=_Listener(self))
+                self._take_part(consumer)
+            except FencedInstanceIdError as error:
+                with self._changed:
+                    self._fault = Fenced(f"another process took the place of this member: {_said(error)}")
+                    self._changed.notify_all()
+            except Exception:
+                self._log.exception("the client broke")
+                self._pause()
+            finally:
+                consumer.close(timeout_ms=5000)
+
+    def _pause(self) -> None:
+        with self._changed:
+            if not self._closing:
+                self._changed.wait(1.0)
+
+    def _take_part(self, consumer: KafkaConsumer) -> None:
+        """Poll, keep and commit until closed."""
+        while not self._closing:
+            with self._changed:
+                if not self._wants():
+                    self._changed.wait(PATIENCE_S / 4)
+                wanted = self._wants()
+                away = time.monotonic() - self._left_at > PATIENCE_S
+            if wanted or away:
+                self._fetch(consumer, paused=not wanted)
+            self._commit(consumer)
+        self._commit(consumer, at_once=True)
+
+    def _wants(self) -> bool:
+        return not self._ready and time.monotonic() < self._wanted_until
+
+    def _fetch(self, consumer: KafkaConsumer, paused: bool) -> None:
+        held = consumer.assignment()
+        if paused:
+            consumer.pause(*held)
+        elif consumer.paused():
+            consumer.resume(*consumer.paused())
+        try:
+            found = consumer.poll(timeout_ms=_POLL_MS, max_records=1)
+        except FencedInstanceIdError:
+            raise
+        except KafkaError as error:
+            self._log.warning("poll failed", error=_said(error))
+            time.sleep(_POLL_MS / 1000)
+            return
+        with self._changed:
+            for records in found.values():
+                for r in records:
+                    key = (r.key or b"").decode("utf-8", "replace")
+                    self._ready.append(Message(r.topic, r.partition, r.offset, key, r.value or b""))
+            self._changed.notify_all()
+
+    def _commit(self, consumer: KafkaConsumer, at_once: bool = False) -> None:
+        with self._changed:
+            if not self._done or (not at_once and time.monotonic() - self._committed_at < COMMIT_EVERY_S):
+                return
+            done, self._done = self._done, {}
+        held = consumer.assignment()
+        offsets = {p: OffsetAndMetadata(offset, "", -1) for p, offset in done.items() if p in held}
+        self._committed_at = time.monotonic()
+        try:
+            if offsets:
+                consumer.commit(offsets, timeout_ms=5000)
+        except FencedInstanceIdError:
+            raise
+        except _LOST as error:
+            self._log.warning("not acknowledged: it will be delivered again", error=_said(error))
+        except KafkaError as error:
+            self._log.warning("acknowledged later", error=_said(error))
+            with self._changed:
+                self._done = {p: max(o, self._done.get(p, 0)) for p, o in done.items()} | {
+                    p: o for p, o in self._done.items() if p not in done
+                }
+
+    def _drop(self, partitions: Iterable[TopicPartition], lost: bool) -> None:
+        """Forget what was read of partitions that are another member's now."""
+        gone = set(partitions)
+        with self._changed:
+            self._ready = deque(m for m in self._ready if TopicPartition(m.topic, m.partition) not in gone)
+            if lost:
+                self._lost |= gone
+                self._done = {p: o for p, o in self._done.items() if p not in gone}
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Called on the client's own loop: it only notes, and never waits."""
+
+    def __init__(self, member: KafkaMember) -> None:
+        self._member = member
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing to do: the next poll pauses what it must, and keeps what comes before."""
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Another member gets them in good order: work at hand goes on, its item decides who was first."""
+        self._member._drop(revoked, lost=False)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        """Another member has them already: work at hand is cancelled."""
+        self._member._drop(lost, lost=True)
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

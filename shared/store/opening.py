@@ -1,0 +1,30 @@
+"""Open the store that a `--store` option names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from shared.store.folder import FolderStore
+from shared.store.protocol import Store
+
+SCHEME: Final = "s3://"
+
+
+def open_store(location: str) -> Store:
+    """The store at `s3://BUCKET`, or in a folder; it is not looked at yet.
+
+    Raises:
+        ValueError: a URL that names no bucket alone.
+    """
+    if not location.startswith(SCHEME):
+        if "://" in location:
+            raise ValueError(f"{location}: no store; use s3://BUCKET or a folder")
+        return FolderStore(Path(location))
+    bucket = location.removeprefix(SCHEME).rstrip("/")
+    if not bucket or "/" in bucket:
+        raise ValueError(f"{location}: name the bucket alone, as in s3://landstream")
+    # boto3 takes half a second to load: embedded runs do without it.
+    from shared.store.s3 import S3Store
+
+    return S3Store(bucket)

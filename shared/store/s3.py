@@ -1,0 +1,361 @@
+"""The store on S3: one bucket, spoken to with boto3.
+
+Conditional puts decide who was first. Their answer can be lost on the way, and the next try then meets the own
+object: such a conflict is resolved by comparing content. Conditional *multipart completion* is broken on some stores,
+so nothing rests on it: large objects lie under keys of their own content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from urllib3.exceptions import HTTPError
+
+from shared.items.keys import BadKey, check_key, is_key
+from shared.observe.failpoint import failpoint
+from shared.store.protocol import (
+    ChecksumMismatch,
+    NotFound,
+    ObjectInfo,
+    PreconditionFailed,
+    StoreError,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_T = TypeVar("_T")
+Page = list[ObjectInfo]
+_BROKEN = (ConnectionError, HTTPClientError, IncompleteReadError, HTTPError, OSError)
+"""What a connection that broke raises: nobody knows whether the request was done."""
+
+_BLOCK: Final = 1 << 20
+_PART: Final = 32 << 20
+_TRANSIENT: Final = {
+    "RequestTimeout",
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "Throttling",
+    "OperationAborted",
+}
+
+
+class S3Settings(BaseSettings):
+    """Where the S3 store is; keys come by the usual AWS variables or `AWS_SHARED_CREDENTIALS_FILE`."""
+
+    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_S3_", extra="ignore", frozen=True, populate_by_name=True)
+
+    endpoint: str = Field("", validation_alias="LANDSTREAM_S3")
+    """`http://HOST:PORT`; empty = AWS itself."""
+    region: str = Field("us-east-1", validation_alias="AWS_DEFAULT_REGION")
+    """Region, as the store signs for; most stores that are not AWS's take any."""
+    tries: int = 6
+    """How often a request is tried before the store counts as away: about 10 s."""
+    connect_s: float = 3.0
+    """Longest time in seconds to connect; a store in the same data centre answers in milliseconds."""
+    read_s: float = 60.0
+    """Longest time in seconds between two bytes of an answer; contended conditional puts wait whole seconds."""
+
+
+class S3Store:
+    """See `shared.store.Store`.
+
+    Args:
+        bucket: the bucket; it exists (`landstream provision` makes it).
+        settings: where and how; from the environment where not given.
+    """
+
+    def __init__(self, bucket: str, settings: S3Settings | None = None) -> None:
+        self.bucket, self.settings = bucket, settings or S3Settings()
+        self.location = f"s3://{bucket}"
+        self.client = connect(self.settings)
+
+    def put(
+        self,
+        key: str,
+        data: bytes | Path,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        create_only: bool = False,
+        if_match: str | None = None,
+    ) -> ObjectInfo:
+        """See `Store.put`; a create-only put of a large file is safe only under a key of its content."""
+        check_key(key)
+        failpoint("store.before_link")
+        if isinstance(data, Path) and data.stat().st_size > _PART:
+            self._put_large(key, data, dict(metadata or {}), create_only, if_match)
+        else:
+            body = data if isinstance(data, bytes) else data.read_bytes()
+            self._put_small(key, body, dict(metadata or {}), create_only, if_match)
+        failpoint("store.after_link")
+        return self.head(key)
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`."""
+        check_key(key)
+
+        def read() -> bytes:
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+        return self._retry(read, key)
+
+    def fetch(self, key: str, path: Path, sha256: str | None = None) -> ObjectInfo:
+        """See `Store.fetch`; an answer that breaks off is taken up where it broke, of the same object."""
+        check_key(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest, etag, done = hashlib.sha256(), "", 0
+        try:
+            with path.open("xb") as out:
+
+                def stream() -> None:
+                    nonlocal etag, done
+                    # A range only to go on: an empty object has none.
+                    part: dict[str, Any] = {"Range": f"bytes={done}-", "IfMatch": etag} if done else {}
+                    answer = self.client.get_object(Bucket=self.bucket, Key=key, **part)
+                    etag = answer["ETag"]
+                    for block in answer["Body"].iter_chunks(_BLOCK):
+                        out.write(block)
+                        digest.update(block)
+                        done += len(block)
+
+                self._retry(stream, key)
+        except ClientError as error:
+            path.unlink(missing_ok=True)
+            raise StoreError(f"{key}: changed while it was read ({_code(error)}); read it again") from error
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        if sha256 is not None and digest.hexdigest() != sha256:
+            path.unlink()
+            raise ChecksumMismatch(f"{key}: its bytes are not those of sha256 {sha256[:12]}...; restore the object")
+        return ObjectInfo(key, done, _unquoted(etag), path.stat().st_mtime)
+
+    def head(self, key: str) -> ObjectInfo:
+        """See `Store.head`."""
+        check_key(key)
+        answer = self._retry(lambda: self.client.head_object(Bucket=self.bucket, Key=key), key)
+        return ObjectInfo(
+            key,
+            answer["ContentLength"],
+            _unquoted(answer["ETag"]),
+            answer["LastModified"].timestamp(),
+            dict(answer.get("Metadata", {})),
+        )
+
+    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> Page:
+        """See `Store.list_page`; ascending within one folder only, as stores differ across `/`."""
+        return self._page(Prefix=prefix, StartAfter=start_after, MaxKeys=limit)[0]
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Store.list`."""
+        token = ""
+        while True:
+            page, token = self._page(Prefix=prefix, **({"ContinuationToken": token} if token else {}))
+            yield from page
+            if not token:
+                return
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Store.keys`."""
+        return (info.key for info in self.list(prefix))
+
+    def reach(self) -> None:
+        """See `Store.reach`."""
+        self._retry(lambda: self.client.head_bucket(Bucket=self.bucket), "")
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        check_key(key)
+        with suppress(NotFound):
+            self._retry(lambda: self.client.delete_object(Bucket=self.bucket, Key=key), key)
+
+    def _page(self, **arguments: Any) -> tuple[Page, str]:
+        answer = self._retry(lambda: self.client.list_objects_v2(Bucket=self.bucket, **arguments), "")
+        found = [
+            ObjectInfo(o["Key"], o["Size"], _unquoted(o["ETag"]), o["LastModified"].timestamp())
+            for o in answer.get("Contents", ())
+            if is_key(o["Key"])
+        ]
+        return found, answer.get("NextContinuationToken", "")
+
+    def _put_small(
+        self, key: str, body: bytes, metadata: dict[str, str], create_only: bool, if_match: str | None
+    ) -> None:
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if create_only else {}
+        if if_match is not None:
+            condition["IfMatch"] = if_match
+        unsure = False
+
+        def attempt() -> None:
+            nonlocal unsure
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata, **condition)
+            except ClientError as error:
+                if condition and _status(error) in (404, 412) and _code(error) != "NoSuchBucket":
+                    if unsure and self.get(key) == body:
+                        return
+                    raise PreconditionFailed(_conflict(key, if_match)) from error
+                unsure = unsure or _status(error) >= 500
+                raise
+            except _BROKEN:
+                unsure = True
+                raise
+
+        self._retry(attempt, key)
+
+    def _put_large(
+        self, key: str, path: Path, metadata: dict[str, str], create_only: bool, if_match: str | None
+    ) -> None:
+        self._check_condition(key, create_only, if_match)
+        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
+        upload = self._retry(
+            lambda: self.client.create_multipart_upload(**where, Metadata=metadata, ChecksumAlgorithm="SHA256"), key
+        )["UploadId"]
+        parts: Any = []
+        try:
+            with path.open("rb") as file:
+                while block := file.read(_PART):
+                    parts.append(self._put_part(where, upload, len(parts) + 1, block))
+            condition: dict[str, Any] = {"IfNoneMatch": "*"} if create_only else {}
+            self._complete(where, upload, parts, condition)
+        except BaseException:
+            with suppress(StoreError, ClientError):
+                self._retry(lambda: self.client.abort_multipart_upload(**where, UploadId=upload), key)
+            raise
+
+    def _check_condition(self, key: str, create_only: bool, if_match: str | None) -> None:
+        try:
+            etag = self.head(key).etag
+        except NotFound:
+            etag = None
+        if (create_only and etag is not None) or (if_match is not None and etag != if_match):
+            raise PreconditionFailed(_conflict(key, if_match))
+
+    def _put_part(self, where: dict[str, Any], upload: str, number: int, block: bytes) -> dict[str, Any]:
+        answer = self._retry(
+            lambda: self.client.upload_part(
+                **where, UploadId=upload, PartNumber=number, Body=block, ChecksumAlgorithm="SHA256"
+            ),
+            where["Key"],
+        )
+        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": answer["ChecksumSHA256"]}
+
+    def _complete(self, where: dict[str, Any], upload: str, parts: Sequence[Any], condition: dict[str, Any]) -> None:
+        unsure = False
+
+        def attempt() -> None:
+            nonlocal unsure
+            try:
+                self.client.complete_multipart_upload(
+                    **where, UploadId=upload, MultipartUpload={"Parts": list(parts)}, **condition
+                )
+            except ClientError as error:
+                if unsure and _code(error) in {"NoSuchUpload", "PreconditionFailed"} and self._exists(where["Key"]):
+                    return  # completed by the try whose answer was lost
+                if condition and _status(error) == 412:
+                    raise PreconditionFailed(_conflict(where["Key"], None)) from error
+                unsure = unsure or _status(error) >= 500
+                raise
+            except _BROKEN:
+                unsure = True
+                raise
+
+        self._retry(attempt, where["Key"])
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self.head(key)
+        except NotFound:
+            return False
+        return True
+
+    def _retry(self, call: Callable[[], _T], key: str) -> _T:
+        """Call until it answers; the pause doubles, with jitter.
+
+        Raises:
+            NotFound: there is no such object.
+            BadKey: the store cannot hold this key beside what it holds.
+            StoreUnavailable: it does not answer, or refuses for now.
+            StoreError: it refuses.
+        """
+        for n in range(self.settings.tries):
+            try:
+                return call()
+            except ClientError as error:
+                cause: Exception = error
+                if not _is_transient(error):
+                    raise self._translated(error, key) from error
+            except _BROKEN as error:
+                cause = error
+            except BotoCoreError as error:  # no keys, a wrong argument
+                raise StoreError(f"{self.location}: {error}") from error
+            if n + 1 < self.settings.tries:
+                time.sleep(min(5.0, 0.1 * 4**n) * random.uniform(0.5, 1))
+        raise StoreUnavailable(f"{self.settings.endpoint or 'S3'}: does not answer ({cause})") from cause
+
+    def _translated(self, error: ClientError, key: str) -> Exception:
+        code, status = _code(error), _status(error)
+        if code == "NoSuchBucket":
+            return StoreError(f"{self.location}: there is no such bucket; `landstream provision` makes it")
+        if code in {"ObjectParentIsFile", "ExistingObjectIsDirectory", "DirectoryObjectContainsData"} or (
+            status == 409 and code not in {"ConditionalRequestConflict", "OperationAborted"}
+        ):
+            return BadKey(f"key {key[:200]!r} is another object's folder, or has an object for a folder")
+        if status == 404:
+            return NotFound(key)
+        if status in (401, 403):
+            return StoreError(f"{self.location}/{key}: access denied ({code}); check the keys and this user's policy")
+        if status == 412:
+            return error
+        return StoreError(f"{self.location}/{key}: {error}")
+
+
+def connect(settings: S3Settings) -> S3Client:
+    """A boto3 client for any thread; its own retries are off, as they hide that a try may have landed."""
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.endpoint or None,
+        region_name=settings.region,
+        config=Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=settings.connect_s,
+            read_timeout=settings.read_s,
+            max_pool_connections=32,
+            s3={"addressing_style": "path" if settings.endpoint else "auto"},
+        ),
+    )
+    return client
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_transient(error: ClientError) -> bool:
+    status = _status(error)
+    return (status >= 500 and status != 501) or status == 429 or _code(error) in _TRANSIENT
+
+
+def _conflict(key: str, if_match: str | None) -> str:
+    return f"{key} exists" if if_match is None else f"{key} is not the object of etag {if_match}"
+
+
+def _unquoted(etag: str) -> str:
+    return etag.strip('"')

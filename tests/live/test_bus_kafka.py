@@ -1,0 +1,55 @@
+"""The contract of `Bus` on a real Kafka, and what only a group over a network does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaAdminClient
+
+from shared.bus import DEAD_LETTER, OBJECTS, Bus, BusUnavailable
+from shared.bus.kafka import KafkaBus, KafkaSettings
+from tests.contracts.test_bus import BusContract
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def topic(servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The suite's topic, anew for each test: its name is a prefix of what is made on the broker."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    admin = KafkaAdminClient(bootstrap_servers=servers.kafka)
+    admin.create_topics({name: {"num_partitions": 8, "replication_factor": 1}}, wait_for_metadata=True)
+    monkeypatch.setattr("tests.contracts.test_bus.TOPIC", name)
+    yield name
+    admin.delete_topics([name])
+    admin.close()
+
+
+@pytest.fixture
+def kafka(servers, topic: str) -> Iterator[KafkaBus]:
+    bus = KafkaBus(KafkaSettings(servers=servers.kafka, session_s=6, poll_interval_s=10))
+    yield bus
+    bus.close()
+
+
+class TestKafkaBus(BusContract):
+    wait_s = 8
+
+    @pytest.fixture
+    def bus(self, kafka: KafkaBus) -> Bus:
+        return kafka
+
+
+def test_topics_are_made(kafka: KafkaBus) -> None:
+    kafka.prepare()
+    assert {OBJECTS, DEAD_LETTER} <= set(kafka.admin().list_topics())
+    assert kafka.reachable()
+
+
+def test_no_broker(servers) -> None:
+    bus = KafkaBus(KafkaSettings(servers="127.0.0.1:9"))
+    assert not bus.reachable()
+    with pytest.raises(BusUnavailable):
+        bus.publish(OBJECTS, "k", b"")

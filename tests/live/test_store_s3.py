@@ -1,0 +1,94 @@
+"""The contract of `Store` on a real S3 server, and what only a network can do to it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.store import PreconditionFailed, Store, StoreUnavailable
+from shared.store.s3 import S3Settings, S3Store
+from tests.contracts.test_store import StoreContract
+from tests.live.proxy import Proxy
+
+pytestmark = pytest.mark.live
+
+
+class TestS3Store(StoreContract):
+    @pytest.fixture
+    def store(self, bucket: str) -> Store:
+        return S3Store(bucket)
+
+    def test_large_file_in_parts(self, store: Store, tmp_path: Path) -> None:
+        data = os.urandom(70_000_001)
+        (tmp_path / "f").write_bytes(data)
+        store.put("artifacts/f", tmp_path / "f", create_only=True, metadata={"n": "1"})
+        with pytest.raises(PreconditionFailed):
+            store.put("artifacts/f", tmp_path / "f", create_only=True)
+        info = store.fetch("artifacts/f", tmp_path / "back")
+        assert info.size == len(data)
+        assert (tmp_path / "back").read_bytes() == data
+        assert store.head("artifacts/f").metadata == {"n": "1"}
+
+    def test_more_than_a_page(self, store: Store) -> None:
+        threads = [
+            threading.Thread(target=lambda n=n: [store.put(f"a/{n}/{i}", b"") for i in range(130)]) for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(store.keys("a/"))) == 8 * 130
+
+
+@pytest.fixture
+def proxy(servers) -> Iterator[Proxy]:
+    with Proxy(servers.s3) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def flaky(proxy: Proxy, bucket: str) -> S3Store:
+    """The store behind a proxy that can lose answers."""
+    return S3Store(bucket, S3Settings(endpoint=proxy.url, tries=4, connect_s=1, read_s=3))
+
+
+def test_a_lost_answer_is_no_conflict(flaky: S3Store, proxy: Proxy) -> None:
+    for n in range(100):
+        proxy.lose_answers(1, method="PUT")
+        flaky.put(f"k{n}", b"%d" % n, create_only=True)
+        assert flaky.get(f"k{n}") == b"%d" % n
+    assert proxy.lost == 100
+
+
+def test_a_lost_answer_hides_no_conflict(flaky: S3Store, proxy: Proxy) -> None:
+    flaky.put("k", b"theirs", create_only=True)
+    proxy.lose_answers(1, method="PUT")
+    with pytest.raises(PreconditionFailed):
+        flaky.put("k", b"mine", create_only=True)
+    assert flaky.get("k") == b"theirs"
+
+
+def test_a_lost_answer_to_a_replacement(flaky: S3Store, proxy: Proxy) -> None:
+    etag = flaky.put("k", b"1").etag
+    proxy.lose_answers(1, method="PUT")
+    flaky.put("k", b"2", if_match=etag)
+    assert flaky.get("k") == b"2"
+
+
+def test_a_broken_off_answer_is_taken_up(flaky: S3Store, proxy: Proxy, tmp_path: Path) -> None:
+    data = os.urandom(5_000_000)
+    flaky.put("artifacts/f", data)
+    proxy.break_after(2_000_000)
+    flaky.fetch("artifacts/f", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == data
+    assert proxy.broken == 1
+
+
+def test_a_store_that_is_away(bucket: str) -> None:
+    store = S3Store(bucket, S3Settings(endpoint="http://127.0.0.1:9", tries=2))
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        store.get("k")
