@@ -15,6 +15,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from docker.make_secrets import USERS
 from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.observe.metrics import DUE
@@ -140,17 +141,12 @@ def test_backends_are_set_up_alike(compose: Resource, dev: list[Resource]) -> No
 
 
 def test_the_same_users_are_made_in_both(compose: Resource, dev: list[Resource]) -> None:
-    spec = importlib.util.spec_from_file_location("make_secrets", ROOT / "docker" / "make_secrets.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
     (credentials,) = (
         v["projected"]["sources"] for v in dict(workloads(dev))["provision"]["spec"]["volumes"] if "projected" in v
     )
-    assert [s["secret"]["items"] for s in credentials] == [[{"key": "s3", "path": user}] for user in made.USERS]
-    assert [s["secret"]["name"] for s in credentials] == [f"landstream-{user}" for user in made.USERS]
-    assert {*made.USERS} == {*PROCESSES, "landing"} - {"provision"}
+    assert [s["secret"]["items"] for s in credentials] == [[{"key": "s3", "path": user}] for user in USERS]
+    assert [s["secret"]["name"] for s in credentials] == [f"landstream-{user}" for user in USERS]
+    assert {*USERS} == {*PROCESSES, "landing"} - {"provision"}
 
 
 def test_what_scaling_reads_is_what_the_sweeper_exposes(dev: list[Resource]) -> None:

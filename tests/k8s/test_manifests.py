@@ -51,6 +51,7 @@ def test_both_overlays_are_valid(rendered: list[Resource]) -> None:
         ("base/tiler.yaml", "memory: 1792Mi", "memory: 1GiB", "StatefulSet/tiler: .*requests.memory: '1GiB'"),
         ("base/ingest.yaml", "memory: 4608Mi", "memory: 2gb", "StatefulSet/ingest: .*limits.memory: '2gb'"),
         ("base/ingest.yaml", "memory: 4608Mi", "memory: 512m", "StatefulSet/ingest: .*limits.memory: '512m'"),
+        ("base/ingest.yaml", "memory: 4608Mi", "memory: 1Gi", "StatefulSet/ingest: .*'1792Mi' is above the limit"),
         ("base/trainer.yaml", "memory: 6656Mi", "memory: 6gb", "ScaledJob/trainer: .*limits.memory.*6gb"),
         ("base/trainer.yaml", "restartPolicy:", "restartpolicy:", "ScaledJob/trainer: .*restartpolicy"),
         ("base/trainer.yaml", "        labels:\n", "        label:\n", "ScaledJob/trainer: .*'label'"),

@@ -25,8 +25,10 @@ VERSION = "1.34"
 """The oldest Kubernetes that KEDA 2.21 supports; nothing newer is used."""
 
 SCHEMAS = Path(__file__).parent / "schemas"
-QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
-_SIZED = {"memory", "storage", "ephemeral-storage"}
+QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d+))?")
+_FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
+    unit: factor for n, u in enumerate("KMGTPE", 1) for unit, factor in ((u, 1e3**n), (f"{u}i", 1024.0**n))
+}
 
 
 def faults(resources: list[Resource]) -> list[str]:
@@ -121,6 +123,9 @@ def _quantity_faults(node: Any, path: str = "") -> Iterator[str]:
         if key in ("limits", "requests") and isinstance(value, dict):
             for name, quantity in value.items():
                 yield from _quantity_fault(f"{here}.{name}", name, quantity)
+                limit = _amount(node.get("limits", {}).get(name))
+                if key == "requests" and limit is not None and (_amount(quantity) or 0) > limit:
+                    yield f"{here}.{name}: {quantity!r} is above the limit"
         elif key == "sizeLimit":
             yield from _quantity_fault(here, "storage", value)
         else:
@@ -128,10 +133,20 @@ def _quantity_faults(node: Any, path: str = "") -> Iterator[str]:
 
 
 def _quantity_fault(path: str, name: str, quantity: Any) -> Iterator[str]:
-    if not QUANTITY.fullmatch(str(quantity)):
+    amount = _amount(quantity)
+    if amount is None:
         yield f"{path}: {quantity!r} is no quantity; say 1Gi, 500M or 250m"
-    elif name in _SIZED and not re.search(r"[KMGTPE]i?$|^\d{6,}$", str(quantity)):
+    elif name != "cpu" and amount < 1024:
         yield f"{path}: {quantity!r} is less than a kilobyte"
+
+
+def _amount(quantity: Any) -> float | None:
+    """The quantity as a number; None if it is none."""
+    match = QUANTITY.fullmatch(str(quantity))
+    if match is None:
+        return None
+    number, unit, exponent = match.groups()
+    return float(number) * _FACTORS.get(unit, 1.0) * 10.0 ** int(exponent or 0)
 
 
 def main(overlays: Path = OVERLAYS) -> int:
