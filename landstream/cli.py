@@ -8,12 +8,13 @@ import signal
 import sys
 from pathlib import Path
 from threading import Event
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from landstream import areas, report
+from landstream import areas, distributed, report
 from landstream.digest import digest_lines
+from landstream.distributed import fail
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
 from landstream.workspace import StoreError, bind, open_bound
@@ -38,15 +39,12 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(areas.app, name="area")
+app.command()(distributed.provision)
+app.command()(distributed.up)
+app.command("land")(distributed.deliver)
 
 StoreOption = Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
-
-
-def fail(message: object, code: int = 2) -> NoReturn:
-    """End with one line on standard error."""
-    typer.echo(f"landstream: {message}", err=True)
-    raise typer.Exit(code)
 
 
 @app.command()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import Any, Final, Literal
@@ -133,6 +134,27 @@ class KafkaBus:
         self._members.append(member)
         return member
 
+    @contextmanager
+    def tail(self, topic: str) -> Iterator[Tail]:
+        """What is published to a topic from now on, without a group.
+
+        Raises:
+            BusUnavailable: no broker answers.
+        """
+        try:
+            consumer = KafkaConsumer(**self.settings.arguments(), allow_auto_create_topics=False)
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+        try:
+            partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+            consumer.assign(partitions)
+            consumer.seek_to_end(*partitions)
+            for partition in partitions:
+                consumer.position(partition)  # now, not at the first poll
+            yield Tail(consumer)
+        finally:
+            consumer.close(timeout_ms=5000)
+
     def prepare(self) -> None:
         """See `Bus.prepare`."""
         settings = self.settings
@@ -182,6 +204,18 @@ class KafkaBus:
             if self._admin is not None:
                 self._admin.close()
             self._producer = self._admin = None
+
+
+class Tail:
+    """See `KafkaBus.tail`."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    def poll(self, timeout_s: float) -> list[bytes]:
+        """The messages that came."""
+        found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        return [r.value or b"" for records in found.values() for r in records]
 
 
 class KafkaMember:

@@ -172,6 +172,18 @@ class S3Store:
         """See `Store.keys`."""
         return (info.key for info in self.list(prefix))
 
+    def make_bucket(self) -> None:
+        """Make the bucket unless it is there.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+            StoreError: it refuses.
+        """
+        try:
+            self.reach()
+        except NotFound:
+            self._retry(lambda: self.client.create_bucket(Bucket=self.bucket), "")
+
     def reach(self) -> None:
         """See `Store.reach`."""
         self._retry(lambda: self.client.head_bucket(Bucket=self.bucket), "")

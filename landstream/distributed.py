@@ -1,0 +1,140 @@
+"""The commands of the distributed Landstream: `provision`, `up`, `land`."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Annotated, NoReturn
+
+import typer
+
+from landstream.land import Stopped, land
+from landstream.progress import Progress
+from landstream.workspace import StoreError, open_bound
+from shared.area import AreaError, load_area
+from shared.bus import BusError
+from shared.bus.kafka import KafkaBus, KafkaSettings
+from shared.items.keys import BadKey
+from shared.store import FolderStore, open_store
+from shared.store import StoreError as ServerError
+from shared.store.s3 import S3Store
+
+NOT_READY_EXIT = 1
+
+AreaOption = Annotated[Path, typer.Option("--area", metavar="AREA.yaml", help="The area file.")]
+S3Option = Annotated[
+    str, typer.Option("--store", metavar="s3://BUCKET", envvar="LANDSTREAM_STORE", help="The bucket; made if absent.")
+]
+KafkaOption = Annotated[
+    str, typer.Option("--kafka", metavar="HOST:PORT", envvar="LANDSTREAM_KAFKA", help="Kafka's brokers.")
+]
+
+
+def fail(message: object, code: int = 2) -> NoReturn:
+    """End with one line on standard error."""
+    typer.echo(f"landstream: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def provision(
+    area: AreaOption,
+    store: S3Option,
+    kafka: KafkaOption,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="One file of AWS credentials a service: a user each, with least rights."),
+    ] = None,
+) -> None:
+    """Make what the services need: topics, bucket, users, notifications; prove it with a canary.
+
+    What is there already stays: run it at any time, also to see whether a stack is healthy. The endpoint and the keys
+    of the store come from LANDSTREAM_S3 and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+
+    Exit code: 0; 1 if the stack is not ready; 2 if the command cannot be carried out.
+
+    Example: landstream provision --area tests/areas/small.yaml --store s3://landstream --kafka localhost:9092
+    """
+    _provision(area, store, kafka, credentials, typer.echo)
+
+
+def up(
+    area: AreaOption,
+    store: S3Option,
+    kafka: KafkaOption,
+    work: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of logs and scratch.")] = None,
+    port: Annotated[
+        int, typer.Option(help="First port of /metrics, /healthz, /readyz, one a service; 0 = any free ones.")
+    ] = 0,
+) -> None:
+    """Provision, then run every service as a process of its own over S3 and Kafka, until Ctrl-C.
+
+    A service that ends is started again, sooner the longer it ran. Each writes its log to DIR/NAME.log and its process
+    id to DIR/NAME.pid. Deliver products with `landstream land`, or put their objects into landing/ yourself.
+
+    Example: landstream up --area tests/areas/small.yaml --store s3://landstream --kafka localhost:9092
+    """
+    from landstream.up import AlreadyUp, Supervisor
+
+    stop = Event()
+    _provision(area, store, kafka, None, typer.echo)
+    folder = work or Path(tempfile.gettempdir()) / f"landstream-{store.removeprefix('s3://')}"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
+    try:
+        Supervisor(store, kafka, folder, port, typer.echo).run(stop)
+    except AlreadyUp as error:
+        fail(error)
+
+
+def deliver(
+    products: Annotated[
+        list[Path], typer.Argument(metavar="PRODUCT...", help="SAFE or SEN3 folders or .zip; label polygons.")
+    ],
+    store: Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")],
+) -> None:
+    """Put products into a store's landing/, where its services find them.
+
+    Example: landstream land --store s3://landstream products/*
+    """
+    missing = [p for p in products if not p.exists()]
+    if missing:
+        fail(f"{missing[0]}: no such file or folder; check the path")
+    try:
+        target, _ = open_bound(store)
+        with Progress() as progress:
+            for done, path in enumerate(products):
+                progress.observe("landing", "progress", path.name, done, len(products))
+                land(target, path, Event())
+            progress.observe("landing", "progress", "", len(products), len(products))
+    except (StoreError, ServerError, BadKey, OSError, Stopped) as error:
+        fail(error)
+
+
+def _provision(area: Path, location: str, kafka: str, credentials: Path | None, say: Callable[[str], None]) -> None:
+    from landstream.provision import NotReady, ProvisionSettings
+    from landstream.provision import provision as make_ready
+
+    try:
+        study_area = load_area(area)
+        store, settings = open_store(location), ProvisionSettings()
+        if credentials:
+            settings = settings.model_copy(update={"credentials": credentials})
+    except (AreaError, ValueError) as error:
+        fail(error)
+    if not isinstance(store, S3Store):
+        kind = "a folder" if isinstance(store, FolderStore) else "no bucket"
+        fail(f"{location}: is {kind}; the services need s3://BUCKET (`landstream run` works in a folder)")
+    bus = KafkaBus(KafkaSettings(servers=kafka))
+    try:
+        left = make_ready(study_area, store, bus, settings, say)
+    except (NotReady, StoreError, ServerError, BusError, ValueError) as error:
+        fail(error, NOT_READY_EXIT)
+    finally:
+        bus.close()
+    for line in left:
+        say(f"left to you: {line}")
+    say("ready")

@@ -1,0 +1,133 @@
+"""Make what a distributed stack needs, prove it, and say what is left to the operator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from landstream.provision.canary import send_canary
+from landstream.provision.grants import grants
+from landstream.provision.notify import configure_notifications
+from landstream.provision.users import Admin, MinioAdministration, VersityAdministration, read_credentials
+from landstream.workspace import bind
+from shared.area import Area
+from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable
+from shared.bus.kafka import KafkaBus
+from shared.stage import registry
+from shared.stage.stack import Stack, write_stack
+from shared.store import StoreUnavailable, probe
+from shared.store.s3 import S3Store
+
+_T = TypeVar("_T")
+PAUSE_S = 2.0
+
+
+class NotReady(Exception):
+    """Raised when the stack cannot be called ready; one line that says why and what to do."""
+
+
+class ProvisionSettings(BaseSettings):
+    """Settings of provisioning."""
+
+    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
+
+    credentials: Path | None = None
+    """Folder with one file of AWS credentials for each user; users are made with these keys. None = no users."""
+    event_queue: str = "arn:minio:sqs::PRIMARY:kafka"
+    """ARN of the store's Kafka target, where the store takes bucket notifications (MinIO and its kin)."""
+    s3_admin: str = ""
+    """`http://HOST:PORT` of versitygw's admin API, a port of its own; empty = MinIO's, if the store has it."""
+    wait_s: float = 300.0
+    """How long store and Kafka are waited for, in seconds."""
+    canary_s: float = 60.0
+    """How long the canary's event is waited for, in seconds."""
+
+
+def provision(
+    area: Area, store: S3Store, bus: KafkaBus, settings: ProvisionSettings, say: Callable[[str], None]
+) -> list[str]:
+    """Provision a stack; what is there already stays, so it may run at any time.
+
+    Args:
+        area: the study area that the store is bound to.
+        store: the store; its keys must be allowed to make buckets and users.
+        bus: Kafka.
+        settings: how.
+        say: called with a line for each thing that was done.
+
+    Returns:
+        What is left to the operator, one line each.
+
+    Raises:
+        NotReady: something does not answer, or the canary's event did not arrive.
+        UnsafeStore: the store lets two conditional creates succeed.
+        landstream.workspace.StoreError: the store belongs to another area.
+    """
+    left: list[str] = []
+    # Topics first: some stores do not start before their topic is there.
+    _patiently(bus.prepare, settings.wait_s, say)
+    say(f"topics: {OBJECTS}, {DEAD_LETTER} on {bus.settings.servers}")
+    _patiently(store.make_bucket, settings.wait_s, say)
+    say(f"bucket: {store.location}")
+    probe(store)
+    say("probe: of racing conditional creates exactly one succeeds")
+    bind(store, area)
+    say(f"area: {area.name}")
+    left += _make_users(store, settings, say)
+    left += configure_notifications(store, settings.event_queue, say)
+    form = send_canary(store, bus, settings.canary_s)
+    if form is None:
+        raise NotReady(
+            f"no event of an object in {store.location}/landing/ arrived within {settings.canary_s:.0f} s; let the store "
+            f"send its s3:ObjectCreated events to the topic {OBJECTS} of {bus.settings.servers}"
+        )
+    write_stack(store, Stack(keys=form))
+    say(f"canary: its event arrived; the store sends keys {form}")
+    return left
+
+
+def _patiently(call: Callable[[], _T], wait_s: float, say: Callable[[str], None]) -> _T:
+    """Call until it answers.
+
+    Raises:
+        NotReady: it did not in time.
+    """
+    deadline, said = time.monotonic() + wait_s, False
+    while True:
+        try:
+            return call()
+        except (BusUnavailable, StoreUnavailable) as error:
+            if time.monotonic() > deadline:
+                raise NotReady(f"{error}; start it, or give its address") from error
+            if not said:
+                say(f"waiting: {error}")
+                said = True
+            time.sleep(PAUSE_S)
+
+
+def _make_users(store: S3Store, settings: ProvisionSettings, say: Callable[[str], None]) -> list[str]:
+    """Make the users of the table; what is left to the operator."""
+    table = grants(registry.all_stages())
+    if settings.credentials is None:
+        return ["users: every service uses the keys that it is given; give --credentials DIR for a user each"]
+    keys = read_credentials(settings.credentials, table)
+    admin = _admin(store, settings)
+    if admin is None:
+        return [
+            f"users: the store has no admin API here; make the users {', '.join(g.user for g in table)} and allow them "
+            "what docs/operations.md says"
+        ]
+    admin.grant(table, keys)
+    say(f"users: {', '.join(g.user for g in table)} through {admin.name}")
+    return []
+
+
+def _admin(store: S3Store, settings: ProvisionSettings) -> Admin | None:
+    if settings.s3_admin:
+        return VersityAdministration(store, settings.s3_admin)
+    minio = MinioAdministration(store)
+    return minio if minio.speaks() else None

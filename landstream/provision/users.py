@@ -1,0 +1,151 @@
+"""Users of the store, one for each service: through MinIO's admin API, or versitygw's and a policy of the bucket."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import boto3
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+
+from landstream.provision.grants import Grant, bucket_policy, user_policy
+from shared.store import StoreError
+from shared.store.s3 import S3Store
+
+Keys = Mapping[str, tuple[str, str]]
+"""User -> (access key, secret key)."""
+
+_TIMEOUT_S = 15
+
+
+def read_credentials(folder: Path, table: Sequence[Grant]) -> dict[str, tuple[str, str]]:
+    """The keys of each user of the table, from files of AWS's shared credentials, one a user, named as it.
+
+    Raises:
+        ValueError: a file is missing or holds no keys.
+    """
+    keys = {}
+    for grant in table:
+        parser = configparser.ConfigParser()
+        path = folder / grant.user
+        if not parser.read(path) or "default" not in parser:
+            raise ValueError(f"{path}: no credentials of the user {grant.user} there; `make secrets` makes them")
+        keys[grant.user] = parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
+    return keys
+
+
+class Admin(Protocol):
+    """An administration of users."""
+
+    name: str
+
+    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
+        """Make each user with its keys, or give it these, and allow what the table says and nothing else."""
+
+
+class MinioAdministration:
+    """MinIO's admin API: users with policies of their own."""
+
+    name = "MinIO's admin API"
+
+    def __init__(self, store: S3Store) -> None:
+        from minio.credentials.providers import StaticProvider
+        from minio.minioadmin import MinioAdmin
+
+        url, root = urlsplit(store.settings.endpoint), own_keys()
+        self._bucket = store.bucket
+        self._admin = MinioAdmin(
+            endpoint=url.netloc,
+            credentials=StaticProvider(root.access_key or "", root.secret_key or ""),
+            secure=url.scheme == "https",
+            http_client=urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False),
+        )
+
+    def speaks(self) -> bool:
+        """Whether the store has this API."""
+        try:
+            self._admin.user_list()
+        except Exception:  # whatever another server answers: not this API
+            return False
+        return True
+
+    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
+        """See `Admin.grant`."""
+        for grant in table:
+            access, secret = keys[grant.user]
+            name = f"{self._bucket}-{grant.user}"
+            self._admin.user_add(access, secret)
+            self._admin.policy_add(name, policy=user_policy(grant, self._bucket))
+            self._attach(name, access)
+
+    def _attach(self, policy: str, user: str) -> None:
+        from minio.error import MinioAdminException
+
+        try:
+            self._admin.attach_policy([policy], user=user)
+        except MinioAdminException as error:
+            if "PolicyChangeAlreadyApplied" not in str(error) and "already in effect" not in str(error):
+                raise
+
+
+class VersityAdministration:
+    """versitygw's admin API for users, and one policy of the bucket.
+
+    Source: versitygw 1.8 `cmd/internal/gwcli/admin.go`: PATCH of an `<Account>`, signed as S3.
+    """
+
+    name = "versitygw's admin API"
+
+    def __init__(self, store: S3Store, url: str) -> None:
+        self._store, self._url = store, url.rstrip("/")
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
+
+    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
+        """See `Admin.grant`."""
+        for grant in table:
+            access, secret = keys[grant.user]
+            status, said = self._send("create-user", _element("Account", Access=access, Secret=secret, Role="user"))
+            if status == 409:
+                changes = _element("MutableProps", Secret=secret, Role="user")
+                status, said = self._send(f"update-user?access={access}", changes)
+            if status >= 400:
+                raise StoreError(f"{self._url}: user {grant.user} not made: {status} {said[:200]}")
+        named = [Grant(keys[g.user][0], g.reads, g.lists, g.writes) for g in table]
+        policy = json.dumps(bucket_policy(named, self._store.bucket))
+        self._store.client.put_bucket_policy(Bucket=self._store.bucket, Policy=policy)
+
+    def _send(self, path: str, body: bytes) -> tuple[int, str]:
+        request = AWSRequest("PATCH", f"{self._url}/{path}", data=body)
+        S3SigV4Auth(own_keys(), "s3", self._store.settings.region).add_auth(request)
+        try:
+            answer = self._pool.request("PATCH", str(request.url), body=body, headers=dict(request.headers.items()))
+        except urllib3.exceptions.HTTPError as error:
+            raise StoreError(f"{self._url}: the admin API does not answer ({error})") from error
+        return answer.status, answer.data.decode("utf-8", "replace")
+
+
+def own_keys() -> ReadOnlyCredentials:
+    """The keys that this process itself has, as boto3 finds them.
+
+    Raises:
+        StoreError: none.
+    """
+    found = boto3.session.Session().get_credentials()
+    if found is None:
+        raise StoreError("no keys: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE")
+    return found.get_frozen_credentials()
+
+
+def _element(name: str, **children: str) -> bytes:
+    element = Element(name)
+    for child, text in children.items():
+        SubElement(element, child).text = text
+    return tostring(element)
