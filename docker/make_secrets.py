@@ -17,7 +17,8 @@ USERS = (
     "trainer",
     "inference",
     "sweeper",
-    "landing",
+    "model-sync",
+    "deliver",
 )
 
 

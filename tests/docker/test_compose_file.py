@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from docker.make_secrets import USERS, make_secrets
+from landstream.provision.grants import grants
 from shared.stage import registry
 from tests.conftest import ROOT
 
@@ -92,6 +93,10 @@ def test_every_secret_is_made(tmp_path) -> None:
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == made
     assert {f"users/{user}" for user in USERS} <= made
+
+
+def test_users_are_those_of_the_declared_table() -> None:
+    assert sorted(USERS) == sorted(grant.user for grant in grants(registry.all_stages()))
 
 
 def test_secrets_are_kept_and_closed_to_others(tmp_path) -> None:

@@ -74,7 +74,7 @@ class Stack:
 
     def land(self, product: Path) -> None:
         """Drop a product object by object, as its own user."""
-        client = self.client("users/landing")
+        client = self.client("users/deliver")
         files = [product] if product.is_file() else sorted(p for p in product.rglob("*") if p.is_file())
         for file in files:
             client.upload_file(str(file), BUCKET, f"landing/{file.relative_to(product.parent)}")
