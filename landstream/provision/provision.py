@@ -82,8 +82,8 @@ def provision(
     form = send_canary(store, bus, settings.canary_s)
     if form is None:
         raise NotReady(
-            f"no event of an object in {store.location}/landing/ arrived within {settings.canary_s:.0f} s; let the store "
-            f"send its s3:ObjectCreated events to the topic {OBJECTS} of {bus.settings.servers}"
+            f"no event of an object in {store.location}/landing/ arrived within {settings.canary_s:.0f} s; let the "
+            f"store send its s3:ObjectCreated events to the topic {OBJECTS} of {bus.settings.servers}"
         )
     write_stack(store, Stack(keys=form))
     say(f"canary: its event arrived; the store sends keys {form}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import configparser
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -15,6 +16,7 @@ import urllib3
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 
 from landstream.provision.grants import Grant, bucket_policy, user_policy
 from shared.store import StoreError
@@ -34,11 +36,15 @@ def read_credentials(folder: Path, table: Sequence[Grant]) -> dict[str, tuple[st
     """
     keys = {}
     for grant in table:
-        parser = configparser.ConfigParser()
-        path = folder / grant.user
-        if not parser.read(path) or "default" not in parser:
+        path, parser = folder / grant.user, configparser.RawConfigParser()
+        try:
+            parser.read(path, "utf-8")
+            pair = parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
+        except (configparser.Error, KeyError, UnicodeDecodeError):
+            pair = "", ""
+        if not all(pair):
             raise ValueError(f"{path}: no credentials of the user {grant.user} there; `make secrets` makes them")
-        keys[grant.user] = parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
+        keys[grant.user] = pair
     return keys
 
 
@@ -118,9 +124,17 @@ class VersityAdministration:
                 status, said = self._send(f"update-user?access={access}", changes)
             if status >= 400:
                 raise StoreError(f"{self._url}: user {grant.user} not made: {status} {said[:200]}")
-        named = [Grant(keys[g.user][0], g.reads, g.lists, g.writes) for g in table]
-        policy = json.dumps(bucket_policy(named, self._store.bucket))
-        self._store.client.put_bucket_policy(Bucket=self._store.bucket, Policy=policy)
+        self._put_policy(bucket_policy([replace(g, user=keys[g.user][0]) for g in table], self._store.bucket))
+
+    def _put_policy(self, policy: dict[str, Any]) -> None:
+        text = json.dumps(policy, separators=(",", ":"))
+        try:
+            self._store.client.put_bucket_policy(Bucket=self._store.bucket, Policy=text)
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(
+                f"{self._store.location}: the policy of {len(text)} bytes is refused ({error}); versitygw keeps it in "
+                "an extended attribute: put its folder on XFS, or shorten the names of bucket and users"
+            ) from error
 
     def _send(self, path: str, body: bytes) -> tuple[int, str]:
         request = AWSRequest("PATCH", f"{self._url}/{path}", data=body)
