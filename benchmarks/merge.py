@@ -51,7 +51,7 @@ def main() -> None:
             candidate = Scene(area.grid, "l2a", 2, mask, scene)
 
             def change(group: Any) -> None:
-                update_msi(group["2018"], 25, candidate, [], [], lambda done, total: None)
+                update_msi(group["2018"], 25, candidate, {}, [], None, lambda done, total: None)
 
             opened.write(change, 2018, "benchmark")
             assert candidate.touched()

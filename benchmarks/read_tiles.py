@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cube = open_cube(f"{folder}/cube", area, "write")
 
-        def fill(group: zarr.Group) -> None:
+        def fill(group: zarr.Group, again: object) -> None:
             for name, values in scene.items():
                 group[f"2018/Sentinel-2/MSI/{name}"][WEEK] = values  # type: ignore[index]
 

@@ -33,7 +33,10 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) 
     if inputs is None:
         return []
     scene = catalogue.inputs(item)[0]
-    outdated = _outdated(item, scene, catalogue) if item.week != STATIC else []
+    if item.week == STATIC:
+        notes: dict[str, Any] = {"rank": [*catalogue.label_rank(scene), item.stage_version, item.id]}
+        return [Job("cube-updates", item.product, item.week, inputs, notes=notes)]
+    outdated = _outdated(item, scene, catalogue)
     context = _rest_of_week(item, catalogue, area) if outdated else ()
     return [Job("cube-updates", item.product, item.week, inputs, context=context, notes={"outdated": outdated})]
 

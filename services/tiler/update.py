@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,34 @@ from services.tiler.merge import Cells, Pixels, merge, merge_olci, wins, wins_ol
 from services.tiler.scene import TILE_PX, Block, Scene, tiles_of
 from shared.cube.layout import LEDGER_SLOTS, MSI, OLCI
 from shared.geo import TILE_M, TileIndex
-from shared.stage import RejectScene
+from shared.stage import RejectScene, RetryLater
 
 Progress = Callable[[int, int], None]
+Tiles = Set[TileIndex]
+SUPERSEDED = "superseded"
+"""Attribute of a sensor's group: week -> numbers of the products that are not to be merged any more."""
+
+RANK = "rank"
+"""Attribute of a label scheme's group: what the raster in it won by."""
+
+
+class Superseded(Exception):
+    """Raised when another writer has put a higher version, or a withdrawal, of the scene into the cube."""
+
+
+def _supersede(group: zarr.Group, week: int, outdated: Iterable[int], number: int | None) -> None:
+    """Note which products are outdated, in the transaction that takes them out; writers of them may be at work.
+
+    Raises:
+        Superseded: `number` is one of them.
+    """
+    noted: Any = group.attrs.get(SUPERSEDED, {})
+    before = {int(n) for n in noted.get(str(week), ())}  # as text: JSON's numbers end at 53 bits
+    if number in before:
+        raise Superseded
+    after = before | {n for n in outdated if n != number}
+    if after != before:
+        group.attrs[SUPERSEDED] = {**noted, str(week): [str(n) for n in sorted(after)]}
 
 
 class Ledger:
@@ -39,6 +64,21 @@ class Ledger:
     def lacking(self, tiles: Iterable[TileIndex], number: int) -> list[TileIndex]:
         """Those of the tiles that do not hold a product yet."""
         return [t for t in tiles if np.uint64(number) not in self.numbers[t]]
+
+    def forget(self, tiles: Iterable[TileIndex], number: int) -> None:
+        """Take one product out of some tiles."""
+        for tile in tiles:
+            left = [int(n) for n in self.numbers[tile] if n and n != np.uint64(number)]
+            self.numbers[tile] = left + [0] * (LEDGER_SLOTS - len(left))
+
+    def require_known(self, tiles: Iterable[TileIndex], known: Set[int]) -> None:
+        """Check that some tiles can be rebuilt from what is at hand.
+
+        Raises:
+            RetryLater: a scene is merged there that the plan did not know; another plan does.
+        """
+        if {int(n) for t in tiles for n in self.numbers[t]} - {0} - known:
+            raise RetryLater("a scene was merged into a tile that is to be rebuilt after this was planned")
 
     def clear(self, tile: TileIndex) -> None:
         """Forget what was merged into a tile."""
@@ -73,8 +113,9 @@ def update_msi(
     group: zarr.Group,
     week: int,
     scene: Scene | None,
-    others: Sequence[Callable[[], Scene]],
+    others: Mapping[int, Callable[[], Scene]],
     outdated: Sequence[int],
+    again: Tiles | None,
     progress: Progress,
 ) -> None:
     """Merge a Sentinel-2 scene; rebuild first the tiles into which an outdated product was merged.
@@ -83,25 +124,34 @@ def update_msi(
         group: the group of the year.
         week: index along the week axis.
         scene: the scene; None = only rebuild (a withdrawal).
-        others: the current scenes of the week, opened one at a time, for rebuilding.
+        others: number -> how it is opened, of the other current scenes of the week, for rebuilding.
         outdated: numbers of the superseded or withdrawn products.
+        again: tiles that another writer changed after this scene was merged into them; None = nothing is merged yet.
         progress: called with (done, total) blocks.
+
+    Raises:
+        Superseded: another writer made the scene outdated.
+        RetryLater: a tile that is to be rebuilt holds a scene that is not at hand.
     """
+    _supersede(_group(group, MSI), week, outdated, scene.number if scene else None)
     ledger = Ledger(group[f"{MSI}/scenes"], week)  # type: ignore[arg-type]  # a path of the layout is an array
-    stale = ledger.holding(outdated)
+    if again and scene is not None:
+        ledger.forget(again, scene.number)
+    stale = sorted({*ledger.holding(outdated), *(again if again and outdated else ())})
     if stale:
+        ledger.require_known(stale, {*others, *outdated, *([scene.number] if scene else ())})
         for tile in stale:
             ledger.clear(tile)
             _clear_tile(group, week, tile)
-        for open_other in others:
+        for open_other in others.values():
             _merge_scene(group, week, open_other(), ledger, set(stale), lambda done, total: None)
-    if scene is not None:
-        _merge_scene(group, week, scene, ledger, None, progress)
+    if scene is not None and (again is None or again):
+        _merge_scene(group, week, scene, ledger, again, progress)
     ledger.save()
 
 
 def _merge_scene(
-    group: zarr.Group, week: int, scene: Scene, ledger: Ledger, only: set[TileIndex] | None, progress: Progress
+    group: zarr.Group, week: int, scene: Scene, ledger: Ledger, only: Tiles | None, progress: Progress
 ) -> None:
     rows = scene.blocks(near=only)
     count, new = sum(map(len, rows)), set[TileIndex]()
@@ -193,23 +243,28 @@ def update_olci(
     group: zarr.Group,
     week: int,
     frame: Frame | None,
-    others: Sequence[Callable[[], Frame]],
+    others: Mapping[int, Callable[[], Frame]],
     outdated: Sequence[int],
+    again: Tiles | None,
 ) -> None:
-    """Merge an OLCI frame; rebuild first the tiles into which an outdated product was merged."""
+    """Merge an OLCI frame; arguments and errors as of `update_msi`."""
+    _supersede(_group(group, OLCI), week, outdated, frame.number if frame else None)
     ledger = Ledger(group[f"{OLCI}/scenes"], week)  # type: ignore[arg-type]  # a path of the layout is an array
-    stale = ledger.holding(outdated)
+    if again and frame is not None:
+        ledger.forget(again, frame.number)
+    stale = sorted({*ledger.holding(outdated), *(again if again and outdated else ())})
     if stale:
+        ledger.require_known(stale, {*others, *outdated, *([frame.number] if frame else ())})
         for tile in stale:
             ledger.clear(tile)
             at = (week, *_span_300m(tile))
             _write(group, f"{OLCI}/300m", at, np.nan)
             _write(group, f"{OLCI}/300m_source", at, 0)
             _write(group, f"{OLCI}/300m_rank", at, 0)
-        for open_other in others:
+        for open_other in others.values():
             _merge_frame(group, week, open_other(), ledger, stale)
-    if frame is not None:
-        _merge_frame(group, week, frame, ledger, None)
+    if frame is not None and (again is None or again):
+        _merge_frame(group, week, frame, ledger, again)
     ledger.save()
 
 
@@ -222,10 +277,11 @@ def _span_300m(tile: TileIndex) -> tuple[slice, slice]:
     return span(tile.row), span(tile.col)
 
 
-def _merge_frame(group: zarr.Group, week: int, frame: Frame, ledger: Ledger, only: list[TileIndex] | None) -> None:
+def _merge_frame(group: zarr.Group, week: int, frame: Frame, ledger: Ledger, only: Iterable[TileIndex] | None) -> None:
     y, x, pixels = frame.pixels()
     tiles = frame.touched(y, x, pixels)
-    new = ledger.lacking(tiles if only is None else [t for t in tiles if t in set(only)], frame.number)
+    wanted = None if only is None else set(only)
+    new = ledger.lacking([t for t in tiles if wanted is None or t in wanted], frame.number)
     if not new:
         return
     keep = np.zeros(pixels.source.shape, bool)
@@ -248,15 +304,21 @@ def _merge_frame(group: zarr.Group, week: int, frame: Frame, ledger: Ledger, onl
         _write(group, f"{OLCI}/300m_rank", at, merged.rank)
 
 
-def update_labels(group: zarr.Group, scheme: str, classes: int, raster: Any) -> None:
-    """Put a class raster on the area's grid into the cube, tile row by tile row.
+def update_labels(group: zarr.Group, scheme: str, classes: int, raster: Any, rank: list[Any]) -> None:
+    """Put a class raster on the area's grid into the cube, tile row by tile row, unless a better one is there.
 
     Args:
         group: the area's group.
         scheme: name of the label scheme.
         classes: K, number of classes.
         raster: path of a GeoTIFF uint8 (y, x) on the area's grid at 10 m.
+        rank: what it wins by, compared from the first value on; the larger one stays.
     """
+    parent = _group(group, f"labels/{scheme}")
+    there: Any = parent.attrs.get(RANK)
+    if there is not None and there > rank:
+        return
+    parent.attrs[RANK] = rank
     target, presence = group[f"labels/{scheme}/class"], group[f"labels/{scheme}/classes"]
     side = 2 * TILE_PX
     with rasterio.open(raster, driver="GTiff") as file:
@@ -267,6 +329,12 @@ def update_labels(group: zarr.Group, scheme: str, classes: int, raster: Any) -> 
             found = np.stack([(tiles == v).any(axis=(0, 2)) for v in range(1, classes + 1)], axis=1)
             _assign(target, (slice(row * side, (row + 1) * side), slice(None)), values)
             _assign(presence, (row,), found.astype(np.uint8))
+
+
+def _group(group: zarr.Group, path: str) -> zarr.Group:
+    found = group[path]
+    assert isinstance(found, zarr.Group)
+    return found
 
 
 def _read(group: zarr.Group, path: str, at: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,20 @@ import zarr
 from numpy.typing import NDArray
 
 from shared.area import Area, LabelScheme
-from shared.cube.layout import LEDGER_SLOTS, MSI, OLCI, create_coordinates, create_layers, label_layers, year_layers
-from shared.geo import Grid, TileIndex
+from shared.cube.layout import (
+    CHUNK_M,
+    LEDGER_SLOTS,
+    MSI,
+    OLCI,
+    create_coordinates,
+    create_layers,
+    label_layers,
+    year_layers,
+)
+from shared.geo import TILE_M, Grid, TileIndex
 from shared.items.catalogue import SHEET_TILES, Sheet, digest_ledger, in_halo
 from shared.observe.failpoint import failpoint
+from shared.observe.logs import get_logger
 
 MAIN = "main"
 
@@ -27,35 +37,76 @@ MAIN = "main"
 icechunk.set_logs_filter("error")
 
 
+Change = Callable[[zarr.Group, Set[TileIndex] | None], None]
+"""Merges into the arrays below the area's group: everything (None), or only in the tiles that another writer changed
+meanwhile, where what was merged before is gone."""
+
+
 def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube:
-    """Open the cube at a folder, made if absent.
+    """Open the cube, made if absent.
 
     Args:
-        location: the repository's folder.
+        location: the repository's folder, or `s3://BUCKET/PREFIX`.
         area: the study area.
         mode: `write` for the tiler alone.
     """
-    return Cube(_repository(Path(location)), Path(location), area, mode)
+    return Cube(_repository(location), location, area, mode)
 
 
-def _repository(folder: Path) -> icechunk.Repository:
+def _repository(location: str) -> icechunk.Repository:
     config = icechunk.RepositoryConfig.default()
     # A week's manifest is read and rewritten alone, however many years the cube holds.
     split = icechunk.ManifestSplittingConfig.from_dict(
         {icechunk.ManifestSplitCondition.AnyArray(): {icechunk.ManifestSplitDimCondition.DimensionName("week"): 1}}
     )
     config.manifest = icechunk.ManifestConfig(splitting=split)
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = icechunk.local_filesystem_storage(str(folder))
+    storage = _storage(location)
     if icechunk.Repository.exists(storage):
         return icechunk.Repository.open(storage, config=config)
-    with _lock(folder):  # two that create at once
-        return icechunk.Repository.open_or_create(storage, config=config)
+    with _one_at_a_time(location):
+        try:
+            return icechunk.Repository.open_or_create(storage, config=config)
+        except icechunk.IcechunkError:  # two that create at once: the other was faster
+            return icechunk.Repository.open(storage, config=config)
+
+
+def _storage(location: str) -> icechunk.Storage:
+    if "://" not in location:
+        Path(location).mkdir(parents=True, exist_ok=True)
+        return icechunk.local_filesystem_storage(location)
+    # Its settings are the store's, and boto3 knows every place where keys may be.
+    import boto3
+
+    from shared.store.s3 import S3Settings
+
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    settings, session = S3Settings(), boto3.session.Session()
+    keys = session.get_credentials()
+    found = keys.get_frozen_credentials() if keys else None
+    return icechunk.s3_storage(
+        bucket=bucket,
+        prefix=prefix,
+        region=settings.region,
+        endpoint_url=settings.endpoint or None,
+        allow_http=settings.endpoint.startswith("http://"),
+        force_path_style=bool(settings.endpoint),
+        access_key_id=found.access_key if found else None,
+        secret_access_key=found.secret_key if found else None,
+        session_token=found.token if found else None,
+        from_env=None if found else True,
+    )
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait."""
+def _one_at_a_time(location: str) -> Iterator[None]:
+    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait.
+
+    On S3 commits are conditional writes, and writers need not wait.
+    """
+    if "://" in location:
+        yield
+        return
+    folder = Path(location)
     with (folder.parent / f".{folder.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -65,9 +116,9 @@ class Cube:
     """A study area's cube, seen at the snapshot that was the newest when it was opened."""
 
     def __init__(
-        self, repository: icechunk.Repository, folder: Path, area: Area, mode: Literal["read", "write"]
+        self, repository: icechunk.Repository, location: str, area: Area, mode: Literal["read", "write"]
     ) -> None:
-        self._repository, self._folder, self._area, self._mode = repository, folder, area, mode
+        self._repository, self._location, self._area, self._mode = repository, location, area, mode
         self._session = repository.readonly_session(MAIN)
         self._arrays: dict[str, zarr.Array[Any]] = {}
 
@@ -185,8 +236,11 @@ class Cube:
         tiles = (TileIndex(r, c) for r in rows for c in cols)
         return digest_ledger({t: [int(n) for n in ledger[t] if n] for t in tiles if in_halo(t, sheet)})
 
-    def write(self, change: Callable[[zarr.Group], None], year: int | None, message: str) -> None:
+    def write(self, change: Change, year: int | None, message: str) -> None:
         """Run `change` on the area's group in one transaction; nothing is committed where it changed nothing.
+
+        Where another writer committed meanwhile, its chunks stand, `change` is run again for their tiles alone, and
+        also where none of them is the same: what it found out before may no longer be so.
 
         Args:
             change: merges into the arrays below the group.
@@ -198,36 +252,86 @@ class Cube:
         """
         if self._mode != "write":
             raise RuntimeError("the cube was opened for reading")
-        with _lock(self._folder):
+        with _one_at_a_time(self._location):
             self._bootstrap(year)
-            session = self._repository.writable_session(MAIN)
-            change(zarr.open_group(session.store, mode="r+", path=self._area.name))
-            if session.has_uncommitted_changes:
+            session, again = self._repository.writable_session(MAIN), None
+            while True:
+                change(zarr.open_group(session.store, mode="r+", path=self._area.name), again)
+                if not session.has_uncommitted_changes:
+                    break
                 failpoint("cube.before_commit")
-                session.commit(message)
+                try:
+                    session.commit(message)
+                except icechunk.ConflictError:
+                    again = self._take_theirs(session)
+                    if again is None:
+                        session = self._repository.writable_session(MAIN)
+                    get_logger().info("another writer committed", again="all" if again is None else len(again))
+                    continue
                 failpoint("cube.after_commit")
+                break
         self._session = self._repository.readonly_session(MAIN)
         self.__dict__.pop("_root", None)
         self._arrays.clear()
+
+    def _take_theirs(self, session: icechunk.Session) -> set[TileIndex] | None:
+        """Put a session on the newest snapshot, whose chunks stand where both changed one.
+
+        Returns:
+            The tiles of these chunks; None = the changes cannot be put together, and all is to be done again.
+        """
+        before, ours = session.snapshot_id, session.status().updated_chunks
+        try:
+            session.rebase(icechunk.BasicConflictSolver(on_chunk_conflict=icechunk.VersionSelection.UseTheirs))
+        except icechunk.RebaseFailedError:
+            return None
+        difference = self._repository.diff(from_snapshot_id=before, to_snapshot_id=session.snapshot_id)
+        theirs, tiles = difference.updated_chunks, set[TileIndex]()
+        for path, chunks in ours.items():
+            if "/labels/" in path:
+                continue  # labels are written as a whole
+            both = {tuple(c) for c in chunks} & {tuple(c) for c in theirs.get(path, ())}
+            tiles |= {t for chunk in both for t in tiles_of_chunk(path, chunk, self.grid)}
+        return tiles
 
     def _bootstrap(self, year: int | None) -> None:
         """Create the arrays of a year, or of the labels, in a transaction of its own."""
         name, scheme = self._area.name, self._area.labels.scheme
         wanted = f"{name}/{year}/{OLCI}/scenes" if year is not None else f"{name}/labels/{scheme}/classes"
-        session = self._repository.writable_session(MAIN)
-        root = zarr.open_group(session.store, mode="a")
-        if wanted in root:
-            return
-        if year is None:
-            create_layers(session.store, label_layers(self._area))
-            create_coordinates(session.store, self._area, f"{name}/labels/{scheme}", None, {"10m": 10})
-        else:
-            create_layers(session.store, year_layers(self._area, year))
-            pixels = {"10m": 10, "20m": 20, "60m": 60}
-            create_coordinates(session.store, self._area, f"{name}/{year}/{MSI}", year, pixels)
-            create_coordinates(session.store, self._area, f"{name}/{year}/{OLCI}", year, {"300m": 300})
-        failpoint("cube.before_bootstrap")
-        session.commit(f"arrays of {year or scheme}")
+        while True:
+            session = self._repository.writable_session(MAIN)
+            if wanted in zarr.open_group(session.store, mode="a"):
+                return
+            if year is None:
+                create_layers(session.store, label_layers(self._area))
+                create_coordinates(session.store, self._area, f"{name}/labels/{scheme}", None, {"10m": 10})
+            else:
+                create_layers(session.store, year_layers(self._area, year))
+                pixels = {"10m": 10, "20m": 20, "60m": 60}
+                create_coordinates(session.store, self._area, f"{name}/{year}/{MSI}", year, pixels)
+                create_coordinates(session.store, self._area, f"{name}/{year}/{OLCI}", year, {"300m": 300})
+            failpoint("cube.before_bootstrap")
+            with suppress(icechunk.ConflictError):  # another writer was faster, perhaps with the same arrays
+                session.commit(f"arrays of {year or scheme}")
+
+
+def tiles_of_chunk(path: str, chunk: tuple[int, ...], grid: Grid) -> Iterator[TileIndex]:
+    """The tiles that a chunk of a weekly array shares area with.
+
+    Args:
+        path: the array's path.
+        chunk: its index along each axis (week, y, x, ...).
+        grid: the area's grid.
+    """
+    extent_m = CHUNK_M[path.rpartition("/")[2].split("_")[0]]
+    y, x = chunk[1:3]
+
+    def span(index: int, count: int) -> range:
+        return range(index * extent_m // TILE_M, min(count, -(-(index + 1) * extent_m // TILE_M)))
+
+    for row in span(y, grid.rows):
+        for col in span(x, grid.cols):
+            yield TileIndex(row, col)
 
 
 def split_week(week: str) -> tuple[int, int]:

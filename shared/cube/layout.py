@@ -42,6 +42,12 @@ MSI_ENCODING: Final[Mapping[str, float]] = {"scale_factor": 1e-4, "add_offset": 
 """reflectance = stored * scale_factor + add_offset; stored 0 = nodata."""
 
 TILE_20M_PX = 128
+LEDGER_TILES = 16
+CHUNK_M: Final[Mapping[str, int]] = {
+    "10m": 2560, "20m": 2560, "60m": 60 * TILE_20M_PX, "300m": 300 * 32, "scenes": LEDGER_TILES * 2560,
+}  # fmt: skip
+"""Side of a chunk in metres of the weekly arrays, by the first part of their names."""
+
 MSI = "Sentinel-2/MSI"
 OLCI = "Sentinel-3/OLCI"
 
@@ -151,7 +157,7 @@ def _ledger(path: str, grid: Grid) -> Layer:
     return Layer(
         path,
         shape,
-        (1, 16, 16, LEDGER_SLOTS),
+        (1, LEDGER_TILES, LEDGER_TILES, LEDGER_SLOTS),
         "uint64",
         ("week", "row", "col", "slot"),
         attributes={"long_name": text},

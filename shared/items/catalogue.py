@@ -218,14 +218,13 @@ class Catalogue:
         ]
         if not fitting:
             return None
-        year = self.area.label_year
+        return max(fitting, key=self.label_rank)
 
-        def rank(item: Item) -> tuple[int, str, str, str]:
-            p = item.properties
-            distance = abs(int(p["landstream:reference_year"]) - year)
-            return (-distance, str(p["landstream:campaign"]), str(p["landstream:release"]), item.id)
-
-        return max(fitting, key=rank)
+    def label_rank(self, delivery: Item) -> tuple[int, str, str, str]:
+        """What a label delivery wins by, the larger one: the first that differs decides."""
+        p = delivery.properties
+        distance = abs(int(p["landstream:reference_year"]) - self.area.label_year)
+        return (-distance, str(p["landstream:campaign"]), str(p["landstream:release"]), delivery.id)
 
     def cube_state(self) -> str:
         """sha256 over the sorted ids of current cube updates and labels."""

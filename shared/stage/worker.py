@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.observe.failpoint import failpoint
+from shared.observe.logs import configure_logs
 from shared.stage.declare import RejectScene, RetryLater, Stage, Task
 from shared.stage.wire import decode_task, encode_result, receive, send
 
@@ -74,6 +75,7 @@ def main() -> None:
     # Ctrl-C goes to the whole group: the runner decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    configure_logs(sys.stderr)
     channel = socket.socket(fileno=descriptor)
     stage: Stage = importlib.import_module(module).STAGE
     if stage.prepare is not None:
