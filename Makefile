@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos test-compose check check-k8s check-docker format lock clean \
+.PHONY: install run test test-chaos test-stores test-compose check check-k8s check-docker format lock clean \
 	services services-all services-down secrets images
 
 install: .venv/.installed
@@ -24,6 +24,10 @@ test: install
 
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos
+
+# Further stores: SeaweedFS, and MinIO's own code in the JuiceFS gateway.
+test-stores: services-all
+	$(BIN)/pytest -m stores tests/live/test_stores.py
 
 # The whole stack in containers, where a Docker engine answers: images, products, a restart of the engine.
 test-compose: install

@@ -85,21 +85,18 @@ class MinioAdministration:
 
     def grant(self, table: Sequence[Grant], keys: Keys) -> None:
         """See `Admin.grant`."""
+        from minio.error import MinioAdminException
+
         for grant in table:
             access, secret = keys[grant.user]
             name = f"{self._bucket}-{grant.user}"
-            self._admin.user_add(access, secret)
-            self._admin.policy_add(name, policy=user_policy(grant, self._bucket))
-            self._attach(name, access)
-
-    def _attach(self, policy: str, user: str) -> None:
-        from minio.error import MinioAdminException
-
-        try:
-            self._admin.attach_policy([policy], user=user)
-        except MinioAdminException as error:
-            if "PolicyChangeAlreadyApplied" not in str(error) and "already in effect" not in str(error):
-                raise
+            try:
+                self._admin.user_add(access, secret)
+                self._admin.policy_add(name, policy=user_policy(grant, self._bucket))
+                # Set, not attached: it takes the place of any other, and older servers know nothing else.
+                self._admin.policy_set(name, user=access)
+            except (MinioAdminException, urllib3.exceptions.HTTPError) as error:
+                raise StoreError(f"s3://{self._bucket}: user {grant.user} not made: {str(error)[:300]}") from error
 
 
 class VersityAdministration:
