@@ -1,4 +1,4 @@
-"""Further stores (`make test-stores`): the contract on SeaweedFS; MinIO's own code, in the JuiceFS gateway, as judge."""
+"""Further stores (`make test-stores`): the contract on SeaweedFS; the JuiceFS gateway, MinIO's own code, as judge."""
 
 from __future__ import annotations
 
