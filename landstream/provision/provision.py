@@ -111,9 +111,9 @@ def _patiently(call: Callable[[], _T], wait_s: float, say: Callable[[str], None]
 
 def _make_users(store: S3Store, settings: ProvisionSettings, say: Callable[[str], None]) -> list[str]:
     """Make the users of the table; what is left to the operator."""
-    table = grants(registry.all_stages())
     if settings.credentials is None:
         return ["users: every service uses the keys that it is given; give --credentials DIR for a user each"]
+    table = grants(registry.all_stages())
     keys = read_credentials(settings.credentials, table)
     admin = _admin(store, settings)
     if admin is None:
