@@ -31,7 +31,7 @@ test-stores: services-all
 
 # The whole stack in containers, where a Docker engine answers: images, products, a restart of the engine.
 test-compose: install
-	$(BIN)/pytest -m compose tests/live/test_compose.py
+	$(BIN)/pytest -s -m compose tests/live/test_compose.py
 
 # Real servers for the live tests, below .services; a first start needs java, mvn and go.
 services: install

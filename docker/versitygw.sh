@@ -2,7 +2,7 @@
 # The gateway takes its keys from the environment only, and exits as long as Kafka or the topic is not there: wait.
 set -eu
 folder=/var/lib/landstream
-mkdir -p "$folder/data" "$folder/users" "$folder/metadata"
+mkdir -p "$folder/data" "$folder/users"
 ROOT_ACCESS_KEY=$(cat /run/secrets/root_user) ROOT_SECRET_KEY=$(cat /run/secrets/root_password)
 export ROOT_ACCESS_KEY ROOT_SECRET_KEY
 echo '{"s3:ObjectCreated:*": true, "s3:ObjectRemoved:*": true}' > "$folder/events.json"
@@ -12,8 +12,6 @@ sys.exit(sys.argv[2] not in kafka.KafkaConsumer(bootstrap_servers=sys.argv[1]).t
   "$EVENT_KAFKA_URL" "$EVENT_KAFKA_TOPIC" 2> /dev/null; do
   sleep 1
 done
-# Metadata in files: as an attribute of a file, which on most file systems holds 4 KB, the bucket's policy has no room.
 exec versitygw --port :9000 --admin-port :9001 --keep-alive --quiet --health /healthz \
   --iam-dir "$folder/users" --iam-cache-ttl 1 --event-kafka-url "$EVENT_KAFKA_URL" \
-  --event-kafka-topic "$EVENT_KAFKA_TOPIC" --event-filter "$folder/events.json" \
-  posix --sidecar "$folder/metadata" "$folder/data"
+  --event-kafka-topic "$EVENT_KAFKA_TOPIC" --event-filter "$folder/events.json" posix "$folder/data"
