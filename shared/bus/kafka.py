@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock, Thread
@@ -38,6 +38,10 @@ PATIENCE_S: Final = 0.2
 """A caller that is back within this time took a quick message: nothing is paused."""
 
 COMMIT_EVERY_S: Final = 0.5
+DOUBT_S: Final = 10.0
+"""A member without partitions for so long asks whether its group still knows it: the client has been seen to wait for
+ever in a group that had dropped it."""
+
 _POLL_MS: Final = 200
 _LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
 
@@ -130,7 +134,8 @@ class KafkaBus:
 
     def subscribe(self, topic: str, group: str) -> KafkaMember:
         """See `Bus.subscribe`."""
-        member = KafkaMember(self.settings, topic, group, self._instance and f"{group}.{self._instance}")
+        instance = self._instance and f"{group}.{self._instance}"
+        member = KafkaMember(self.settings, topic, group, instance, self._members_of)
         self._members.append(member)
         return member
 
@@ -180,6 +185,11 @@ class KafkaBus:
         except (KafkaError, BusUnavailable):
             return False
 
+    def _members_of(self, group: str) -> set[str]:
+        """Ids of a group's members, as the broker knows them."""
+        described = self.admin().describe_groups([group])[group]
+        return {str(m["member_id"]) for m in described["members"]}
+
     def admin(self) -> KafkaAdminClient:
         """A client for topics, offsets and groups.
 
@@ -221,8 +231,15 @@ class Tail:
 class KafkaMember:
     """See `shared.bus.Consumer`; nothing is read before the first `poll`."""
 
-    def __init__(self, settings: KafkaSettings, topic: str, group: str, instance: str) -> None:
-        self._topic = topic
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        group: str,
+        instance: str,
+        members_of: Callable[[str], set[str]],
+    ) -> None:
+        self._topic, self._group, self._members_of = topic, group, members_of
         self._log = get_logger(group=group)
         self._changed = Condition()
         self._ready: deque[Message] = deque()
@@ -303,8 +320,12 @@ class KafkaMember:
                 self._pause()
                 continue
             try:
-                consumer.subscribe([self._topic], listener=_Listener(self))
-                self._take_part(consumer)
+                # A leader that joins before it knows the topic deals out nothing.
+                if consumer.partitions_for_topic(self._topic):
+                    consumer.subscribe([self._topic], listener=_Listener(self))
+                    self._take_part(consumer)
+                else:
+                    self._pause()
             except FencedInstanceIdError as error:
                 with self._changed:
                     self._fault = Fenced(f"another process took the place of this member: {_said(error)}")
@@ -321,8 +342,16 @@ class KafkaMember:
                 self._changed.wait(1.0)
 
     def _take_part(self, consumer: KafkaConsumer) -> None:
-        """Poll, keep and commit until closed."""
+        """Poll, keep and commit until closed, or until the group has lost this member without its knowing."""
+        empty_since = time.monotonic()
         while not self._closing:
+            if consumer.assignment():
+                empty_since = time.monotonic()
+            elif time.monotonic() - empty_since > DOUBT_S:
+                if consumer.group_metadata().member_id not in self._members_of(self._group):
+                    self._log.warning("the group knows nothing of this member: it joins anew")
+                    return
+                empty_since = time.monotonic()
             with self._changed:
                 if not self._wants():
                     self._changed.wait(PATIENCE_S / 4)

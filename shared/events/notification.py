@@ -63,8 +63,8 @@ class _Bucket(_Lenient):
 
 class _Object(_Lenient):
     key: str
-    size: int = 0
-    eTag: str = ""
+    size: int | None = None  # deletions have neither
+    eTag: str | None = None
     userMetadata: dict[str, str] = Field(default_factory=dict)
 
 
@@ -123,7 +123,7 @@ def parse(message: bytes, keys: KeyForm = "quoted") -> ObjectCreated:
     if record.Key and record.Key != f"{bucket}/{key}":
         raise BadEvent(f"keys contradict: {record.Key[:200]!r} and {bucket + '/' + key!r}")
     metadata = {n.lower().removeprefix("x-amz-meta-"): v for n, v in object_.userMetadata.items()}
-    return ObjectCreated(bucket, key, object_.size, object_.eTag.strip('"'), metadata)
+    return ObjectCreated(bucket, key, object_.size or 0, (object_.eTag or "").strip('"'), metadata)
 
 
 def _is_test(message: bytes) -> bool:

@@ -68,7 +68,7 @@ class Runner:
     def __init__(self, stage: Stage, module: str, around: Surroundings) -> None:
         self.stage, self.around = stage, around
         self.settings = stage.settings()
-        self.later: dict[str, Catalogue] = {}
+        self.later: dict[str, Catalogue | None] = {}
         self.busy = False
         self._wanted: Callable[[], bool] = lambda: True
         log = around.logs / f"{stage.name}.log" if around.logs else None
@@ -158,6 +158,11 @@ class Runner:
 
     def work_on(self, source: Item | LandingUnit) -> None:
         """Do every due job that the stage plans for an item or a landing unit."""
+        if isinstance(source, LandingUnit) and (fault := self._missing(source)):
+            name = job_id(self.stage, Job("", "", "", unit=source), self.settings)
+            self.later[name] = None
+            self._log.debug("later", job=name, reason=fault)
+            return
         for n, job in enumerate(self._plan(source)):
             if self.around.stop.is_set():
                 return
@@ -203,7 +208,7 @@ class Runner:
         started = time.monotonic()
         answer: dict[str, Any] = {}
         for attempt in range(1, self.around.attempts + 1):
-            answer = self._missing(job) or self._attempt(job)
+            answer = self._attempt(job)
             if answer["kind"] != "error":
                 break
             # A worker knows no store: what it says of a cube that it cannot reach may be the store's fault.
@@ -250,17 +255,18 @@ class Runner:
                 "mend the stage, then requeue its failure records"
             )
 
-    def _missing(self, job: Job) -> dict[str, Any] | None:
-        """Why a landing unit is not whole yet, as far as its listing tells; nothing large is fetched for it."""
-        unit = job.unit
-        if unit is None or self.stage.missing is None or time.time() - unit.modified_s >= unit.patience_s:
+    def _missing(self, unit: LandingUnit) -> str | None:
+        """Why a landing unit is not whole yet, as far as its listing tells; nothing large is fetched for it.
+
+        A product arrives object by object, and each gives an event: this is all that most of them cost.
+        """
+        if self.stage.missing is None or time.time() - unit.modified_s >= unit.patience_s:
             return None
         keys = {relative: key for key, relative in unit_keys(unit)}
         try:
-            fault = self.stage.missing(unit, lambda relative: self.around.store.get(keys[relative]))
+            return self.stage.missing(unit, lambda relative: self.around.store.get(keys[relative]))
         except NotFound as error:
-            fault = f"object {error} is not there"
-        return {"kind": "later", "class": "Incomplete", "message": fault} if fault else None
+            return f"object {error} is not there"
 
     def _attempt(self, job: Job) -> dict[str, Any]:
         """Fetch, process, upload and commit once."""

@@ -132,9 +132,10 @@ def test_a_hint_is_quoted_whatever_the_store_does() -> None:
     [
         change(Records__first__eventName="s3:ObjectRemoved:Delete"),
         change(Records__first__eventName="s3:ObjectTagging:Put"),
+        change(Records__first__eventName="s3:ObjectRemoved:Delete", Records__first__s3__object__eTag=None),
         b'{"Event": "s3:TestEvent", "Service": "Amazon S3", "Bucket": "b"}',
     ],
-    ids=["removed", "tagged", "test"],
+    ids=["removed", "tagged", "removed without etag", "test"],
 )
 def test_not_about_a_new_object(message: bytes) -> None:
     with pytest.raises(OtherEvent):
