@@ -19,7 +19,9 @@ install: .venv/.installed
 run: install
 	$(BIN)/python -m landstream.demo $(DEMO)
 
+# Starts real servers unless some are given; where Java, Maven or Go is absent, the tests that need them say so.
 test: install
+	test -n "$$LANDSTREAM_KAFKA" -a -n "$$LANDSTREAM_S3" || $(BIN)/python -m tests.servers up || test $$? -eq 4
 	$(BIN)/pytest
 
 test-chaos: install

@@ -19,6 +19,7 @@ from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
 from landstream.workspace import StoreError, bind, open_bound
 from shared.area import Area, AreaError, load_area
+from shared.bus import BusUnavailable
 from shared.items.keys import check_week, failure_key, receipt_key
 from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
 from shared.observe.logs import configure_logs
@@ -114,15 +115,28 @@ def _report(outcome: Outcome, store: FolderStore, log_path: Path) -> None:
 
 
 @app.command()
-def status(store: StoreOption, as_json: JsonOption = False) -> None:
-    """What each stage has done, has to do and has failed at; how fresh the maps are."""
-    found = report.status(*_open(store))
+def status(
+    store: StoreOption,
+    kafka: Annotated[
+        str, typer.Option(metavar="HOST:PORT", envvar="LANDSTREAM_KAFKA", help="Also show lag and consumers.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What each stage has done, has to do and has failed at; how fresh the maps are; how Kafka's groups do.
+
+    Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
+    """
+    try:
+        found = report.status(*_open(store), kafka if "://" in store else "")
+    except BusUnavailable as error:
+        fail(error)
     if as_json:
         typer.echo(json.dumps(found))
         return
-    typer.echo(f"{'stage':<14}{'done':>8}{'waiting':>9}{'failed':>8}")
+    columns = ["done", "waiting", "failed", *(["lag", "consumers"] if kafka and "://" in store else [])]
+    typer.echo(f"{'stage':<14}" + "".join(f"{c:>11}" for c in columns))
     for name, counts in found["stages"].items():
-        typer.echo(f"{name:<14}{counts['done']:>8}{counts['waiting']:>9}{counts['failed']:>8}")
+        typer.echo(f"{name:<14}" + "".join(f"{counts[c]:>11}" for c in columns))
     fresh = found["freshness_s"]
     typer.echo(f"from scene to map: {'no map yet' if fresh is None else f'{fresh:.0f} s (median of the last 100)'}")
 

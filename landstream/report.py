@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.area import Area
+from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
 from shared.stage import registry
 from shared.stage.due import standing_failures
@@ -19,13 +20,36 @@ from shared.sweep import Sweep
 LAST_SCENES = 100
 
 
-def status(store: Store, area: Area) -> dict[str, Any]:
-    """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`."""
+def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
+    """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`; with Kafka also "lag" and "consumers".
+
+    Args:
+        store: the store.
+        area: its area.
+        kafka: `HOST:PORT`; empty = no look at it.
+
+    Raises:
+        BusUnavailable: Kafka does not answer.
+    """
     around, stages = Surroundings.of_store(store, area), registry.all_stages()
     catalogue, surveys = around.reader.snapshot(), Sweep(stages, around).survey()
     failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
     counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
+    if kafka:
+        for name, (lag, consumers) in _groups(kafka, {s.name: around.group(s.name) for s in stages}).items():
+            counts[name] |= {"lag": lag, "consumers": consumers}
     return {"stages": counts, "freshness_s": freshness_s(store, catalogue)}
+
+
+def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Service -> (events that its group has not acknowledged, members of the group)."""
+    from shared.bus.kafka import KafkaBus, KafkaSettings
+
+    bus = KafkaBus(KafkaSettings(servers=kafka))
+    try:
+        return {name: bus.group(OBJECTS, group) for name, group in groups.items()}
+    finally:
+        bus.close()
 
 
 def freshness_s(store: Store, catalogue: Catalogue) -> float | None:

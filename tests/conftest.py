@@ -113,6 +113,22 @@ def remove_bucket(client, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twelve products of a small season, many of one week."""
+    folder = tmp_path_factory.mktemp("twelve")
+    landstream("simulate", "season", "--area", AREAS / "small.yaml", "--out", folder, "--products", 12)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="session")
+def embedded(twelve: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store after an embedded run over the twelve products; tests read it only."""
+    store = tmp_path_factory.mktemp("embedded") / "store"
+    landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", *twelve)
+    return store
+
+
+@pytest.fixture(scope="session")
 def six(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The six products of a small season: 3 Sentinel-2, 2 OLCI, 1 Corine."""
     folder = tmp_path_factory.mktemp("six")

@@ -17,6 +17,7 @@ from threading import Condition, Lock, Thread
 from typing import Any, Final, Literal
 
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
@@ -184,6 +185,28 @@ class KafkaBus:
             return OBJECTS in self.admin().list_topics()
         except (KafkaError, BusUnavailable):
             return False
+
+    def group(self, topic: str, group: str) -> tuple[int, int]:
+        """How many messages of a topic a group has not acknowledged, and how many members it has.
+
+        Raises:
+            BusUnavailable: no broker answers.
+        """
+        try:
+            admin = self.admin()
+            committed = admin.list_group_offsets({group: None})[group]
+            latest = admin.list_partition_offsets(
+                {TopicPartition(topic, n): OffsetSpec.LATEST for n in self._partitions(topic)}
+            )
+            earliest = admin.list_partition_offsets(dict.fromkeys(latest, OffsetSpec.EARLIEST))
+            done = {p: committed[p].offset if p in committed else earliest[p].offset for p in latest}
+            lag = sum(max(0, latest[p].offset - done[p]) for p in latest)
+            return lag, len(self._members_of(group))
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+
+    def _partitions(self, topic: str) -> list[int]:
+        return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
 
     def _members_of(self, group: str) -> set[str]:
         """Ids of a group's members, as the broker knows them."""
