@@ -17,7 +17,13 @@ RULES = ((PREFIX, None), ("items/", ".json"))
 """(prefix, suffix) of the objects that notify: deliveries, and the items that commit results."""
 
 CREATED = "s3:ObjectCreated:*"
-_NOT_TAKEN = {"NotImplemented", "MethodNotAllowed", "NotSupported", "XNotImplemented"}
+_NOT_TAKEN = {
+    "NotImplemented",
+    "MethodNotAllowed",
+    "NotSupported",
+    "XNotImplemented",
+    "BucketAlreadyOwnedByYou",  # SeaweedFS overlooks what is asked of the bucket, and takes it for its creation
+}
 
 
 def configure_notifications(store: S3Store, queue: str, say: Callable[[str], None]) -> list[str]:
@@ -32,7 +38,7 @@ def configure_notifications(store: S3Store, queue: str, say: Callable[[str], Non
         StoreError: the store knows no such queue.
     """
     from minio import Minio
-    from minio.error import S3Error
+    from minio.error import MinioException, S3Error
     from minio.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig, SuffixFilterRule
 
     url, root = urlsplit(store.settings.endpoint), own_keys()
@@ -64,6 +70,8 @@ def configure_notifications(store: S3Store, queue: str, say: Callable[[str], Non
         raise StoreError(
             f"{store.location}: notifications to {queue} are refused ({error.code}: {error.message})"
         ) from error
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise StoreError(f"{store.location}: notifications are not set ({error})") from error
     if len(found.queue_config_list) != len(RULES):
         raise StoreError(f"{store.location}: the store forgot its notifications; set them again")
     say(f"notifications: {', '.join(p + '*' + (s or '') for p, s in RULES)} to {queue}")

@@ -50,6 +50,11 @@ class TestSeaweedFS(StoreContract):
     def store(self, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield from new_bucket(seaweedfs, monkeypatch)
 
+    def test_what_it_lacks_is_left_to_the_operator(self, store: S3Store) -> None:
+        assert not MinioAdministration(store).speaks()
+        (line,) = configure_notifications(store, QUEUE, print)
+        assert line.startswith("notifications: this store is configured at its start")
+
 
 def new_bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
     """A store in a bucket of its own; emptied and removed."""
