@@ -121,6 +121,7 @@ def test_environments_are_the_same_but_for_where_secrets_lie(compose: Resource, 
             assert str(here[variable]) == there[variable], (name, variable)
         only = {v for v in here.keys() ^ there.keys() if v.startswith("LANDSTREAM_")}
         assert only <= {
+            "LANDSTREAM_GRACE_S",  # Kubernetes grants each service its own; compose the usual to all
             "LANDSTREAM_INSTANCE",  # a Job is no member of a group
             "LANDSTREAM_KAFKA_PARTITIONS",  # the default; KEDA's limit stands beside it
             "LANDSTREAM_KAFKA_USERNAME",  # used where Kafka asks for it
@@ -146,7 +147,7 @@ def test_the_same_users_are_made_in_both(compose: Resource, dev: list[Resource])
     )
     assert [s["secret"]["items"] for s in credentials] == [[{"key": "s3", "path": user}] for user in USERS]
     assert [s["secret"]["name"] for s in credentials] == [f"landstream-{user}" for user in USERS]
-    assert {*USERS} == {*PROCESSES, "landing"} - {"provision"}
+    assert {*USERS} == {*PROCESSES, "model-sync", "deliver"} - {"provision"}
 
 
 def test_what_scaling_reads_is_what_the_sweeper_exposes(dev: list[Resource]) -> None:

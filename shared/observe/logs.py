@@ -26,6 +26,8 @@ def configure_logs(stream: TextIO, level: str = "info") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It warns of each step of its loop that takes a tenth of a second, as on any busy machine.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

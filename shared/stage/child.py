@@ -27,7 +27,7 @@ GDAL_LIMITS = {
     # ^ No product, whatever it says, makes GDAL open a network connection.
 }
 GRACE_S = 20.0
-"""After a stop was asked for, a job may still end within this time."""
+"""What is left of the 25 s in which a service ends, once it has put away its work."""
 
 
 class WorkerLost(Exception):
@@ -51,12 +51,19 @@ class Child:
         stop: set when the service is to end.
         log: path that takes the child's standard output and error.
         scratch: folder below which the child has its temporary files, removed with it; None = the system's.
+        grace_s: after a stop was asked for, a job may still end within this time.
     """
 
     def __init__(
-        self, stage: Stage, module: str, stop: Event, log: Path | None = None, scratch: Path | None = None
+        self,
+        stage: Stage,
+        module: str,
+        stop: Event,
+        log: Path | None = None,
+        scratch: Path | None = None,
+        grace_s: float = GRACE_S,
     ) -> None:
-        self._stage, self._module, self._stop, self._log = stage, module, stop, log
+        self._stage, self._module, self._stop, self._log, self._grace_s = stage, module, stop, log, grace_s
         # A worker is ended by SIGKILL: what its libraries left in temporary files would stay for good.
         self._temporary = scratch / f"{stage.name}-{uuid.uuid4().hex[:8]}" if scratch else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,7 +143,7 @@ class Child:
                 raise Cancelled
             now = time.monotonic()
             if self._stop.is_set():
-                stop_at = stop_at or now + GRACE_S
+                stop_at = stop_at or now + self._grace_s
                 if now > stop_at:
                     self.close()
                     raise Stopped

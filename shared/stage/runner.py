@@ -72,7 +72,7 @@ class Runner:
         self.busy = False
         self._wanted: Callable[[], bool] = lambda: True
         log = around.logs / f"{stage.name}.log" if around.logs else None
-        self.child = Child(stage, module, around.stop, log, around.work)
+        self.child = Child(stage, module, around.stop, log, around.work, around.grace_s)
         self._log = get_logger(stage=stage.name)
         self._in_a_row: tuple[str, int] = ("", 0)
 

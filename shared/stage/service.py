@@ -24,6 +24,7 @@ from shared.observe.failpoint import armed, check_failpoint
 from shared.observe.health import Health
 from shared.observe.http import Check, serve
 from shared.observe.logs import configure_logs, get_logger
+from shared.stage.child import GRACE_S
 from shared.stage.stack import Stack, read_stack
 from shared.stage.surroundings import Surroundings
 from shared.store import NotFound, Store, StoreError, open_store
@@ -50,6 +51,8 @@ class ServiceSettings(BaseSettings):
     """Folder for scratch, as large as a product unpacked; a temporary one where not given."""
     instance: str = ""
     """Name of this process among its like, kept over restarts (a pod's name), so that a restart moves no partition."""
+    grace_s: float = GRACE_S
+    """Seconds that a job may go on after SIGTERM; below what the orchestrator grants, and worth raising with it."""
     log_level: str = "info"
     """debug, info, warning or error."""
     sweep_s: float = 10.0
@@ -93,7 +96,15 @@ def run_service(
         with _scratch(name, settings) as scratch:
             work(
                 Surroundings.of_store(
-                    store, area, bus, work=scratch, keys=stack.keys, health=health, stop=stop, **options
+                    store,
+                    area,
+                    bus,
+                    work=scratch,
+                    keys=stack.keys,
+                    grace_s=settings.grace_s,
+                    health=health,
+                    stop=stop,
+                    **options,
                 )
             )
     finally:

@@ -16,6 +16,7 @@ from shared.items.catalogue import CatalogueReader
 from shared.items.keys import LandingUnit
 from shared.items.landing import PREFIX, landing_units
 from shared.observe.health import Health
+from shared.stage.child import GRACE_S
 from shared.store import FolderStore, Store
 
 
@@ -34,6 +35,7 @@ class Surroundings:
         patience_s: landing unit's name -> how long it may stay incomplete.
         attempts: how often an unexpected error is tried.
         back_off_s: pause after the first failed attempt, doubled after each.
+        grace_s: how long a job may go on after a stop was asked for.
         logs: folder for the workers' output; None = the own output.
     """
 
@@ -47,6 +49,7 @@ class Surroundings:
     keys: KeyForm = "quoted"
     attempts: int = 3
     back_off_s: float = 1.0
+    grace_s: float = GRACE_S
     logs: Path | None = None
     health: Health = field(default_factory=Health)
     stop: Event = field(default_factory=Event)

@@ -37,7 +37,7 @@ class World:
         self.store = FolderStore(root, lambda event: self.bus.publish(OBJECTS, parse(event).key, event))
         self.around = Surroundings(
             self.store, self.bus, self.area, CatalogueReader(self.store, self.area), "", self.store.work,
-            lambda name: 0.0, attempts=3, back_off_s=0.01,
+            lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1,
         )  # fmt: skip
         self.runner = Runner(STAGE, "tests.shared.stage.fake", self.around)
 
@@ -233,17 +233,11 @@ def test_a_damaged_artifact_is_found(world: World) -> None:
 def test_stop_gives_the_job_back(world: World) -> None:
     world.arrive("a", "hang")
     thread = threading.Thread(target=world.runner.run)
-    import shared.stage.child as child
-
-    grace, child.GRACE_S = child.GRACE_S, 0.1
-    try:
-        thread.start()
-        while not world.attempts("a"):
-            time.sleep(0.02)
-        world.around.stop.set()
-        thread.join(20)
-    finally:
-        child.GRACE_S = grace
+    thread.start()
+    while not world.attempts("a"):
+        time.sleep(0.02)
+    world.around.stop.set()
+    thread.join(20)
     assert not thread.is_alive()
     assert world.bus.lag(OBJECTS, world.around.group(STAGE.name)) == 1
     assert (world.outputs(), world.failures(), list(world.store.work.glob("*/"))) == ([], [], [])
