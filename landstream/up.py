@@ -111,25 +111,27 @@ class Supervisor:
         service.pause_s = min(2 * service.pause_s, LONGEST_PAUSE_S)
 
     def _start(self, service: _Service) -> None:
-        environment = {
-            **os.environ,
-            "LANDSTREAM_HTTP_PORT": str(service.port),
-            "LANDSTREAM_INSTANCE": self._instance,
-            "LANDSTREAM_WORK": str(self._work / "scratch"),
-        }
         with self._log(service).open("ab") as log:
             service.process = subprocess.Popen(
                 [*service.command, "--store", self._store, "--kafka", self._kafka],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=self._environment(service),
                 process_group=0,
             )
         service.started = time.monotonic()
         (self._work / f"{service.name}.pid").write_text(f"{service.process.pid}\n")
         where = f", http://127.0.0.1:{service.port}" if service.port else ""
         self._say(f"{service.name}: started (pid {service.process.pid}{where})")
+
+    def _environment(self, service: _Service) -> dict[str, str]:
+        return {
+            **os.environ,
+            "LANDSTREAM_HTTP_PORT": str(service.port),
+            "LANDSTREAM_INSTANCE": self._instance,
+            "LANDSTREAM_WORK": str(self._work / "scratch"),
+        }
 
     def _log(self, service: _Service) -> Path:
         return self._work / f"{service.name}.log"
