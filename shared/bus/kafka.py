@@ -28,7 +28,7 @@ from kafka.errors import (
     TopicAlreadyExistsError,
     UnknownMemberIdError,
 )
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -40,8 +40,11 @@ PATIENCE_S: Final = 0.2
 
 COMMIT_EVERY_S: Final = 0.5
 DOUBT_S: Final = 10.0
-"""A member without partitions for so long asks whether its group still knows it: the client has been seen to wait for
-ever in a group that had dropped it."""
+"""How often a member asks whether its group knows it: the client (3.0.12) has been seen to wait for ever, or to go on
+reading, in a group that had dropped it."""
+
+JOIN_MS: Final = 10_000
+"""How long a poll waits while the member joins: a join that is given up half-way is what the client trips over."""
 
 _POLL_MS: Final = 200
 _LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
@@ -366,24 +369,37 @@ class KafkaMember:
 
     def _take_part(self, consumer: KafkaConsumer) -> None:
         """Poll, keep and commit until closed, or until the group has lost this member without its knowing."""
-        empty_since = time.monotonic()
+        looked, doubted = time.monotonic(), False
         while not self._closing:
-            if consumer.assignment():
-                empty_since = time.monotonic()
-            elif time.monotonic() - empty_since > DOUBT_S:
-                if consumer.group_metadata().member_id not in self._members_of(self._group):
+            if time.monotonic() - looked > DOUBT_S:
+                known = self._is_known(consumer)
+                if not known and doubted:
                     self._log.warning("the group knows nothing of this member: it joins anew")
+                    with self._changed:
+                        self._ready.clear()  # it is delivered again
                     return
-                empty_since = time.monotonic()
+                looked, doubted = time.monotonic(), not known
             with self._changed:
                 if not self._wants():
                     self._changed.wait(PATIENCE_S / 4)
                 wanted = self._wants()
                 away = time.monotonic() - self._left_at > PATIENCE_S
             if wanted or away:
+                held, member_id = consumer.assignment(), consumer.group_metadata().member_id
                 self._fetch(consumer, paused=not wanted)
+                if held and consumer.group_metadata().member_id != member_id:
+                    # The client that finds itself dropped only as it joins again says nothing of what it lost.
+                    self._log.warning("the group had dropped this member: it joins anew")
+                    self._drop(held, lost=True)
+                    return
             self._commit(consumer)
         self._commit(consumer, at_once=True)
+
+    def _is_known(self, consumer: KafkaConsumer) -> bool:
+        try:
+            return consumer.group_metadata().member_id in self._members_of(self._group)
+        except (KafkaError, BusUnavailable):
+            return True  # nobody can tell
 
     def _wants(self) -> bool:
         return not self._ready and time.monotonic() < self._wanted_until
@@ -395,7 +411,8 @@ class KafkaMember:
         elif consumer.paused():
             consumer.resume(*consumer.paused())
         try:
-            found = consumer.poll(timeout_ms=_POLL_MS, max_records=1)
+            joined = consumer.group_metadata().state is MemberState.STABLE
+            found = consumer.poll(timeout_ms=_POLL_MS if joined else JOIN_MS, max_records=1)
         except FencedInstanceIdError:
             raise
         except KafkaError as error:

@@ -37,7 +37,7 @@ from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES
 from shared.stage.child import Cancelled, Child, Stopped
-from shared.stage.declare import Job, NewItem, Source, Stage
+from shared.stage.declare import Job, NewItem, RejectScene, Source, Stage
 from shared.stage.due import LANDING, is_done, is_failed, job_id, output_id
 from shared.stage.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.stage.failure import make_record
@@ -291,11 +291,13 @@ class Runner:
             return answer
         except (Stopped, Cancelled, StoreUnavailable):
             raise
+        except RejectScene as error:
+            place = {"file": error.file, "fault": error.fault, "remedy": error.remedy}
+            return {**_error(error), "kind": "reject", **place}
         except Exception as error:
             if isinstance(error, NotFound) and job.unit:  # the unit was taken away while it was fetched
                 return {"kind": "later", "class": "NotFound", "message": f"object {error} is not there"}
-            class_ = f"{type(error).__module__}.{type(error).__qualname__}"
-            return {"kind": "error", "class": class_, "message": str(error), "traceback": _traceback(error)}
+            return _error(error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -312,8 +314,17 @@ class Runner:
         return paths
 
     def _fetch_unit(self, unit: LandingUnit, folder: Path) -> Path:
-        for key, relative in unit_keys(unit):
-            self.around.store.fetch(key, folder / unit.name / relative if relative else folder / unit.name)
+        """Fetch a landing unit to a folder.
+
+        Raises:
+            RejectScene: an object of it is another's folder, which some stores can hold and no disk can.
+        """
+        try:
+            for key, relative in unit_keys(unit):
+                self.around.store.fetch(key, folder / unit.name / relative if relative else folder / unit.name)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            fault = "is an object and also the folder of others"
+            raise RejectScene(key, fault, "take one of them away and deliver the product again") from error
         return folder / unit.name
 
     def _commit(self, job: Job, result: NewItem, folder: Path) -> bool:
@@ -396,5 +407,10 @@ def _sha256(folder: Path, path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+def _error(error: Exception) -> dict[str, Any]:
+    return {
+        "kind": "error",
+        "class": f"{type(error).__module__}.{type(error).__qualname__}",
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(error)),
+    }

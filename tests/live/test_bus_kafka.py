@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -53,3 +55,6 @@ def test_no_broker(servers) -> None:
     assert not bus.reachable()
     with pytest.raises(BusUnavailable):
         bus.publish(OBJECTS, "k", b"")
+    bus.close()
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()  # a client that fails to start leaves its sockets to the collector
