@@ -95,8 +95,9 @@ class Catalogue:
 
     def items(self, collection: str, week: str | None = None) -> list[Item]:
         """All items of a collection, by id."""
-        found = self._by_collection.get(collection, {}).values()
-        return [i for i in found if week is None or i.week == week]
+        if week is not None:
+            return list(self._by_week.get((collection, week), ()))
+        return list(self._by_collection.get(collection, {}).values())
 
     def current(self, collection: str, week: str | None = None) -> list[Item]:
         """The current items of a collection, by id."""
@@ -133,6 +134,19 @@ class Catalogue:
             week, _, version = name.removesuffix(".json").rpartition("-v")
             orders.append((stage, week, int(version)))
         return orders
+
+    @cached_property
+    def weeks(self) -> list[str]:
+        """Weeks that hold an item, ascending, `static` among them."""
+        return sorted({week for _, week in self._by_week})
+
+    @cached_property
+    def _by_week(self) -> dict[tuple[str, str], list[Item]]:
+        found: dict[tuple[str, str], list[Item]] = defaultdict(list)
+        for collection, items in self._by_collection.items():
+            for item in items.values():
+                found[collection, item.week].append(item)
+        return found
 
     @cached_property
     def _by_product(self) -> dict[tuple[str, str], list[Item]]:

@@ -59,14 +59,30 @@ class Survey:
 
 
 def planned(
-    stage: Stage, catalogue: Catalogue, area: Area, settings: Any, units: list[LandingUnit]
+    stage: Stage,
+    catalogue: Catalogue,
+    area: Area,
+    settings: Any,
+    units: list[LandingUnit],
+    week: str | None = None,
+    seen: set[str] | None = None,
 ) -> Iterator[tuple[Item | LandingUnit, Job]]:
-    """Every job that the stage plans for what is there, each once."""
+    """Every job that the stage plans for what is there, each once.
+
+    Args:
+        stage: the stage.
+        catalogue: as it is now.
+        area: the study area.
+        settings: the stage's.
+        units: the landing units.
+        week: plan for items of this week alone; None = for all.
+        seen: ids of jobs that are left out; those found are added.
+    """
     sources: list[Item | LandingUnit] = list(units) if LANDING in stage.consumes else []
     for collection in stage.consumes:
         if collection != LANDING:
-            sources += catalogue.items(collection)
-    seen: set[str] = set()
+            sources += catalogue.items(collection, week)
+    seen = set() if seen is None else seen
     for source in sources:
         for job in stage.plan(source, catalogue, area, settings):
             name = job_id(stage, job, settings)
@@ -75,10 +91,18 @@ def planned(
                 yield source, job
 
 
-def survey(stage: Stage, catalogue: Catalogue, area: Area, settings: Any, units: list[LandingUnit]) -> Survey:
-    """Count what is done and failed, list what is due."""
+def survey(
+    stage: Stage,
+    catalogue: Catalogue,
+    area: Area,
+    settings: Any,
+    units: list[LandingUnit],
+    week: str | None = None,
+    seen: set[str] | None = None,
+) -> Survey:
+    """Count what is done and failed, list what is due; arguments as of `planned`."""
     result = Survey()
-    for source, job in planned(stage, catalogue, area, settings, units):
+    for source, job in planned(stage, catalogue, area, settings, units, week, seen):
         if is_failed(stage, job, settings, catalogue):
             result.failed += 1
         elif is_done(stage, job, settings, catalogue):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from shared.bus import OBJECTS, Bus
 from shared.events import HINT_SOURCE, ObjectCreated, make
 from shared.items.item import Item
-from shared.items.keys import LandingUnit, unit_keys
+from shared.items.keys import STATIC, LandingUnit, unit_keys
 from shared.observe.metrics import DUE, FAILED, HINTS
 from shared.stage.declare import Stage
 from shared.stage.due import Survey, job_id, survey
@@ -46,16 +47,46 @@ class Sweep:
         self.stages = stages
         self._around, self._grace_s, self._clock = around, grace_s, clock
         self._hinted: dict[tuple[str, str], _Hinted] = {}
+        self._seen: dict[str, dict[str, Survey]] = {}
+        self._last = ""
         self._settings = {s.name: s.settings() for s in stages}
 
-    def survey(self) -> dict[str, Survey]:
-        """What each stage has done, has due and has failed at."""
-        catalogue, units = self._around.reader.snapshot(), self._around.units()
-        found = {s.name: survey(s, catalogue, self._around.area, self._settings[s.name], units) for s in self.stages}
+    def survey(self, within_s: float = math.inf) -> dict[str, Survey]:
+        """What each stage has done, has due and has failed at.
+
+        Args:
+            within_s: look at one week after the other for no longer than this; the next call goes on where this one
+                ended, and what it does not come to stands as it was seen last.
+        """
+        begin, around = self._clock(), self._around
+        catalogue, units = around.reader.snapshot(), around.units()
+        # What has no week, and deliveries, come first: they are few.
+        weeks = [w for w in catalogue.weeks if w != STATIC]
+        later = [w for w in weeks if w > self._last]
+        order = [STATIC, *later, *(w for w in weeks if w <= self._last)]
+        self._seen = {week: seen for week, seen in self._seen.items() if week in order}
+        names: dict[str, set[str]] = {s.name: set() for s in self.stages}
+        for week in order:
+            arrived = units if week == STATIC else []
+            self._seen[week] = {
+                s.name: survey(s, catalogue, around.area, self._settings[s.name], arrived, week, names[s.name])
+                for s in self.stages
+            }
+            if week != STATIC:
+                self._last = week
+                if self._clock() - begin > within_s:
+                    break
+        found = {s.name: self._together(s) for s in self.stages}
         for name, result in found.items():
             DUE.labels(name).set(len(result.due))
             FAILED.labels(name).set(result.failed)
         return found
+
+    def _together(self, stage: Stage) -> Survey:
+        """The surveys of all weeks as one; what two weeks lead to is due once."""
+        parts = [seen[stage.name] for seen in self._seen.values()]
+        due = {job_id(stage, job, self._settings[stage.name]): (source, job) for p in parts for source, job in p.due}
+        return Survey(list(due.values()), sum(p.done for p in parts), sum(p.failed for p in parts))
 
     def due(self, surveys: dict[str, Survey]) -> dict[str, set[str]]:
         """Stage -> ids of its due jobs."""

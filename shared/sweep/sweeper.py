@@ -17,6 +17,8 @@ from shared.sweep.driver import TrainingPolicy, refresh_collections, request_tra
 from shared.sweep.sweep import Sweep
 
 NAME = "sweeper"
+ROUND_S = 30.0
+"""A round plans for no longer, however many years the store holds; the next one goes on with the next week."""
 
 
 class Sweeper:
@@ -42,7 +44,7 @@ class Sweeper:
         """
         around = self._around
         around.bus.prepare()
-        surveys = self._sweep.survey()
+        surveys = self._sweep.survey(ROUND_S)
         catalogue = around.reader.snapshot()
         quiet = not any(surveys[name].due for name in self._feeding)
         if self._policy.decide(catalogue, quiet) and request_training(around.store, catalogue, around.area):

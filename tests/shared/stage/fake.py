@@ -48,5 +48,5 @@ def result(item: Item, path, text: str) -> NewItem:
 
 
 STAGE = Stage(
-    "fake", 1, ("sentinel-2-l2a",), ("cloud-masks",), plan, process, settings=Settings, timeout_s=3, memory_mb=600
+    "fake", 1, ("sentinel-2-l2a",), ("cloud-masks",), plan, process, settings=Settings, timeout_s=6, memory_mb=600
 )
