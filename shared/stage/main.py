@@ -1,4 +1,4 @@
-"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`, or over a folder, once."""
+"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`; `--once` = what is due."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shared.bus import BusError
 from shared.observe.failpoint import UnknownFailpoint
 from shared.observe.logs import configure_logs
 from shared.stage import registry
+from shared.stage.child import Stopped
 from shared.stage.due import survey
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.service import ServiceSettings, run_service
@@ -21,55 +22,80 @@ from shared.store import FolderStore, StoreError
 
 
 def main(name: str) -> None:
-    """Run the service `name`: for ever over S3 and Kafka; over a folder, everything that is due for it now."""
+    """Run the service `name`: for ever over S3 and Kafka, or once; over a folder always once."""
     stage = registry.load(name)
-    settings, kafka = parse_arguments(f"services.{name}", f"{stage.name}: {', '.join(stage.consumes)} to "
-                                      f"{', '.join(stage.publishes)}")  # fmt: skip
+    parser = make_parser(f"services.{name}", f"{name}: {', '.join(stage.consumes)} to {', '.join(stage.publishes)}")
+    parser.add_argument("--once", action="store_true", help="do what is due now, then end; so it is in a folder")
+    given = parser.parse_args()
+    settings = settings_of(parser, given)
     if "://" not in settings.store:
-        return _do_what_is_due(name, Path(settings.store))
+        return _in_a_folder(name, Path(settings.store))
 
     def work(around: Surroundings) -> None:
-        Runner(stage, registry.module_of(name), around).run()
+        if given.once:
+            do_what_is_due(name, around)
+        else:
+            Runner(stage, registry.module_of(name), around).run()
 
-    or_exit(lambda: run_service(name, settings, kafka, work))
+    or_exit(lambda: run_service(name, settings, given.kafka, work))
 
 
-def parse_arguments(module: str, description: str) -> tuple[ServiceSettings, str]:
-    """(settings, brokers) of a process's command line; what it leaves out comes from the environment."""
+def make_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """The command line that every process has."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=description,
         epilog="The store's address and keys: LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Every other "
-        "setting is a variable LANDSTREAM_<NAME>; see the settings classes.",
+        "setting is a variable LANDSTREAM_<NAME>; docs/operations.md lists them.",
     )
     parser.add_argument("--store", default="", metavar="URL", help="s3://BUCKET or a folder (LANDSTREAM_STORE)")
     parser.add_argument("--kafka", default="", metavar="HOST:PORT", help="Kafka's brokers (LANDSTREAM_KAFKA)")
-    given = parser.parse_args()
+    return parser
+
+
+def settings_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ServiceSettings:
+    """The settings of a command line; what it leaves out comes from the environment."""
     settings = ServiceSettings(**({"store": given.store} if given.store else {}))
     if not settings.store:
         parser.error("no store given: use --store s3://BUCKET or LANDSTREAM_STORE")
-    return settings, given.kafka
+    return settings
 
 
 def or_exit(run: Callable[[], None]) -> None:
     """Run, and turn an error that ends the process into one line and exit code 1."""
     try:
         run()
+    except Stopped:
+        sys.exit("landstream: stopped before the work was done; what is left stays due")
     except (StageStopped, BusError, StoreError, UnknownFailpoint, ValueError) as error:
         sys.exit(f"landstream: {error}")
 
 
-def _do_what_is_due(name: str, root: Path) -> None:
+def do_what_is_due(name: str, around: Surroundings) -> None:
+    """Do every job that is due for a service now.
+
+    Args:
+        name: the service.
+        around: what it works in.
+
+    Raises:
+        Stopped: told to stop before the end; what is left stays due.
+    """
+    stage = registry.load(name)
+    runner = Runner(stage, registry.module_of(name), around)
+    try:
+        snapshot, units = around.reader.snapshot(), around.units()
+        for source, _ in survey(stage, snapshot, around.area, runner.settings, units).due:
+            runner.work_on(source)
+    finally:
+        runner.child.close()
+
+
+def _in_a_folder(name: str, root: Path) -> None:
     if not (root / "area.json").is_file():
         sys.exit(f"landstream: {root}: no store here; `landstream run` makes one")
     configure_logs(sys.stderr)
-    stage, store = registry.load(name), FolderStore(root)
+    store = FolderStore(root)
     with store.exclusive():
         area = Area.model_validate(json.loads(store.get("area.json")))
-        around = Surroundings.of_store(store, area)
-        runner = Runner(stage, registry.module_of(name), around)
-        try:
-            for source, _ in survey(stage, around.reader.snapshot(), area, runner.settings, around.units()).due:
-                runner.work_on(source)
-        finally:
-            runner.child.close()
+        do_what_is_due(name, Surroundings.of_store(store, area))

@@ -9,7 +9,7 @@ from shared.bus import BusUnavailable
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
 from shared.stage import Stage, registry
-from shared.stage.main import or_exit, parse_arguments
+from shared.stage.main import make_parser, or_exit, settings_of
 from shared.stage.service import run_service
 from shared.stage.surroundings import Surroundings
 from shared.store import StoreUnavailable
@@ -69,10 +69,12 @@ class Sweeper:
 
 def main() -> None:
     """Run the sweeper."""
-    settings, kafka = parse_arguments("shared.sweep", "sweeper: lists what is due and hints it; requests training.")
+    parser = make_parser("shared.sweep", "sweeper: lists what is due and hints it; requests training.")
+    given = parser.parse_args()
+    settings = settings_of(parser, given)
     stages = registry.all_stages()
 
     def work(around: Surroundings) -> None:
         Sweeper(stages, around).run(settings.sweep_s)
 
-    or_exit(lambda: run_service(NAME, settings, kafka, work))
+    or_exit(lambda: run_service(NAME, settings, given.kafka, work))

@@ -33,7 +33,7 @@ def test_same_cube_as_one(count: int, embedded: Path, bucket: str, servers: Serv
             if key.split("/")[1] not in NOT_YET:
                 store.put(key, one.get(key))
     # Each does every merge that is due, all at once: every scene is merged by several at the same time.
-    command = [sys.executable, "-m", "landstream.drain", "tiler"]
+    command = [sys.executable, "-m", "services.tiler", "--once"]
     logs = [(tmp_path / f"{n}.log").open("w") for n in range(count)]
     environments = [
         servers.environment(LANDSTREAM_STORE=f"s3://{bucket}", LANDSTREAM_WORK=str(tmp_path / str(n)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landstream.drain import drain
 from shared.area import load_area
 from shared.items.keys import canonical
+from shared.stage.main import do_what_is_due
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from tests.conftest import AREAS
@@ -17,10 +17,10 @@ def test_what_is_due_is_done_and_then_it_ends(tmp_path: Path) -> None:
     store.put("area.json", canonical(area.model_dump(mode="json")))
     store.put("landing/readme.txt", b"no product")
     around = Surroundings.of_store(store, area)
-    drain("trainer", around)
+    do_what_is_due("trainer", around)
     assert not list(store.keys("failures/")), "nothing is due for it"
-    drain("ingest", around)
+    do_what_is_due("ingest", around)
     (failure,) = store.keys("failures/")
     assert failure.startswith("failures/ingest/readme.txt")
-    drain("ingest", around)
+    do_what_is_due("ingest", around)
     assert list(store.keys("failures/")) == [failure]
