@@ -53,7 +53,7 @@ class Supervisor:
         store: `s3://BUCKET`.
         kafka: `HOST:PORT`.
         work: folder of logs, pids and scratch; one supervisor a folder.
-        first_port: of the services' `/metrics`, `/healthz` and `/readyz`, one after the other; 0 = any.
+        first_port: of the services' `/metrics`, `/healthz` and `/readyz`, one after the other; 0 = free ones.
         say: called with a line for each start and end.
     """
 
@@ -65,6 +65,7 @@ class Supervisor:
             _Service(name, [sys.executable, "-m", module], first_port and first_port + n)
             for n, (name, module) in enumerate(modules.items())
         ]
+        self._any_port = not first_port
         # The same over restarts, so that partitions stay; another folder or machine has another one.
         self._instance = f"{socket.gethostname()}-{digest8(str(self._work))}"
 
@@ -105,12 +106,15 @@ class Supervisor:
         if now - service.started >= SHORT_S:
             service.pause_s = 1.0
         service.process = None
+        self._pid(service).unlink()
         service.again_at = now + service.pause_s * random.uniform(0.5, 1)
         self._say(f"{service.name}: ended ({_reason(status)}); again in {service.again_at - now:.0f} s, log "
                   f"{self._log(service)}")  # fmt: skip
         service.pause_s = min(2 * service.pause_s, LONGEST_PAUSE_S)
 
     def _start(self, service: _Service) -> None:
+        if self._any_port:
+            service.port = _free_port()
         with self._log(service).open("ab") as log:
             service.process = subprocess.Popen(
                 [*service.command, "--store", self._store, "--kafka", self._kafka],
@@ -121,9 +125,8 @@ class Supervisor:
                 process_group=0,
             )
         service.started = time.monotonic()
-        (self._work / f"{service.name}.pid").write_text(f"{service.process.pid}\n")
-        where = f", http://127.0.0.1:{service.port}" if service.port else ""
-        self._say(f"{service.name}: started (pid {service.process.pid}{where})")
+        self._pid(service).write_text(f"{service.process.pid}\n")
+        self._say(f"{service.name}: started (pid {service.process.pid}, http://127.0.0.1:{service.port}/metrics)")
 
     def _environment(self, service: _Service) -> dict[str, str]:
         return {
@@ -135,6 +138,9 @@ class Supervisor:
 
     def _log(self, service: _Service) -> Path:
         return self._work / f"{service.name}.log"
+
+    def _pid(self, service: _Service) -> Path:
+        return self._work / f"{service.name}.pid"
 
     def _end(self) -> None:
         running = [s for s in self._services if s.process is not None]
@@ -149,7 +155,7 @@ class Supervisor:
                 self._say(f"{service.name}: did not end by itself within {STOP_S:.0f} s")
             _signal(service, signal.SIGKILL)  # whatever is left of its group
             service.process.wait()
-            (self._work / f"{service.name}.pid").unlink(missing_ok=True)
+            self._pid(service).unlink()
 
 
 def _signal(service: _Service, number: signal.Signals) -> None:
@@ -162,6 +168,13 @@ def _signal(service: _Service, number: signal.Signals) -> None:
             service.process.send_signal(number)
     except ProcessLookupError:
         return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _reason(status: int) -> str:
