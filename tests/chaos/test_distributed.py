@@ -39,7 +39,12 @@ from tests.servers import MissingToolError
 from tests.servers.kafka import Kafka
 from tests.servers.versitygw import Versitygw
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.timeout(1800),
+    # kafka-python leaves the sockets of refused connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 EVENTS = "store.events"
 LOST = 0.3
