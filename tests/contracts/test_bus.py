@@ -66,7 +66,8 @@ class BusContract:
         for n in range(40):
             bus.publish(TOPIC, f"k{n}", b"%d" % n)
         taken = [self.take(m, 40) for m in members]
-        assert sorted(int(m.value) for part in taken for m in part) == list(range(40))
+        # At least once: what one took before the other had joined may come to both.
+        assert {int(m.value) for part in taken for m in part} == set(range(40))
         assert all(taken)
 
     def test_what_a_member_held_goes_to_another(self, bus: Bus) -> None:
@@ -77,7 +78,10 @@ class BusContract:
         for message in others:
             second.ack(message)
         first.close()
-        assert sorted(m.value for m in self.take(second, 40)) == sorted(m.value for m in mine)
+        done = {m.value for m in others}
+        again = {m.value for m in self.take(second, 40)}
+        assert {m.value for m in mine} - done <= again
+        assert len(again | done) == 40
 
     def test_poll_wakes_up(self, bus: Bus) -> None:
         consumer = bus.subscribe(TOPIC, "g")
