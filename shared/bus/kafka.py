@@ -211,10 +211,10 @@ class KafkaBus:
     def _partitions(self, topic: str) -> list[int]:
         return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
 
-    def _members_of(self, group: str) -> set[str]:
-        """Ids of a group's members, as the broker knows them."""
+    def _members_of(self, group: str) -> dict[str, str | None]:
+        """Id -> name of a group's members, as the broker knows them; only a static member has a name."""
         described = self.admin().describe_groups([group])[group]
-        return {str(m["member_id"]) for m in described["members"]}
+        return {str(m["member_id"]): m["group_instance_id"] for m in described["members"]}
 
     def admin(self) -> KafkaAdminClient:
         """A client for topics, offsets and groups.
@@ -263,9 +263,9 @@ class KafkaMember:
         topic: str,
         group: str,
         instance: str,
-        members_of: Callable[[str], set[str]],
+        members_of: Callable[[str], dict[str, str | None]],
     ) -> None:
-        self._topic, self._group, self._members_of = topic, group, members_of
+        self._topic, self._group, self._instance, self._members_of = topic, group, instance, members_of
         self._log = get_logger(group=group)
         self._changed = Condition()
         self._ready: deque[Message] = deque()
@@ -372,8 +372,11 @@ class KafkaMember:
         looked, doubted = time.monotonic(), False
         while not self._closing:
             if time.monotonic() - looked > DOUBT_S:
-                known = self._is_known(consumer)
+                members = self._known_members(consumer)
+                known = consumer.group_metadata().member_id in members
                 if not known and doubted:
+                    if self._instance in members.values():  # to join would fence the twin in turn
+                        raise FencedInstanceIdError(f"{self._instance} is another member's name by now")
                     self._log.warning("the group knows nothing of this member: it joins anew")
                     with self._changed:
                         self._ready.clear()  # it is delivered again
@@ -395,11 +398,11 @@ class KafkaMember:
             self._commit(consumer)
         self._commit(consumer, at_once=True)
 
-    def _is_known(self, consumer: KafkaConsumer) -> bool:
+    def _known_members(self, consumer: KafkaConsumer) -> dict[str, str | None]:
         try:
-            return consumer.group_metadata().member_id in self._members_of(self._group)
+            return self._members_of(self._group)
         except (KafkaError, BusUnavailable):
-            return True  # nobody can tell
+            return {consumer.group_metadata().member_id: None}  # nobody can tell: no doubt
 
     def _wants(self) -> bool:
         return not self._ready and time.monotonic() < self._wanted_until

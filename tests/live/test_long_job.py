@@ -14,7 +14,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from shared.bus import Fenced, Message
-from shared.bus.kafka import KafkaBus, KafkaMember, KafkaSettings, _Listener
+from shared.bus.kafka import COMMIT_EVERY_S, KafkaBus, KafkaMember, KafkaSettings, _Listener
 from tests.conftest import ROOT, Servers
 
 pytestmark = pytest.mark.live
@@ -167,13 +167,27 @@ def test_twin_of_one_name_fences_the_first(join: Join, publish: Callable[[int], 
     assert second.poll(1) is None
 
 
+def test_idle_twin_is_fenced_too(join: Join, publish: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.bus.kafka.DOUBT_S", 1.0)
+    first = join("one")
+    publish(1)
+    first.ack(take(first))
+    time.sleep(2 * COMMIT_EVERY_S)
+    second = join("one")
+    with pytest.raises(Fenced, match="took the place of this member"):
+        first.poll(WAIT_S)
+    assert second.poll(4) is None, "the first one takes nothing back"
+    publish(1)
+    second.ack(take(second))
+
+
 HOLDER = """
 import sys, time
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.observe.logs import configure_logs
 configure_logs(sys.stderr)
-kafka, topic, session_s, poll_interval_s = sys.argv[1:]
-bus = KafkaBus(KafkaSettings(servers=kafka, session_s=float(session_s), poll_interval_s=float(poll_interval_s)))
+kafka, topic, session_s = sys.argv[1:]
+bus = KafkaBus(KafkaSettings(servers=kafka, session_s=float(session_s)))
 member = bus.subscribe(topic, topic)
 message = member.poll(60)
 print(message and message.value.decode(), flush=True)
@@ -189,7 +203,8 @@ def test_stopped_member_learns_that_it_lost_its_partitions(
     join: Join, publish: Callable[[int], None], servers: Servers, topic: str
 ) -> None:
     publish(1)
-    command = [sys.executable, "-c", HOLDER, servers.kafka, topic, str(SESSION_S), str(POLL_INTERVAL_S)]
+    # Its poll interval is long: what ends its membership is the session.
+    command = [sys.executable, "-c", HOLDER, servers.kafka, topic, str(SESSION_S)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
