@@ -10,14 +10,15 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import Any, Final, Literal
 
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
@@ -42,6 +43,11 @@ COMMIT_EVERY_S: Final = 0.5
 DOUBT_S: Final = 10.0
 """How often a member asks whether its group knows it: the client (3.0.12) has been seen to wait for ever, or to go on
 reading, in a group that had dropped it."""
+
+FORGOTTEN: Final = "the group knows nothing of this member"
+REPLACED: Final = "another process has this member's name"
+IDLE: Final = "this member holds no partition, and some are nobody's"
+"""A static member that comes back is given what it had: nothing, if it had joined before its topic was there."""
 
 JOIN_MS: Final = 10_000
 """How long a poll waits while the member joins: a join that is given up half-way is what the client trips over."""
@@ -139,7 +145,7 @@ class KafkaBus:
     def subscribe(self, topic: str, group: str) -> KafkaMember:
         """See `Bus.subscribe`."""
         instance = self._instance and f"{group}.{self._instance}"
-        member = KafkaMember(self.settings, topic, group, instance, self._members_of)
+        member = KafkaMember(self.settings, topic, group, instance, self._members_of, self._expel)
         self._members.append(member)
         return member
 
@@ -211,10 +217,14 @@ class KafkaBus:
     def _partitions(self, topic: str) -> list[int]:
         return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
 
-    def _members_of(self, group: str) -> dict[str, str | None]:
-        """Id -> name of a group's members, as the broker knows them; only a static member has a name."""
+    def _members_of(self, group: str) -> dict[str, _Known]:
+        """Members of a group by id, as the broker knows them."""
         described = self.admin().describe_groups([group])[group]
-        return {str(m["member_id"]): m["group_instance_id"] for m in described["members"]}
+        return {str(m["member_id"]): _Known.of(m) for m in described["members"]}
+
+    def _expel(self, group: str, member_id: str, instance: str) -> None:
+        """Take a member out of its group, so that all partitions are dealt out anew when it joins again."""
+        self.admin().remove_group_members(group, [MemberToRemove(member_id, instance or None)])
 
     def admin(self) -> KafkaAdminClient:
         """A client for topics, offsets and groups.
@@ -242,6 +252,20 @@ class KafkaBus:
             self._producer = self._admin = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a broker knows of a member: its name, which only a static member has, and how many partitions it holds."""
+
+    instance: str | None
+    partitions: int
+
+    @classmethod
+    def of(cls, member: Mapping[str, Any]) -> _Known:
+        dealt = member["member_assignment"]
+        topics = dealt.get("assigned_partitions", ()) if isinstance(dealt, Mapping) else ()
+        return cls(member["group_instance_id"], sum(len(t["partitions"]) for t in topics))
+
+
 class Tail:
     """See `KafkaBus.tail`."""
 
@@ -263,9 +287,11 @@ class KafkaMember:
         topic: str,
         group: str,
         instance: str,
-        members_of: Callable[[str], dict[str, str | None]],
+        members_of: Callable[[str], dict[str, _Known]],
+        expel: Callable[[str, str, str], None],
     ) -> None:
-        self._topic, self._group, self._instance, self._members_of = topic, group, instance, members_of
+        self._topic, self._group, self._instance = topic, group, instance
+        self._members_of, self._expel = members_of, expel
         self._log = get_logger(group=group)
         self._changed = Condition()
         self._ready: deque[Message] = deque()
@@ -372,16 +398,17 @@ class KafkaMember:
         looked, doubted = time.monotonic(), False
         while not self._closing:
             if time.monotonic() - looked > DOUBT_S:
-                members = self._known_members(consumer)
-                known = consumer.group_metadata().member_id in members
-                if not known and doubted:
-                    if self._instance in members.values():  # to join would fence the twin in turn
-                        raise FencedInstanceIdError(f"{self._instance} is another member's name by now")
-                    self._log.warning("the group knows nothing of this member: it joins anew")
+                fault = self._fault_of_group(consumer)
+                if fault and doubted:  # seen twice, so it was not just dealing out anew
+                    self._log.warning("joins anew", reason=fault)
+                    if fault == REPLACED:  # to join would fence that one in turn
+                        raise FencedInstanceIdError(fault)
+                    if fault == IDLE:
+                        self._expel(self._group, consumer.group_metadata().member_id, self._instance)
                     with self._changed:
                         self._ready.clear()  # it is delivered again
                     return
-                looked, doubted = time.monotonic(), not known
+                looked, doubted = time.monotonic(), bool(fault)
             with self._changed:
                 if not self._wants():
                     self._changed.wait(PATIENCE_S / 4)
@@ -398,11 +425,18 @@ class KafkaMember:
             self._commit(consumer)
         self._commit(consumer, at_once=True)
 
-    def _known_members(self, consumer: KafkaConsumer) -> dict[str, str | None]:
+    def _fault_of_group(self, consumer: KafkaConsumer) -> str | None:
+        """Why this member is in no good state in its group; None = it is, or nobody can tell."""
         try:
-            return self._members_of(self._group)
+            members = self._members_of(self._group)
+            partitions = consumer.partitions_for_topic(self._topic) or ()
         except (KafkaError, BusUnavailable):
-            return {consumer.group_metadata().member_id: None}  # nobody can tell: no doubt
+            return None
+        if consumer.group_metadata().member_id in members:
+            dealt = sum(known.partitions for known in members.values())
+            return IDLE if not consumer.assignment() and dealt < len(partitions) else None
+        named = self._instance and any(known.instance == self._instance for known in members.values())
+        return REPLACED if named else FORGOTTEN
 
     def _wants(self) -> bool:
         return not self._ready and time.monotonic() < self._wanted_until

@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from shared.bus import DEAD_LETTER, OBJECTS, Bus
 from shared.bus.kafka import KafkaBus, KafkaSettings
@@ -69,3 +70,25 @@ def test_no_broker() -> None:
     reachable, said = result.stdout.splitlines()
     assert reachable == "False"
     assert said.startswith("Kafka at 127.0.0.1:9: ")
+
+
+def test_a_static_member_that_joined_before_its_topic_was_there(servers) -> None:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    bus = KafkaBus(KafkaSettings(servers=servers.kafka), instance="x")
+    early = KafkaConsumer(
+        **bus.settings.arguments(),
+        group_id=name,
+        group_instance_id=f"{name}.x",
+        partition_assignment_strategy=[CooperativeStickyAssignor],
+        allow_auto_create_topics=False,
+    )
+    early.subscribe([name])
+    while not bus._members_of(name):
+        early.poll(500)
+    early.close()  # a static member does not leave: it stays, with no partition
+    bus.admin().create_topics({name: {"num_partitions": 8, "replication_factor": 1}}, wait_for_metadata=True)
+    bus.publish(name, "k", b"1")
+    message = bus.subscribe(name, name).poll(90)
+    assert message is not None
+    bus.admin().delete_topics([name])
+    bus.close()
