@@ -50,6 +50,7 @@ EVENTS = "store.events"
 LOST = 0.3
 SESSION_S = 6.0
 """The shortest that a broker takes."""
+PARTITIONS = KafkaSettings().partitions
 AWAY_S = 60.0
 PATIENCE_S = 900.0
 """Longest wait for anything; a few times what a quiet machine takes."""
@@ -193,23 +194,40 @@ class Run:
         """How many hints the sweep has given."""
         return sum(int(n) for n in re.findall(r'"hints": (\d+)', (self.work / "sweeper.log").read_text()))
 
-    def members(self) -> Counter[str]:
-        """How many members each service's group has."""
-        groups = [self.around.group(name) for name in POINTS if name != SWEEPER]
-        described = self.bus.admin().describe_groups(groups)
-        return Counter({g: len(described[g]["members"]) for g in groups})
+    def members(self) -> dict[str, list[int]]:
+        """Service -> how many partitions each member of its group holds."""
+        groups = {self.around.group(name): name for name in POINTS if name != SWEEPER}
+        return {
+            groups[group]: [
+                sum(len(topic["partitions"]) for topic in member["member_assignment"]["assigned_partitions"])
+                for member in described["members"]
+                if member["member_assignment"]
+            ]
+            for group, described in self.bus.admin().describe_groups(list(groups)).items()
+        }
+
+    def wait_for_partitions(self) -> None:
+        """Wait until each service is alone in its group and holds all partitions."""
+        self.wait(
+            lambda: all(held == [PARTITIONS] for held in self.members().values()),
+            "every service holds its partitions again",
+            pause_s=1,
+            within_s=180,
+        )
 
     def signal_all(self, number: signal.Signals) -> None:
         for name in POINTS:
             os.killpg(int((self.work / f"{name}.pid").read_text()), number)
 
-    def wait(self, condition: Callable[[], object], what: str, pause_s: float = 0.5) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+    def wait(
+        self, condition: Callable[[], object], what: str, pause_s: float = 0.5, within_s: float = PATIENCE_S
+    ) -> None:
+        deadline = time.monotonic() + within_s
         while not condition():
             assert self._supervision.is_alive(), f"the supervisor ended while waiting until {what}; logs: {self.work}"
             assert time.monotonic() < deadline, (
-                f"not within {PATIENCE_S:.0f} s: {what}\nwaiting: {self.status()}\nfailpoints left: {self.hunter.left}"
-                f"\nunexpected: {self.hunter.unexpected}\nlogs: {self.work}/*.log"
+                f"not within {within_s:.0f} s: {what}\nwaiting: {self.status()}\npartitions: {self.members()}"
+                f"\nfailpoints left: {self.hunter.left}\nunexpected: {self.hunter.unexpected}\nlogs: {self.work}/*.log"
             )
             time.sleep(pause_s)
 
@@ -301,11 +319,11 @@ def test_stopped_for_longer_than_the_session(run: Run, say: Callable[[str], None
     run.signal_all(signal.SIGSTOP)
     start = time.monotonic()
     try:
-        run.wait(lambda: not run.members().total(), "the groups dropped the stopped members", pause_s=1)
+        run.wait(lambda: not any(run.members().values()), "the groups dropped the stopped members", pause_s=1)
     finally:
         run.signal_all(signal.SIGCONT)
     say(f"SIGSTOP of all services for {time.monotonic() - start:.0f} s, session {SESSION_S:.0f} s; {run.settle()}")
-    run.wait(lambda: set(run.members().values()) == {1}, "every service is a member of its group again")
+    run.wait_for_partitions()
 
 
 def test_kafka_is_away(run: Run, say: Callable[[str], None]) -> None:
@@ -335,10 +353,9 @@ def test_kafka_lost_its_data(run: Run, say: Callable[[str], None]) -> None:
     start = time.monotonic()
     run.wait(run.bus.reachable, "the sweeper made the topics again")
     topics_s = time.monotonic() - start
-    settled = run.settle()
-    run.wait(lambda: set(run.members().values()) == {1}, "every service is a member of its group again")
-    say(f"Kafka's data deleted; topics after {topics_s:.0f} s, all members after {time.monotonic() - start:.0f} s; "
-        f"{settled}")  # fmt: skip
+    run.wait_for_partitions()
+    partitions_s = time.monotonic() - start
+    say(f"Kafka's data deleted; topics after {topics_s:.0f} s, partitions after {partitions_s:.0f} s; {run.settle()}")
 
 
 def test_second_members_join_in_the_middle(run: Run, say: Callable[[str], None]) -> None:
@@ -352,8 +369,7 @@ def test_second_members_join_in_the_middle(run: Run, say: Callable[[str], None])
             command = [sys.executable, "-m", f"services.{name}", *options]
             twins.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, process_group=0))
     try:
-        groups = [run.around.group(name) for name in TWINS]
-        run.wait(lambda: all(run.members()[g] == 2 for g in groups), "the second members have joined")
+        run.wait(lambda: all(len(run.members()[name]) == 2 for name in TWINS), "the second members have joined")
         run.drop()
         settled = run.settle()
     finally:
