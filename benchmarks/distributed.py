@@ -74,6 +74,12 @@ def stream(store: Store, location: str, products: list[Path]) -> float:
     return time.monotonic() - begin
 
 
+def due(sweep: Sweep, around: Surroundings) -> int:
+    """Jobs that are due now."""
+    surveys = sweep.survey(around.reader.snapshot(), around.units())
+    return sum(len(survey.due) for survey in surveys.values())
+
+
 def main() -> None:
     """Print the figures."""
     kafka = os.environ["LANDSTREAM_KAFKA"]
@@ -103,7 +109,7 @@ def main() -> None:
             around = Surroundings.of_store(store, load_area(AREA), bus)
             sweep = Sweep(registry.all_stages(), around)
             wait("a map", lambda: bool(next(iter(store.keys("items/land-cover-maps/")), "")))
-            wait("all maps", lambda: not any(s.due for s in sweep.survey().values()))
+            wait("all maps", lambda: not due(sweep, around))
             keys = [k for k in store.keys("items/") if "/cloud-masks/" in k or "/sentinel-2-l2a/" in k]
             begin = time.monotonic()
             for n in range(HINTS):
@@ -111,8 +117,8 @@ def main() -> None:
             sent = time.monotonic() - begin
             wait("the burst", lambda: not any(bus.group(OBJECTS, g)[0] for g in groups))
             calm = time.monotonic() - begin
-            due = sum(len(s.due) for s in sweep.survey().values())
-            print(f"burst: {HINTS} hints sent in {sent:.1f} s, all read after {calm:.1f} s, {due} due")
+            left = due(sweep, around)
+            print(f"burst: {HINTS} hints sent in {sent:.1f} s, all read after {calm:.1f} s, {left} due")
 
         rate(bus)
     bus.close()

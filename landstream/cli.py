@@ -17,7 +17,7 @@ from landstream.digest import digest_lines
 from landstream.distributed import fail
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
-from landstream.workspace import StoreError, bind, open_bound
+from landstream.workspace import StoreError, bind, open_bound, workspace
 from shared.area import Area, AreaError, load_area
 from shared.bus import BusUnavailable
 from shared.items.keys import check_week, failure_key, receipt_key
@@ -27,7 +27,8 @@ from shared.stage import registry
 from shared.stage.due import job_id
 from shared.stage.registry import NoSuchService, load
 from shared.stage.surroundings import Surroundings
-from shared.store import ChecksumMismatch, FolderStore, Store, StoreLocked
+from shared.store import ChecksumMismatch, Store, open_store
+from shared.store import StoreError as ServerError
 from shared.sweep import Sweep
 
 FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
@@ -64,6 +65,9 @@ def run(
     cube, learnt from and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption, run the
     same line again: it goes on where it was.
 
+    A store on S3 (LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) works as a folder does, without Kafka; its
+    bucket is made if absent.
+
     Exit code: 0; 3 if there are failure records (`landstream failures` shows them); 1 if a stage had to stop;
     2 if the command cannot be carried out.
 
@@ -83,31 +87,27 @@ def run(
         fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
     if armed() and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    if "://" in store:
-        fail(f"{store}: `run` works in a folder; for a store on S3 use `landstream up`")
-    folder = FolderStore(Path(store))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log_path = folder.work.parent / "log.jsonl"
-    with log_path.open("a", buffering=1) as log, Progress() as progress:
-        configure_logs(log)
-        try:
-            with folder.exclusive():
-                bind(folder, study_area)
-                outcome = Stream(study_area, folder.root, stop, progress.observe, once).run(products or [])
-        except (StoreError, StoreLocked) as error:
-            fail(error)
-    _report(outcome, folder, log_path)
+    try:
+        with workspace(store) as folder, (folder / "log.jsonl").open("a", buffering=1) as log, Progress() as progress:
+            configure_logs(log)
+            bind(open_store(store), study_area)
+            stream = Stream(study_area, store, folder, stop, progress.observe, once)
+            outcome = stream.run(products or [])
+    except (StoreError, ServerError) as error:
+        fail(error)
+    _report(outcome, store, folder / "log.jsonl")
 
 
-def _report(outcome: Outcome, store: FolderStore, log_path: Path) -> None:
+def _report(outcome: Outcome, store: str, log_path: Path) -> None:
     for line in outcome.waiting:
         typer.echo(f"waiting: {line}", err=True)
     if outcome.stopped:
         fail(f"stopped: {outcome.stopped}; the log is {log_path}", 1)
     if outcome.failed:
-        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store.root}", err=True)
+        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store}", err=True)
     if outcome.interrupted:
         typer.echo("interrupted: run the same line again to go on", err=True)
         raise typer.Exit(INTERRUPTED_EXIT)
@@ -179,7 +179,7 @@ def sweep(store: StoreOption) -> None:
     """Print what is due, one JSON a line; the next `run` does it."""
     around = Surroundings.of_store(*_open(store))
     stages = registry.all_stages()
-    surveys = Sweep(stages, around).survey()
+    surveys = Sweep(stages, around).survey(around.reader.snapshot(), around.units())
     for stage in stages:
         for _, job in surveys[stage.name].due:
             line = {"stage": stage.name, "job": job_id(stage, job, stage.settings()), "week": job.week}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -13,7 +12,7 @@ import typer
 
 from landstream.land import Stopped, land
 from landstream.progress import Progress
-from landstream.workspace import StoreError, open_bound
+from landstream.workspace import StoreError, machine_folder, open_bound
 from shared.area import AreaError, load_area
 from shared.bus import BusError
 from shared.bus.kafka import KafkaBus, KafkaSettings
@@ -80,7 +79,7 @@ def up(
 
     stop = Event()
     _provision(area, store, kafka, None, typer.echo)
-    folder = work or Path(tempfile.gettempdir()) / f"landstream-{store.removeprefix('s3://')}"
+    folder = work or machine_folder(store.removeprefix("s3://"), "up")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
@@ -127,7 +126,7 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
         fail(error)
     if not isinstance(store, S3Store):
         kind = "a folder" if isinstance(store, FolderStore) else "no bucket"
-        fail(f"{location}: is {kind}; the services need s3://BUCKET (`landstream run` works in a folder)")
+        fail(f"{location}: is {kind}; the services need s3://BUCKET (`landstream run` takes any store)")
     bus = KafkaBus(KafkaSettings(servers=kafka))
     try:
         left = make_ready(study_area, store, bus, settings, say)

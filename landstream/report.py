@@ -32,7 +32,8 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
         BusUnavailable: Kafka does not answer.
     """
     around, stages = Surroundings.of_store(store, area), registry.all_stages()
-    catalogue, surveys = around.reader.snapshot(), Sweep(stages, around).survey()
+    catalogue = around.reader.snapshot()
+    surveys = Sweep(stages, around).survey(catalogue, around.units())
     failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
     counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
     if kafka:

@@ -1,4 +1,4 @@
-"""The embedded stream: all stages as threads of one process over a folder and the in-process bus."""
+"""The embedded stream: all stages as threads of one process over a store and the in-process bus."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from shared.events import parse
 from shared.items.catalogue import Catalogue
 from shared.items.keys import BadKey, digest8, failure_key
 from shared.items.landing import PREFIX
+from shared.observe.logs import get_logger
 from shared.stage import Job, registry
 from shared.stage.due import LANDING, standing_failures
 from shared.stage.failure import make_record
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.surroundings import Surroundings
-from shared.store import FolderStore, PreconditionFailed
+from shared.store import PreconditionFailed, StoreUnavailable, open_store
 from shared.sweep import (
     Sweep,
     TrainingPolicy,
@@ -64,7 +65,8 @@ class Stream:
 
     Args:
         area: the study area.
-        root: the store's folder.
+        location: `s3://BUCKET`, or the store's folder.
+        folder: for logs and scratch.
         stop: set to end the run.
         observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
         once: end when nothing is left to do.
@@ -73,7 +75,8 @@ class Stream:
     def __init__(
         self,
         area: Area,
-        root: Path,
+        location: str,
+        folder: Path,
         stop: Event,
         observer: Callable[[str, str, str, int, int], None],
         once: bool,
@@ -82,15 +85,16 @@ class Stream:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
         self.area, self._once, self._observer = area, once, observer
         self.bus = MemoryBus()
-        self.store = FolderStore(root, notify=self._publish)
+        self.store = open_store(location, self._publish)
         self._given: set[str] = set()
-        logs = self.store.work.parent / "logs"
+        logs = folder / "logs"
         logs.mkdir(exist_ok=True)
         self.around = Surroundings.of_store(
             self.store,
             area,
             self.bus,
             patience_s=lambda name: 0.0 if name in self._given else area.policy.patience_s,
+            work=folder / "work",
             logs=logs,
             stop=stop,
             observer=observer,
@@ -131,7 +135,7 @@ class Stream:
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
-        quiet_store = FolderStore(self.store.root)
+        quiet_store = open_store(self.store.location)
         for done, path in enumerate(products):
             self._observer("landing", "progress", path.name, done, len(products))
             try:
@@ -176,11 +180,15 @@ class Stream:
         policy = TrainingPolicy(self.area, self._once)
         feeding = {s.name for s in upstream(self.stages)}
         while not self.around.stop.is_set():
-            surveys = self._sweep.survey()
+            try:
+                catalogue, units = self.around.reader.snapshot(), self.around.units()
+            except StoreUnavailable as error:
+                get_logger().warning("waiting for the store", error=str(error))
+                continue  # the store was tried for long
+            surveys = self._sweep.survey(catalogue, units)
             due, idle = self._sweep.due(surveys), self._idle()
             open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
             hinted = self._sweep.hint(surveys) if idle or not self._once else 0
-            catalogue = self.around.reader.snapshot()
             quiet = idle and not hinted and not open_ & feeding
             if policy.decide(catalogue, quiet) and request_training(self.store, catalogue, self.area):
                 continue
@@ -209,12 +217,13 @@ class Stream:
         )
 
     def _outcome(self, interrupted: bool) -> Outcome:
-        surveys = self._sweep.survey()
+        catalogue = self.around.reader.snapshot()
+        surveys = self._sweep.survey(catalogue, self.around.units())
         waiting = [f"{name}: {len(s.due)} waiting" for name, s in surveys.items() if s.due]
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]
-        reason = nothing_to_train_on(self.around.reader.snapshot())
-        failed = len(standing_failures(self.stages, self.around.reader.snapshot()))
+        reason = nothing_to_train_on(catalogue)
+        failed = len(standing_failures(self.stages, catalogue))
         stopped = "; ".join(self._broken) or None
         return Outcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

@@ -1,21 +1,53 @@
-"""A store as the command line opens it: bound to one area."""
+"""A store as the command line opens it: bound to one area, with a folder of this machine to work in."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import shared.store
 from shared.area import Area
 from shared.items.keys import canonical
-from shared.store import NotFound, PreconditionFailed, Store, open_store
+from shared.store import FolderStore, NotFound, PreconditionFailed, Store, open_store, probe
+from shared.store.folder import exclusive
 
 AREA_KEY = "area.json"
 
 
 class StoreError(ValueError):
     """Raised when a store cannot be used as asked; one line that says why and what to do."""
+
+
+@contextmanager
+def workspace(location: str) -> Iterator[Path]:
+    """A store made ready for one `run`, and the run's folder for logs and scratch; one run of a machine at a time.
+
+    Raises:
+        StoreError: the location names no store.
+        shared.store.StoreError: another run holds it, it does not answer, or it is unsafe.
+    """
+    try:
+        store = open_store(location)
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+    if isinstance(store, FolderStore):
+        with store.exclusive() as folder:
+            yield folder
+        return
+    folder = machine_folder(store.bucket, "run")
+    with exclusive(folder, location):
+        store.make_bucket()
+        probe(store)
+        yield folder
+
+
+def machine_folder(bucket: str, command: str) -> Path:
+    """The folder of logs and scratch of a command that works on a bucket, where none is given."""
+    return Path(tempfile.gettempdir()) / f"landstream-{bucket}" / command
 
 
 def bind(store: Store, area: Area) -> None:
@@ -48,7 +80,7 @@ def area_of(store: Store) -> Area:
         return Area.model_validate(json.loads(store.get(AREA_KEY)))
     except NotFound:
         raise StoreError(
-            f"{store.location}: no {AREA_KEY} there; `landstream run` (folder) or `provision` (s3://) makes it"
+            f"{store.location}: no {AREA_KEY} there; `landstream run` or `landstream provision` makes it"
         ) from None
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from threading import Lock
 from typing import Protocol
 
@@ -13,9 +16,14 @@ from shared.area import Area
 from shared.geo import TileIndex
 from shared.items.item import Item
 from shared.items.keys import canonical, product_number, split_item_key
+from shared.items.listing import Listing
 
 SHEET_TILES = 32
 """Tiles along a side of a sheet, the unit of a map."""
+
+ITEMS = "items/"
+READERS, BATCH = 16, 512
+"""Items that are read at once, and those after which the time is looked at."""
 
 SCENES = ("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-3-olci-l1b")
 LABELS = "corine-land-cover"
@@ -38,37 +46,50 @@ class CatalogueReader:
     def __init__(self, reader: Reader, area: Area) -> None:
         self._reader, self._area = reader, area
         self._items: dict[str, Item] = {}
+        self._unread = 0
         self._snapshot: Catalogue | None = None
         self._lock = Lock()
-
-    def snapshot(self) -> Catalogue:
-        """The catalogue as listed now; the same object while nothing changed."""
-        with self._lock:
-            return self._refresh()
-
-    def _refresh(self) -> Catalogue:
         # Failures and receipts first: a job that ends in between is then seen as due, never as lost.
-        failures, receipts, orders = (
-            frozenset(self._reader.keys(prefix)) for prefix in ("failures/", "receipts/", "reprocess/")
-        )
-        keys = set(self._reader.keys("items/"))
-        last = self._snapshot
-        if (
-            last
-            and keys == self._items.keys()
-            and (failures, receipts, orders)
-            == (
-                last.failures,
-                last.receipts,
-                last.orders,
-            )
-        ):
+        self._listings = [
+            Listing(partial(reader.keys, prefix), key=str) for prefix in ("failures/", "receipts/", "reprocess/", ITEMS)
+        ]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that is known to be there is read, and all was listed: else a snapshot lacks a part."""
+        return all(lst.whole for lst in self._listings) and not self._unread
+
+    def snapshot(self, within_s: float = math.inf) -> Catalogue:
+        """The catalogue as listed now; the same object while nothing changed.
+
+        Args:
+            within_s: each of its listings, and the reading of new items, takes no longer; what they do not come to
+                stands as it was, and the next snapshot goes on with it.
+        """
+        with self._lock:
+            return self._refresh(within_s)
+
+    def _refresh(self, within_s: float) -> Catalogue:
+        failures, receipts, orders, keys = (frozenset(listing.look(within_s)) for listing in self._listings)
+        last, others = self._snapshot, (failures, receipts, orders)
+        if last and keys == self._items.keys() and others == (last.failures, last.receipts, last.orders):
             return last
-        for key in keys - self._items.keys():
-            self._items[key] = Item.parse(self._reader.get(key), split_item_key(key)[1])
         self._items = {key: item for key, item in self._items.items() if key in keys}
+        self._read(keys - self._items.keys(), within_s)
+        self._unread = len(keys) - len(self._items)
         self._snapshot = Catalogue(self._items.values(), self._area, failures, receipts, orders)
         return self._snapshot
+
+    def _read(self, keys: Iterable[str], within_s: float) -> None:
+        """Read items, several at once: a store far away answers each only after a while."""
+        deadline, keys = time.monotonic() + within_s, list(keys)
+        with ThreadPoolExecutor(READERS) as pool:
+            for first in range(0, len(keys), BATCH):
+                batch = keys[first : first + BATCH]
+                for key, data in zip(batch, pool.map(self._reader.get, batch), strict=True):
+                    self._items[key] = Item.parse(data, split_item_key(key)[1])
+                if time.monotonic() > deadline:
+                    return
 
 
 class Catalogue:

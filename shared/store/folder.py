@@ -51,21 +51,10 @@ class FolderStore:
         return self._private / "work"
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the store for one `run`; what a killed run left in scratch is removed.
-
-        Raises:
-            StoreLocked: another run holds it.
-        """
-        with (self._private / "run.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreLocked(f"{self.root}: another run uses this store; wait for it or end it") from None
-            for scratch in (self._private / "tmp", self.work):
-                shutil.rmtree(scratch)
-                scratch.mkdir()
-            yield
+    def exclusive(self) -> Iterator[Path]:
+        """Hold the store for one `run`, which gets a folder for logs and scratch; see `exclusive`."""
+        with exclusive(self._private, self.location):
+            yield self._private
 
     def put(
         self,
@@ -156,6 +145,9 @@ class FolderStore:
         """See `Store.keys`."""
         return self._walk(prefix)
 
+    def make_bucket(self) -> None:
+        """See `Store.make_bucket`; the folder is there."""
+
     def reach(self) -> None:
         """See `Store.reach`."""
 
@@ -167,7 +159,7 @@ class FolderStore:
             self._sidecar(key).unlink(missing_ok=True)
 
     def unusable(self, prefix: str) -> Iterator[str]:
-        """Names that lie below a prefix and can be no object: links, odd names. For people, not for keys."""
+        """See `Store.unusable`; links are no objects either."""
         for path, relative in self._files(prefix):
             if path.is_symlink() or not is_key(relative):
                 yield relative
@@ -236,6 +228,25 @@ class FolderStore:
         if sidecar.get("file") == _identity(stat):
             return str(sidecar["etag"]), dict(sidecar["metadata"])
         return "-".join(f"{n:x}" for n in _identity(stat)), {}
+
+
+@contextmanager
+def exclusive(folder: Path, what: str) -> Iterator[None]:
+    """Hold a run's folder; what a killed run left in its scratch, `tmp` and `work`, is removed.
+
+    Raises:
+        StoreLocked: another run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreLocked(f"{what}: another run uses this store; wait for it or end it") from None
+        for scratch in (folder / "tmp", folder / "work"):
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+        yield
 
 
 def _identity(stat: os.stat_result) -> list[int]:

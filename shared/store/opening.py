@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,12 @@ from shared.store.protocol import Store
 SCHEME: Final = "s3://"
 
 
-def open_store(location: str) -> Store:
+def open_store(location: str, notify: Callable[[bytes], None] | None = None) -> Store:
     """The store at `s3://BUCKET`, or in a folder; it is not looked at yet.
+
+    Args:
+        location: where.
+        notify: called with each "object created" event; None = nobody, or the store's own notifications.
 
     Raises:
         ValueError: a URL that names no bucket alone.
@@ -20,11 +25,11 @@ def open_store(location: str) -> Store:
     if not location.startswith(SCHEME):
         if "://" in location:
             raise ValueError(f"{location}: no store; use s3://BUCKET or a folder")
-        return FolderStore(Path(location))
+        return FolderStore(Path(location), notify)
     bucket = location.removeprefix(SCHEME).rstrip("/")
     if not bucket or "/" in bucket:
         raise ValueError(f"{location}: name the bucket alone, as in s3://landstream")
     # boto3 takes half a second to load: embedded runs do without it.
     from shared.store.s3 import S3Store
 
-    return S3Store(bucket)
+    return S3Store(bucket, notify=notify)

@@ -119,6 +119,17 @@ class Store(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix."""
 
+    def unusable(self, prefix: str) -> Iterator[str]:
+        """Names that lie below a prefix and are no keys, so that nothing else lists them. For people."""
+
+    def make_bucket(self) -> None:
+        """Make the bucket unless it is there.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+            StoreError: it refuses.
+        """
+
     def reach(self) -> None:
         """Return if the store answers.
 

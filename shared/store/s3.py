@@ -22,6 +22,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from urllib3.exceptions import HTTPError
 
+from shared.events import ObjectCreated, make
 from shared.items.keys import BadKey, check_key, is_key
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import (
@@ -76,10 +77,13 @@ class S3Store:
     Args:
         bucket: the bucket; it exists (`landstream provision` makes it).
         settings: where and how; from the environment where not given.
+        notify: called with an "object created" event, in MinIO's JSON, after each put; None = the store itself tells.
     """
 
-    def __init__(self, bucket: str, settings: S3Settings | None = None) -> None:
-        self.bucket, self.settings = bucket, settings or S3Settings()
+    def __init__(
+        self, bucket: str, settings: S3Settings | None = None, notify: Callable[[bytes], None] | None = None
+    ) -> None:
+        self.bucket, self.settings, self._notify = bucket, settings or S3Settings(), notify
         self.location = f"s3://{bucket}"
         self.client = connect(self.settings)
 
@@ -101,7 +105,10 @@ class S3Store:
             body = data if isinstance(data, bytes) else data.read_bytes()
             self._put_small(key, body, dict(metadata or {}), create_only, if_match)
         failpoint("store.after_link")
-        return self.head(key)
+        info = self.head(key)
+        if self._notify:
+            self._notify(make(ObjectCreated(self.bucket, key, info.size, info.etag, dict(metadata or {}))))
+        return info
 
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
@@ -157,28 +164,23 @@ class S3Store:
 
     def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> Page:
         """See `Store.list_page`; ascending within one folder only, as stores differ across `/`."""
-        return self._page(Prefix=prefix, StartAfter=start_after, MaxKeys=limit)[0]
+        page, _ = self._page(Prefix=prefix, StartAfter=start_after, MaxKeys=limit)
+        return [info for info in page if is_key(info.key)]
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Store.list`."""
-        token = ""
-        while True:
-            page, token = self._page(Prefix=prefix, **({"ContinuationToken": token} if token else {}))
-            yield from page
-            if not token:
-                return
+        return (info for info in self._all(prefix) if is_key(info.key))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
         return (info.key for info in self.list(prefix))
 
-    def make_bucket(self) -> None:
-        """Make the bucket unless it is there.
+    def unusable(self, prefix: str) -> Iterator[str]:
+        """See `Store.unusable`."""
+        return (info.key for info in self._all(prefix) if not is_key(info.key))
 
-        Raises:
-            StoreUnavailable: the store does not answer.
-            StoreError: it refuses.
-        """
+    def make_bucket(self) -> None:
+        """See `Store.make_bucket`."""
         try:
             self.reach()
         except NotFound:
@@ -194,12 +196,20 @@ class S3Store:
         with suppress(NotFound):
             self._retry(lambda: self.client.delete_object(Bucket=self.bucket, Key=key), key)
 
+    def _all(self, prefix: str) -> Iterator[ObjectInfo]:
+        token = ""
+        while True:
+            page, token = self._page(Prefix=prefix, **({"ContinuationToken": token} if token else {}))
+            yield from page
+            if not token:
+                return
+
     def _page(self, **arguments: Any) -> tuple[Page, str]:
+        """A page of names, keys or not, and where the next one begins."""
         answer = self._retry(lambda: self.client.list_objects_v2(Bucket=self.bucket, **arguments), "")
         found = [
             ObjectInfo(o["Key"], o["Size"], _unquoted(o["ETag"]), o["LastModified"].timestamp())
             for o in answer.get("Contents", ())
-            if is_key(o["Key"])
         ]
         return found, answer.get("NextContinuationToken", "")
 

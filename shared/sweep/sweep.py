@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shared.bus import OBJECTS, Bus
 from shared.events import HINT_SOURCE, ObjectCreated, make
+from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.items.keys import STATIC, LandingUnit, unit_keys
 from shared.observe.metrics import DUE, FAILED, HINTS
@@ -51,15 +52,16 @@ class Sweep:
         self._last = ""
         self._settings = {s.name: s.settings() for s in stages}
 
-    def survey(self, within_s: float = math.inf) -> dict[str, Survey]:
+    def survey(self, catalogue: Catalogue, units: list[LandingUnit], within_s: float = math.inf) -> dict[str, Survey]:
         """What each stage has done, has due and has failed at.
 
         Args:
+            catalogue: as it is now.
+            units: the landing units.
             within_s: look at one week after the other for no longer than this; the next call goes on where this one
                 ended, and what it does not come to stands as it was seen last.
         """
-        begin, around = self._clock(), self._around
-        catalogue, units = around.reader.snapshot(), around.units()
+        begin, area = self._clock(), self._around.area
         # What has no week, and deliveries, come first: they are few.
         weeks = [w for w in catalogue.weeks if w != STATIC]
         later = [w for w in weeks if w > self._last]
@@ -69,7 +71,7 @@ class Sweep:
         for week in order:
             arrived = units if week == STATIC else []
             self._seen[week] = {
-                s.name: survey(s, catalogue, around.area, self._settings[s.name], arrived, week, names[s.name])
+                s.name: survey(s, catalogue, area, self._settings[s.name], arrived, week, names[s.name])
                 for s in self.stages
             }
             if week != STATIC:

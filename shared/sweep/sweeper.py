@@ -6,19 +6,23 @@ One replica is enough; two would only repeat harmless hints.
 from __future__ import annotations
 
 from shared.bus import BusUnavailable
+from shared.items.catalogue import Catalogue
+from shared.items.landing import PREFIX, landing_units
+from shared.items.listing import Listing
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
 from shared.stage import Stage, registry
 from shared.stage.main import make_parser, or_exit, settings_of
 from shared.stage.service import run_service
 from shared.stage.surroundings import Surroundings
-from shared.store import StoreUnavailable
+from shared.store import ObjectInfo, StoreUnavailable
 from shared.sweep.driver import TrainingPolicy, refresh_collections, request_training, upstream
 from shared.sweep.sweep import Sweep
 
 NAME = "sweeper"
-ROUND_S = 30.0
-"""A round plans for no longer, however many years the store holds; the next one goes on with the next week."""
+LISTING_S, PLANNING_S = 5.0, 30.0
+"""A round spends no longer on each of its listings and on planning, however many years the store holds; the next one
+goes on with the next page, and the next week."""
 
 
 class Sweeper:
@@ -33,6 +37,7 @@ class Sweeper:
         self._around, self._sweep = around, Sweep(stages, around)
         self._policy = TrainingPolicy(around.area)
         self._feeding = [s.name for s in upstream(stages)]
+        self._landing: Listing[ObjectInfo] = Listing(lambda: around.store.list(PREFIX), lambda info: info.key)
         self._log = get_logger(service=NAME)
 
     def round(self) -> int:
@@ -44,16 +49,22 @@ class Sweeper:
         """
         around = self._around
         around.bus.prepare()
-        surveys = self._sweep.survey(ROUND_S)
-        catalogue = around.reader.snapshot()
-        quiet = not any(surveys[name].due for name in self._feeding)
-        if self._policy.decide(catalogue, quiet) and request_training(around.store, catalogue, around.area):
-            self._log.info("requested training", cube_state=catalogue.cube_state())
-        refresh_collections(around.store, catalogue, around.area)
+        catalogue = around.reader.snapshot(LISTING_S)
+        units = landing_units(self._landing.look(LISTING_S).values(), around.patience_s)
+        surveys = self._sweep.survey(catalogue, units, PLANNING_S)
+        if around.reader.whole and self._landing.whole:
+            self._drive(catalogue, quiet=not any(surveys[name].due for name in self._feeding))
         hints = self._sweep.hint(surveys)
         if hints:
             self._log.info("hinted", hints=hints, due={n: len(s.due) for n, s in surveys.items() if s.due})
         return hints
+
+    def _drive(self, catalogue: Catalogue, quiet: bool) -> None:
+        """Request training where the policy says so; write the collections where they changed."""
+        store, area = self._around.store, self._around.area
+        if self._policy.decide(catalogue, quiet) and request_training(store, catalogue, area):
+            self._log.info("requested training", cube_state=catalogue.cube_state())
+        refresh_collections(store, catalogue, area)
 
     def run(self, pause_s: float) -> None:
         """Sweep until told to stop; what is away is waited for."""

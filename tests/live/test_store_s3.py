@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.events import parse
 from shared.store import PreconditionFailed, Store, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.contracts.test_store import StoreContract
@@ -42,6 +43,25 @@ class TestS3Store(StoreContract):
         for thread in threads:
             thread.join()
         assert len(set(store.keys("a/"))) == 8 * 130
+
+
+def test_notifies_of_each_new_object(bucket: str) -> None:
+    events: list[bytes] = []
+    store = S3Store(bucket, notify=events.append)
+    info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
+    with pytest.raises(PreconditionFailed):
+        store.put("landing/a b+c/x", b"34", create_only=True)
+    (event,) = map(parse, events)
+    assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
+    assert event.metadata == {"n": "1"}
+
+
+def test_names_that_are_no_keys_are_told_apart(bucket: str) -> None:
+    store = S3Store(bucket)
+    store.client.put_object(Bucket=bucket, Key="landing/Z\u00fcrich.SAFE/f", Body=b"")
+    store.put("landing/unit/f", b"")
+    assert list(store.keys("landing/")) == ["landing/unit/f"]
+    assert list(store.unusable("landing/")) == ["landing/Z\u00fcrich.SAFE/f"]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pystac
@@ -11,9 +12,11 @@ from shared.events import parse
 from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item
 from shared.items.keys import canonical, item_key
+from shared.stage.due import Survey
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.sweep import Sweep, nothing_to_train_on, refresh_collections, request_training
+from shared.sweep.sweeper import Sweeper
 from tests.shared.stage.fake import STAGE
 from tests.shared.stage.test_runner import POLYGON, WEEK, World
 
@@ -32,6 +35,10 @@ def hinted(bus: MemoryBus) -> list[str]:
     return keys
 
 
+def survey(sweep: Sweep, world: World) -> dict[str, Survey]:
+    return sweep.survey(world.around.reader.snapshot(), world.around.units())
+
+
 def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) -> None:
     world.arrive("a", "work")
     hinted(world.bus)
@@ -40,7 +47,7 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
     times = []
     for second in range(60):
         now[0] = float(second)
-        if sweep.hint(sweep.survey()):
+        if sweep.hint(survey(sweep, world)):
             times.append(second)
             assert len(hinted(world.bus)) == 1
     assert times == [10, 12, 16, 24, 40]
@@ -49,17 +56,17 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
 def test_what_is_done_is_hinted_no_more(world: World) -> None:
     world.arrive("a", "work")
     sweep = Sweep([STAGE], world.around, grace_s=0)
-    assert sweep.hint(sweep.survey()) == 1
+    assert sweep.hint(survey(sweep, world)) == 1
     world.work()
-    assert sweep.hint(sweep.survey()) == 0
-    (counts,) = sweep.survey().values()
+    assert sweep.hint(survey(sweep, world)) == 0
+    (counts,) = survey(sweep, world).values()
     assert (counts.done, counts.failed, counts.due) == (1, 0, [])
 
 
 def test_a_failed_job_is_counted_and_not_due(world: World) -> None:
     world.arrive("a", "reject")
     world.work()
-    (counts,) = Sweep([STAGE], world.around).survey().values()
+    (counts,) = survey(Sweep([STAGE], world.around), world).values()
     assert (counts.done, counts.failed, counts.due) == (0, 1, [])
 
 
@@ -87,6 +94,28 @@ def test_training_is_requested_once_for_each_cube_state(world: World) -> None:
         assert len(reader.snapshot().items("training-requests")) == requests
         (request,) = reader.snapshot().current("training-requests")
         assert request.properties["landstream:cube_state"] == reader.snapshot().cube_state()
+
+
+def test_a_sweeper_short_of_time_comes_to_everything_and_trains_on_the_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.sweep.sweeper.LISTING_S", 0.0)
+    monkeypatch.setattr("shared.sweep.sweeper.PLANNING_S", 0.0)
+    monkeypatch.setattr("shared.items.catalogue.BATCH", 1)
+    policy = world.area.policy.model_copy(update={"quiet_s": 0.0})
+    area = world.area.model_copy(update={"policy": policy})
+    put(world.store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels", "landstream:tiles": []})
+    for n in range(5):
+        update = {"landstream:sensor": "msi", "landstream:product": str(n), "landstream:tiles": [[n, 0, 1]]}
+        put(world.store, "cube-updates", str(n), f"2018-W2{n}", **update)
+        world.arrive(f"scene-{n}", "work")
+    hinted(world.bus)
+    sweeper = Sweeper([replace(STAGE, grace_s=0.0)], replace(world.around, area=area))
+    for _ in range(20):
+        sweeper.round()
+    assert len({key for key in hinted(world.bus) if "scene-" in key}) == 5
+    (request,) = world.around.reader.snapshot().items("training-requests")
+    assert request.properties["landstream:cube_state"] == world.around.reader.snapshot().cube_state()
 
 
 def test_collections_follow_the_items(world: World) -> None:
