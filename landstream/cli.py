@@ -19,7 +19,7 @@ from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
 from landstream.workspace import StoreError, bind, open_bound, workspace
 from shared.area import Area, AreaError, load_area
-from shared.bus import BusUnavailable
+from shared.bus import BusError
 from shared.items.keys import check_week, failure_key, receipt_key
 from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
 from shared.observe.logs import configure_logs
@@ -128,7 +128,7 @@ def status(
     """
     try:
         found = report.status(*_open(store), kafka if "://" in store else "")
-    except BusUnavailable as error:
+    except BusError as error:
         fail(error)
     if as_json:
         typer.echo(json.dumps(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Annotated, NoReturn
@@ -127,13 +128,11 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
     if not isinstance(store, S3Store):
         kind = "a folder" if isinstance(store, FolderStore) else "no bucket"
         fail(f"{location}: is {kind}; the services need s3://BUCKET (`landstream run` takes any store)")
-    bus = KafkaBus(KafkaSettings(servers=kafka))
     try:
-        left = make_ready(study_area, store, bus, settings, say)
+        with closing(KafkaBus(KafkaSettings(servers=kafka))) as bus:
+            left = make_ready(study_area, store, bus, settings, say)
     except (NotReady, StoreError, ServerError, BusError, ValueError) as error:
         fail(error, NOT_READY_EXIT)
-    finally:
-        bus.close()
     for line in left:
         say(f"left to you: {line}")
     say("ready")

@@ -29,7 +29,7 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
         kafka: `HOST:PORT`; empty = no look at it.
 
     Raises:
-        BusUnavailable: Kafka does not answer.
+        BusError: Kafka does not answer, or cannot be spoken to.
     """
     around, stages = Surroundings.of_store(store, area), registry.all_stages()
     catalogue = around.reader.snapshot()

@@ -33,7 +33,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.bus.protocol import DEAD_LETTER, OBJECTS, BusUnavailable, Fenced, Message
+from shared.bus.protocol import DEAD_LETTER, OBJECTS, BusError, BusUnavailable, Fenced, Message
 from shared.observe.logs import get_logger
 
 PATIENCE_S: Final = 0.2
@@ -89,7 +89,11 @@ class KafkaSettings(BaseSettings):
     """Kafka's `max.poll.interval.ms` in seconds: work may take longer, as polling goes on beside it."""
 
     def arguments(self) -> dict[str, Any]:
-        """What every client of kafka-python is given."""
+        """What every client of kafka-python is given.
+
+        Raises:
+            BusError: a file of theirs cannot be read.
+        """
         found: dict[str, Any] = {
             "bootstrap_servers": self.servers.split(","),
             "security_protocol": self.security_protocol,
@@ -99,17 +103,32 @@ class KafkaSettings(BaseSettings):
             "metadata_max_age_ms": 5_000,  # a topic that was made again is seen soon
         }
         if self.security_protocol.startswith("SASL"):
-            password = (
-                self.password_file.read_text().strip() if self.password_file else self.password.get_secret_value()
-            )
             found |= {
                 "sasl_mechanism": self.sasl_mechanism,
                 "sasl_plain_username": self.username,
-                "sasl_plain_password": password,
+                "sasl_plain_password": self._password(),
             }
         if self.security_protocol.endswith("SSL"):
-            found["ssl_context"] = ssl.create_default_context(cafile=self.ca_file and str(self.ca_file))
+            try:
+                found["ssl_context"] = ssl.create_default_context(cafile=self.ca_file and str(self.ca_file))
+            except OSError as error:
+                raise BusError(f"LANDSTREAM_KAFKA_CA_FILE: {self.ca_file}: no certificates ({error})") from error
         return found
+
+    def _password(self) -> str:
+        if self.password_file is None:
+            return self.password.get_secret_value()
+        try:
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise BusError(f"LANDSTREAM_KAFKA_PASSWORD_FILE: {self.password_file}: {error.strerror}") from error
+
+    def unavailable(self, error: KafkaError) -> BusUnavailable:
+        """That no broker answers as it should; the client does not tell refused credentials from a broker away."""
+        advice = ""
+        if self.security_protocol != "PLAINTEXT":
+            advice = "; if it runs, check LANDSTREAM_KAFKA_USERNAME, _PASSWORD_FILE, _SASL_MECHANISM and _CA_FILE"
+        return BusUnavailable(f"Kafka at {self.servers}: {_said(error)}{advice}")
 
 
 class KafkaBus:
@@ -119,10 +138,14 @@ class KafkaBus:
         settings: where and how; from the environment where not given.
         instance: name of this process among its like, kept over restarts (a pod's name): static membership, so that a
             restart moves no partition. Empty = the member leaves when it closes.
+
+    Raises:
+        BusError: a file of the settings cannot be read.
     """
 
     def __init__(self, settings: KafkaSettings | None = None, instance: str = "") -> None:
         self.settings, self._instance = settings or KafkaSettings(), instance
+        self.settings.arguments()  # a file that cannot be read is said now, not in a thread
         self._lock = Lock()
         self._producer: KafkaProducer | None = None
         self._admin: KafkaAdminClient | None = None
@@ -140,7 +163,7 @@ class KafkaBus:
                 sent = self._producer.send(topic, key=key.encode(), value=value)
             sent.get(timeout=20)
         except KafkaError as error:
-            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+            raise self.settings.unavailable(error) from error
 
     def subscribe(self, topic: str, group: str) -> KafkaMember:
         """See `Bus.subscribe`."""
@@ -159,7 +182,7 @@ class KafkaBus:
         try:
             consumer = KafkaConsumer(**self.settings.arguments(), allow_auto_create_topics=False)
         except KafkaError as error:
-            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+            raise self.settings.unavailable(error) from error
         try:
             partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
             consumer.assign(partitions)
@@ -186,7 +209,7 @@ class KafkaBus:
         except TopicAlreadyExistsError:
             pass  # somebody else was faster
         except KafkaError as error:
-            raise BusUnavailable(f"Kafka at {settings.servers}: {_said(error)}") from error
+            raise settings.unavailable(error) from error
 
     def reachable(self) -> bool:
         """See `Bus.reachable`."""
@@ -212,7 +235,7 @@ class KafkaBus:
             lag = sum(max(0, latest[p].offset - done[p]) for p in latest)
             return lag, len(self._members_of(group))
         except KafkaError as error:
-            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+            raise self.settings.unavailable(error) from error
 
     def _partitions(self, topic: str) -> list[int]:
         return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
@@ -238,7 +261,7 @@ class KafkaBus:
                     self._admin = KafkaAdminClient(**self.settings.arguments(), request_timeout_ms=10_000)
                 return self._admin
         except KafkaError as error:
-            raise BusUnavailable(f"Kafka at {self.settings.servers}: {_said(error)}") from error
+            raise self.settings.unavailable(error) from error
 
     def close(self) -> None:
         """See `Bus.close`."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import shutil
 import socket
 import struct
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 from tests.servers import HOST, INSTALLED, Server, installing, run, tool
+from tests.servers.process import write_private
 
 POM = Path(__file__).with_name("pom.xml")
 JARS = INSTALLED / "kafka-4.3.1"
@@ -59,8 +65,9 @@ class Kafka(Server):
     """A broker on a port that stays the same over restarts."""
 
     name = "kafka"
-    port_names = ("broker", "controller")
+    port_names: ClassVar[tuple[str, ...]] = ("broker", "controller")
     start_s = 90
+    format_options: Sequence[str] = ()
 
     @property
     def address(self) -> str:
@@ -78,15 +85,20 @@ class Kafka(Server):
                 scope = ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'libs'}"]
                 run([*maven, "dependency:copy-dependencies", *scope], within_s=600)
 
+    def properties(self) -> str:
+        """The configuration, ports left open."""
+        return PROPERTIES
+
     def prepare(self) -> None:
         """Write the configuration; format the data folder unless it is."""
         ports = {name: self.port(name) for name in self.port_names}
-        self._properties.write_text(PROPERTIES.format(host=HOST, data=self._data, **ports))
+        self._properties.write_text(self.properties().format(host=HOST, data=self._data, **ports))
         self._logging.write_text(LOGGING)
         # Formatting writes this file last: without it, an interrupted one starts again.
         if not (self._data / "meta.properties").exists():
             shutil.rmtree(self._data, ignore_errors=True)
-            run([*self._java("64m"), "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", self._properties])
+            format_ = [*self._java("64m"), "kafka.tools.StorageTool", "format", *self.format_options]
+            run([*format_, "-t", cluster_id(), "-c", self._properties])
 
     def command(self) -> list[str]:
         """A small heap, and no compiler that pays off after hours only."""
@@ -140,6 +152,53 @@ class Kafka(Server):
         options = [f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
         logging = f"-Dlog4j2.configurationFile={self._logging}"
         return [tool("java", PURPOSE), *options, logging, "-cp", f"{JARS / 'libs'}/*"]
+
+
+class SecureKafka(Kafka):
+    """A broker that also listens for clients by TLS, with a password each.
+
+    Attributes:
+        secure_address: HOST:PORT of that listener.
+        ca_file: the authority that signed its certificate.
+        user, password: of a client that it knows.
+    """
+
+    port_names: ClassVar[tuple[str, ...]] = ("broker", "controller", "secure")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.user, self.password, self.ca_file = "landstream", secrets.token_hex(16), self.folder / "ca.pem"
+        self._authority = trustme.CA()
+        self._authority.cert_pem.write_to_path(str(self.ca_file))
+        self.format_options = ("--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]")
+
+    @property
+    def secure_address(self) -> str:
+        """See the class."""
+        return f"{HOST}:{self.port('secure')}"
+
+    def properties(self) -> str:
+        """Those of the plain broker, and one more listener."""
+        lines = dict(line.split("=", 1) for line in PROPERTIES.splitlines())
+        for name in ("listeners", "advertised.listeners"):
+            lines[name] += ",SECURE://{host}:{secure}"
+        lines["listener.security.protocol.map"] += ",SECURE:SASL_SSL"
+        keystore = self.folder / "keystore.pem"
+        certificate = self._authority.issue_cert(HOST)
+        key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+        # Java takes a key in this form only.
+        write_private(keystore, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+        for pem in certificate.cert_chain_pems:
+            pem.write_to_path(str(keystore), append=True)
+        lines |= {
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.secure.scram-sha-512.sasl.jaas.config":
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "listener.name.secure.ssl.keystore.type": "PEM",
+            "listener.name.secure.ssl.keystore.location": str(keystore),
+        }  # fmt: skip
+        return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
 def cluster_id() -> str:
