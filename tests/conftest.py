@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from shared.store.s3 import S3Settings, connect
+from tests.servers import MissingToolError, Server
 
 ROOT = Path(__file__).parent.parent
 AREAS = ROOT / "tests" / "areas"
@@ -92,6 +94,21 @@ def servers() -> Servers:
     names = ("LANDSTREAM_KAFKA", "LANDSTREAM_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     variables = {name: os.environ[name] for name in names if name in os.environ}
     return Servers(variables["LANDSTREAM_KAFKA"], variables["LANDSTREAM_S3"], variables)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    """A server of one's own; where a program that it needs is absent, the tests skip with that reason, but in CI."""
+    try:
+        server.start()
+    except MissingToolError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -32,10 +32,15 @@ HOSTILE = [
 
 
 class StoreContract:
-    """Inherit, and give `store`."""
+    """Inherit, and give `store`, which notifies by `events.append`."""
 
     @pytest.fixture
-    def store(self) -> Store:
+    def events(self) -> list[bytes]:
+        """The notifications that it sent so far."""
+        return []
+
+    @pytest.fixture
+    def store(self, events: list[bytes]) -> Store:
         raise NotImplementedError
 
     def test_get_is_what_was_put(self, store: Store) -> None:
@@ -167,17 +172,6 @@ class StoreContract:
         probe(store)
         assert list(store.keys("")) == []
 
-
-class TestFolderStore(StoreContract):
-    @pytest.fixture
-    def events(self) -> list[bytes]:
-        """The notifications that it sent so far."""
-        return []
-
-    @pytest.fixture
-    def store(self, tmp_path: Path, events: list[bytes]) -> Store:
-        return FolderStore(tmp_path / "store", events.append)
-
     def test_notifies_of_each_new_object(self, store: Store, events: list[bytes]) -> None:
         info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
         with pytest.raises(PreconditionFailed):
@@ -185,6 +179,12 @@ class TestFolderStore(StoreContract):
         (event,) = map(parse, events)
         assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
         assert event.metadata == {"n": "1"}
+
+
+class TestFolderStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path, events: list[bytes]) -> Store:
+        return FolderStore(tmp_path / "store", events.append)
 
     def test_files_dropped_in_are_objects(self, store: FolderStore, tmp_path: Path) -> None:
         folder = tmp_path / "store" / "landing" / "unit"

@@ -14,8 +14,7 @@ import trustme
 
 from shared.bus import OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
-from tests.conftest import ROOT
-from tests.servers import MissingToolError
+from tests.conftest import ROOT, running
 from tests.servers.kafka import SecureKafka
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -24,14 +23,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
     broker = SecureKafka(tmp_path_factory.mktemp("secure") / "kafka")
-    try:
-        broker.start()
-    except MissingToolError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    yield broker
-    broker.stop()
+    with running(broker):
+        yield broker
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from landstream.provision.users import VersityAdministration, read_credentials
 from shared.stage import registry
 from shared.store import StoreError
 from shared.store.s3 import S3Settings, S3Store
-from tests.servers import MissingToolError
+from tests.conftest import running
 from tests.servers.versitygw import Versitygw
 
 pytestmark = pytest.mark.live
@@ -54,14 +53,8 @@ Operation = Callable[[Any], object]
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versitygw]:
     """A gateway of our own, so that its users are."""
     server = Versitygw(tmp_path_factory.mktemp("versitygw"))
-    try:
-        server.start()
-    except MissingToolError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    yield server
-    server.stop()
+    with running(server):
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from shared.bus import DEAD_LETTER, OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.stage.stack import Stack, read_stack
 from shared.store.s3 import S3Settings, S3Store
-from tests.conftest import AREAS, Servers, landstream
-from tests.servers import HOST, MissingToolError, free_port
+from tests.conftest import AREAS, Servers, landstream, running
+from tests.servers import HOST, free_port
 from tests.servers.versitygw import Versitygw
 
 pytestmark = pytest.mark.live
@@ -45,14 +44,8 @@ def refused(result: subprocess.CompletedProcess[str], code: int, *parts: str) ->
 def gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Versitygw]:
     """A gateway of our own; its events go to the Kafka address that it is parametrized with, or nowhere."""
     server = Versitygw(tmp_path / "versitygw", getattr(request, "param", None))
-    try:
-        server.start()
-    except MissingToolError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    yield server
-    server.stop()
+    with running(server):
+        yield server
 
 
 def test_a_stack_is_made_ready_and_stays_so(servers: Servers, bucket: str) -> None:

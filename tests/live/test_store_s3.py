@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.events import parse
 from shared.store import PreconditionFailed, Store, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.contracts.test_store import StoreContract
@@ -20,8 +19,8 @@ pytestmark = pytest.mark.live
 
 class TestS3Store(StoreContract):
     @pytest.fixture
-    def store(self, bucket: str) -> Store:
-        return S3Store(bucket)
+    def store(self, bucket: str, events: list[bytes]) -> Store:
+        return S3Store(bucket, notify=events.append)
 
     def test_large_file_in_parts(self, store: Store, tmp_path: Path) -> None:
         data = os.urandom(70_000_001)
@@ -43,17 +42,6 @@ class TestS3Store(StoreContract):
         for thread in threads:
             thread.join()
         assert len(set(store.keys("a/"))) == 8 * 130
-
-
-def test_notifies_of_each_new_object(bucket: str) -> None:
-    events: list[bytes] = []
-    store = S3Store(bucket, notify=events.append)
-    info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
-    with pytest.raises(PreconditionFailed):
-        store.put("landing/a b+c/x", b"34", create_only=True)
-    (event,) = map(parse, events)
-    assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
-    assert event.metadata == {"n": "1"}
 
 
 def test_names_that_are_no_keys_are_told_apart(bucket: str) -> None:

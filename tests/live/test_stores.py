@@ -47,8 +47,8 @@ def seaweedfs() -> SeaweedFS:
 
 class TestSeaweedFS(StoreContract):
     @pytest.fixture
-    def store(self, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-        yield from new_bucket(seaweedfs, monkeypatch)
+    def store(self, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, events: list[bytes]) -> Iterator[Store]:
+        yield from new_bucket(seaweedfs, monkeypatch, events.append)
 
     def test_what_it_lacks_is_left_to_the_operator(self, store: S3Store) -> None:
         assert not MinioAdministration(store).speaks()
@@ -56,11 +56,13 @@ class TestSeaweedFS(StoreContract):
         assert line.startswith("notifications: this store is configured at its start")
 
 
-def new_bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+def new_bucket(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, notify: Callable[[bytes], None] | None = None
+) -> Iterator[S3Store]:
     """A store in a bucket of its own; emptied and removed."""
     for name, value in server.variables().items():
         monkeypatch.setenv(name, value)
-    store = S3Store(f"test-{uuid.uuid4().hex[:12]}", S3Settings())
+    store = S3Store(f"test-{uuid.uuid4().hex[:12]}", S3Settings(), notify)
     store.make_bucket()
     yield store
     remove_bucket(store.client, store.bucket)
