@@ -66,6 +66,8 @@ check-k8s: install
 
 check-docker: install
 	$(BIN)/hadolint docker/*.Dockerfile
+	@if docker compose version >/dev/null 2>&1; then docker compose config -q; \
+	else echo "docker-compose.yml: not parsed, as Docker's compose is absent"; fi
 
 format: install
 	$(BIN)/ruff check --fix .

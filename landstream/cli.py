@@ -253,4 +253,7 @@ def main() -> None:
         from landstream.simulate.commands import app as simulate
 
         app.add_typer(simulate, name="simulate", help="Make format-faithful Sentinel and Corine products.")
-    app()
+    try:
+        app()
+    except (ServerError, BusError) as error:  # a store or Kafka that went away, or refuses
+        sys.exit(f"landstream: {error}")

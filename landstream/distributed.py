@@ -80,9 +80,12 @@ def up(
 
     stop = Event()
     _provision(area, store, kafka, None, typer.echo)
-    folder = work or machine_folder(store.removeprefix("s3://"), "up")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    try:
+        folder = work or machine_folder(store.removeprefix("s3://").rstrip("/"), "up")
+    except StoreError as error:
+        fail(error)
     typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
     try:
         Supervisor(store, kafka, folder, port, typer.echo).run(stop)

@@ -100,8 +100,12 @@ class Stream:
             observer=observer,
         )
         self.stages = registry.all_stages()
-        self._runners = {s.name: Runner(s, registry.module_of(s.name), self.around) for s in self.stages}
+        self._later: dict[str, dict[str, Catalogue | None]] = {s.name: {} for s in self.stages}
+        self._runners = {
+            s.name: Runner(s, registry.module_of(s.name), self.around, self._later[s.name]) for s in self.stages
+        }
         self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
+        self._feeding = {s.name for s in upstream(self.stages)}
         self._broken: list[str] = []
         self._shown: Catalogue | None = None
 
@@ -178,33 +182,40 @@ class Stream:
 
     def _drive(self) -> None:
         policy = TrainingPolicy(self.area, self._once)
-        feeding = {s.name for s in upstream(self.stages)}
         while not self.around.stop.is_set():
             try:
-                catalogue, units = self.around.reader.snapshot(), self.around.units()
-            except StoreUnavailable as error:
-                get_logger().warning("waiting for the store", error=str(error))
-                continue  # the store was tried for long
-            surveys = self._sweep.survey(catalogue, units)
-            due, idle = self._sweep.due(surveys), self._idle()
-            open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
-            hinted = self._sweep.hint(surveys) if idle or not self._once else 0
-            quiet = idle and not hinted and not open_ & feeding
-            if policy.decide(catalogue, quiet) and request_training(self.store, catalogue, self.area):
-                continue
-            if idle and not hinted and not open_:
-                if self._once and self._idle():
+                if self._round(policy):
                     return
-                self._refresh()
-            self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
+            except StoreUnavailable as error:  # it was tried for long
+                get_logger().warning("waiting for the store", error=str(error))
 
-    def _waiting(self, name: str) -> set[str]:
+    def _round(self, policy: TrainingPolicy) -> bool:
+        """Look once at everything, hint what is due; whether this run is at its end.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        catalogue = self.around.reader.snapshot()
+        surveys = self._sweep.survey(catalogue, self.around.units())
+        due, idle = self._sweep.due(surveys), self._idle()
+        open_ = {name for name, jobs in due.items() if jobs - self._waiting(name, catalogue)}
+        hinted = self._sweep.hint(surveys) if idle or not self._once else 0
+        quiet = idle and not hinted and not open_ & self._feeding
+        if policy.decide(catalogue, quiet) and request_training(self.store, catalogue, self.area):
+            return False
+        if idle and not hinted and not open_:
+            if self._once and self._idle():
+                return True
+            self._refresh()
+        self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
+        return False
+
+    def _waiting(self, name: str, now: Catalogue) -> set[str]:
         """Jobs that said "later" at the catalogue as it is now: trying again would change nothing."""
-        later = self._runners[name].later
+        later = self._later[name]
         if LANDING in self._runners[name].stage.consumes:
             return set(later)  # whether a unit is whole does not depend on the catalogue; a new file makes a new job
-        now = self.around.reader.snapshot()
-        for job in [job for job, seen in later.items() if seen is not now]:
+        for job in [job for job, seen in list(later.items()) if seen is not now]:
             # The world has changed since: try at once, not when its gap is over.
             self._sweep.forget(name, job)
             later.pop(job, None)
@@ -223,6 +234,7 @@ class Stream:
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]
+        waiting += [f"{key}: {fault}; it is left alone" for key, fault in self.around.reader.foreign.items()]
         reason = nothing_to_train_on(catalogue)
         failed = len(standing_failures(self.stages, catalogue))
         stopped = "; ".join(self._broken) or None

@@ -19,10 +19,11 @@ from typing import Final
 
 from shared.items.keys import digest8
 from shared.stage import registry
+from shared.stage.service import ServiceSettings
 
 SWEEPER: Final = "sweeper"
-STOP_S: Final = 30.0
-"""A service ends by itself within 25 s; after this it is ended."""
+SETTLE_S: Final = 10.0
+"""A service that goes on for longer than its job may (`LANDSTREAM_GRACE_S`) and this is ended."""
 
 SHORT_S: Final = 60.0
 """A service that ran for less is started again later and later."""
@@ -106,7 +107,7 @@ class Supervisor:
         if now - service.started >= SHORT_S:
             service.pause_s = 1.0
         service.process = None
-        self._pid(service).unlink()
+        self._pid(service).unlink(missing_ok=True)  # temporary folders get tidied
         service.again_at = now + service.pause_s * random.uniform(0.5, 1)
         self._say(f"{service.name}: ended ({_reason(status)}); again in {service.again_at - now:.0f} s, log "
                   f"{self._log(service)}")  # fmt: skip
@@ -115,6 +116,7 @@ class Supervisor:
     def _start(self, service: _Service) -> None:
         if self._any_port:
             service.port = _free_port()
+        self._work.mkdir(parents=True, exist_ok=True)
         with self._log(service).open("ab") as log:
             service.process = subprocess.Popen(
                 [*service.command, "--store", self._store, "--kafka", self._kafka],
@@ -146,16 +148,17 @@ class Supervisor:
         running = [s for s in self._services if s.process is not None]
         for service in running:
             _signal(service, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
+        stop_s = ServiceSettings().grace_s + SETTLE_S
+        deadline = time.monotonic() + stop_s
         for service in running:
             assert service.process is not None
             try:
                 service.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self._say(f"{service.name}: did not end by itself within {STOP_S:.0f} s")
+                self._say(f"{service.name}: did not end by itself within {stop_s:.0f} s")
             _signal(service, signal.SIGKILL)  # whatever is left of its group
             service.process.wait()
-            self._pid(service).unlink()
+            self._pid(service).unlink(missing_ok=True)
 
 
 def _signal(service: _Service, number: signal.Signals) -> None:

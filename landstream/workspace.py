@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import shared.store
 from shared.area import Area
-from shared.items.keys import canonical
+from shared.items.keys import canonical, digest8
 from shared.store import FolderStore, NotFound, PreconditionFailed, Store, open_store, probe
 from shared.store.folder import exclusive
 
@@ -46,8 +47,22 @@ def workspace(location: str) -> Iterator[Path]:
 
 
 def machine_folder(bucket: str, command: str) -> Path:
-    """The folder of logs and scratch of a command that works on a bucket, where none is given."""
-    return Path(tempfile.gettempdir()) / f"landstream-{bucket}" / command
+    """The folder of logs and scratch of a command that works on a bucket, where none is given: this user's own.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    endpoint = os.environ.get("LANDSTREAM_S3", "")
+    folder = Path(tempfile.gettempdir()) / f"landstream-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+            raise StoreError(f"{folder}: is another user's; set TMPDIR to a folder of yours")
+        found = folder / f"{bucket}-{digest8([endpoint, bucket])}" / command
+        found.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: {error.strerror}; set TMPDIR to a folder of yours") from error
+    return found
 
 
 def bind(store: Store, area: Area) -> None:

@@ -85,7 +85,9 @@ def variables_of(file: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def servers() -> Servers:
     """The given servers (`LANDSTREAM_KAFKA`, `LANDSTREAM_S3`), or our own, started unless they run."""
-    if not os.environ.get("LANDSTREAM_KAFKA") or not os.environ.get("LANDSTREAM_S3"):
+    given = [bool(os.environ.get(name)) for name in ("LANDSTREAM_KAFKA", "LANDSTREAM_S3")]
+    assert any(given) == all(given), "give both LANDSTREAM_KAFKA and LANDSTREAM_S3, or none"
+    if not all(given):
         result = subprocess.run([sys.executable, "-m", "tests.servers", "up"], cwd=ROOT, capture_output=True, text=True)
         if result.returncode == MISSING_TOOL and os.environ.get("CI") != "true":
             pytest.skip(f"no servers: {result.stderr.strip()}; or give LANDSTREAM_KAFKA and LANDSTREAM_S3")

@@ -193,7 +193,7 @@ class KafkaBus:
         finally:
             consumer.close(timeout_ms=5000)
 
-    def prepare(self) -> None:
+    def prepare(self) -> bool:
         """See `Bus.prepare`."""
         settings = self.settings
         try:
@@ -206,8 +206,9 @@ class KafkaBus:
                     "configs": configs,
                 }
                 self.admin().create_topics(dict.fromkeys(sorted(missing), topic))
+            return bool(missing)
         except TopicAlreadyExistsError:
-            pass  # somebody else was faster
+            return True  # somebody else was faster
         except KafkaError as error:
             raise settings.unavailable(error) from error
 

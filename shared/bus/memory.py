@@ -55,8 +55,9 @@ class MemoryBus:
             self._rebalance(topic, group)
             return consumer
 
-    def prepare(self) -> None:
+    def prepare(self) -> bool:
         """See `Bus.prepare`: a topic is there once it is named."""
+        return False
 
     def reachable(self) -> bool:
         """See `Bus.reachable`."""

@@ -72,8 +72,8 @@ class Bus(Protocol):
     def subscribe(self, topic: str, group: str) -> Consumer:
         """Join a group; a new group starts at the oldest message kept."""
 
-    def prepare(self) -> None:
-        """Make the topics that are missing.
+    def prepare(self) -> bool:
+        """Make the topics that are missing; whether any was.
 
         Raises:
             BusUnavailable: the bus does not answer.

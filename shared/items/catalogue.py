@@ -14,8 +14,8 @@ from typing import Protocol
 
 from shared.area import Area
 from shared.geo import TileIndex
-from shared.items.item import Item
-from shared.items.keys import canonical, product_number, split_item_key
+from shared.items.item import BadItem, Item
+from shared.items.keys import BadKey, canonical, product_number, split_item_key
 from shared.items.listing import Listing
 
 SHEET_TILES = 32
@@ -37,15 +37,24 @@ class Reader(Protocol):
         """Every key below a prefix."""
 
     def get(self, key: str) -> bytes:
-        """The object's bytes."""
+        """The object's bytes.
+
+        Raises:
+            LookupError: there is none.
+        """
 
 
 class CatalogueReader:
-    """Keeps the immutable items it has read, so that a snapshot costs one listing."""
+    """Keeps the immutable items it has read, so that a snapshot costs one listing.
+
+    Attributes:
+        foreign: key -> why, of what lies below `items/` and is no item; it is left alone.
+    """
 
     def __init__(self, reader: Reader, area: Area) -> None:
         self._reader, self._area = reader, area
         self._items: dict[str, Item] = {}
+        self.foreign: dict[str, str] = {}
         self._unread = 0
         self._snapshot: Catalogue | None = None
         self._lock = Lock()
@@ -70,13 +79,14 @@ class CatalogueReader:
             return self._refresh(within_s)
 
     def _refresh(self, within_s: float) -> Catalogue:
-        failures, receipts, orders, keys = (frozenset(listing.look(within_s)) for listing in self._listings)
+        failures, receipts, orders, listed = (frozenset(listing.look(within_s)) for listing in self._listings)
+        keys = listed - self.foreign.keys()
         last, others = self._snapshot, (failures, receipts, orders)
         if last and keys == self._items.keys() and others == (last.failures, last.receipts, last.orders):
             return last
         self._items = {key: item for key, item in self._items.items() if key in keys}
         self._read(keys - self._items.keys(), within_s)
-        self._unread = len(keys) - len(self._items)
+        self._unread = len(keys - self.foreign.keys()) - len(self._items)
         self._snapshot = Catalogue(self._items.values(), self._area, failures, receipts, orders)
         return self._snapshot
 
@@ -86,10 +96,21 @@ class CatalogueReader:
         with ThreadPoolExecutor(READERS) as pool:
             for first in range(0, len(keys), BATCH):
                 batch = keys[first : first + BATCH]
-                for key, data in zip(batch, pool.map(self._reader.get, batch), strict=True):
-                    self._items[key] = Item.parse(data, split_item_key(key)[1])
+                for key, item in zip(batch, pool.map(self._item, batch), strict=True):
+                    if item is not None:
+                        self._items[key] = item
                 if time.monotonic() > deadline:
                     return
+
+    def _item(self, key: str) -> Item | None:
+        """An item; None where it is gone since the listing, or no item."""
+        try:
+            return Item.parse(self._reader.get(key), split_item_key(key)[1])
+        except LookupError:
+            return None
+        except (BadKey, BadItem) as error:
+            self.foreign[key] = str(error)
+            return None
 
 
 class Catalogue:

@@ -11,6 +11,10 @@ from typing import Any
 from shared.items.keys import item_key, split_id
 
 
+class BadItem(ValueError):
+    """Raised when the bytes of an item are none: something else wrote below `items/`."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One committed item.
@@ -28,8 +32,20 @@ class Item:
 
     @classmethod
     def parse(cls, data: bytes, week: str) -> Item:
-        """Read an item's bytes."""
-        return cls(json.loads(data), week)
+        """Read an item's bytes.
+
+        Raises:
+            BadItem: they are no STAC item with an id of ours.
+        """
+        try:
+            item = cls(json.loads(data), week)
+            if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
+                raise TypeError("properties or assets are no objects")
+            split_id(item.id)
+            item_key(item.collection, week, item.id)
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadItem(f"no item: {type(error).__name__} {str(error)[:200]}") from error
+        return item
 
     @property
     def id(self) -> str:

@@ -18,7 +18,7 @@ from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable, Message
 from shared.events import BadEvent, OtherEvent, parse
 from shared.items.catalogue import Catalogue
 from shared.items.compose import asset_href, asset_key, make_item, multihash, sha256_of
-from shared.items.item import Item
+from shared.items.item import BadItem, Item
 from shared.items.keys import (
     BadKey,
     LandingUnit,
@@ -63,12 +63,16 @@ class Runner:
         stage: the stage.
         module: the module that holds it as `STAGE`, for the worker.
         around: what it works in.
+        later: where the jobs that said "later" are noted, with the catalogue that they saw (None: whatever it says);
+            nowhere where not given, as a service that runs for months would not forget them.
     """
 
-    def __init__(self, stage: Stage, module: str, around: Surroundings) -> None:
+    def __init__(
+        self, stage: Stage, module: str, around: Surroundings, later: dict[str, Catalogue | None] | None = None
+    ) -> None:
         self.stage, self.around = stage, around
         self.settings = stage.settings()
-        self.later: dict[str, Catalogue | None] = {}
+        self._later = later
         self.busy = False
         self._wanted: Callable[[], bool] = lambda: True
         log = around.logs / f"{stage.name}.log" if around.logs else None
@@ -157,15 +161,19 @@ class Runner:
             self._log.warning("dead letter not stored", place=place, error=str(lost))
 
     def work_on(self, source: Item | LandingUnit) -> None:
-        """Do every due job that the stage plans for an item or a landing unit."""
+        """Do every due job that the stage plans for an item or a landing unit.
+
+        Raises:
+            Stopped: told to stop before the end.
+        """
         if isinstance(source, LandingUnit) and (fault := self._missing(source)):
             name = job_id(self.stage, Job("", "", "", unit=source), self.settings)
-            self.later[name] = None
+            self._note_later(name, None)
             self._log.debug("later", job=name, reason=fault)
             return
         for n, job in enumerate(self._plan(source)):
             if self.around.stop.is_set():
-                return
+                raise Stopped
             # A newer model or a higher baseline may have come while the jobs before were done.
             if n == 0 or job_id(self.stage, job, self.settings) in self._names(source):
                 self._do(job)
@@ -188,6 +196,9 @@ class Runner:
         try:
             return Item.parse(self.around.store.get(key), week)
         except NotFound:
+            return None
+        except BadItem as error:
+            self._log.warning("left alone", key=key, error=str(error))
             return None
 
     def _plan(self, source: Item | LandingUnit) -> list[Job]:
@@ -226,12 +237,13 @@ class Runner:
         self.around.observer(self.stage.name, outcome, subject, 0, 0)
 
     def _end(self, job: Job, name: str, attempts: int, answer: dict[str, Any]) -> str:
-        self.later.pop(name, None)
+        if self._later is not None:
+            self._later.pop(name, None)
         if answer["kind"] in ("done", "absorbed"):
             self._in_a_row = ("", 0)
             return str(answer["kind"])
         if answer["kind"] == "later":
-            self.later[name] = self.around.reader.snapshot()
+            self._note_later(name, self.around.reader.snapshot())
             self._log.info("later", job=name, reason=answer["message"])
             return "later"
         key = failure_key(self.stage.name, name)
@@ -241,6 +253,10 @@ class Runner:
         self._log.error("failed", job=name, error=answer["message"], error_class=answer["class"])
         self._count_unexpected(answer)
         return "failed"
+
+    def _note_later(self, name: str, seen: Catalogue | None) -> None:
+        if self._later is not None:
+            self._later[name] = seen
 
     def _count_unexpected(self, answer: dict[str, Any]) -> None:
         if answer["kind"] == "reject":

@@ -12,7 +12,7 @@ class StoreError(Exception):
     """Base of the errors of a store."""
 
 
-class NotFound(StoreError):
+class NotFound(StoreError, LookupError):
     """Raised when there is no object with this key."""
 
 

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -51,6 +52,7 @@ _TRANSIENT: Final = {
     "ServiceUnavailable",
     "Throttling",
     "OperationAborted",
+    "ConditionalRequestConflict",  # AWS: two conditional puts met; neither counts yet
 }
 
 
@@ -125,7 +127,7 @@ class S3Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest, etag, done = hashlib.sha256(), "", 0
         try:
-            with path.open("xb") as out:
+            with path.open("xb", buffering=0) as out:
 
                 def stream() -> None:
                     nonlocal etag, done
@@ -134,7 +136,7 @@ class S3Store:
                     answer = self.client.get_object(Bucket=self.bucket, Key=key, **part)
                     etag = answer["ETag"]
                     for block in answer["Body"].iter_chunks(_BLOCK):
-                        out.write(block)
+                        _write(out, block)
                         digest.update(block)
                         done += len(block)
 
@@ -184,7 +186,19 @@ class S3Store:
         try:
             self.reach()
         except NotFound:
-            self._retry(lambda: self.client.create_bucket(Bucket=self.bucket), "")
+            self._retry(self._create_bucket, "")
+
+    def _create_bucket(self) -> None:
+        where: Any = {}
+        if not self.settings.endpoint and self.settings.region != "us-east-1":  # AWS takes no name for its first region
+            where = {"CreateBucketConfiguration": {"LocationConstraint": self.settings.region}}
+        try:
+            self.client.create_bucket(Bucket=self.bucket, **where)
+        except ClientError as error:
+            if _code(error) == "BucketAlreadyExists":
+                raise StoreError(f"{self.location}: the bucket is another account's; choose another name") from error
+            if _code(error) != "BucketAlreadyOwnedByYou":  # made in the same moment, or by a try whose answer was lost
+                raise
 
     def reach(self) -> None:
         """See `Store.reach`."""
@@ -241,7 +255,10 @@ class S3Store:
     def _put_large(
         self, key: str, path: Path, metadata: dict[str, str], create_only: bool, if_match: str | None
     ) -> None:
-        self._check_condition(key, create_only, if_match)
+        if if_match is not None:
+            raise StoreError(f"{key}: objects of more than {_PART >> 20} MiB cannot be replaced conditionally")
+        if create_only and self._exists(key):
+            raise PreconditionFailed(_conflict(key, None))
         where: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
         upload = self._retry(
             lambda: self.client.create_multipart_upload(**where, Metadata=metadata, ChecksumAlgorithm="SHA256"), key
@@ -257,14 +274,6 @@ class S3Store:
             with suppress(StoreError, ClientError):
                 self._retry(lambda: self.client.abort_multipart_upload(**where, UploadId=upload), key)
             raise
-
-    def _check_condition(self, key: str, create_only: bool, if_match: str | None) -> None:
-        try:
-            etag = self.head(key).etag
-        except NotFound:
-            etag = None
-        if (create_only and etag is not None) or (if_match is not None and etag != if_match):
-            raise PreconditionFailed(_conflict(key, if_match))
 
     def _put_part(self, where: dict[str, Any], upload: str, number: int, block: bytes) -> dict[str, Any]:
         answer = self._retry(
@@ -360,6 +369,16 @@ def connect(settings: S3Settings) -> S3Client:
         ),
     )
     return client
+
+
+def _write(out: FileIO, block: bytes) -> None:
+    """Write all of it; a fault of this machine's disk is none of the connection, which would be tried again."""
+    rest = memoryview(block)
+    try:
+        while rest:
+            rest = rest[out.write(rest) :]
+    except OSError as error:
+        raise StoreError(f"{out.name}: cannot be written ({error.strerror}); free or enlarge this disk") from error
 
 
 def _code(error: ClientError) -> str:

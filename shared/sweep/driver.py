@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.compose import CATALOG, make_catalog, make_collection, make_item
+from shared.items.item import Item
 from shared.items.keys import STATIC, canonical, item_key, make_id, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
 from shared.stage.declare import Stage
 from shared.stage.due import LANDING
 from shared.store import NotFound, PreconditionFailed, Store
 
-REQUESTS = "training-requests"
+REQUESTS, UPDATES = "training-requests", "cube-updates"
 REQUEST_VERSION = 1
 
 
@@ -32,7 +33,6 @@ class TrainingPolicy:
         self._every = math.inf if once else area.policy.every
         self._quiet_s, self._clock = 0.0 if once else area.policy.quiet_s, clock
         self._quiet_since: float | None = None
-        self._trained = 0
 
     def decide(self, catalogue: Catalogue, quiet: bool) -> bool:
         """Whether to train now.
@@ -42,17 +42,22 @@ class TrainingPolicy:
             quiet: nothing upstream of the cube is due.
         """
         self._quiet_since = (self._quiet_since or self._clock()) if quiet else None
-        long_quiet = self._quiet_since is not None and self._clock() - self._quiet_since >= self._quiet_s
-        if not long_quiet and tile_weeks(catalogue) - self._trained < self._every:
-            return False
-        self._trained = tile_weeks(catalogue)
-        return True
+        if self._quiet_since is not None and self._clock() - self._quiet_since >= self._quiet_s:
+            return True
+        return tile_weeks(catalogue.current(UPDATES)) - trained_tile_weeks(catalogue) >= self._every
 
 
-def tile_weeks(catalogue: Catalogue) -> int:
-    """How many tiles of a week the current cube updates touched, together."""
-    runs = (run for u in catalogue.current("cube-updates") for run in u.properties["landstream:tiles"])
+def tile_weeks(updates: Iterable[Item]) -> int:
+    """How many tiles of a week cube updates touched, together."""
+    runs = (run for u in updates for run in u.properties["landstream:tiles"])
     return sum(last - first + 1 for _, first, last in runs)
+
+
+def trained_tile_weeks(catalogue: Catalogue) -> int:
+    """Tile-weeks of the largest training request so far, as far as its updates are current."""
+    largest = max(catalogue.items(REQUESTS), key=lambda r: len(r.derived_from), default=None)
+    inputs = catalogue.inputs(largest) if largest else []
+    return tile_weeks(i for i in inputs if i.collection == UPDATES and catalogue.is_current(i))
 
 
 def upstream(stages: list[Stage]) -> list[Stage]:
@@ -61,7 +66,7 @@ def upstream(stages: list[Stage]) -> list[Stage]:
     Args:
         stages: upstream first.
     """
-    wanted, found = {"cube-updates"}, []
+    wanted, found = {UPDATES}, []
     for stage in reversed(stages):
         if wanted.intersection(stage.publishes):
             found.append(stage)
@@ -71,7 +76,7 @@ def upstream(stages: list[Stage]) -> list[Stage]:
 
 def nothing_to_train_on(catalogue: Catalogue) -> str | None:
     """Why there is nothing to train on; None = there is something."""
-    updates = catalogue.current("cube-updates")
+    updates = catalogue.current(UPDATES)
     sensors = {str(u.properties["landstream:sensor"]) for u in updates}
     if "labels" not in sensors:
         return "no labels: nothing to train on"
@@ -83,7 +88,7 @@ def nothing_to_train_on(catalogue: Catalogue) -> str | None:
 def training_request(catalogue: Catalogue, area: Area) -> tuple[str, bytes]:
     """(key, JSON) of the training request for the present cube state; a pure function of it."""
     state = catalogue.cube_state()
-    inputs = [i for c in ("cube-updates", "land-cover-labels") for i in catalogue.current(c)]
+    inputs = [i for c in (UPDATES, "land-cover-labels") for i in catalogue.current(c)]
     weeks = sorted({week for _, week in catalogue.sheet_weeks()})
     item_id = make_id(state, REQUEST_VERSION, state[:8])
     west, south, east, north = area.polygon.bounds

@@ -19,6 +19,8 @@ from shared.stage.surroundings import Surroundings
 
 FIRST_GAP_S = 2.0
 LONGEST_GAP_S = 3600.0
+HINTS_A_ROUND = 1000
+"""Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one goes on."""
 
 
 @dataclass
@@ -36,6 +38,9 @@ class Sweep:
         around: what they work in.
         grace_s: in place of each stage's own, where given.
         clock: seconds, monotonic.
+
+    Attributes:
+        whole: whether every week was looked at: before, there may be more that is due.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Sweep:
         self._seen: dict[str, dict[str, Survey]] = {}
         self._last = ""
         self._settings = {s.name: s.settings() for s in stages}
+        self.whole = False
 
     def survey(self, catalogue: Catalogue, units: list[LandingUnit], within_s: float = math.inf) -> dict[str, Survey]:
         """What each stage has done, has due and has failed at.
@@ -78,6 +84,7 @@ class Sweep:
                 self._last = week
                 if self._clock() - begin > within_s:
                     break
+        self.whole = len(self._seen) == len(order)
         found = {s.name: self._together(s) for s in self.stages}
         for name, result in found.items():
             DUE.labels(name).set(len(result.due))
@@ -98,16 +105,20 @@ class Sweep:
         """Forget that a job was hinted: its time comes after the grace, as if it were new."""
         self._hinted.pop((stage, job), None)
 
+    def forget_all(self) -> None:
+        """Forget every hint: the bus lost them."""
+        self._hinted.clear()
+
     def hint(self, surveys: dict[str, Survey]) -> int:
-        """Publish a hint for each source of a due job whose time has come; how many were given."""
-        now, keys, alive = self._clock(), set(), set()
+        """Publish a hint for each source of a due job whose time has come, up to a limit; how many were given."""
+        now, keys, alive = self._clock(), set[tuple[str, str]](), set[tuple[str, str]]()
         for stage in self.stages:
             for source, job in surveys[stage.name].due:
                 name = (stage.name, job_id(stage, job, self._settings[stage.name]))
                 alive.add(name)
                 grace = stage.grace_s if self._grace_s is None else self._grace_s
                 state = self._hinted.setdefault(name, _Hinted(now, now + grace, FIRST_GAP_S))
-                if now >= state.again_at:
+                if now >= state.again_at and len(keys) < HINTS_A_ROUND:
                     state.again_at, state.gap_s = now + state.gap_s, min(2 * state.gap_s, LONGEST_GAP_S)
                     keys.add((stage.name, source_key(source)))
         self._hinted = {name: state for name, state in self._hinted.items() if name in alive}

@@ -37,6 +37,8 @@ class Sweeper:
         self._around, self._sweep = around, Sweep(stages, around)
         self._policy = TrainingPolicy(around.area)
         self._feeding = [s.name for s in upstream(stages)]
+        self._shown: Catalogue | None = None
+        self._foreign: set[str] = set()
         self._landing: Listing[ObjectInfo] = Listing(lambda: around.store.list(PREFIX), lambda info: info.key)
         self._log = get_logger(service=NAME)
 
@@ -48,11 +50,14 @@ class Sweeper:
             BusUnavailable: the bus is.
         """
         around = self._around
-        around.bus.prepare()
+        if around.bus.prepare():
+            self._log.warning("made the topics, which were not there: what was hinted is hinted again")
+            self._sweep.forget_all()
         catalogue = around.reader.snapshot(LISTING_S)
+        self._say_foreign()
         units = landing_units(self._landing.look(LISTING_S).values(), around.patience_s)
         surveys = self._sweep.survey(catalogue, units, PLANNING_S)
-        if around.reader.whole and self._landing.whole:
+        if around.reader.whole and self._landing.whole and self._sweep.whole:
             self._drive(catalogue, quiet=not any(surveys[name].due for name in self._feeding))
         hints = self._sweep.hint(surveys)
         if hints:
@@ -64,7 +69,15 @@ class Sweeper:
         store, area = self._around.store, self._around.area
         if self._policy.decide(catalogue, quiet) and request_training(store, catalogue, area):
             self._log.info("requested training", cube_state=catalogue.cube_state())
-        refresh_collections(store, catalogue, area)
+        if catalogue is not self._shown:
+            refresh_collections(store, catalogue, area)
+            self._shown = catalogue
+
+    def _say_foreign(self) -> None:
+        foreign = self._around.reader.foreign
+        for key in foreign.keys() - self._foreign:
+            self._log.warning("left alone", key=key, error=foreign[key])
+        self._foreign = set(foreign)
 
     def run(self, pause_s: float) -> None:
         """Sweep until told to stop; what is away is waited for."""

@@ -150,7 +150,13 @@ def test_the_example_prints_new_maps(servers: Servers, bucket: str) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     example = example.replace("my-maps", f"test-{uuid.uuid4().hex}")
     store, bus = S3Store(bucket), KafkaBus(KafkaSettings(servers=servers.kafka))
-    bus.publish(OBJECTS, "", b"no event")
+    for unreadable in (
+        b"no event",
+        b"[1]",
+        b'{"Records": [1]}',
+        b'{"Records": [{"eventName": "s3:ObjectCreated:Put"}]}',
+    ):
+        bus.publish(OBJECTS, "", unreadable)
     bus.close()
     for key in ("items/models/static/x--v1-0a1b2c3d.json", "artifacts/land-cover-maps/x.tif", MAP):
         store.put(key, b"{}")

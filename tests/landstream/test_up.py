@@ -59,6 +59,7 @@ def test_what_ends_is_started_again(tmp_path: Path) -> None:
     run = Supervised(tmp_path, steady=SLEEP, broken="raise SystemExit(3)")
     try:
         first = run.pid("steady")
+        (tmp_path / "steady.pid").unlink()  # as tidying of temporary folders does
         os.kill(first, 9)
         assert run.pid("steady", other_than=first) != first
         assert any("steady: ended (signal SIGKILL)" in line for line in run.lines)
@@ -69,7 +70,8 @@ def test_what_ends_is_started_again(tmp_path: Path) -> None:
 
 
 def test_each_is_a_group_of_its_own_and_none_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landstream.up.STOP_S", 1.0)
+    monkeypatch.setattr("landstream.up.SETTLE_S", 1.0)
+    monkeypatch.setenv("LANDSTREAM_GRACE_S", "0")
     run = Supervised(tmp_path, parent=WITH_CHILD + SLEEP, stubborn=STUBBORN)
     groups = [run.pid("parent"), run.pid("stubborn")]
     time.sleep(1)

@@ -16,7 +16,9 @@ from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item, multihash
+from shared.items.item import Item
 from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
+from shared.stage.child import Stopped
 from shared.stage.due import survey
 from shared.stage.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped
 from shared.stage.surroundings import Surroundings
@@ -39,7 +41,8 @@ class World:
             self.store, self.bus, self.area, CatalogueReader(self.store, self.area), "", self.store.work,
             lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1,
         )  # fmt: skip
-        self.runner = Runner(STAGE, "tests.shared.stage.fake", self.around)
+        self.later: dict = {}
+        self.runner = Runner(STAGE, "tests.shared.stage.fake", self.around, self.later)
 
     def arrive(self, product: str, do: str, data: bytes | None = None) -> None:
         item_id = make_id(product, 1, digest8([product, do]))
@@ -166,7 +169,7 @@ def test_a_passing_error_leaves_no_record(world: World) -> None:
 def test_later_counts_no_attempt_and_comes_back(world: World) -> None:
     world.arrive("a", "later-once")
     world.work()
-    assert (world.outputs(), world.failures(), list(world.runner.later)) == ([], [], world_later(world))
+    assert (world.outputs(), world.failures(), list(world.later)) == ([], [], world_later(world))
     catalogue = world.around.reader.snapshot()
     ((source, _),) = survey(STAGE, catalogue, world.area, world.runner.settings, []).due
     world.bus.publish(OBJECTS, source.key, hint(source.key))
@@ -175,7 +178,7 @@ def test_later_counts_no_attempt_and_comes_back(world: World) -> None:
 
 
 def world_later(world: World) -> list[str]:
-    return [name for name in world.runner.later if name.startswith("a--")]
+    return [name for name in world.later if name.startswith("a--")]
 
 
 def test_a_failed_job_is_not_tried_again_until_requeued(world: World) -> None:
@@ -241,3 +244,19 @@ def test_stop_gives_the_job_back(world: World) -> None:
     assert not thread.is_alive()
     assert world.bus.lag(OBJECTS, world.around.group(STAGE.name)) == 1
     assert (world.outputs(), world.failures(), list(world.store.work.glob("*/"))) == ([], [], [])
+
+
+def test_an_event_whose_work_a_stop_prevents_is_not_acknowledged(world: World) -> None:
+    world.arrive("a", "work")
+    (key,) = world.store.keys("items/sentinel-2-l2a/")
+    item = Item.parse(world.store.get(key), WEEK)
+    world.around.stop.set()
+    with pytest.raises(Stopped):
+        world.runner.work_on(item)
+
+
+def test_an_event_of_what_is_no_item_is_left_alone(world: World) -> None:
+    world.store.put(f"items/sentinel-2-l2a/{WEEK}/x--v1-00000000.json", b"[]")
+    world.arrive("a", "work")
+    world.work()
+    assert (world.outputs(), world.failures()) == (["a"], [])

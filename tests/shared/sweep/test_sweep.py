@@ -11,7 +11,8 @@ from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item
-from shared.items.keys import canonical, item_key
+from shared.items.item import Item
+from shared.items.keys import canonical, failure_key, item_key
 from shared.stage.due import Survey
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
@@ -96,26 +97,79 @@ def test_training_is_requested_once_for_each_cube_state(world: World) -> None:
         assert request.properties["landstream:cube_state"] == reader.snapshot().cube_state()
 
 
+def busy(world: World) -> None:
+    """Labels and five weeks of merged scenes; one scene more of each week is due."""
+    put(world.store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels", "landstream:tiles": []})
+    for n in range(5):
+        update = {"landstream:sensor": "msi", "landstream:product": str(n), "landstream:tiles": [[n, 0, 9]]}
+        put(world.store, "cube-updates", str(n), f"2018-W2{n}", **update)
+        world.arrive(f"scene-{n}", "work")
+    hinted(world.bus)
+
+
+def sweeper_of(world: World, every: int = 10_000) -> Sweeper:
+    """A sweeper without patience, whose one stage feeds the cube."""
+    policy = world.area.policy.model_copy(update={"quiet_s": 0.0, "every": every})
+    area = world.area.model_copy(update={"policy": policy})
+    return Sweeper([replace(STAGE, publishes=("cube-updates",), grace_s=0.0)], replace(world.around, area=area))
+
+
+def requests_of(world: World) -> list[Item]:
+    return world.around.reader.snapshot().items("training-requests")
+
+
 def test_a_sweeper_short_of_time_comes_to_everything_and_trains_on_the_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.sweep.sweeper.LISTING_S", 0.0)
     monkeypatch.setattr("shared.sweep.sweeper.PLANNING_S", 0.0)
     monkeypatch.setattr("shared.items.catalogue.BATCH", 1)
-    policy = world.area.policy.model_copy(update={"quiet_s": 0.0})
-    area = world.area.model_copy(update={"policy": policy})
-    put(world.store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels", "landstream:tiles": []})
-    for n in range(5):
-        update = {"landstream:sensor": "msi", "landstream:product": str(n), "landstream:tiles": [[n, 0, 1]]}
-        put(world.store, "cube-updates", str(n), f"2018-W2{n}", **update)
-        world.arrive(f"scene-{n}", "work")
-    hinted(world.bus)
-    sweeper = Sweeper([replace(STAGE, grace_s=0.0)], replace(world.around, area=area))
-    for _ in range(20):
+    busy(world)
+    sweeper = sweeper_of(world)
+    for _ in range(40):
         sweeper.round()
     assert len({key for key in hinted(world.bus) if "scene-" in key}) == 5
-    (request,) = world.around.reader.snapshot().items("training-requests")
+    assert requests_of(world) == []
+    for name in sweeper._sweep.due(survey(sweeper._sweep, world))["fake"]:
+        world.store.put(failure_key("fake", name), b"{}")
+    for _ in range(40):
+        sweeper.round()
+    (request,) = requests_of(world)
     assert request.properties["landstream:cube_state"] == world.around.reader.snapshot().cube_state()
+
+
+def test_training_as_the_stream_flows_survives_a_restart_of_the_sweeper(world: World) -> None:
+    busy(world)
+    sweeper_of(world, every=40).round()
+    assert len(requests_of(world)) == 1
+    update = {"landstream:sensor": "msi", "landstream:product": "more", "landstream:tiles": [[9, 0, 9]]}
+    put(world.store, "cube-updates", "more", **update)
+    sweeper_of(world, every=40).round()
+    assert len(requests_of(world)) == 1, "ten tile-weeks more are no forty"
+
+
+def test_a_round_gives_so_many_hints_and_the_next_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.sweep.sweep.HINTS_A_ROUND", 3)
+    busy(world)
+    sweeper = sweeper_of(world)
+    assert [sweeper.round() for _ in range(2)] == [3, 2]
+
+
+def test_hints_that_the_bus_lost_are_given_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy(world)
+    sweeper = sweeper_of(world)
+    assert [sweeper.round() for _ in range(2)] == [5, 0]
+    monkeypatch.setattr(world.bus, "prepare", lambda: True)
+    assert sweeper.round() == 5
+
+
+def test_what_is_no_item_is_told_and_left_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.store.put("items/README.md", b"hello")
+    world.store.put(f"items/sentinel-2-l2a/{WEEK}/x--v1-00000000.json", b"[]")
+    busy(world)
+    sweeper = sweeper_of(world)
+    assert [sweeper.round() for _ in range(2)] == [5, 0]
+    assert capsys.readouterr().out.count("left alone") == 2
 
 
 def test_collections_follow_the_items(world: World) -> None:
