@@ -11,7 +11,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -135,10 +135,11 @@ class S3Store:
                     part: dict[str, Any] = {"Range": f"bytes={done}-", "IfMatch": etag} if done else {}
                     answer = self.client.get_object(Bucket=self.bucket, Key=key, **part)
                     etag = answer["ETag"]
-                    for block in answer["Body"].iter_chunks(_BLOCK):
-                        _write(out, block)
-                        digest.update(block)
-                        done += len(block)
+                    with closing(answer["Body"]) as body:
+                        for block in body.iter_chunks(_BLOCK):
+                            _write(out, block)
+                            digest.update(block)
+                            done += len(block)
 
                 self._retry(stream, key)
         except ClientError as error:

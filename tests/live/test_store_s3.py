@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.store import PreconditionFailed, Store, StoreUnavailable
+from landstream.land import land
+from shared.store import NotFound, PreconditionFailed, Store, StoreError, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.contracts.test_store import StoreContract
 from tests.live.proxy import Proxy
@@ -50,6 +53,41 @@ def test_names_that_are_no_keys_are_told_apart(bucket: str) -> None:
     store.put("landing/unit/f", b"")
     assert list(store.keys("landing/")) == ["landing/unit/f"]
     assert list(store.unusable("landing/")) == ["landing/Z\u00fcrich.SAFE/f"]
+
+
+def test_a_full_disk_is_no_absent_store(bucket: str, tmp_path: Path) -> None:
+    store = S3Store(bucket)
+    store.put("artifacts/f", os.urandom(3 << 20))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((1 << 20) + 7, limit[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written") as found:
+            store.fetch("artifacts/f", tmp_path / "f")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not isinstance(found.value, StoreUnavailable)
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_bucket_that_another_made_in_the_same_moment(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = S3Store(bucket)
+
+    def absent() -> None:
+        raise NotFound(bucket)
+
+    monkeypatch.setattr(store, "reach", absent)
+    store.make_bucket()
+
+
+def test_a_product_is_sent_once(bucket: str, tmp_path: Path) -> None:
+    product = tmp_path / "product.zip"
+    product.write_bytes(os.urandom(33 << 20))
+    store, puts = S3Store(bucket), list[str]()
+    for _ in range(2):
+        land(store, product, threading.Event())
+        puts.append(store.client.head_object(Bucket=bucket, Key="landing/product.zip")["LastModified"].isoformat())
+        time.sleep(1.1)
+    assert puts[0] == puts[1]
 
 
 @pytest.fixture
