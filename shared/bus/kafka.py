@@ -7,11 +7,12 @@ committed after the work is done, those of quick messages in batches.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock, Thread
@@ -19,6 +20,7 @@ from typing import Any, Final, Literal
 
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import MemberToRemove, OffsetSpec
+from kafka.cluster import collect_hosts
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
@@ -29,11 +31,12 @@ from kafka.errors import (
     TopicAlreadyExistsError,
     UnknownMemberIdError,
 )
+from kafka.net import KafkaNetClient
 from kafka.structs import MemberState, OffsetAndMetadata
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.bus.protocol import DEAD_LETTER, OBJECTS, BusError, BusUnavailable, Fenced, Message
+from shared.bus.protocol import DEAD_LETTER, OBJECTS, BusError, BusUnavailable, ConsumerBroken, Fenced, Message
 from shared.observe.logs import get_logger
 
 PATIENCE_S: Final = 0.2
@@ -51,6 +54,9 @@ IDLE: Final = "this member holds no partition, and some are nobody's"
 
 JOIN_MS: Final = 10_000
 """How long a poll waits while the member joins: a join that is given up half-way is what the client trips over."""
+
+KNOCK_S: Final = 2.0
+"""How long a broker may take to accept a connection before the next one is tried."""
 
 _POLL_MS: Final = 200
 _LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
@@ -87,6 +93,56 @@ class KafkaSettings(BaseSettings):
     """A member silent for so long loses its partitions, in seconds; a restart within it moves nothing."""
     poll_interval_s: float = 300.0
     """Kafka's `max.poll.interval.ms` in seconds: work may take longer, as polling goes on beside it."""
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """The servers as the client reads them.
+
+        Raises:
+            BusError: they are not `HOST:PORT`, or several with commas.
+        """
+        try:
+            found = [(host, port) for host, port, _ in collect_hosts(self.servers, randomize=False)]
+            if not all(host.encode("idna") and 0 < port < 65536 for host, port in found):
+                raise ValueError("no host, or no such port")
+        except ValueError as error:
+            text = f"LANDSTREAM_KAFKA: {self.servers!r} is not HOST:PORT, or several with commas ({error})"
+            raise BusError(text) from error
+        return found
+
+    def client(self, kind: Callable[..., Any], **options: Any) -> Any:
+        """Make a client of kafka-python.
+
+        Raises:
+            BusUnavailable: no broker answers.
+            BusError: the settings are wrong, or a file of theirs cannot be read.
+        """
+        self._knock()
+        with ExitStack() as left:  # a client (3.0.12) that fails to start leaves its thread and its sockets
+
+            def connections(**given: Any) -> Any:
+                return left.enter_context(closing(KafkaNetClient(**given)))
+
+            try:
+                client = kind(**self.arguments(), **options, kafka_client=connections)
+            except KafkaError as error:
+                raise self.unavailable(error) from error
+            left.pop_all()
+        return client
+
+    def _knock(self) -> None:
+        """Look whether anybody is there at all, which costs a client 5 s to find out.
+
+        Raises:
+            BusUnavailable: none of the servers accepts a connection.
+        """
+        refusals = []
+        for address in self.addresses():
+            try:
+                socket.create_connection(address, timeout=KNOCK_S).close()
+                return
+            except OSError as error:
+                refusals.append(_said(error))
+        raise BusUnavailable(f"Kafka at {self.servers}: {'; '.join(refusals)}")
 
     def arguments(self) -> dict[str, Any]:
         """What every client of kafka-python is given.
@@ -140,12 +196,13 @@ class KafkaBus:
             restart moves no partition. Empty = the member leaves when it closes.
 
     Raises:
-        BusError: a file of the settings cannot be read.
+        BusError: the settings are wrong, or a file of theirs cannot be read.
     """
 
     def __init__(self, settings: KafkaSettings | None = None, instance: str = "") -> None:
         self.settings, self._instance = settings or KafkaSettings(), instance
-        self.settings.arguments()  # a file that cannot be read is said now, not in a thread
+        self.settings.addresses()  # what is wrong with the settings is said now, not in a thread
+        self.settings.arguments()
         self._lock = Lock()
         self._producer: KafkaProducer | None = None
         self._admin: KafkaAdminClient | None = None
@@ -156,8 +213,8 @@ class KafkaBus:
         try:
             with self._lock:
                 if self._producer is None:
-                    self._producer = KafkaProducer(
-                        **self.settings.arguments(), acks="all", max_block_ms=10_000, delivery_timeout_ms=20_000,
+                    self._producer = self.settings.client(
+                        KafkaProducer, acks="all", max_block_ms=10_000, delivery_timeout_ms=20_000,
                         request_timeout_ms=10_000,
                     )  # fmt: skip
                 sent = self._producer.send(topic, key=key.encode(), value=value)
@@ -179,10 +236,7 @@ class KafkaBus:
         Raises:
             BusUnavailable: no broker answers.
         """
-        try:
-            consumer = KafkaConsumer(**self.settings.arguments(), allow_auto_create_topics=False)
-        except KafkaError as error:
-            raise self.settings.unavailable(error) from error
+        consumer = self.settings.client(KafkaConsumer, allow_auto_create_topics=False)
         try:
             partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
             consumer.assign(partitions)
@@ -256,13 +310,10 @@ class KafkaBus:
         Raises:
             BusUnavailable: no broker answers.
         """
-        try:
-            with self._lock:
-                if self._admin is None:
-                    self._admin = KafkaAdminClient(**self.settings.arguments(), request_timeout_ms=10_000)
-                return self._admin
-        except KafkaError as error:
-            raise self.settings.unavailable(error) from error
+        with self._lock:
+            if self._admin is None:
+                self._admin = self.settings.client(KafkaAdminClient, request_timeout_ms=10_000)
+            return self._admin
 
     def close(self) -> None:
         """See `Bus.close`."""
@@ -314,7 +365,7 @@ class KafkaMember:
         members_of: Callable[[str], dict[str, _Known]],
         expel: Callable[[str, str, str], None],
     ) -> None:
-        self._topic, self._group, self._instance = topic, group, instance
+        self._settings, self._topic, self._group, self._instance = settings, topic, group, instance
         self._members_of, self._expel = members_of, expel
         self._log = get_logger(group=group)
         self._changed = Condition()
@@ -324,10 +375,9 @@ class KafkaMember:
         self._wanted_until = 0.0
         self._left_at = 0.0
         self._closing = False
-        self._fault: Exception | None = None
+        self._fault: BusError | None = None
         self._committed_at = 0.0
-        self._arguments: dict[str, Any] = {
-            **settings.arguments(),
+        self._options: dict[str, Any] = {
             "group_id": group,
             "group_instance_id": instance or None,
             "enable_auto_commit": False,
@@ -387,14 +437,28 @@ class KafkaMember:
             raise self._fault
 
     def _serve(self) -> None:
-        """Be a member until closed or fenced; a client that broke is replaced by a new one."""
-        while not self._closing and self._fault is None:
-            try:
-                consumer = KafkaConsumer(**self._arguments)
-            except KafkaError as error:
-                self._log.warning("no broker answers", error=_said(error))
-                self._pause()
-                continue
+        """Be a member until closed; a thread that ends sooner says why to whoever polls."""
+        try:
+            while not self._closing and self._fault is None:
+                try:
+                    consumer = self._settings.client(KafkaConsumer, **self._options)
+                except BusUnavailable as error:
+                    self._log.warning("no broker answers", error=str(error))
+                    self._pause()
+                else:
+                    self._use(consumer)
+        except Exception as error:
+            self._end(ConsumerBroken(f"no member of {self._group} any more: {_said(error)}"))
+            self._log.exception("the thread of this member ended")
+
+    def _end(self, fault: BusError) -> None:
+        with self._changed:
+            self._fault = fault
+            self._changed.notify_all()
+
+    def _use(self, consumer: KafkaConsumer) -> None:
+        """Take part by a client; one that breaks is to be replaced by a new one."""
+        try:
             try:
                 # A leader that joins before it knows the topic deals out nothing.
                 if consumer.partitions_for_topic(self._topic):
@@ -402,15 +466,13 @@ class KafkaMember:
                     self._take_part(consumer)
                 else:
                     self._pause()
-            except FencedInstanceIdError as error:
-                with self._changed:
-                    self._fault = Fenced(f"another process took the place of this member: {_said(error)}")
-                    self._changed.notify_all()
-            except Exception:
-                self._log.exception("the client broke")
-                self._pause()
+            except FencedInstanceIdError as error:  # said before the close, which may take long or fail
+                self._end(Fenced(f"another process took the place of this member: {_said(error)}"))
             finally:
                 consumer.close(timeout_ms=5000)
+        except Exception:
+            self._log.exception("the client broke")
+            self._pause()
 
     def _pause(self) -> None:
         with self._changed:

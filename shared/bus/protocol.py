@@ -24,6 +24,10 @@ class Fenced(BusError):
     """Raised when another process took this member's place: two of one name run, and this one must end."""
 
 
+class ConsumerBroken(BusError):
+    """Raised when a member cannot go on, for a reason that nobody foresaw: this process must end and start again."""
+
+
 @dataclass(frozen=True)
 class Message:
     """A message as it was delivered."""
@@ -43,6 +47,7 @@ class Consumer(Protocol):
 
         Raises:
             Fenced: another process took this member's place.
+            ConsumerBroken: this member cannot go on.
         """
 
     def ack(self, message: Message) -> None:
@@ -50,6 +55,7 @@ class Consumer(Protocol):
 
         Raises:
             Fenced: another process took this member's place.
+            ConsumerBroken: this member cannot go on.
         """
 
     def holds(self, message: Message) -> bool:

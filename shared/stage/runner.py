@@ -86,6 +86,7 @@ class Runner:
         Raises:
             StageStopped: one unexpected error came too often in a row.
             Fenced: another process took this one's place.
+            ConsumerBroken: its membership cannot go on.
         """
         consumer = self.around.bus.subscribe(OBJECTS, self.around.group(self.stage.name))
         if self.stage.prepare is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -11,7 +14,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
-from shared.bus import DEAD_LETTER, OBJECTS, Bus
+from shared.bus import DEAD_LETTER, OBJECTS, Bus, BusError, ConsumerBroken
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from tests.conftest import ROOT
 from tests.contracts.test_bus import BusContract
@@ -65,11 +68,62 @@ except BusUnavailable as error:
 
 
 def test_no_broker() -> None:
-    # In a process of its own: a client of kafka-python that fails to start leaves its sockets behind.
     result = subprocess.run([sys.executable, "-c", NO_BROKER], capture_output=True, text=True, cwd=ROOT, timeout=90)
     reachable, said = result.stdout.splitlines()
     assert reachable == "False"
     assert said.startswith("Kafka at 127.0.0.1:9: ")
+
+
+LEAKS = """
+import gc, os, sys, threading, time
+from contextlib import suppress
+from shared.bus import OBJECTS, BusUnavailable
+from shared.bus.kafka import KafkaBus, KafkaSettings
+
+def held():
+    gc.collect()
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+bus = KafkaBus(KafkaSettings(servers=sys.argv[1]))
+before = held()
+member = bus.subscribe(OBJECTS, "g")
+for _ in range(2):
+    assert not bus.reachable()
+    with suppress(BusUnavailable):
+        bus.publish(OBJECTS, "k", b"")
+    assert member.poll(3) is None
+bus.close()
+print(before, held(), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["away", "silent"])
+def test_waiting_for_a_broker_leaks_nothing(silent: bool) -> None:
+    # In a process of its own, whose threads and descriptors can be counted.
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = f"127.0.0.1:{nobody.getsockname()[1]}" if silent else "127.0.0.1:9"
+        result = subprocess.run(
+            [sys.executable, "-c", LEAKS, address], capture_output=True, text=True, cwd=ROOT, timeout=90
+        )
+    before, after = result.stdout.splitlines()[-2:]  # the member's log comes first
+    assert after == before
+
+
+def test_a_member_whose_thread_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(**_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("shared.bus.kafka.KafkaConsumer", exhausted)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        member = KafkaBus(KafkaSettings(servers=f"127.0.0.1:{somebody.getsockname()[1]}")).subscribe(OBJECTS, "g")
+        with pytest.raises(ConsumerBroken, match=f"of g .*{os.strerror(errno.EMFILE)}"):
+            member.poll(20)
+
+
+@pytest.mark.parametrize("servers", ["", "localhost:port", "localhost:99999", "localhost:9092,", "[::1", "a..b:9092"])
+def test_servers_that_are_no_addresses(servers: str) -> None:
+    with pytest.raises(BusError, match=r"^LANDSTREAM_KAFKA: .* is not HOST:PORT, or several with commas .*$"):
+        KafkaBus(KafkaSettings(servers=servers))
 
 
 def test_a_static_member_that_joined_before_its_topic_was_there(servers) -> None:

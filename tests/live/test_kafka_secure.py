@@ -77,7 +77,7 @@ def test_wrong_credentials_are_said_in_a_line(given: dict[str, Any], tmp_path: P
             given["ca_file"] = tmp_path / "absent"
     variables = {f"LANDSTREAM_KAFKA_{name.upper()}": str(value) for name, value in given.items()}
     variables["LANDSTREAM_KAFKA"] = given["servers"]
-    # In a process of its own: a client of kafka-python that fails to start leaves its sockets behind.
+    # In a process of its own, as a user starts one.
     result = subprocess.run([sys.executable, "-c", REACH], capture_output=True, text=True, cwd=ROOT, timeout=60,
                             env=os.environ | variables)  # fmt: skip
     (line,) = result.stdout.splitlines()
