@@ -27,6 +27,7 @@ from kafka.errors import (
     FencedInstanceIdError,
     IllegalGenerationError,
     KafkaError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
     TopicAlreadyExistsError,
     UnknownMemberIdError,
@@ -57,6 +58,8 @@ JOIN_MS: Final = 10_000
 
 KNOCK_S: Final = 2.0
 """How long a broker may take to accept a connection before the next one is tried."""
+
+POSITION_MS: Final = 10_000
 
 _POLL_MS: Final = 200
 _LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
@@ -234,18 +237,27 @@ class KafkaBus:
         """What is published to a topic from now on, without a group.
 
         Raises:
-            BusUnavailable: no broker answers.
+            BusUnavailable: no broker answers, or the topic is missing.
         """
         consumer = self.settings.client(KafkaConsumer, allow_auto_create_topics=False)
         try:
-            partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-            consumer.assign(partitions)
-            consumer.seek_to_end(*partitions)
-            for partition in partitions:
-                consumer.position(partition)  # now, not at the first poll
-            yield Tail(consumer)
+            self._go_to_end(consumer, topic)
+            yield Tail(consumer, self.settings)
         finally:
             consumer.close(timeout_ms=5000)
+
+    def _go_to_end(self, consumer: KafkaConsumer, topic: str) -> None:
+        try:
+            partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+            if not partitions:
+                raise BusUnavailable(f"Kafka at {self.settings.servers}: there is no topic {topic}")
+            consumer.assign(partitions)
+            consumer.seek_to_end(*partitions)
+            for partition in partitions:  # now, not at the first poll
+                if consumer.position(partition, timeout_ms=POSITION_MS) is None:
+                    raise KafkaTimeoutError(f"partition {partition.partition} of {topic} does not say where it ends")
+        except KafkaError as error:
+            raise self.settings.unavailable(error) from error
 
     def prepare(self) -> bool:
         """See `Bus.prepare`."""
@@ -344,12 +356,19 @@ class _Known:
 class Tail:
     """See `KafkaBus.tail`."""
 
-    def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
+    def __init__(self, consumer: KafkaConsumer, settings: KafkaSettings) -> None:
+        self._consumer, self._settings = consumer, settings
 
     def poll(self, timeout_s: float) -> list[bytes]:
-        """The messages that came."""
-        found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        """The messages that came.
+
+        Raises:
+            BusUnavailable: no broker answers as it should.
+        """
+        try:
+            found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except KafkaError as error:
+            raise self._settings.unavailable(error) from error
         return [r.value or b"" for records in found.values() for r in records]
 
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaConnectionError
 
-from shared.bus import DEAD_LETTER, OBJECTS, Bus, BusError, ConsumerBroken
+from shared.bus import DEAD_LETTER, OBJECTS, Bus, BusError, BusUnavailable, ConsumerBroken
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from tests.conftest import ROOT
 from tests.contracts.test_bus import BusContract
@@ -124,6 +125,27 @@ def test_a_member_whose_thread_ended_says_so(monkeypatch: pytest.MonkeyPatch) ->
 def test_servers_that_are_no_addresses(servers: str) -> None:
     with pytest.raises(BusError, match=r"^LANDSTREAM_KAFKA: .* is not HOST:PORT, or several with commas .*$"):
         KafkaBus(KafkaSettings(servers=servers))
+
+
+def test_a_tail_of_no_topic(kafka: KafkaBus) -> None:
+    with pytest.raises(BusUnavailable, match="no topic nowhere"), kafka.tail("nowhere"):
+        pass
+
+
+@pytest.mark.parametrize("method", ["position", "poll"])
+def test_a_tail_that_fails(kafka: KafkaBus, topic: str, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KafkaConnectionError("gone")
+
+    monkeypatch.setattr(KafkaConsumer, method, fail)
+    with pytest.raises(BusUnavailable, match="gone"), kafka.tail(topic) as tail:
+        tail.poll(1)
+
+
+def test_a_tail_whose_end_nobody_knows(kafka: KafkaBus, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaConsumer, "position", lambda *_, timeout_ms: None)
+    with pytest.raises(BusUnavailable, match=f"of {topic} does not say where it ends"), kafka.tail(topic):
+        pass
 
 
 def test_a_static_member_that_joined_before_its_topic_was_there(servers) -> None:
