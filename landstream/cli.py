@@ -126,10 +126,7 @@ def status(
 
     Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
     """
-    try:
-        found = report.status(*_open(store), kafka if "://" in store else "")
-    except BusError as error:
-        fail(error)
+    found = report.status(*_open(store), kafka if "://" in store else "")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -256,4 +253,5 @@ def main() -> None:
     try:
         app()
     except (ServerError, BusError) as error:  # a store or Kafka that went away, or refuses
-        sys.exit(f"landstream: {error}")
+        typer.echo(f"landstream: {error}", err=True)
+        sys.exit(2)

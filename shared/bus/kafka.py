@@ -404,7 +404,8 @@ class KafkaMember:
             "max_poll_records": 1,
             "max_poll_interval_ms": int(settings.poll_interval_s * 1000),
             "session_timeout_ms": int(settings.session_s * 1000),
-            "heartbeat_interval_ms": int(min(3.0, settings.session_s / 3) * 1000),
+            # A member hears of a rebalance by a heartbeat, and has the poll interval to join it.
+            "heartbeat_interval_ms": int(min(3.0, settings.session_s / 3, settings.poll_interval_s / 4) * 1000),
             "partition_assignment_strategy": [CooperativeStickyAssignor],
             "fetch_max_wait_ms": 100,
             "allow_auto_create_topics": False,

@@ -98,7 +98,7 @@ class S3Store:
         create_only: bool = False,
         if_match: str | None = None,
     ) -> ObjectInfo:
-        """See `Store.put`; a create-only put of a large file is safe only under a key of its content."""
+        """See `Store.put`; a large file is put create-only under a key of its content, and never with `if_match`."""
         check_key(key)
         failpoint("store.before_link")
         if isinstance(data, Path) and data.stat().st_size > _PART:
