@@ -18,9 +18,9 @@ from threading import Event
 
 from services.inference.launch import KEPT_VERSIONS, UnsafeModel, unpack
 from shared.area import Area
-from shared.items.catalogue import CatalogueReader
 from shared.items.compose import asset_key, sha256_of
 from shared.items.item import Item
+from shared.items.reader import CatalogueReader
 from shared.observe.health import Health
 from shared.observe.http import serve
 from shared.observe.logs import configure_logs, get_logger

@@ -12,9 +12,9 @@ from typing import Any
 from shared.area import Area
 from shared.bus import Bus, MemoryBus
 from shared.events import KeyForm
-from shared.items.catalogue import CatalogueReader
 from shared.items.keys import LandingUnit
 from shared.items.landing import PREFIX, landing_units
+from shared.items.reader import CatalogueReader
 from shared.observe.health import Health
 from shared.stage.child import GRACE_S
 from shared.store import FolderStore, Store

@@ -25,7 +25,7 @@ def test_a_server_that_goes_away_is_one_line(
     def away(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("shared.items.catalogue.CatalogueReader.snapshot", away)
+    monkeypatch.setattr("shared.items.reader.CatalogueReader.snapshot", away)
     monkeypatch.setattr(sys, "argv", ["landstream", *command, "--store", str(tmp_path)])
     with pytest.raises(SystemExit, match="2"):
         cli.main()

@@ -114,7 +114,7 @@ def test_a_member_whose_thread_ended_says_so(monkeypatch: pytest.MonkeyPatch) ->
     def exhausted(**_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("shared.bus.kafka.KafkaConsumer", exhausted)
+    monkeypatch.setattr("shared.bus.kafka.member.KafkaConsumer", exhausted)
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         member = KafkaBus(KafkaSettings(servers=f"127.0.0.1:{somebody.getsockname()[1]}")).subscribe(OBJECTS, "g")
         with pytest.raises(ConsumerBroken, match=f"of g .*{os.strerror(errno.EMFILE)}"):

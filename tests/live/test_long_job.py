@@ -14,7 +14,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from shared.bus import Fenced, Message
-from shared.bus.kafka import COMMIT_EVERY_S, KafkaBus, KafkaMember, KafkaSettings, _Listener
+from shared.bus.kafka import KafkaBus, KafkaSettings
+from shared.bus.kafka.member import COMMIT_EVERY_S, KafkaMember, Listener
 from tests.conftest import ROOT, Servers
 
 pytestmark = pytest.mark.live
@@ -74,7 +75,7 @@ def publish(servers: Servers, topic: str) -> Iterator[Callable[[int], None]]:
 def rebalances(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When partitions were dealt out anew, also where nothing moved."""
     found: list[float] = []
-    monkeypatch.setattr(_Listener, "on_partitions_assigned", lambda *_: found.append(time.monotonic()))
+    monkeypatch.setattr(Listener, "on_partitions_assigned", lambda *_: found.append(time.monotonic()))
     return found
 
 
@@ -168,7 +169,7 @@ def test_twin_of_one_name_fences_the_first(join: Join, publish: Callable[[int], 
 
 
 def test_idle_twin_is_fenced_too(join: Join, publish: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.bus.kafka.DOUBT_S", 1.0)
+    monkeypatch.setattr("shared.bus.kafka.member.DOUBT_S", 1.0)
     first = join("one")
     publish(1)
     first.ack(take(first))

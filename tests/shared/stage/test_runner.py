@@ -14,10 +14,10 @@ import pytest
 from shared.area import load_area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item, multihash
 from shared.items.item import Item
 from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
+from shared.items.reader import CatalogueReader
 from shared.stage.child import Stopped
 from shared.stage.due import survey
 from shared.stage.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped

@@ -9,10 +9,10 @@ import pytest
 
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.catalogue import CatalogueReader
 from shared.items.compose import make_item
 from shared.items.item import Item
 from shared.items.keys import canonical, failure_key, item_key
+from shared.items.reader import CatalogueReader
 from shared.stage.due import Survey
 from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
@@ -123,7 +123,7 @@ def test_a_sweeper_short_of_time_comes_to_everything_and_trains_on_the_whole(
 ) -> None:
     monkeypatch.setattr("shared.sweep.sweeper.LISTING_S", 0.0)
     monkeypatch.setattr("shared.sweep.sweeper.PLANNING_S", 0.0)
-    monkeypatch.setattr("shared.items.catalogue.BATCH", 1)
+    monkeypatch.setattr("shared.items.reader.BATCH", 1)
     busy(world)
     sweeper = sweeper_of(world)
     for _ in range(40):

@@ -1,0 +1,151 @@
+"""Where Kafka is, how it is spoken to, and how a client of it is made."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from kafka.cluster import collect_hosts
+from kafka.errors import KafkaError
+from kafka.net import KafkaNetClient
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.bus.protocol import BusError, BusUnavailable
+
+KNOCK_S: Final = 2.0
+"""How long a broker may take to accept a connection before the next one is tried."""
+
+
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how it is spoken to."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LANDSTREAM_KAFKA_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    servers: str = Field("", validation_alias="LANDSTREAM_KAFKA")
+    """`HOST:PORT`, or several with commas."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As Kafka names it."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """Used with a SASL protocol only."""
+    username: str = ""
+    """SASL user."""
+    password: SecretStr = SecretStr("")
+    """SASL password; `password_file` keeps it out of the environment."""
+    password_file: Path | None = None
+    """File that holds the SASL password."""
+    ca_file: Path | None = None
+    """Certificate authority of the brokers; the system's where not given."""
+    partitions: int = 8
+    """Partitions of a topic that is made: as many replicas of one service can share its work."""
+    replication: int = -1
+    """Copies of a topic that is made; -1 = the cluster's own default."""
+    retention_s: float = 7 * 86400.0
+    """How long events are kept, in seconds; the sweep gives again what is older."""
+    session_s: float = 45.0
+    """A member silent for so long loses its partitions, in seconds; a restart within it moves nothing."""
+    poll_interval_s: float = 300.0
+    """Kafka's `max.poll.interval.ms` in seconds: work may take longer, as polling goes on beside it."""
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """The servers as the client reads them.
+
+        Raises:
+            BusError: they are not `HOST:PORT`, or several with commas.
+        """
+        try:
+            found = [(host, port) for host, port, _ in collect_hosts(self.servers, randomize=False)]
+            if not all(host.encode("idna") and 0 < port < 65536 for host, port in found):
+                raise ValueError("no host, or no such port")
+        except ValueError as error:
+            text = f"LANDSTREAM_KAFKA: {self.servers!r} is not HOST:PORT, or several with commas ({error})"
+            raise BusError(text) from error
+        return found
+
+    def client(self, kind: Callable[..., Any], **options: Any) -> Any:
+        """Make a client of kafka-python.
+
+        Raises:
+            BusUnavailable: no broker answers.
+            BusError: the settings are wrong, or a file of theirs cannot be read.
+        """
+        self._knock()
+        with ExitStack() as left:  # a client (3.0.12) that fails to start leaves its thread and its sockets
+
+            def connections(**given: Any) -> Any:
+                return left.enter_context(closing(KafkaNetClient(**given)))
+
+            try:
+                client = kind(**self.arguments(), **options, kafka_client=connections)
+            except KafkaError as error:
+                raise self.unavailable(error) from error
+            left.pop_all()
+        return client
+
+    def _knock(self) -> None:
+        """Look whether anybody is there at all, which costs a client 5 s to find out.
+
+        Raises:
+            BusUnavailable: none of the servers accepts a connection.
+        """
+        refusals = []
+        for address in self.addresses():
+            try:
+                socket.create_connection(address, timeout=KNOCK_S).close()
+                return
+            except OSError as error:
+                refusals.append(said(error))
+        raise BusUnavailable(f"Kafka at {self.servers}: {'; '.join(refusals)}")
+
+    def arguments(self) -> dict[str, Any]:
+        """What every client of kafka-python is given.
+
+        Raises:
+            BusError: a file of theirs cannot be read.
+        """
+        found: dict[str, Any] = {
+            "bootstrap_servers": self.servers.split(","),
+            "security_protocol": self.security_protocol,
+            "bootstrap_timeout_ms": 5000,
+            "reconnect_backoff_ms": 50,
+            "reconnect_backoff_max_ms": 1000,  # its default keeps a client away for 30 s after a broker's restart
+            "metadata_max_age_ms": 5_000,  # a topic that was made again is seen soon
+        }
+        if self.security_protocol.startswith("SASL"):
+            found |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self._password(),
+            }
+        if self.security_protocol.endswith("SSL"):
+            try:
+                found["ssl_context"] = ssl.create_default_context(cafile=self.ca_file and str(self.ca_file))
+            except OSError as error:
+                raise BusError(f"LANDSTREAM_KAFKA_CA_FILE: {self.ca_file}: no certificates ({error})") from error
+        return found
+
+    def _password(self) -> str:
+        if self.password_file is None:
+            return self.password.get_secret_value()
+        try:
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise BusError(f"LANDSTREAM_KAFKA_PASSWORD_FILE: {self.password_file}: {error.strerror}") from error
+
+    def unavailable(self, error: KafkaError) -> BusUnavailable:
+        """That no broker answers as it should; the client does not tell refused credentials from a broker away."""
+        advice = ""
+        if self.security_protocol != "PLAINTEXT":
+            advice = "; if it runs, check LANDSTREAM_KAFKA_USERNAME, _PASSWORD_FILE, _SASL_MECHANISM and _CA_FILE"
+        return BusUnavailable(f"Kafka at {self.servers}: {said(error)}{advice}")
+
+
+def said(error: BaseException) -> str:
+    """An error in a line, with its class: many of the client have no text."""
+    return f"{type(error).__name__}: {error}"
