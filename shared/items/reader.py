@@ -71,15 +71,16 @@ class CatalogueReader:
 
     def _refresh(self, within_s: float) -> Catalogue:
         failures, receipts, orders, listed = (frozenset(listing.look(within_s)) for listing in self._listings)
-        keys = listed - self.foreign.keys()
-        last, others = self._snapshot, (failures, receipts, orders)
-        if last and keys == self._items.keys() and others == (last.failures, last.receipts, last.orders):
-            return last
-        self._items = {key: item for key, item in self._items.items() if key in keys}
-        self._read(keys - self._items.keys(), within_s)
+        keys, others = listed - self.foreign.keys(), (failures, receipts, orders)
+        same = keys == self._items.keys()
+        if not same:
+            self._items = {key: item for key, item in self._items.items() if key in keys}
+            self._read(keys - self._items.keys(), within_s)
         self._unread = len(keys - self.foreign.keys()) - len(self._items)
-        self._snapshot = Catalogue(self._items.values(), self._area, failures, receipts, orders)
-        return self._snapshot
+        last = self._snapshot
+        if last is None or not same or others != (last.failures, last.receipts, last.orders):
+            self._snapshot = last = Catalogue(self._items.values(), self._area, *others)
+        return last
 
     def _read(self, keys: Iterable[str], within_s: float) -> None:
         """Read items, several at once: a store far away answers each only after a while."""
