@@ -138,7 +138,7 @@ class Run:
         self.hunter = Hunter(kafka.address, self.work, {name: list(points) for name, points in POINTS.items()})
         self._stop = Event()
         self._supervision = Thread(target=self.hunter.run, args=(self._stop,), daemon=True)
-        self._dropped = 0
+        self._dropped, self._began = 0, time.monotonic()
 
     def start(self, area: Path) -> None:
         self.forwarder.start()
@@ -165,6 +165,10 @@ class Run:
 
     def put(self, name: str, data: bytes) -> None:
         self.store.client.put_object(Bucket=BUCKET, Key=PREFIX + name, Body=data)
+
+    def minutes(self) -> float:
+        """How long it has run."""
+        return (time.monotonic() - self._began) / 60
 
     def registered(self) -> int:
         """Deliveries that became an item or a failure."""
@@ -397,7 +401,8 @@ def test_all_is_mapped_once_and_the_digest_is_the_same(
     assert set(places.values()) == {1}
     digest = digest_of(location)
     say(f"{len(run.products)} products, {len(maps)} maps, {len(digest)} lines of digest; {settled}; "
-        f"{events.dropped} of {events.dropped + events.passed} events dropped")  # fmt: skip
+        f"{events.dropped} of {events.dropped + events.passed} events dropped; "
+        f"{run.minutes():.1f} min in all")  # fmt: skip
     assert digest == expected
     assert events.dropped > 0.2 * (events.dropped + events.passed)
     assert not run.hunter.unexpected
