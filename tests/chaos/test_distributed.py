@@ -315,6 +315,7 @@ def test_killed_at_every_failpoint(run: Run, say: Callable[[str], None]) -> None
     say(f"SIGKILL at {count} failpoints of {len(POINTS)} services in {time.monotonic() - start:.0f} s; {settled}")
     print("\n".join(run.hunter.killed))
     assert len(run.hunter.killed) == count
+    run.wait_for_partitions()  # the last that was killed is there again
 
 
 def test_stopped_for_longer_than_the_session(run: Run, say: Callable[[str], None]) -> None:
