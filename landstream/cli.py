@@ -27,7 +27,7 @@ from shared.stage import registry
 from shared.stage.due import job_id
 from shared.stage.registry import NoSuchService, load
 from shared.stage.surroundings import Surroundings
-from shared.store import ChecksumMismatch, Store, open_store
+from shared.store import ChecksumMismatch, Store
 from shared.store import StoreError as ServerError
 from shared.sweep import Sweep
 
@@ -91,10 +91,14 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with workspace(store) as folder, (folder / "log.jsonl").open("a", buffering=1) as log, Progress() as progress:
+        with (
+            workspace(store) as (opened, folder),
+            (folder / "log.jsonl").open("a", buffering=1) as log,
+            Progress() as progress,
+        ):
             configure_logs(log)
-            bind(open_store(store), study_area)
-            stream = Stream(study_area, store, folder, stop, progress.observe, once)
+            bind(opened, study_area)
+            stream = Stream(study_area, opened, folder, stop, progress.observe, once)
             outcome = stream.run(products or [])
     except (StoreError, ServerError) as error:
         fail(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def land(store: Store, path: Path, stop: Event) -> LandingUnit:
         if stop.is_set():
             raise Stopped
         key = f"{PREFIX}{name}/{relative}" if relative else f"{PREFIX}{name}"
-        infos.append(_send(store, key, file))
+        infos.append(_existing(store, key, file) or store.put(key, file))
     if not infos:
         infos.append(store.put(f"{PREFIX}{name}/{EMPTY_FOLDER}", b""))
     failpoint("landing.unit_uploaded")
@@ -64,14 +63,11 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
                 yield "/".join(unit_name(part) for part in relative.parts), file
 
 
-def _send(store: Store, key: str, file: Path) -> ObjectInfo:
-    """Put a file unless the object has its content already; the etag of an object sent in parts does not tell."""
-    with file.open("rb") as data:
-        digest = hashlib.file_digest(data, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _existing(store: Store, key: str, file: Path) -> ObjectInfo | None:
+    """The object if it has this file's content already."""
     try:
         info = store.head(key)
-        if digest in (info.etag, info.metadata.get("md5")):
-            return info
     except NotFound:
-        pass
-    return store.put(key, file, metadata={"md5": digest})
+        return None
+    same = info.size == file.stat().st_size and info.etag == store.etag_of(file)
+    return info if same else None

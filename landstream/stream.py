@@ -22,7 +22,7 @@ from shared.stage.due import LANDING, standing_failures
 from shared.stage.failure import make_record
 from shared.stage.runner import Runner, StageStopped
 from shared.stage.surroundings import Surroundings
-from shared.store import PreconditionFailed, StoreUnavailable, open_store
+from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
 from shared.sweep import (
     Sweep,
     TrainingPolicy,
@@ -65,7 +65,7 @@ class Stream:
 
     Args:
         area: the study area.
-        location: `s3://BUCKET`, or the store's folder.
+        store: the store.
         folder: for logs and scratch.
         stop: set to end the run.
         observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
@@ -75,7 +75,7 @@ class Stream:
     def __init__(
         self,
         area: Area,
-        location: str,
+        store: Store,
         folder: Path,
         stop: Event,
         observer: Callable[[str, str, str, int, int], None],
@@ -85,7 +85,7 @@ class Stream:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
         self.area, self._once, self._observer = area, once, observer
         self.bus = MemoryBus()
-        self.store = open_store(location, self._publish)
+        self._quiet_store, self.store = store, open_store(store.location, self._publish)
         self._given: set[str] = set()
         logs = folder / "logs"
         logs.mkdir(exist_ok=True)
@@ -139,11 +139,10 @@ class Stream:
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
-        quiet_store = open_store(self.store.location)
         for done, path in enumerate(products):
             self._observer("landing", "progress", path.name, done, len(products))
             try:
-                unit = land(quiet_store, path, self.around.stop)
+                unit = land(self._quiet_store, path, self.around.stop)
             except Stopped:
                 return
             except (BadKey, OSError) as error:

@@ -24,7 +24,7 @@ class StoreError(ValueError):
 
 
 @contextmanager
-def workspace(location: str) -> Iterator[Path]:
+def workspace(location: str) -> Iterator[tuple[Store, Path]]:
     """A store made ready for one `run`, and the run's folder for logs and scratch; one run of a machine at a time.
 
     Raises:
@@ -37,13 +37,13 @@ def workspace(location: str) -> Iterator[Path]:
         raise StoreError(str(error)) from error
     if isinstance(store, FolderStore):
         with store.exclusive() as folder:
-            yield folder
+            yield store, folder
         return
     folder = machine_folder(store.bucket, "run")
     with exclusive(folder, location):
         store.make_bucket()
         probe(store)
-        yield folder
+        yield store, folder
 
 
 def machine_folder(bucket: str, command: str) -> Path:
@@ -52,13 +52,14 @@ def machine_folder(bucket: str, command: str) -> Path:
     Raises:
         StoreError: it cannot be made.
     """
-    endpoint = os.environ.get("LANDSTREAM_S3", "")
+    from shared.store.s3 import S3Settings  # boto3 takes half a second to load
+
     folder = Path(tempfile.gettempdir()) / f"landstream-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
             raise StoreError(f"{folder}: is another user's; set TMPDIR to a folder of yours")
-        found = folder / f"{bucket}-{digest8([endpoint, bucket])}" / command
+        found = folder / f"{bucket}-{digest8([S3Settings().endpoint, bucket])}" / command
         found.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}; set TMPDIR to a folder of yours") from error

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -89,8 +90,8 @@ def servers() -> Servers:
     assert any(given) == all(given), "give both LANDSTREAM_KAFKA and LANDSTREAM_S3, or none"
     if not all(given):
         result = subprocess.run([sys.executable, "-m", "tests.servers", "up"], cwd=ROOT, capture_output=True, text=True)
-        if result.returncode == MISSING_TOOL and os.environ.get("CI") != "true":
-            pytest.skip(f"no servers: {result.stderr.strip()}; or give LANDSTREAM_KAFKA and LANDSTREAM_S3")
+        if result.returncode == MISSING_TOOL:
+            absent(f"no servers: {result.stderr.strip()}; or give LANDSTREAM_KAFKA and LANDSTREAM_S3")
         assert result.returncode == 0, result.stderr
         os.environ.update(variables_of("env"))
     names = ("LANDSTREAM_KAFKA", "LANDSTREAM_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
@@ -98,15 +99,20 @@ def servers() -> Servers:
     return Servers(variables["LANDSTREAM_KAFKA"], variables["LANDSTREAM_S3"], variables)
 
 
+def absent(reason: object) -> NoReturn:
+    """Skip, for something that tests need is not on this machine; in CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(reason))
+    pytest.skip(str(reason))
+
+
 @contextmanager
 def running(server: Server) -> Iterator[None]:
-    """A server of one's own; where a program that it needs is absent, the tests skip with that reason, but in CI."""
+    """A server of one's own."""
     try:
         server.start()
     except MissingToolError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
+        absent(error)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.observe.metrics import DUE
 from shared.stage import registry
-from tests.conftest import AREAS, ROOT
+from tests.conftest import AREAS, ROOT, absent
 from tests.k8s.render import OVERLAYS, Resource, render
 from tests.k8s.workloads import containers_of, settings_of, workloads
 from tests.servers import MissingToolError
@@ -176,7 +176,7 @@ def rendered(name: str) -> list[Resource]:
     try:
         return render(OVERLAYS / name)
     except MissingToolError as error:
-        pytest.skip(str(error))
+        absent(error)
 
 
 @pytest.fixture(scope="module")

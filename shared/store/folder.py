@@ -124,6 +124,10 @@ class FolderStore:
         etag, metadata = self._read_sidecar(key, stat)
         return ObjectInfo(key, stat.st_size, etag, stat.st_mtime, metadata)
 
+    def etag_of(self, path: Path) -> str:
+        """See `Store.etag_of`."""
+        return _digest(path, hashlib.md5(usedforsecurity=False))
+
     def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
         """See `Store.list_page`."""
         page: list[ObjectInfo] = []
@@ -244,7 +248,8 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         except BlockingIOError:
             raise StoreLocked(f"{what}: another run uses this store; wait for it or end it") from None
         for scratch in (folder / "tmp", folder / "work"):
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch.is_dir():
+                shutil.rmtree(scratch)
             scratch.mkdir()
         yield
 

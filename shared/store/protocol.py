@@ -110,6 +110,9 @@ class Store(Protocol):
             NotFound: there is none.
         """
 
+    def etag_of(self, path: Path) -> str:
+        """The etag that an object put from this file has."""
+
     def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
         """Up to `limit` objects below a prefix with keys above `start_after`, ascending by key."""
 

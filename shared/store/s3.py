@@ -165,6 +165,14 @@ class S3Store:
             dict(answer.get("Metadata", {})),
         )
 
+    def etag_of(self, path: Path) -> str:
+        """See `Store.etag_of`: MD5; of an object sent in parts, that of the parts' MD5s and their number."""
+        with path.open("rb") as file:
+            parts = [hashlib.md5(b, usedforsecurity=False) for b in iter(lambda: file.read(_PART), b"")]
+        if path.stat().st_size <= _PART:
+            return (parts or [hashlib.md5(usedforsecurity=False)])[0].hexdigest()
+        return f"{hashlib.md5(b''.join(p.digest() for p in parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
+
     def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> Page:
         """See `Store.list_page`; ascending within one folder only, as stores differ across `/`."""
         page, _ = self._page(Prefix=prefix, StartAfter=start_after, MaxKeys=limit)

@@ -34,8 +34,7 @@ from shared.stage import registry
 from shared.stage.surroundings import Surroundings
 from shared.store.s3 import S3Settings, S3Store
 from tests.chaos.conftest import digest_of
-from tests.conftest import AREAS, ROOT, landstream
-from tests.servers import MissingToolError
+from tests.conftest import AREAS, ROOT, landstream, running
 from tests.servers.kafka import Kafka
 from tests.servers.versitygw import Versitygw
 
@@ -274,21 +273,14 @@ def run(area: Path, products: list[Path], tmp_path_factory: pytest.TempPathFacto
         # Each service is killed many times in a row, which is no crash loop.
         patch.setattr("landstream.up.LONGEST_PAUSE_S", 1.0)
         run = Run(kafka, gateway, folder, products)
-        try:
-            try:
-                kafka.start()
-                kafka.create_topic(EVENTS)
-                gateway.start()
-            except MissingToolError as error:
-                if os.environ.get("CI") == "true":
-                    raise
-                pytest.skip(str(error))
-            run.start(area)
-            yield run
-        finally:
-            run.close()
-            gateway.stop()
-            kafka.stop()
+        with running(kafka):
+            kafka.create_topic(EVENTS)
+            with running(gateway):
+                try:
+                    run.start(area)
+                    yield run
+                finally:
+                    run.close()
 
 
 @pytest.fixture

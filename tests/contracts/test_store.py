@@ -54,6 +54,11 @@ class StoreContract:
         store.put("artifacts/f", tmp_path / "f")
         assert store.get("artifacts/f") == data
 
+    @pytest.mark.parametrize("size", [0, 1, 1 << 20])
+    def test_the_etag_of_a_file_is_known_before_it_is_put(self, store: Store, tmp_path: Path, size: int) -> None:
+        (tmp_path / "f").write_bytes(os.urandom(size))
+        assert store.put("artifacts/f", tmp_path / "f").etag == store.etag_of(tmp_path / "f")
+
     def test_put_replaces_and_changes_the_etag(self, store: Store) -> None:
         first = store.put("k", b"1")
         second = store.put("k", b"2")

@@ -14,7 +14,7 @@ import pytest
 from shared.area import load_area
 from shared.bus.kafka import KafkaSettings
 from shared.stage import registry
-from tests.conftest import ROOT
+from tests.conftest import ROOT, absent
 from tests.k8s import validate
 from tests.k8s.render import NAMES, OVERLAYS, RenderError, Resource, render
 from tests.k8s.workloads import by_kind, containers_of, settings_of, template_of, workloads
@@ -28,7 +28,7 @@ def rendered(request: pytest.FixtureRequest) -> list[Resource]:
     try:
         return render(OVERLAYS / request.param)
     except MissingToolError as error:
-        pytest.skip(str(error))
+        absent(error)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_planted_fault_is_found(copy: Path, file: str, old: str, new: str, exp
     try:
         found = validate.faults(render(copy / "overlays" / "dev"))
     except MissingToolError as error:
-        pytest.skip(str(error))
+        absent(error)
     assert any(re.search(expected, fault) for fault in found), found
 
 
@@ -84,7 +84,7 @@ def test_the_check_names_overlay_kind_name_and_path(copy: Path) -> None:
     command = [sys.executable, "-m", "tests.k8s.validate", copy / "overlays"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if "not checked" in result.stderr:
-        pytest.skip(result.stderr)
+        absent(result.stderr)
     assert result.returncode == 1
     for overlay in NAMES:
         lines = [line for line in result.stderr.splitlines() if line.startswith(f"k8s/overlays/{overlay}: ")]

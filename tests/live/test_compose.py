@@ -22,7 +22,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, absent
 from tests.servers import SERVICES, MissingToolError, free_port
 from tests.servers.kafka import Kafka
 from tests.servers.versitygw import Versitygw
@@ -136,12 +136,12 @@ def stack() -> Iterator[Stack]:
     try:
         docker("info")
     except (OSError, AssertionError) as error:
-        pytest.skip(f"no Docker engine answers: {error}")
+        absent(f"no Docker engine answers: {error}")
     try:
         for server in (Kafka(SERVICES / "kafka"), Versitygw(SERVICES / "versitygw")):
             server.install()
     except MissingToolError as error:
-        pytest.skip(str(error))
+        absent(error)
     subprocess.run([sys.executable, ROOT / "docker" / "make_secrets.py"], check=True)
     stack = Stack()
     for command in (("build", "common"), ("build",)):

@@ -33,6 +33,7 @@ class TestS3Store(StoreContract):
             store.put("artifacts/f", tmp_path / "f", create_only=True)
         info = store.fetch("artifacts/f", tmp_path / "back")
         assert info.size == len(data)
+        assert info.etag == store.etag_of(tmp_path / "f")
         assert (tmp_path / "back").read_bytes() == data
         assert store.head("artifacts/f").metadata == {"n": "1"}
 
