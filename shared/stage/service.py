@@ -57,6 +57,8 @@ class ServiceSettings(BaseSettings):
     """debug, info, warning or error."""
     sweep_s: float = 10.0
     """Seconds between two rounds of the sweeper."""
+    sweep_grace_s: float | None = None
+    """Seconds after which the sweeper hints what is due; each stage's own, up to 30, where not given."""
 
 
 def run_service(

@@ -31,10 +31,11 @@ class Sweeper:
     Args:
         stages: upstream first.
         around: what it works in.
+        grace_s: seconds after which something due is hinted; each stage's own where not given.
     """
 
-    def __init__(self, stages: list[Stage], around: Surroundings) -> None:
-        self._around, self._sweep = around, Sweep(stages, around)
+    def __init__(self, stages: list[Stage], around: Surroundings, grace_s: float | None = None) -> None:
+        self._around, self._sweep = around, Sweep(stages, around, grace_s)
         self._policy = TrainingPolicy(around.area)
         self._feeding = [s.name for s in upstream(stages)]
         self._shown: Catalogue | None = None
@@ -99,6 +100,6 @@ def main() -> None:
     stages = registry.all_stages()
 
     def work(around: Surroundings) -> None:
-        Sweeper(stages, around).run(settings.sweep_s)
+        Sweeper(stages, around, settings.sweep_grace_s).run(settings.sweep_s)
 
     or_exit(lambda: run_service(NAME, settings, given.kafka, work))

@@ -270,6 +270,7 @@ def run(area: Path, products: list[Path], tmp_path_factory: pytest.TempPathFacto
             patch.setenv(name, value)
         patch.setenv("LANDSTREAM_KAFKA_SESSION_S", str(SESSION_S))
         patch.setenv("LANDSTREAM_SWEEP_S", "2")
+        patch.setenv("LANDSTREAM_SWEEP_GRACE_S", "8")  # as an operator would whose store loses every third event
         # Each service is killed many times in a row, which is no crash loop.
         patch.setattr("landstream.up.LONGEST_PAUSE_S", 1.0)
         run = Run(kafka, gateway, folder, products)

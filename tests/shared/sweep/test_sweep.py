@@ -111,7 +111,7 @@ def sweeper_of(world: World, every: int = 10_000) -> Sweeper:
     """A sweeper without patience, whose one stage feeds the cube."""
     policy = world.area.policy.model_copy(update={"quiet_s": 0.0, "every": every})
     area = world.area.model_copy(update={"policy": policy})
-    return Sweeper([replace(STAGE, publishes=("cube-updates",), grace_s=0.0)], replace(world.around, area=area))
+    return Sweeper([replace(STAGE, publishes=("cube-updates",))], replace(world.around, area=area), grace_s=0.0)
 
 
 def requests_of(world: World) -> list[Item]:
