@@ -21,7 +21,7 @@ run: install
 
 # Starts real servers unless some are given; where Java, Maven or Go is absent, the tests that need them say so.
 test: install
-	test -n "$$LANDSTREAM_KAFKA" -a -n "$$LANDSTREAM_S3" || $(BIN)/python -m tests.servers up || test $$? -eq 4
+	test -n "$$LANDSTREAM_KAFKA" -a -n "$$LANDSTREAM_S3" || $(BIN)/python -m tools.servers up || test $$? -eq 4
 	$(BIN)/pytest
 
 test-chaos: install
@@ -37,17 +37,17 @@ test-compose: install
 
 # Real servers for the live tests, below .services; a first start needs java, mvn and go.
 services: install
-	$(BIN)/python -m tests.servers up
+	$(BIN)/python -m tools.servers up
 
 services-all: install
-	$(BIN)/python -m tests.servers up --all
+	$(BIN)/python -m tools.servers up --all
 
 services-down: install
-	$(BIN)/python -m tests.servers down
+	$(BIN)/python -m tools.servers down
 
 # Keys for `docker compose up`, in docker/secrets; those that are there are kept.
 secrets:
-	$(PYTHON) docker/make_secrets.py
+	$(PYTHON) tools/make_secrets.py
 
 # What the others begin with comes first. Packages come from where UV_DEFAULT_INDEX says, if it says so.
 images:
@@ -62,7 +62,7 @@ check: install check-k8s check-docker
 
 # Both overlays, rendered and validated strictly; a first run builds kustomize, with go.
 check-k8s: install
-	$(BIN)/python -m tests.k8s.validate
+	$(BIN)/python -m tools.manifests.validate
 
 check-docker: install
 	$(BIN)/hadolint docker/*.Dockerfile

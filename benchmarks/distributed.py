@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.sweeper import Sweep, publish_hint
 from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.events import HINT_SOURCE, ObjectCreated, make, parse
+from shared.run.context import Context
 from shared.stage import registry
-from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore, Store
 from shared.store.s3 import S3Store
-from shared.sweep import Sweep, publish_hint
 
 ROOT = Path(__file__).parent.parent
 AREA = ROOT / "tests" / "areas" / "small.yaml"
@@ -74,9 +74,9 @@ def stream(store: Store, location: str, products: list[Path]) -> float:
     return time.monotonic() - begin
 
 
-def due(sweep: Sweep, around: Surroundings) -> int:
+def due(sweep: Sweep, context: Context) -> int:
     """Jobs that are due now."""
-    surveys = sweep.survey(around.reader.snapshot(), around.units())
+    surveys = sweep.survey(context.reader.snapshot(), context.units())
     return sum(len(survey.due) for survey in surveys.values())
 
 
@@ -106,10 +106,10 @@ def main() -> None:
             together = stream(store, location, products)
             ratio = together / alone
             print(f"distributed: {together:.1f} s, {together / PRODUCTS:.2f} s a product; {ratio:.2f} times embedded")
-            around = Surroundings.of_store(store, load_area(AREA), bus)
-            sweep = Sweep(registry.all_stages(), around)
+            context = Context.of_store(store, load_area(AREA), bus)
+            sweep = Sweep(registry.all_stages(), context)
             wait("a map", lambda: bool(next(iter(store.keys("items/land-cover-maps/")), "")))
-            wait("all maps", lambda: not due(sweep, around))
+            wait("all maps", lambda: not due(sweep, context))
             keys = [k for k in store.keys("items/") if "/cloud-masks/" in k or "/sentinel-2-l2a/" in k]
             begin = time.monotonic()
             for n in range(HINTS):
@@ -117,7 +117,7 @@ def main() -> None:
             sent = time.monotonic() - begin
             wait("the burst", lambda: not any(bus.group(OBJECTS, g)[0] for g in groups))
             calm = time.monotonic() - begin
-            left = due(sweep, around)
+            left = due(sweep, context)
             print(f"burst: {HINTS} hints sent in {sent:.1f} s, all read after {calm:.1f} s, {left} due")
 
         rate(bus)

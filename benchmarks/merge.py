@@ -18,15 +18,16 @@ from pyproj import Transformer
 from race import race
 from scipy.ndimage import gaussian_filter
 
-from landstream.simulate.jp2 import write_jp2
 from services.cloudmask.mask import classify_scl, dilate_clear
 from services.cloudmask.write_mask import write_mask
-from services.tiler.scene import Scene, assets_of
+from services.tiler.scene import Scene
 from services.tiler.update import update_msi
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.item import Item
+from shared.sensors import msi_assets
 from shared.stage import LocalItem
+from simulator.jp2 import write_jp2
 
 X, Y = 600_000, 5_100_000
 PRODUCT = "S2A_MSIL2A_20180626T092031_N0500_R093_T34TGR_20180626T120000"
@@ -58,7 +59,7 @@ def main() -> None:
 
         def peer() -> None:
             with rasterio.Env(GDAL_NUM_THREADS="2"):
-                for name in assets_of("l2a"):
+                for name in msi_assets("l2a"):
                     with rasterio.open(scene.paths[name], driver="JP2OpenJPEG") as file:
                         file.read(1)
 
@@ -92,7 +93,7 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
     """The mask and the bands of a scene; files that are there already are kept."""
     rng = np.random.default_rng(0)
     paths, assets = {}, {}
-    for name in assets_of("l2a"):
+    for name in msi_assets("l2a"):
         pixel_m = int(name.split("_")[1][:-1])
         side = size * 10 // pixel_m
         paths[name] = folder / f"{name}-{size}.jp2"

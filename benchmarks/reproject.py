@@ -11,9 +11,9 @@ from pyresample import kd_tree
 from pyresample.geometry import GridDefinition, SwathDefinition
 from race import race
 
-from landstream.simulate.olci import Swath
 from services.reprojection.lattice import CELLS_PER_DEG, Window, window_over
 from services.reprojection.nearest import CUT_OFF_M, nearest_source
+from simulator.olci import Swath
 
 
 def main() -> None:

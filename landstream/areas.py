@@ -43,7 +43,7 @@ level: l2a
 
 # Label scheme: {presets},
 # or a mapping of your own, here or in a file (`labels: mapping.yaml`): scheme, attribute, classes with code, name,
-# color and sources; tests/areas/brandenburg.yaml has one.
+# color and sources; examples/areas/brandenburg.yaml has one.
 labels: {labels}
 # Reference year of the labels; the delivery nearest to it is burned.
 label_year: {year}
@@ -205,8 +205,8 @@ def _outside_years(start: str, area: Area) -> str | None:
 
 def _meets(tile: MgrsTile, area: Area) -> bool:
     """Whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
-    around = box(*area.polygon.buffer(1.0).bounds)
-    for other, bounds in tiles_over(around):
+    context = box(*area.polygon.buffer(1.0).bounds)
+    for other, bounds in tiles_over(context):
         if other.name == tile.name:
             to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
             return bool(box(*to_degrees.transform_bounds(*bounds)).intersects(area.polygon))

@@ -18,18 +18,18 @@ from landstream.distributed import fail
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
 from landstream.workspace import StoreError, bind, open_bound, workspace
+from services.sweeper import Sweep
 from shared.area import Area, AreaError, load_area
 from shared.bus import BusError
 from shared.items.keys import check_week, failure_key, receipt_key
 from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
 from shared.observe.logs import configure_logs
+from shared.run.context import Context
 from shared.stage import registry
 from shared.stage.due import job_id
 from shared.stage.registry import NoSuchService, load
-from shared.stage.surroundings import Surroundings
 from shared.store import ChecksumMismatch, Store
 from shared.store import StoreError as ServerError
-from shared.sweep import Sweep
 
 FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
 
@@ -71,7 +71,7 @@ def run(
     Exit code: 0; 3 if there are failure records (`landstream failures` shows them); 1 if a stage had to stop;
     2 if the command cannot be carried out.
 
-    Example: landstream run --area tests/areas/demo.yaml --store runs/demo --once products/*
+    Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
     try:
         check_failpoint()
@@ -150,7 +150,7 @@ def items(
 ) -> None:
     """Print the STAC items of a collection, one JSON a line."""
     folder, area = _open(store)
-    for line in report.items(folder, Surroundings.of_store(folder, area).reader.snapshot(), collection, everything):
+    for line in report.items(folder, Context.of_store(folder, area).reader.snapshot(), collection, everything):
         typer.echo(line)
 
 
@@ -161,9 +161,7 @@ def maps(
 ) -> None:
     """Print the land-cover maps as STAC items, one JSON a line."""
     folder, area = _open(store)
-    for line in report.items(
-        folder, Surroundings.of_store(folder, area).reader.snapshot(), "land-cover-maps", not latest
-    ):
+    for line in report.items(folder, Context.of_store(folder, area).reader.snapshot(), "land-cover-maps", not latest):
         typer.echo(line)
 
 
@@ -171,16 +169,16 @@ def maps(
 def failures(store: StoreOption) -> None:
     """Print the failure records, one JSON a line: file, fault and remedy of each."""
     folder, area = _open(store)
-    for line in report.failures(folder, Surroundings.of_store(folder, area).reader.snapshot()):
+    for line in report.failures(folder, Context.of_store(folder, area).reader.snapshot()):
         typer.echo(line)
 
 
 @app.command()
 def sweep(store: StoreOption) -> None:
     """Print what is due, one JSON a line; the next `run` does it."""
-    around = Surroundings.of_store(*_open(store))
+    context = Context.of_store(*_open(store))
     stages = registry.all_stages()
-    surveys = Sweep(stages, around).survey(around.reader.snapshot(), around.units())
+    surveys = Sweep(stages, context).survey(context.reader.snapshot(), context.units())
     for stage in stages:
         for _, job in surveys[stage.name].due:
             line = {"stage": stage.name, "job": job_id(stage, job, stage.settings()), "week": job.week}
@@ -251,7 +249,7 @@ def _open(store: str) -> tuple[Store, Area]:
 def main() -> None:
     """Entry point; the simulator is imported only when it is asked for, as it needs its own extra."""
     if len(sys.argv) > 1 and (sys.argv[1] == "simulate" or sys.argv[1] in ("--help", "-h")):
-        from landstream.simulate.commands import app as simulate
+        from simulator.commands import app as simulate
 
         app.add_typer(simulate, name="simulate", help="Make format-faithful Sentinel and Corine products.")
     try:

@@ -13,8 +13,8 @@ from typing import Any
 
 import typer
 
-from shared.items.compose import asset_key
 from shared.items.item import Item
+from shared.items.stac import asset_key
 
 AREA = Path(__file__).parent.parent / "tests" / "areas" / "demo.yaml"
 

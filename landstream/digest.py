@@ -13,10 +13,10 @@ import numpy as np
 
 from shared.area import Area
 from shared.cube import Cube, open_cube
-from shared.items.compose import asset_key, sha256_of
 from shared.items.item import Item
 from shared.items.keys import canonical
-from shared.stage.surroundings import Surroundings
+from shared.items.stac import asset_key, sha256_of
+from shared.run.context import Context
 from shared.store import Store
 
 LEFT_OUT = {"training-requests"}
@@ -30,20 +30,20 @@ def digest_lines(store: Store, area: Area) -> list[str]:
     Raises:
         ChecksumMismatch: an artifact's bytes are not those that its item states.
     """
-    around = Surroundings.of_store(store, area)
-    catalogue = around.reader.snapshot()
+    context = Context.of_store(store, area)
+    catalogue = context.reader.snapshot()
     lines = [
-        f"{_item_digest(around, item)}  {item.key}"
+        f"{_item_digest(context, item)}  {item.key}"
         for collection in catalogue.collections
         if collection not in LEFT_OUT
         for item in catalogue.current(collection)
     ]
     if any(True for _ in store.keys("cube/")):
-        lines += cube_lines(open_cube(around.cube, area, "read"))
+        lines += cube_lines(open_cube(context.cube, area, "read"))
     return sorted(lines)
 
 
-def _item_digest(around: Surroundings, item: Item) -> str:
+def _item_digest(context: Context, item: Item) -> str:
     json: dict[str, Any] = copy.deepcopy(dict(item.json))
     if item.collection == "models":
         # No file of a SavedModel is byte-stable: its weights and its answers to a probe stand in the properties.
@@ -52,9 +52,9 @@ def _item_digest(around: Surroundings, item: Item) -> str:
                 asset.pop(name, None)
         for name in NOT_STABLE:
             json["properties"].pop(name, None)
-    with tempfile.TemporaryDirectory(dir=around.work) as folder:
+    with tempfile.TemporaryDirectory(dir=context.work) as folder:
         for name, asset in item.assets.items():
-            around.store.fetch(asset_key(item, name), Path(folder) / name, sha256_of(asset))
+            context.store.fetch(asset_key(item, name), Path(folder) / name, sha256_of(asset))
     return hashlib.sha256(canonical(json)).hexdigest()
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from landstream.land import Stopped, land
+from landstream.deliver import Stopped, land
 from landstream.progress import Progress
 from landstream.workspace import StoreError, machine_folder, open_bound
 from shared.area import AreaError, load_area
@@ -55,7 +55,7 @@ def provision(
 
     Exit code: 0; 1 if the stack is not ready; 2 if the command cannot be carried out.
 
-    Example: landstream provision --area tests/areas/small.yaml --store s3://landstream --kafka localhost:9092
+    Example: landstream provision --area examples/areas/small.yaml --store s3://landstream --kafka localhost:9092
     """
     _provision(area, store, kafka, credentials, typer.echo)
 
@@ -74,7 +74,7 @@ def up(
     A service that ends is started again, sooner the longer it ran. Each writes its log to DIR/NAME.log and its process
     id to DIR/NAME.pid. Deliver products with `landstream land`, or put their objects into landing/ yourself.
 
-    Example: landstream up --area tests/areas/small.yaml --store s3://landstream --kafka localhost:9092
+    Example: landstream up --area examples/areas/small.yaml --store s3://landstream --kafka localhost:9092
     """
     from landstream.up import AlreadyUp, Supervisor
 

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from services.sweeper import Sweep
 from shared.area import Area
 from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
+from shared.run.context import Context
 from shared.stage import registry
 from shared.stage.due import standing_failures
-from shared.stage.surroundings import Surroundings
 from shared.store import Store
-from shared.sweep import Sweep
 
 LAST_SCENES = 100
 
@@ -31,13 +31,13 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     Raises:
         BusError: Kafka does not answer, or cannot be spoken to.
     """
-    around, stages = Surroundings.of_store(store, area), registry.all_stages()
-    catalogue = around.reader.snapshot()
-    surveys = Sweep(stages, around).survey(catalogue, around.units())
+    context, stages = Context.of_store(store, area), registry.all_stages()
+    catalogue = context.reader.snapshot()
+    surveys = Sweep(stages, context).survey(catalogue, context.units())
     failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
     counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
     if kafka:
-        for name, (lag, consumers) in _groups(kafka, {s.name: around.group(s.name) for s in stages}).items():
+        for name, (lag, consumers) in _groups(kafka, {s.name: context.group(s.name) for s in stages}).items():
             counts[name] |= {"lag": lag, "consumers": consumers}
     return {"stages": counts, "freshness_s": freshness_s(store, catalogue)}
 

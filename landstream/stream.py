@@ -9,21 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from landstream.land import Stopped, land, unit_name
-from shared.area import Area
-from shared.bus import OBJECTS, MemoryBus
-from shared.events import parse
-from shared.items.catalogue import Catalogue
-from shared.items.keys import BadKey, digest8, failure_key
-from shared.items.landing import PREFIX
-from shared.observe.logs import get_logger
-from shared.stage import Job, registry
-from shared.stage.due import LANDING, standing_failures
-from shared.stage.failure import make_record
-from shared.stage.runner import Runner, StageStopped
-from shared.stage.surroundings import Surroundings
-from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
-from shared.sweep import (
+from landstream.deliver import Stopped, land, unit_name
+from services.sweeper import (
     Sweep,
     TrainingPolicy,
     nothing_to_train_on,
@@ -33,6 +20,19 @@ from shared.sweep import (
     source_key,
     upstream,
 )
+from shared.area import Area
+from shared.bus import OBJECTS, MemoryBus
+from shared.events import parse
+from shared.items.catalogue import Catalogue
+from shared.items.keys import BadKey, digest8, failure_key
+from shared.items.landing import PREFIX
+from shared.observe.logs import get_logger
+from shared.run.context import Context
+from shared.run.failure import make_record
+from shared.run.runner import Runner, StageStopped
+from shared.stage import Job, registry
+from shared.stage.due import LANDING, standing_failures
+from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
 
 POLL_S = 0.5
 ALL_WEEKS = 10_000
@@ -89,7 +89,7 @@ class Stream:
         self._given: set[str] = set()
         logs = folder / "logs"
         logs.mkdir(exist_ok=True)
-        self.around = Surroundings.of_store(
+        self.context = Context.of_store(
             self.store,
             area,
             self.bus,
@@ -102,9 +102,9 @@ class Stream:
         self.stages = registry.all_stages()
         self._later: dict[str, dict[str, Catalogue | None]] = {s.name: {} for s in self.stages}
         self._runners = {
-            s.name: Runner(s, registry.module_of(s.name), self.around, self._later[s.name]) for s in self.stages
+            s.name: Runner(s, registry.module_of(s.name), self.context, self._later[s.name]) for s in self.stages
         }
-        self._sweep = Sweep(self.stages, self.around, grace_s=0.0 if once else None)
+        self._sweep = Sweep(self.stages, self.context, grace_s=0.0 if once else None)
         self._feeding = {s.name for s in upstream(self.stages)}
         self._broken: list[str] = []
         self._shown: Catalogue | None = None
@@ -121,8 +121,8 @@ class Stream:
             self._take_in(products)
             self._drive()
         finally:
-            interrupted = self.around.stop.is_set()
-            self.around.stop.set()
+            interrupted = self.context.stop.is_set()
+            self.context.stop.set()
             deadline = time.monotonic() + STOP_S
             for thread in threads:
                 # A thread that is late dies with the process: objects appear whole or not at all.
@@ -132,7 +132,7 @@ class Stream:
 
     def _refresh(self) -> None:
         """Write the collections' JSON if anything is new."""
-        catalogue = self.around.reader.snapshot()
+        catalogue = self.context.reader.snapshot()
         if catalogue is not self._shown:
             refresh_collections(self.store, catalogue, self.area)
             self._shown = catalogue
@@ -142,7 +142,7 @@ class Stream:
         for done, path in enumerate(products):
             self._observer("landing", "progress", path.name, done, len(products))
             try:
-                unit = land(self._quiet_store, path, self.around.stop)
+                unit = land(self._quiet_store, path, self.context.stop)
             except Stopped:
                 return
             except (BadKey, OSError) as error:
@@ -173,15 +173,15 @@ class Stream:
             runner.run()
         except StageStopped as error:
             self._broken.append(str(error))
-            self.around.stop.set()
+            self.context.stop.set()
         except Exception as error:
             self._broken.append(f"{runner.stage.name}: {type(error).__name__}: {error}")
-            self.around.stop.set()
+            self.context.stop.set()
             raise
 
     def _drive(self) -> None:
         policy = TrainingPolicy(self.area, self._once)
-        while not self.around.stop.is_set():
+        while not self.context.stop.is_set():
             try:
                 if self._round(policy):
                     return
@@ -194,8 +194,8 @@ class Stream:
         Raises:
             StoreUnavailable: the store is away.
         """
-        catalogue = self.around.reader.snapshot()
-        surveys = self._sweep.survey(catalogue, self.around.units())
+        catalogue = self.context.reader.snapshot()
+        surveys = self._sweep.survey(catalogue, self.context.units())
         due, idle = self._sweep.due(surveys), self._idle()
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name, catalogue)}
         hinted = self._sweep.hint(surveys) if idle or not self._once else 0
@@ -223,17 +223,17 @@ class Stream:
     def _idle(self) -> bool:
         """No event waits and no stage works."""
         return all(
-            self.bus.lag(OBJECTS, self.around.group(name)) == 0 and not r.busy for name, r in self._runners.items()
+            self.bus.lag(OBJECTS, self.context.group(name)) == 0 and not r.busy for name, r in self._runners.items()
         )
 
     def _outcome(self, interrupted: bool) -> Outcome:
-        catalogue = self.around.reader.snapshot()
-        surveys = self._sweep.survey(catalogue, self.around.units())
+        catalogue = self.context.reader.snapshot()
+        surveys = self._sweep.survey(catalogue, self.context.units())
         waiting = [f"{name}: {len(s.due)} waiting" for name, s in surveys.items() if s.due]
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]
-        waiting += [f"{key}: {fault}; it is left alone" for key, fault in self.around.reader.foreign.items()]
+        waiting += [f"{key}: {fault}; it is left alone" for key, fault in self.context.reader.foreign.items()]
         reason = nothing_to_train_on(catalogue)
         failed = len(standing_failures(self.stages, catalogue))
         stopped = "; ".join(self._broken) or None

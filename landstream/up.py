@@ -18,8 +18,8 @@ from threading import Event
 from typing import Final
 
 from shared.items.keys import digest8
+from shared.process.service import ServiceSettings
 from shared.stage import registry
-from shared.stage.service import ServiceSettings
 
 SWEEPER: Final = "sweeper"
 SETTLE_S: Final = 10.0
@@ -61,7 +61,7 @@ class Supervisor:
     def __init__(self, store: str, kafka: str, work: Path, first_port: int, say: Callable[[str], None]) -> None:
         self._store, self._kafka, self._work, self._say = store, kafka, work.absolute(), say
         names = [s.name for s in registry.all_stages()]
-        modules = {**{n: f"services.{n}" for n in names}, SWEEPER: "shared.sweep"}
+        modules = {**{n: f"services.{n}" for n in names}, SWEEPER: "services.sweeper"}
         self._services = [
             _Service(name, [sys.executable, "-m", module], first_port and first_port + n)
             for n, (name, module) in enumerate(modules.items())

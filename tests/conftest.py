@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from shared.store.s3 import S3Settings, connect
-from tests.servers import MissingToolError, Server
+from tools.servers import MissingToolError, Server
 
 ROOT = Path(__file__).parent.parent
-AREAS = ROOT / "tests" / "areas"
+AREAS = ROOT / "examples" / "areas"
 MISSING_TOOL = 4
 """Exit code of the servers' start where a program that it needs is absent."""
 
@@ -89,7 +89,7 @@ def servers() -> Servers:
     given = [bool(os.environ.get(name)) for name in ("LANDSTREAM_KAFKA", "LANDSTREAM_S3")]
     assert any(given) == all(given), "give both LANDSTREAM_KAFKA and LANDSTREAM_S3, or none"
     if not all(given):
-        result = subprocess.run([sys.executable, "-m", "tests.servers", "up"], cwd=ROOT, capture_output=True, text=True)
+        result = subprocess.run([sys.executable, "-m", "tools.servers", "up"], cwd=ROOT, capture_output=True, text=True)
         if result.returncode == MISSING_TOOL:
             absent(f"no servers: {result.stderr.strip()}; or give LANDSTREAM_KAFKA and LANDSTREAM_S3")
         assert result.returncode == 0, result.stderr

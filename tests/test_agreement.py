@@ -15,15 +15,15 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from docker.make_secrets import USERS
 from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.observe.metrics import DUE
 from shared.stage import registry
 from tests.conftest import AREAS, ROOT, absent
-from tests.k8s.render import OVERLAYS, Resource, render
-from tests.k8s.workloads import containers_of, settings_of, workloads
-from tests.servers import MissingToolError
+from tools.make_secrets import USERS
+from tools.manifests.render import OVERLAYS, Resource, render
+from tools.manifests.workloads import containers_of, settings_of, workloads
+from tools.servers import MissingToolError
 
 PROCESSES = [*registry.names(), "sweeper", "provision"]
 BACKENDS = ["kafka", "store"]

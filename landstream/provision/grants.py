@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.sweeper.driver import REQUESTS
 from shared.items.landing import PREFIX as LANDING_PREFIX
 from shared.stage import Stage
 from shared.stage.due import LANDING
-from shared.sweep.driver import REQUESTS
 
 Patterns = tuple[str, ...]
 """Keys with `*` for anything; the empty one is the bucket itself, whose objects may be listed."""

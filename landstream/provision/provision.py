@@ -17,8 +17,8 @@ from landstream.workspace import bind
 from shared.area import Area
 from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable
 from shared.bus.kafka import KafkaBus
+from shared.process.stack import Stack, write_stack
 from shared.stage import registry
-from shared.stage.stack import Stack, write_stack
 from shared.store import StoreUnavailable, probe
 from shared.store.s3 import S3Store
 

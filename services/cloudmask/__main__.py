@@ -1,3 +1,3 @@
-from shared.stage.main import main
+from shared.process.command_line import main
 
 main("cloudmask")

@@ -6,7 +6,8 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from services.inference.launch import Embedded, UnsafeModel
+from services.inference.launch import Embedded
+from shared.items.model_archive import UnsafeModel
 from shared.stage import RejectScene, Task
 
 if TYPE_CHECKING:

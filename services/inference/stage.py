@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from pydantic import Field
 
-from services.inference.connect import connect, embedded, load
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Sheet
 from shared.items.item import Item
-from shared.stage.declare import AFFECTS_RESULT, Job, NewItem, RetryLater, Settings, Source, Stage, Task
+from shared.stage.declare import AFFECTS_RESULT, Job, Settings, Source, Stage
 
 
 class InferenceSettings(Settings):
@@ -44,7 +42,7 @@ def _wanted(pairs: list[tuple[Sheet, str]], catalogue: Catalogue, area: Area) ->
     """Those of the last weeks that hold data, newest first, and those whose ledger no model has mapped yet."""
     recent = sorted({week for _, week in catalogue.sheet_weeks()}, reverse=True)[: area.policy.remap]
     mapped = {
-        (_sheet(m.properties["landstream:sheet"]), m.week, m.properties["landstream:ledger"])
+        (sheet_of_json(m.properties["landstream:sheet"]), m.week, m.properties["landstream:ledger"])
         for m in catalogue.items("land-cover-maps")
     }
     newest_first = sorted(pairs, key=lambda p: p[1], reverse=True)
@@ -65,44 +63,9 @@ def _job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: I
     )
 
 
-def _sheet(value: Sequence[int]) -> Sheet:
+def sheet_of_json(value: Sequence[int]) -> Sheet:
+    """A sheet as JSON holds it."""
     return int(value[0]), int(value[1])
-
-
-def process(task: Task) -> NewItem:
-    """Predict and write the map of a sheet in a week.
-
-    Raises:
-        RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
-        RejectScene: the model's archive is no plain SavedModel.
-    """
-    from services.inference.blend import map_extent
-    from services.inference.describe import EXTENSIONS, describe, describe_assets, extent_of, outline
-    from services.inference.predict import Windows
-    from services.inference.write import write_map
-
-    assert task.cube is not None
-    area, cube, job = task.area, task.cube, task.job
-    sheet = _sheet(job.parameters["sheet"])
-    held = cube.ledger_digest(sheet, job.week)
-    if held != job.parameters["ledger"]:
-        raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
-    extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
-    with closing(connect(task)) as client:
-        predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
-        observed, overlap = cube.observed(job.week), task.settings.overlap_px
-        values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
-    properties = describe(area, job, task.inputs[0].item.id, extent, values)
-    write_map(task.folder, values, confidence, properties, area.labels)
-    geometry, bbox = outline(extent, area.grid)
-    return NewItem(geometry, bbox, properties, describe_assets(task.folder, area.labels), extensions=EXTENSIONS)
-
-
-def prepare() -> None:
-    """Start the embedded server and load TensorFlow's protocol before the first map is due."""
-    if not InferenceSettings().serving_address:
-        embedded().start()
-    load()
 
 
 STAGE = Stage(
@@ -111,8 +74,8 @@ STAGE = Stage(
     consumes=("cube-updates", "models"),
     publishes=("land-cover-maps",),
     plan=plan,
-    process=process,
+    process="services.inference.process:process",
     settings=InferenceSettings,
     cube="read",
-    prepare=prepare,
+    warm_up="services.inference.process:warm_up",
 )

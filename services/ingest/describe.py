@@ -26,7 +26,6 @@ PROJECTION = f"{_STAC}/projection/v2.0.0/schema.json"
 EO = f"{_STAC}/eo/v1.1.0/schema.json"
 SAT = f"{_STAC}/sat/v1.0.0/schema.json"
 
-COLLECTIONS = ("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-3-olci-l1b", "corine-land-cover")
 _MEDIA_TYPES = {
     ".gpkg": "application/geopackage+sqlite3",
     ".zip": "application/zip",

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
-
-from services.ingest import read_labels, read_safe, read_sen3
-from services.ingest.arrived import missing
-from services.ingest.describe import COLLECTIONS, check_place, label_item, olci_item, scene_item
-from services.ingest.identify import REMEDY, Labels, Product, identify
-from services.ingest.names import SafeName, parse_label
-from services.ingest.read_xml import NotXml
-from services.ingest.refuse import Incomplete
-from services.ingest.unpack import Limits
-from services.ingest.verify import read_manifest, require_complete, verify
 from shared.area import Area
+from shared.items.catalogue import Catalogue
 from shared.items.keys import LandingUnit
-from shared.stage import Job, NewItem, RejectScene, RetryLater, Settings, Stage, Task
-
-if TYPE_CHECKING:
-    from shared.items.catalogue import Catalogue
+from shared.stage import Job, Settings, Stage
 
 
 class IngestSettings(Settings):
@@ -38,72 +24,18 @@ class IngestSettings(Settings):
 
 
 def plan(unit: LandingUnit, catalogue: Catalogue, area: Area, settings: IngestSettings) -> list[Job]:
-    """One job a unit; hidden names are other programs' notes, not deliveries."""
+    """Plan one job for a unit; hidden names are other programs' notes, not deliveries."""
     return [] if unit.name.startswith(".") else [Job(collection="", product="", week="", unit=unit)]
-
-
-def process(task: Task) -> NewItem:
-    """Identify, verify and describe a landing unit.
-
-    Raises:
-        RejectScene: it will never be usable.
-        RetryLater: it is incomplete and may still be arriving.
-    """
-    unit, settings = task.job.unit, task.settings
-    if unit is None or task.unit_path is None:
-        raise RejectScene("unit", "is no landing unit", REMEDY)
-    limits = Limits(settings.max_members, settings.max_bytes, settings.max_ratio)
-    may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
-    try:
-        found = identify(task.unit_path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
-        if isinstance(found, Labels):
-            return _register_labels(found, unit.name, task)
-        may_grow = may_grow and not found.whole
-        return _register_product(found, task)
-    except Incomplete as error:
-        if may_grow:
-            raise RetryLater(str(error)) from error
-        raise error.rejection() from error
-
-
-def _register_product(product: Product, task: Task) -> NewItem:
-    """Check the files against the manifest, then the metadata, the place and the images."""
-    root, files = product.root, product.files
-    if product.manifest not in files:
-        raise Incomplete(product.manifest, "is missing")
-    try:
-        entries = read_manifest(root / product.manifest)
-    except NotXml as error:
-        raise Incomplete(error.file, error.fault) from error
-    require_complete(entries, files)
-    verify(root, entries, files)
-    if isinstance(product.name, SafeName):
-        scene = read_safe.read_facts(root, product.name, files)
-        check_place(product.name.product, scene.footprint, scene.datatake_start, task.area)
-        grids = read_safe.read_grids(root, scene, task.settings.decode, task.settings.threads)
-        footprint = read_safe.crop_footprint(scene, grids)
-        check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return scene_item(product.name, scene, grids, footprint, root, task.folder)
-    frame = read_sen3.read_facts(root, product.name, files)
-    check_place(product.name.product, frame.footprint, frame.start, task.area)
-    read_sen3.check_files(root, frame, task.settings.decode)
-    return olci_item(product.name, frame, root, task.folder)
-
-
-def _register_labels(labels: Labels, unit: str, task: Task) -> NewItem:
-    name = parse_label(unit)
-    facts = read_labels.read_facts(labels.datasets, name, task.area, unit)
-    return label_item(name, facts, task.area, labels.file, task.folder)
 
 
 STAGE = Stage(
     name="ingest",
     version=1,
     consumes=("landing",),
-    publishes=COLLECTIONS,
+    publishes=("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-3-olci-l1b", "corine-land-cover"),
     plan=plan,
-    process=process,
+    process="services.ingest.process:process",
     settings=IngestSettings,
-    missing=missing,
+    incomplete="services.ingest.completeness:why_incomplete",
     grace_s=3.0,
 )

@@ -10,11 +10,9 @@ from pathlib import Path
 from services.reprojection.flags import FlagTable
 from services.reprojection.gather import NO_FLAGS
 from services.reprojection.lattice import Window
+from services.reprojection.stage import KEPT
+from shared.sensors import OLCI_RADIANCES
 from shared.stage import LocalItem, NewAsset, NewItem
-
-RADIANCES = tuple(f"Oa{band:02d}_radiance" for band in range(1, 22))
-KEPT = ("tie_geometries", "tie_geo_coordinates")
-"""Delivered files that the item keeps."""
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _COPIED = (
@@ -52,7 +50,7 @@ def grid_item(
             _COG,
             ("data", "radiance"),
             "Top-of-atmosphere radiance of 21 bands",
-            grid | {"bands": [{"name": n, "data_type": "float32", "unit": "mW.m-2.sr-1.nm-1"} for n in RADIANCES]},
+            grid | {"bands": [{"name": n, "data_type": "float32", "unit": "mW.m-2.sr-1.nm-1"} for n in OLCI_RADIANCES]},
         ),
         "view_zenith": NewAsset(
             paths["view_zenith"],

@@ -16,9 +16,9 @@ from scipy.ndimage import distance_transform_edt
 from services.tiler.bands import Bands, Image
 from services.tiler.merge import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cells, source_code
 from services.tiler.place import Index, Lattice, footprint_m, gather
-from shared.cube import BANDS
 from shared.geo import Grid, MgrsTile, TileIndex
 from shared.items.keys import product_number
+from shared.sensors import CUBE_BANDS, MASK_CLOUD, MASK_SHADOW
 from shared.stage import LocalItem
 
 TILE_PX = 128
@@ -26,18 +26,6 @@ TILE_PX = 128
 
 BLOCK_TILES = 4
 """Tiles along a side of a block, the unit that is merged at a time."""
-
-CLOUD, SHADOW = 2, 3
-
-
-def assets_of(level: str) -> tuple[str, ...]:
-    """Band assets that the cube takes from a scene of this level."""
-    coarse = BANDS[f"60m-{level}"]
-    return (
-        *(f"{b}_10m" for b in BANDS["10m"]),
-        *(f"{b}_20m" for b in BANDS["20m"]),
-        *(f"{b}_60m" for b in coarse),
-    )
 
 
 def cloud_distance(codes: U8, strip_px: int = 1024) -> U8:
@@ -52,7 +40,7 @@ def cloud_distance(codes: U8, strip_px: int = 1024) -> U8:
         # What is farther than the cap does not matter, so neither does what lies beyond these rows.
         above = max(0, top - MAX_DISTANCE_PX)
         part = codes[above : top + strip_px + MAX_DISTANCE_PX]
-        hidden = (part == CLOUD) | (part == SHADOW)
+        hidden = (part == MASK_CLOUD) | (part == MASK_SHADOW)
         if hidden.any():  # the transform has no answer where nothing is hidden
             distance = distance_transform_edt(~hidden)[top - above :][:strip_px]
             capped[top : top + strip_px] = np.minimum(np.floor(distance), MAX_DISTANCE_PX)
@@ -174,7 +162,7 @@ class Scene:
         return found
 
     def _bands(self, resolution: str) -> Bands:
-        names = BANDS[f"60m-{self._level}"] if resolution == "60m" else BANDS[resolution]
+        names = CUBE_BANDS[f"60m-{self._level}"] if resolution == "60m" else CUBE_BANDS[resolution]
         properties = self._scene.item.properties
         quantification = float(properties["landstream:quantification"])
         images = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.tiler.apply import apply
-from services.tiler.scene import assets_of
 from shared.area import Area
-from shared.items.catalogue import Catalogue, runs_of
+from shared.items.catalogue import Catalogue
 from shared.items.item import Item
-from shared.items.keys import STATIC, rfc3339, week_bounds
-from shared.stage import Job, NewItem, Settings, Source, Stage, Task
+from shared.items.keys import STATIC
+from shared.sensors import msi_assets
+from shared.stage import Job, Settings, Source, Stage
+
+FRAME_ASSETS = ("radiance", "view_zenith", "flags")
 
 
 class TilerSettings(Settings):
@@ -18,9 +19,6 @@ class TilerSettings(Settings):
 
     threads: int = 2
     """Threads of the JPEG2000 decoder."""
-
-
-FRAME_ASSETS = ("radiance", "view_zenith", "flags")
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) -> list[Job]:
@@ -56,7 +54,7 @@ def _plan_withdrawal(item: Item, catalogue: Catalogue, area: Area) -> list[Job]:
     if not masks:
         return []
     context = _rest_of_week(masks[0], catalogue, area)
-    notes = {"outdated": [product], "sensor": _sensor(masks[0])}
+    notes = {"outdated": [product], "sensor": sensor_of(masks[0])}
     inputs = (Source(item, ()),)
     return [Job("cube-updates", f"{product}--withdrawn", masks[0].week, inputs, context=context, notes=notes)]
 
@@ -70,7 +68,7 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
     scene = catalogue.inputs(item)[0]
     if scene.properties["landstream:level"] != area.level:
         return None
-    return Source(item, ("mask",)), Source(scene, assets_of(area.level))
+    return Source(item, ("mask",)), Source(scene, msi_assets(area.level))
 
 
 def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]:
@@ -79,31 +77,9 @@ def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source,
     return tuple(s for i in others for s in _sources(i, catalogue, area) or ())
 
 
-def _sensor(item: Item) -> str:
+def sensor_of(item: Item) -> str:
+    """`msi`, `olci` or `labels`: which of the cube's arrays a mask, grid or label raster goes to."""
     return {"cloud-masks": "msi", "olci-grid": "olci", "land-cover-labels": "labels"}[item.collection]
-
-
-def process(task: Task) -> NewItem:
-    """Merge one scene, frame or label raster into the cube, or take a withdrawn product out."""
-    first = task.inputs[0].item
-    sensor = str(task.job.notes.get("sensor") or _sensor(first))
-    touched = apply(task, sensor)
-    p = first.properties
-    if task.job.week == STATIC:
-        times: dict[str, Any] = {"datetime": p["datetime"]}
-    else:
-        start, end = map(rfc3339, week_bounds(task.job.week))
-        times = {"datetime": None, "start_datetime": start, "end_datetime": end}
-    west, south, east, north = first.json["bbox"]
-    properties = {
-        **times,
-        "landstream:sensor": sensor,
-        "landstream:week": task.job.week,
-        "landstream:product": p.get("landstream:product", task.job.product),
-        "landstream:tiles": runs_of(touched),
-        "landstream:attribution": p.get("landstream:attribution", ""),
-    }
-    return NewItem(first.json["geometry"], (west, south, east, north), properties)
 
 
 STAGE = Stage(
@@ -112,7 +88,7 @@ STAGE = Stage(
     consumes=("cloud-masks", "olci-grid", "land-cover-labels", "withdrawals"),
     publishes=("cube-updates",),
     plan=plan,
-    process=process,
+    process="services.tiler.process:process",
     settings=TilerSettings,
     cube="write",
 )

@@ -1,6 +1,6 @@
 """The weekly zarr cube in an Icechunk repository: layout, reading windows, writing transactions."""
 
 from shared.cube.cube import Cube, open_cube
-from shared.cube.layout import BANDS, LEDGER_SLOTS, MSI_ENCODING, Layer
+from shared.cube.layout import LEDGER_SLOTS, MSI_ENCODING, Layer
 
-__all__ = ["BANDS", "LEDGER_SLOTS", "MSI_ENCODING", "Cube", "Layer", "open_cube"]
+__all__ = ["LEDGER_SLOTS", "MSI_ENCODING", "Cube", "Layer", "open_cube"]

@@ -15,25 +15,17 @@ from zarr.codecs import BloscCodec
 
 from shared.area import Area
 from shared.geo import Grid
+from shared.sensors import CUBE_BANDS
 
 WEEKS = 53
 LEDGER_SLOTS = 32
 """Scenes that one tile-week can hold."""
 
-BANDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "10m": ("B02", "B03", "B04", "B08"),
-    "20m": ("B05", "B06", "B07", "B8A", "B11", "B12"),
-    "60m-l2a": ("B01", "B09"),
-    "60m-l1c": ("B01", "B09", "B10"),
-    "300m": tuple(f"Oa{n:02d}" for n in range(1, 22)),
-}
-"""Bands of each array, in order."""
-
 # Central wavelengths in nm: S2A of the product metadata; OLCI of the SEN3 manifest.
 WAVELENGTHS_NM: Final[Mapping[str, float]] = {
     "B01": 442.7, "B02": 492.4, "B03": 559.8, "B04": 664.6, "B05": 704.1, "B06": 740.5, "B07": 782.8,
     "B08": 832.8, "B8A": 864.7, "B09": 945.1, "B10": 1373.5, "B11": 1613.7, "B12": 2202.4,
-    **dict(zip(BANDS["300m"], (
+    **dict(zip(CUBE_BANDS["300m"], (
         400, 412.5, 442.5, 490, 510, 560, 620, 665, 673.75, 681.25, 708.75, 753.75, 761.25, 764.375, 767.5,
         778.75, 865, 885, 900, 940, 1020), strict=True)),
 }  # fmt: skip
@@ -67,7 +59,7 @@ class Layer:
 
 def bands_60m(area: Area) -> tuple[str, ...]:
     """The 60 m bands of the area's level."""
-    return BANDS[f"60m-{area.level}"]
+    return CUBE_BANDS[f"60m-{area.level}"]
 
 
 def year_layers(area: Area, year: int) -> Iterator[Layer]:
@@ -76,7 +68,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
     reflectance = {**MSI_ENCODING, "_FillValue": 0, "units": "1", "long_name": "reflectance", **_mapping()}
     for name, pixel_m, chunk_px in (("10m", 10, 256), ("20m", 20, TILE_20M_PX), ("60m", 60, TILE_20M_PX)):
         ny, nx = grid.shape_px(pixel_m)
-        bands = bands_60m(area) if name == "60m" else BANDS[name]
+        bands = bands_60m(area) if name == "60m" else CUBE_BANDS[name]
         yx = (f"y_{name}", f"x_{name}")
         yield Layer(
             f"{root}/{MSI}/{name}",
@@ -107,7 +99,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
         attributes={
             "units": "mW m-2 sr-1 nm-1",
             "long_name": "top-of-atmosphere radiance",
-            "band_names": list(BANDS["300m"]),
+            "band_names": list(CUBE_BANDS["300m"]),
             **_mapping(),
         },
     )
@@ -209,7 +201,7 @@ def create_coordinates(store: Any, area: Area, group: str, year: int | None, pix
         for axis, values in (("y", y), ("x", x)):
             attributes = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
             _coordinate(root, f"{axis}_{name}", values, (f"{axis}_{name}",), attributes)
-        bands = bands_60m(area) if name == "60m" else BANDS.get(name, ())
+        bands = bands_60m(area) if name == "60m" else CUBE_BANDS.get(name, ())
         if bands and year is not None:
             wavelengths = np.array([WAVELENGTHS_NM[b] for b in bands])
             dim = f"wavelength_{name}"

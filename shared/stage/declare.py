@@ -177,11 +177,12 @@ class Stage:
         consumes: collections (or `landing`) whose arrival concerns this stage.
         publishes: collections of its results.
         plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
-        process: task -> result; local files in, local files out.
+        process: reference (`services.tiler.process:process`) to the function from task to result, local files in, local
+            files out; only the worker resolves it, so that who plans loads no library of its.
         settings: the settings class.
-        missing: (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing and its manifest,
-            so that nothing is fetched in vain while it arrives object by object; None = it is to be tried.
-        prepare: what a worker does before its first task, while the stage still waits: load slow libraries.
+        incomplete: reference to (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing
+            and its manifest, so that nothing is fetched in vain while it arrives object by object; None = try it.
+        warm_up: reference to what a worker does before its first task, while the stage still waits for one.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
@@ -193,10 +194,10 @@ class Stage:
     consumes: tuple[str, ...]
     publishes: tuple[str, ...]
     plan: Callable[[Any, Catalogue, Area, Any], list[Job]]
-    process: Callable[[Task], NewItem]
+    process: str
     settings: type[Settings] = Settings
-    missing: Callable[[LandingUnit, Callable[[str], bytes]], str | None] | None = None
-    prepare: Callable[[], None] | None = None
+    incomplete: str | None = None
+    warm_up: str | None = None
     cube: Literal["read", "write"] | None = None
     grace_s: float = 30.0
     timeout_s: float = 3600.0

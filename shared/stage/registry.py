@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+from typing import Any
 
 from shared.stage.declare import Stage
 
@@ -15,9 +17,19 @@ class NoSuchService(LookupError):
 
 
 def names() -> list[str]:
-    """Names of all services, sorted."""
+    """Names of the services that are stages, sorted."""
     package = importlib.import_module(PACKAGE)
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and _has_stage(m.name))
+
+
+def _has_stage(name: str) -> bool:
+    return importlib.util.find_spec(f"{PACKAGE}.{name}.stage") is not None
+
+
+def resolve(reference: str) -> Any:
+    """What a reference such as `services.tiler.process:process` names; its module is loaded now."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def module_of(name: str) -> str:

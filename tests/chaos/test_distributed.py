@@ -30,13 +30,13 @@ from shared.bus import OBJECTS, BusUnavailable
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.items.landing import PREFIX
 from shared.observe.failpoint import FAILPOINTS
+from shared.run.context import Context
 from shared.stage import registry
-from shared.stage.surroundings import Surroundings
 from shared.store.s3 import S3Settings, S3Store
 from tests.chaos.conftest import digest_of
 from tests.conftest import AREAS, ROOT, landstream, running
-from tests.servers.kafka import Kafka
-from tests.servers.versitygw import Versitygw
+from tools.servers.kafka import Kafka
+from tools.servers.versitygw import Versitygw
 
 pytestmark = [
     pytest.mark.chaos,
@@ -150,7 +150,7 @@ class Run:
         options = ("--area", area, "--store", f"s3://{BUCKET}", "--kafka", self.kafka.address)
         landstream("provision", *options, env={**os.environ, "LANDSTREAM_CANARY_S": "300"})
         self.store = S3Store(BUCKET, S3Settings())
-        self.around = Surroundings.of_store(self.store, load_area(area))
+        self.context = Context.of_store(self.store, load_area(area))
         self._supervision.start()
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Run:
         return sum(1 for _ in self.store.keys("receipts/"))
 
     def status(self) -> dict[str, dict[str, int]]:
-        return report.status(self.store, self.around.area)["stages"]
+        return report.status(self.store, self.context.area)["stages"]
 
     def in_flight(self) -> int:
         return sum(counts["waiting"] for counts in self.status().values())
@@ -189,7 +189,7 @@ class Run:
         """Whether all that was dropped is mapped by the model of the cube as it is."""
         if self.registered() < self._dropped or self.in_flight():
             return False
-        catalogue = self.around.reader.snapshot()
+        catalogue = self.context.reader.snapshot()
         requests = catalogue.items("training-requests")
         return catalogue.cube_state() in {r.properties["landstream:cube_state"] for r in requests}
 
@@ -205,7 +205,7 @@ class Run:
 
     def members(self) -> dict[str, list[int]]:
         """Service -> how many partitions each member of its group holds."""
-        groups = {self.around.group(name): name for name in POINTS if name != SWEEPER}
+        groups = {self.context.group(name): name for name in POINTS if name != SWEEPER}
         return {
             groups[group]: [
                 sum(len(topic["partitions"]) for topic in member["member_assignment"]["assigned_partitions"])

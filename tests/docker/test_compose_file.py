@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from docker.make_secrets import USERS, make_secrets
 from landstream.provision.grants import grants
 from shared.stage import registry
 from tests.conftest import ROOT
+from tools.make_secrets import USERS, make_secrets
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 LOCAL = yaml.safe_load((ROOT / "docker" / "compose.local.yaml").read_text())

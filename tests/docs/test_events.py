@@ -20,9 +20,9 @@ from shared.bus import DEAD_LETTER, OBJECTS, MemoryBus
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.events import ObjectCreated, make, parse
 from shared.events.notification import HINT_SOURCE
+from shared.run.context import Context
+from shared.run.runner import Runner
 from shared.stage import registry
-from shared.stage.runner import Runner
-from shared.stage.surroundings import Surroundings
 from shared.store import FolderStore
 from shared.store.s3 import S3Store
 from tests.conftest import AREAS, ROOT, Servers
@@ -116,8 +116,8 @@ def test_what_cannot_be_read_is_of_no_form(spoil: Any) -> None:
 
 def test_a_dead_letter_is_as_described(tmp_path: Any) -> None:
     bus = MemoryBus()
-    around = Surroundings.of_store(FolderStore(tmp_path / "store"), load_area(AREAS / "small.yaml"), bus)
-    runner = Runner(registry.load("ingest"), registry.module_of("ingest"), around)
+    context = Context.of_store(FolderStore(tmp_path / "store"), load_area(AREAS / "small.yaml"), bus)
+    runner = Runner(registry.load("ingest"), registry.module_of("ingest"), context)
     letters, events = bus.subscribe(DEAD_LETTER, "g"), bus.subscribe(OBJECTS, "g")
     bus.publish(OBJECTS, "", b"\xff no JSON")
     message = events.poll(1)

@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings
 from landstream.provision import ProvisionSettings
 from landstream.provision.grants import BUCKET, SHARED, Patterns, grants
 from shared.bus.kafka import KafkaSettings
+from shared.process.service import ALIVE_S, ServiceSettings
 from shared.stage import registry
-from shared.stage.service import ALIVE_S, ServiceSettings
 from shared.store.s3 import S3Settings
 from tests.conftest import ROOT
 

@@ -15,10 +15,10 @@ from shared.area import load_area
 from shared.bus.kafka import KafkaSettings
 from shared.stage import registry
 from tests.conftest import ROOT, absent
-from tests.k8s import validate
-from tests.k8s.render import NAMES, OVERLAYS, RenderError, Resource, render
-from tests.k8s.workloads import by_kind, containers_of, settings_of, template_of, workloads
-from tests.servers import MissingToolError
+from tools.manifests import validate
+from tools.manifests.render import NAMES, OVERLAYS, RenderError, Resource, render
+from tools.manifests.workloads import by_kind, containers_of, settings_of, template_of, workloads
+from tools.servers import MissingToolError
 
 STAGES = registry.names()
 
@@ -81,7 +81,7 @@ def test_the_check_names_overlay_kind_name_and_path(copy: Path) -> None:
     plant(copy / "base" / "tiler.yaml", "serviceAccountName:", "serviceaccount:")
     plant(copy / "base" / "ingest.yaml", "memory: 4608Mi", "memory: 2gb")
     plant(copy / "base" / "shared" / "scaling.yaml", "Count: 8", 'Count: "8"')
-    command = [sys.executable, "-m", "tests.k8s.validate", copy / "overlays"]
+    command = [sys.executable, "-m", "tools.manifests.validate", copy / "overlays"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if "not checked" in result.stderr:
         absent(result.stderr)
@@ -107,7 +107,7 @@ def test_what_kustomize_warns_of_is_a_fault(copy: Path) -> None:
 def test_without_go_and_kubectl_it_says_so_and_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tests.k8s.render.BINARY", tmp_path / "none" / "kustomize")
+    monkeypatch.setattr("tools.manifests.render.BINARY", tmp_path / "none" / "kustomize")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
     assert validate.main() == 0

@@ -16,15 +16,15 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from landstream.simulate.bad import KINDS, make_bad, reseal
-from landstream.simulate.msi import Lattice
-from landstream.simulate.olci import observe_olci, swath_over
-from landstream.simulate.safe import SafeContent, write_l2a
-from landstream.simulate.safe_names import SafeName
-from landstream.simulate.sen3 import write_efr
-from landstream.simulate.sen3_xml import Sen3Name
-from landstream.simulate.sky import Sun, Weather
-from landstream.simulate.spectra import S2_RESOLUTION_M
+from simulator.bad import KINDS, make_bad, reseal
+from simulator.msi import Lattice
+from simulator.olci import observe_olci, swath_over
+from simulator.safe import SafeContent, write_l2a
+from simulator.safe_names import SafeName
+from simulator.sen3 import write_efr
+from simulator.sen3_xml import Sen3Name
+from simulator.sky import Sun, Weather
+from simulator.spectra import S2_RESOLUTION_M
 from tests.conftest import AREAS, landstream
 
 EXPECTED = {

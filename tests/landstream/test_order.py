@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from landstream.simulate.season import Site, plan_season, write_acquisition
 from shared.area import load_area
+from simulator.season import Site, plan_season, write_acquisition
 from tests.conftest import AREAS, landstream
 
 AREA = AREAS / "small.yaml"

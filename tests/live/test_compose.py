@@ -23,9 +23,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import ROOT, absent
-from tests.servers import SERVICES, MissingToolError, free_port
-from tests.servers.kafka import Kafka
-from tests.servers.versitygw import Versitygw
+from tools.servers import SERVICES, MissingToolError, free_port
+from tools.servers.kafka import Kafka
+from tools.servers.versitygw import Versitygw
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1800)]
 

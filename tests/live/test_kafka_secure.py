@@ -15,7 +15,7 @@ import trustme
 from shared.bus import OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from tests.conftest import ROOT, running
-from tests.servers.kafka import SecureKafka
+from tools.servers.kafka import SecureKafka
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 

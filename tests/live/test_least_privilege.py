@@ -13,14 +13,14 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from docker.make_secrets import make_secrets
 from landstream.provision.grants import Grant, grants
 from landstream.provision.users import VersityAdministration, read_credentials
 from shared.stage import registry
 from shared.store import StoreError
 from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import running
-from tests.servers.versitygw import Versitygw
+from tools.make_secrets import make_secrets
+from tools.servers.versitygw import Versitygw
 
 pytestmark = pytest.mark.live
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from docker.make_secrets import USERS, make_secrets
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.bus import DEAD_LETTER, OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
-from shared.stage.stack import Stack, read_stack
+from shared.process.stack import Stack, read_stack
 from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import AREAS, Servers, landstream, running
-from tests.servers import HOST, free_port
-from tests.servers.versitygw import Versitygw
+from tools.make_secrets import USERS, make_secrets
+from tools.servers import HOST, free_port
+from tools.servers.versitygw import Versitygw
 
 pytestmark = pytest.mark.live
 

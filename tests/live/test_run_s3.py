@@ -14,7 +14,7 @@ import pytest
 
 from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import AREAS, ROOT, Servers, landstream, running
-from tests.servers.versitygw import Versitygw
+from tools.servers.versitygw import Versitygw
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 RUN = ("run", "--area", AREAS / "small.yaml", "--store")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from landstream.land import land
+from landstream.deliver import land
 from shared.store import NotFound, PreconditionFailed, Store, StoreError, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.contracts.test_store import StoreContract

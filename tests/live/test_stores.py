@@ -16,7 +16,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from docker.make_secrets import make_secrets
 from landstream.provision.grants import BUCKET, Grant, grants
 from landstream.provision.notify import configure_notifications
 from landstream.provision.users import MinioAdministration, read_credentials
@@ -27,9 +26,10 @@ from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import remove_bucket
 from tests.contracts.test_store import StoreContract
 from tests.docs.test_events import valid
-from tests.servers import SERVICES, S3Server
-from tests.servers.juicefs import JuiceFS
-from tests.servers.seaweedfs import SeaweedFS
+from tools.make_secrets import make_secrets
+from tools.servers import SERVICES, S3Server
+from tools.servers.juicefs import JuiceFS
+from tools.servers.seaweedfs import SeaweedFS
 
 pytestmark = pytest.mark.stores
 

@@ -12,7 +12,7 @@ from landstream.digest import cube_lines
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.cube import open_cube
-from shared.stage.stack import Stack, write_stack
+from shared.process.stack import Stack, write_stack
 from shared.store import FolderStore
 from shared.store.s3 import S3Store
 from tests.conftest import AREAS, ROOT, Servers

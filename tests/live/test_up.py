@@ -16,7 +16,7 @@ import yaml
 
 from shared.store.s3 import S3Settings, connect
 from tests.conftest import AREAS, ROOT, Servers, landstream
-from tests.servers import free_port
+from tools.servers import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 WITHIN_S = 600

@@ -7,9 +7,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from docker.make_secrets import USERS, credentials
 from landstream.provision.grants import BUCKET, CUBE, LANDED, SHARED, TAGS, Grant, bucket_policy, grants, user_policy
 from shared.stage import registry
+from tools.make_secrets import USERS, credentials
 
 STAGES = registry.all_stages()
 TABLE = {grant.user: grant for grant in grants(STAGES)}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from docker.make_secrets import make_secrets
 from landstream.provision.grants import Grant, grants
 from landstream.provision.users import own_keys, read_credentials
 from shared.stage import registry
 from shared.store import StoreError
+from tools.make_secrets import make_secrets
 
 TABLE = [Grant("tiler", (), ())]
 

@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from rio_cogeo import cog_validate
 from scipy.ndimage import distance_transform_edt
 
-from landstream.simulate.jp2 import write_jp2
-from landstream.simulate.spectra import S2_RESOLUTION_M
 from services.cloudmask.detect import BANDS, block_mean, cloud_probability, codes_from_probability
 from services.cloudmask.mask import CLEAR, CLOUD, NODATA, SHADOW, classify_scl, dilate_clear, percentages
+from services.cloudmask.process import process
 from services.cloudmask.read_bands import read_l1c
-from services.cloudmask.stage import L1C_ASSETS, STAGE, CloudmaskSettings, plan, process
+from services.cloudmask.stage import STAGE, CloudmaskSettings, plan
 from shared.area import Area, load_area
 from shared.items.item import Item
+from shared.sensors import msi_assets
 from shared.stage import Job, LocalItem, NewItem, Source, Task
+from simulator.jp2 import write_jp2
+from simulator.spectra import S2_RESOLUTION_M
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = "S2A_MSIL2A_20180605T092031_N0509_R093_T34TGR_20180605T120000"
@@ -35,7 +37,7 @@ PRODUCT = "S2A_MSIL2A_20180605T092031_N0509_R093_T34TGR_20180605T120000"
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 def test_scl_codes() -> None:
@@ -212,7 +214,7 @@ def test_l1c(area: Area, tmp_path: Path) -> None:
     bright = dict.fromkeys(S2_RESOLUTION_M, 6500) | {"B10": 1300, "B09": 4000, "B12": 4500, "B11": 5500}
     dark = dict.fromkeys(S2_RESOLUTION_M, 2200) | {"B10": 1020, "B09": 1800, "B08": 4000, "B8A": 4200, "B11": 3000}
     values = {}
-    for name in L1C_ASSETS:
+    for name in msi_assets("l1c"):
         band, pixel_m = name.split("_")[0], int(name.split("_")[1][:-1])
         values[name] = np.full((1200 // pixel_m, 1800 // pixel_m), dark[band], np.uint16)
         values[name][:, : 600 // pixel_m] = bright[band]

@@ -10,7 +10,8 @@ import pytest
 import rasterio
 
 from services.inference.connect import embedded
-from services.inference.stage import STAGE, InferenceSettings
+from services.inference.process import process
+from services.inference.stage import InferenceSettings
 from shared.area import Area, load_area
 from shared.items.item import Item
 from shared.stage import Job, LocalItem, RejectScene, RetryLater, Source, Task
@@ -22,7 +23,7 @@ WEEK = "2018-W25"
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def make_task(
 
 def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:
     settings = InferenceSettings(serving_address=served.address)
-    result = STAGE.process(make_task(area, cube, tmp_path / "a", settings))
+    result = process(make_task(area, cube, tmp_path / "a", settings))
     expected = rule(cube.msi_10m[WEEK])
     with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
         assert (image.read(1) == expected).all()
@@ -71,14 +72,14 @@ def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, t
     assert west <= aoi[0] < aoi[2] <= east
     assert south <= aoi[1] < aoi[3] <= north
 
-    STAGE.process(make_task(area, cube, tmp_path / "b", settings))
+    process(make_task(area, cube, tmp_path / "b", settings))
     for name in ("land_cover.tif", "confidence.tif", "quicklook.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
 def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: Path, tmp_path: Path) -> None:
     try:
-        STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 77, model_tar))
+        process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 77, model_tar))
     finally:
         embedded().stop()
     with rasterio.open(tmp_path / "a" / "land_cover.tif") as image:
@@ -88,7 +89,7 @@ def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: P
 def test_an_archive_that_is_no_saved_model_is_refused(area: Area, cube: FakeCube, tmp_path: Path) -> None:
     (tmp_path / "bad.tar").write_bytes(b"no tar")
     with pytest.raises(RejectScene, match="not an uncompressed tar"):
-        STAGE.process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 78, tmp_path / "bad.tar"))
+        process(make_task(area, cube, tmp_path / "a", InferenceSettings(), 78, tmp_path / "bad.tar"))
     embedded().stop()
 
 
@@ -97,9 +98,9 @@ def test_it_waits_for_the_cube_and_for_the_server(area: Area, cube: FakeCube, se
     task = make_task(area, cube, tmp_path, settings)
     behind = Job(**{**vars(task.job), "parameters": {"sheet": [0, 0], "ledger": "another"}})
     with pytest.raises(RetryLater, match="ledger"):
-        STAGE.process(Task(**{**vars(task), "job": behind}))
+        process(Task(**{**vars(task), "job": behind}))
     with pytest.raises(RetryLater, match="NOT_FOUND"):
-        STAGE.process(make_task(area, cube, tmp_path, settings, version=4))
+        process(make_task(area, cube, tmp_path, settings, version=4))
     closed = InferenceSettings(serving_address="127.0.0.1:1")
     with pytest.raises(RetryLater, match="UNAVAILABLE"):
-        STAGE.process(make_task(area, cube, tmp_path, closed))
+        process(make_task(area, cube, tmp_path, closed))

@@ -11,19 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landstream.simulate.msi import Lattice
-from landstream.simulate.olci import observe_olci, swath_over
-from landstream.simulate.safe import SafeContent, write_l1c, write_l2a
-from landstream.simulate.safe_names import SafeName
-from landstream.simulate.sen3 import write_efr
-from landstream.simulate.sen3_xml import Sen3Name
-from landstream.simulate.sky import Sun, Weather
-from landstream.simulate.spectra import S2_RESOLUTION_M
-from services.ingest.stage import IngestSettings, process
+from services.ingest.process import process
+from services.ingest.stage import IngestSettings
 from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.keys import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, Task
+from simulator.msi import Lattice
+from simulator.olci import observe_olci, swath_over
+from simulator.safe import SafeContent, write_l1c, write_l2a
+from simulator.safe_names import SafeName
+from simulator.sen3 import write_efr
+from simulator.sen3_xml import Sen3Name
+from simulator.sky import Sun, Weather
+from simulator.spectra import S2_RESOLUTION_M
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2018, 6, 5, 9, 20, 31, 24000, tzinfo=UTC)
@@ -32,7 +33,7 @@ START = datetime(2018, 6, 5, 9, 20, 31, 24000, tzinfo=UTC)
 @pytest.fixture(scope="session")
 def area() -> Area:
     """A small area north of Sibiu."""
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:

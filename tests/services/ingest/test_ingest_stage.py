@@ -18,12 +18,13 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry import shape
 
-from landstream.simulate.bad import KINDS, make_bad, reseal, zip_product
-from landstream.simulate.clc import write_polygons
-from services.ingest.stage import STAGE, IngestSettings, plan, process
+from services.ingest.process import process
+from services.ingest.stage import STAGE, IngestSettings, plan
 from shared.area import Area
 from shared.items.keys import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, RejectScene, RetryLater, Task
+from simulator.bad import KINDS, make_bad, reseal, zip_product
+from simulator.clc import write_polygons
 
 from .conftest import make_area, unit_of, write_scene
 
@@ -301,7 +302,7 @@ def test_metadata_contradictions(pattern: str, before: str, after: str, fault: s
 
 
 def test_image_of_another_crs(ingest: Run, scene: Path) -> None:
-    from landstream.simulate.jp2 import write_jp2
+    from simulator.jp2 import write_jp2
 
     band = next(scene.glob("GRANULE/*/IMG_DATA/R20m/*_B05_20m.jp2"))
     write_jp2(band, np.ones((60, 90), np.uint16), 32635, 729960, 5090040, 20)
@@ -311,7 +312,7 @@ def test_image_of_another_crs(ingest: Run, scene: Path) -> None:
 
 
 def test_image_of_another_grid(ingest: Run, scene: Path) -> None:
-    from landstream.simulate.jp2 import write_jp2
+    from simulator.jp2 import write_jp2
 
     band = next(scene.glob("GRANULE/*/IMG_DATA/R20m/*_B05_20m.jp2"))
     write_jp2(band, np.ones((60, 90), np.uint16), 32634, 729980, 5090040, 20)

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from rio_cogeo import cog_validate
 
-from landstream.simulate.clc import write_polygons
 from services.rasterize.burn import burn, reproject
-from services.rasterize.stage import plan, process
+from services.rasterize.process import process
+from services.rasterize.stage import plan
 from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.stage import LocalItem, NewItem, RejectScene, Task
+from simulator.clc import write_polygons
 
 ROOT = Path(__file__).parents[3]
 TRANSFORM = (10.0, 0.0, 0.0, 0.0, -10.0, 100.0)
@@ -115,7 +116,7 @@ def run(source: LocalItem, area: Area, folder: Path) -> NewItem:
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 def around(area: Area, *offsets: tuple[float, float, float, float]) -> np.ndarray:

@@ -14,18 +14,19 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from landstream.simulate.olci import observe_olci, swath_over
-from landstream.simulate.sen3 import write_efr
-from landstream.simulate.sen3_content import OlciContent
-from landstream.simulate.sen3_xml import Sen3Name
-from landstream.simulate.sky import Weather
-from landstream.simulate.wrap import wrap
-from services.reprojection.describe import RADIANCES
 from services.reprojection.gather import NO_FLAGS
-from services.reprojection.stage import plan, process
+from services.reprojection.process import process
+from services.reprojection.stage import plan
 from shared.area import Area, load_area
 from shared.items.item import Item
+from shared.sensors import OLCI_RADIANCES
 from shared.stage import LocalItem, NewItem, RejectScene, Task
+from simulator.olci import observe_olci, swath_over
+from simulator.sen3 import write_efr
+from simulator.sen3_content import OlciContent
+from simulator.sen3_xml import Sen3Name
+from simulator.sky import Weather
+from simulator.wrap import wrap
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2018, 6, 5, 9, 5, 10, 123456, tzinfo=UTC)
@@ -36,7 +37,7 @@ NAME = Sen3Name(
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_grid(area: Area, content: OlciContent, tmp_path: Path) -> None:
             assert item.assets[name].fields["proj:shape"] == list(image.shape)
             assert "Copernicus" in image.tags()["TIFFTAG_COPYRIGHT"]
     with rasterio.open(item.assets["radiance"].path) as image:
-        assert image.descriptions == RADIANCES
+        assert image.descriptions == OLCI_RADIANCES
         assert set(image.units) == {"mW.m-2.sr-1.nm-1"}
         assert image.dtypes == ("float32",) * 21
         assert np.isnan(image.nodata)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landstream.simulate.jp2 import write_jp2
 from services.tiler.bands import Bands, Image
 from services.tiler.place import Lattice, gather
 from shared.geo import Grid
+from simulator.jp2 import write_jp2
 
 TILE_PX = 192
 """Side of a code-stream tile of a 60 m image."""

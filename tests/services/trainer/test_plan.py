@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.trainer.stage import STAGE, version_of
+from services.trainer.process import version_of
+from services.trainer.stage import STAGE
 from shared.area import Area, load_area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(ROOT / "tests" / "areas" / "small.yaml")
+    return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
 def make_item(collection: str, item_id: str, week: str = "static", **properties: Any) -> Item:

@@ -15,7 +15,7 @@ from tests.services.trainer.fake_cube import FakeCube
 
 @pytest.fixture(scope="module")
 def area() -> Area:
-    return load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
+    return load_area(Path(__file__).parents[3] / "examples" / "areas" / "small.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from services.trainer.process import process
 from services.trainer.stage import STAGE
 from shared.area.area import load_area, parse_area
 from shared.items.item import Item
@@ -26,7 +27,7 @@ def main() -> None:
         area = real_area(policy)
         cube: FakeCube = RealCube(area, Path(sys.argv[3]))
     else:
-        small = load_area(Path(__file__).parents[2] / "areas" / "small.yaml")
+        small = load_area(Path(__file__).parents[3] / "examples" / "areas" / "small.yaml")
         data = small.model_dump(mode="json", by_alias=True)
         data["policy"]["training"].update(policy)
         area = parse_area(data, "test")
@@ -41,7 +42,7 @@ def main() -> None:
 
     task = Task(job, (), (), None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
     start = time.perf_counter()
-    result = STAGE.process(task)
+    result = process(task)
     record = {
         "geometry": result.geometry,
         "bbox": result.bbox,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from shared.area import load_area
-from shared.items.compose import make_item
 from shared.items.keys import canonical, item_key
 from shared.items.reader import CatalogueReader
+from shared.items.stac import make_item
 from tests.conftest import AREAS
 
 POLYGON = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}

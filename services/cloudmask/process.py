@@ -1,0 +1,51 @@
+"""Cloud mask: one Sentinel-2 scene to one mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.cloudmask.describe import mask_item
+from services.cloudmask.detect import cloud_probability, codes_from_probability, detector_version
+from services.cloudmask.mask import classify_scl, dilate_clear, percentages
+from services.cloudmask.read_bands import read_all, read_l1c
+from services.cloudmask.write_mask import write_mask
+from shared.stage import LocalItem, NewItem, RejectScene, Task
+
+
+def process(task: Task) -> NewItem:
+    """Mask one scene."""
+    scene = task.inputs[0]
+    p = scene.item.properties
+    if scene.item.collection == "sentinel-2-l2a":
+        source = "SCL"
+        grid = scene.item.assets["SCL_20m"]
+        codes = classify_scl(_read_scl(scene), bool(task.job.parameters["thin_cirrus_is_cloud"]))
+    else:
+        source = detector_version()
+        grid = scene.item.assets["B05_20m"]
+        codes = _detect(scene, grid, task)
+    task.progress(1, 2)
+    clear = dilate_clear(codes)
+    attribution = f"Contains modified Copernicus Sentinel data {str(p['datetime'])[:4]}"
+    path = task.folder / "mask.tif"
+    tags = {"TIFFTAG_COPYRIGHT": attribution, "TIFFTAG_IMAGEDESCRIPTION": f"Cloud mask of {scene.item.product}"}
+    write_mask(path, codes, clear, str(grid["proj:code"]), grid["proj:transform"], tags)
+    return mask_item(scene.item, grid, percentages(codes, clear), source, attribution, path)
+
+
+def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:
+    scl = read_all(scene.paths["SCL_20m"])
+    if scl.dtype != np.uint8:
+        raise RejectScene("SCL_20m", f"holds {scl.dtype}, not uint8", "deliver the product again")
+    return scl
+
+
+def _detect(scene: LocalItem, grid: dict[str, Any], task: Task) -> NDArray[np.uint8]:
+    p = scene.item.properties
+    ny, nx = grid["proj:shape"]
+    quantification = float(p["landstream:quantification"])
+    reflectance, observed = read_l1c(scene.paths, p["landstream:offsets"], quantification, (ny, nx))
+    return codes_from_probability(cloud_probability(reflectance), observed, task.settings.cloud_threshold)

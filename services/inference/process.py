@@ -1,0 +1,45 @@
+"""The declaration of inference: one map for each sheet, week, ledger and model."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from services.inference.connect import connect, embedded, load
+from services.inference.stage import InferenceSettings, sheet_of_json
+from shared.stage.declare import NewItem, RetryLater, Task
+
+
+def process(task: Task) -> NewItem:
+    """Predict and write the map of a sheet in a week.
+
+    Raises:
+        RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
+        RejectScene: the model's archive is no plain SavedModel.
+    """
+    from services.inference.blend import map_extent
+    from services.inference.describe import EXTENSIONS, describe, describe_assets, extent_of, outline
+    from services.inference.predict import Windows
+    from services.inference.write import write_map
+
+    assert task.cube is not None
+    area, cube, job = task.area, task.cube, task.job
+    sheet = sheet_of_json(job.parameters["sheet"])
+    held = cube.ledger_digest(sheet, job.week)
+    if held != job.parameters["ledger"]:
+        raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
+    extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
+    with closing(connect(task)) as client:
+        predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
+        observed, overlap = cube.observed(job.week), task.settings.overlap_px
+        values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
+    properties = describe(area, job, task.inputs[0].item.id, extent, values)
+    write_map(task.folder, values, confidence, properties, area.labels)
+    geometry, bbox = outline(extent, area.grid)
+    return NewItem(geometry, bbox, properties, describe_assets(task.folder, area.labels), extensions=EXTENSIONS)
+
+
+def warm_up() -> None:
+    """Start the embedded server and load TensorFlow's protocol before the first map is due."""
+    if not InferenceSettings().serving_address:
+        embedded().start()
+    load()

@@ -1,0 +1,43 @@
+"""Tells from a listing and the manifest alone that a product is still arriving, before anything large is fetched."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from services.ingest import read_safe, read_sen3
+from services.ingest.names import SafeName, parse_product
+from services.ingest.read_xml import MAX_BYTES, NotXml
+from services.ingest.refuse import Incomplete
+from services.ingest.verify import read_manifest, require_complete
+from shared.items.keys import LandingUnit
+from shared.stage import RejectScene
+
+
+def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | None:
+    """Why a product's folder is not whole yet; None = it is, or it takes a closer look to tell.
+
+    Args:
+        unit: the landing unit as listed.
+        read: path in the unit -> bytes.
+    """
+    product = parse_product(unit.name)
+    if product is None or not unit.is_folder:
+        return None
+    manifest = read_safe.MANIFEST if isinstance(product, SafeName) else read_sen3.MANIFEST
+    sizes = {o.path: o.size for o in unit.objects}
+    if manifest not in sizes:
+        return f"{manifest}: is missing"
+    if sizes[manifest] > MAX_BYTES:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / manifest
+        path.write_bytes(read(manifest))
+        try:
+            require_complete(read_manifest(path), sizes)
+        except (Incomplete, NotXml) as error:
+            return str(error)
+        except RejectScene:
+            return None
+    return None

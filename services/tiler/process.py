@@ -1,0 +1,34 @@
+"""The tiler: the only writer of the cube, one transaction a scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.tiler.apply import apply
+from services.tiler.stage import sensor_of
+from shared.items.catalogue import runs_of
+from shared.items.keys import STATIC, rfc3339, week_bounds
+from shared.stage import NewItem, Task
+
+
+def process(task: Task) -> NewItem:
+    """Merge one scene, frame or label raster into the cube, or take a withdrawn product out."""
+    first = task.inputs[0].item
+    sensor = str(task.job.notes.get("sensor") or sensor_of(first))
+    touched = apply(task, sensor)
+    p = first.properties
+    if task.job.week == STATIC:
+        times: dict[str, Any] = {"datetime": p["datetime"]}
+    else:
+        start, end = map(rfc3339, week_bounds(task.job.week))
+        times = {"datetime": None, "start_datetime": start, "end_datetime": end}
+    west, south, east, north = first.json["bbox"]
+    properties = {
+        **times,
+        "landstream:sensor": sensor,
+        "landstream:week": task.job.week,
+        "landstream:product": p.get("landstream:product", task.job.product),
+        "landstream:tiles": runs_of(touched),
+        "landstream:attribution": p.get("landstream:attribution", ""),
+    }
+    return NewItem(first.json["geometry"], (west, south, east, north), properties)

@@ -1,0 +1,172 @@
+"""A process of the distributed Landstream: its settings, its wait for the stack, its health over HTTP, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.area import Area
+from shared.bus import Bus, BusError
+from shared.items.keys import BadKey
+from shared.observe.failpoint import armed, check_failpoint
+from shared.observe.health import Health
+from shared.observe.logs import configure_logs, get_logger
+from shared.process.http import Check, serve
+from shared.process.stack import Stack, read_stack
+from shared.run.child import GRACE_S
+from shared.run.context import Context
+from shared.store import NotFound, Store, StoreError, open_store
+
+WAIT_S = 2.0
+"""Pause between two looks for what is not there yet: compose and Kubernetes start everything at once."""
+
+ALIVE_S = 900.0
+"""A loop silent for longer hangs; fetching the largest product takes less."""
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that every process of the distributed Landstream has."""
+
+    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
+
+    store: str = ""
+    """`s3://BUCKET`."""
+    http_host: str = "127.0.0.1"
+    """Address for `/metrics`, `/healthz` and `/readyz`; a container says 0.0.0.0."""
+    http_port: int = 0
+    """Their port; 0 = any free one, which is logged."""
+    work: Path | None = None
+    """Folder for scratch, as large as a product unpacked; a temporary one where not given."""
+    instance: str = ""
+    """Name of this process among its like, kept over restarts (a pod's name), so that a restart moves no partition."""
+    grace_s: float = GRACE_S
+    """Seconds that a job may go on after SIGTERM; below what the orchestrator grants, and worth raising with it."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    sweep_s: float = 10.0
+    """Seconds between two rounds of the sweeper."""
+    sweep_grace_s: float | None = None
+    """Seconds after which the sweeper hints what is due; each stage's own, up to 30, where not given."""
+
+
+def run_service(
+    name: str, settings: ServiceSettings, kafka: str, work: Callable[[Context], None], **options: Any
+) -> None:
+    """Run a process until SIGTERM: wait for the stack, then `work` in it.
+
+    Args:
+        name: the service's name, for logs and scratch.
+        settings: its settings.
+        kafka: `HOST:PORT` of the brokers, in place of the setting's.
+        work: runs until the surroundings' `stop` is set.
+        options: further attributes of the surroundings.
+    """
+    configure_logs(sys.stderr, settings.log_level)
+    check_failpoint()
+    if armed() and os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    stop, log = Event(), get_logger(service=name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store, bus, health = open_store(settings.store), _connect(kafka, settings), Health(ALIVE_S)
+    proved: list[Stack] = []
+    checks: dict[str, Check] = {
+        "bus": lambda: None if bus.reachable() else "does not answer, or has no topic of objects",
+        "store": lambda: _fault(store),
+        "canary": lambda: None if proved else "no stack.json yet: `landstream provision` makes it",
+    }
+    server = serve(settings.http_host, settings.http_port, health, checks)
+    log.info("started", store=settings.store, port=server.server_port, instance=settings.instance)
+    try:
+        found = _wait_for_stack(store, stop, health, name)
+        if found is None:
+            return
+        area, stack = found
+        proved.append(stack)
+        with _scratch(name, settings) as scratch:
+            work(
+                Context.of_store(
+                    store,
+                    area,
+                    bus,
+                    work=scratch,
+                    keys=stack.keys,
+                    grace_s=settings.grace_s,
+                    health=health,
+                    stop=stop,
+                    **options,
+                )
+            )
+    finally:
+        server.shutdown()
+        bus.close()
+        log.info("ended")
+
+
+def _connect(kafka: str, settings: ServiceSettings) -> Bus:
+    # The client of Kafka is no part of an embedded run.
+    from shared.bus.kafka import KafkaBus, KafkaSettings
+
+    given = KafkaSettings(servers=kafka) if kafka else KafkaSettings()
+    if not given.servers:
+        raise BusError("no Kafka given: use --kafka HOST:PORT or LANDSTREAM_KAFKA")
+    return KafkaBus(given, settings.instance)
+
+
+def _fault(store: Store) -> str | None:
+    try:
+        store.reach()
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tuple[Area, Stack] | None:
+    """The area and what was proved of the stack, once both are there; None when told to stop before."""
+    log, said = get_logger(service=name), ""
+    while not stop.is_set():
+        health.tick(name)
+        try:
+            area = Area.model_validate(json.loads(store.get("area.json")))
+            stack = read_stack(store)
+            if stack is not None:
+                return area, stack
+            reason = "stack.json is not there yet"
+        except NotFound:
+            reason = "area.json is not there yet"
+        except (StoreError, BadKey) as error:
+            reason = str(error)
+        if reason != said:
+            log.info("waiting for `landstream provision`", reason=reason)
+            said = reason
+        stop.wait(WAIT_S)
+    return None
+
+
+@contextmanager
+def _scratch(name: str, settings: ServiceSettings) -> Iterator[Path]:
+    """An empty folder for this process; one of a named instance is emptied of what a killed one left."""
+    base = settings.work or Path(tempfile.gettempdir())
+    base.mkdir(parents=True, exist_ok=True)
+    if settings.instance:
+        folder = base / f"{name}.{settings.instance}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    else:
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}.{socket.gethostname()}-", dir=base))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

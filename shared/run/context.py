@@ -1,0 +1,84 @@
+"""What the runners of one process work in: store, bus, catalogue, scratch and limits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from shared.area import Area
+from shared.bus import Bus, MemoryBus
+from shared.events import KeyForm
+from shared.items.keys import LandingUnit
+from shared.items.landing import PREFIX, landing_units
+from shared.items.reader import CatalogueReader
+from shared.observe.health import Health
+from shared.run.child import GRACE_S
+from shared.store import FolderStore, Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a runner works in.
+
+    Attributes:
+        store: the object store.
+        bus: the message bus.
+        area: the study area.
+        reader: the catalogue's reader, shared by the stages of one process.
+        cube: where the cube is.
+        work: a folder for scratch, on the store's disk where the store is one.
+        keys: how the store writes keys in its events.
+        patience_s: landing unit's name -> how long it may stay incomplete.
+        attempts: how often an unexpected error is tried.
+        back_off_s: pause after the first failed attempt, doubled after each.
+        grace_s: how long a job may go on after a stop was asked for.
+        logs: folder for the workers' output; None = the own output.
+    """
+
+    store: Store
+    bus: Bus
+    area: Area
+    reader: CatalogueReader
+    cube: str
+    work: Path
+    patience_s: Callable[[str], float]
+    keys: KeyForm = "quoted"
+    attempts: int = 3
+    back_off_s: float = 1.0
+    grace_s: float = GRACE_S
+    logs: Path | None = None
+    health: Health = field(default_factory=Health)
+    stop: Event = field(default_factory=Event)
+    observer: Callable[[str, str, str, int, int], None] = lambda stage, state, subject, done, total: None
+
+    def units(self, prefix: str = PREFIX) -> list[LandingUnit]:
+        """The landing units as listed now."""
+        return landing_units(self.store.list(prefix), self.patience_s)
+
+    def group(self, name: str) -> str:
+        """Consumer group of a service of this store."""
+        return f"{self.store.bucket}.{name}"
+
+    @classmethod
+    def of_store(cls, store: Store, area: Area, bus: Bus | None = None, **options: Any) -> Context:
+        """Those of a store: its cube lies beside the objects, and the scratch too where the store is a folder.
+
+        Args:
+            store: the store.
+            area: the study area.
+            bus: the bus; one of its own where none is given.
+            options: any of the attributes.
+        """
+        work = store.work if isinstance(store, FolderStore) else Path(tempfile.gettempdir())
+        return cls(
+            store=store,
+            bus=bus or MemoryBus(),
+            area=area,
+            reader=CatalogueReader(store, area),
+            cube=f"{store.location}/cube",
+            **{"patience_s": lambda name: area.policy.patience_s, "work": work, **options},
+        )
