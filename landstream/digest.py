@@ -13,13 +13,16 @@ import numpy as np
 
 from shared.area import Area
 from shared.cube import Cube, open_cube
+from shared.items.catalogue import Catalogue
+from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, WITHDRAWALS
 from shared.items.item import Item
 from shared.items.keys import canonical
+from shared.items.scenes import is_of_withdrawal
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
 from shared.store import Store
 
-LEFT_OUT = {"training-requests"}
+LEFT_OUT = {REQUESTS, PROMOTIONS, WITHDRAWALS}
 NOT_STABLE = {"landstream:snapshot"}
 """Facts of a model that differ between runs although the model is the same."""
 
@@ -36,11 +39,45 @@ def digest_lines(store: Store, area: Area) -> list[str]:
         f"{_item_digest(context, item)}  {item.key}"
         for collection in catalogue.collections
         if collection not in LEFT_OUT
-        for item in catalogue.current(collection)
+        for item in current_items(catalogue, collection)
+        if not is_of_withdrawal(item)
     ]
     if any(True for _ in store.keys("cube/")):
         lines += cube_lines(open_cube(context.cube, area, "read"))
     return sorted(lines)
+
+
+def current_items(catalogue: Catalogue, collection: str) -> Iterator[Item]:
+    """Yield the current items of a collection, week after week, by id."""
+    for week in catalogue.weeks(collection):
+        yield from catalogue.current(collection, week)
+        catalogue.let_go(week)
+
+
+def content_lines(store: Store, area: Area) -> list[str]:
+    """Return sorted lines of the cube's decoded content and of the pixels of each current map, and nothing else.
+
+    Two versions of Landstream that agree here made the same cube and the same maps, whatever they call them.
+    """
+    context = Context.of_store(store, area)
+    catalogue = context.reader.snapshot()
+    lines = list(cube_lines(open_cube(context.cube, area, "read"))) if any(True for _ in store.keys("cube/")) else []
+    for item in current_items(catalogue, MAPS):
+        for name in ("land_cover", "confidence"):
+            sheet = "r{:02d}c{:02d}".format(*item.properties["landstream:sheet"])
+            lines.append(f"{_pixels(context, item, name)}  maps/{item.week}/{sheet}/{name}")
+    return sorted(lines)
+
+
+def _pixels(context: Context, item: Item, name: str) -> str:
+    """Return the sha256 of the decoded pixels of a map's asset."""
+    import rasterio
+
+    with tempfile.TemporaryDirectory(dir=context.work) as folder:
+        path = Path(folder) / f"{name}.tif"
+        context.store.fetch(asset_key(item, name), path, sha256_of(item.assets[name]))
+        with rasterio.open(path, driver="GTiff") as file:
+            return hashlib.sha256(np.ascontiguousarray(file.read()).tobytes()).hexdigest()
 
 
 def _item_digest(context: Context, item: Item) -> str:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import statistics
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from services.sweeper import Sweep
+from services.sweeper.sweep import Sweep
 from shared.area import Area
 from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
+from shared.items.collections import MAPS, UPDATES
+from shared.items.item import Item
+from shared.items.keys import STATIC
+from shared.items.tiles import MSI, touches
 from shared.run.context import Context
+from shared.run.failure import standing_failures
 from shared.stage import registry
-from shared.stage.due import standing_failures
 from shared.store import Store
 
 LAST_SCENES = 100
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
-    """`{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`; with Kafka also "lag" and "consumers".
+    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`; with Kafka also "lag", "consumers".
 
     Args:
         store: the store.
@@ -32,14 +37,15 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
         BusError: Kafka does not answer, or cannot be spoken to.
     """
     context, stages = Context.of_store(store, area), registry.all_stages()
-    catalogue = context.reader.snapshot()
-    surveys = Sweep(stages, context).survey(catalogue, context.units())
-    failed = Counter(key.split("/")[1] for key in standing_failures(stages, catalogue))
-    counts = {n: {"done": s.done, "waiting": len(s.due), "failed": failed[n]} for n, s in surveys.items()}
+    freshness = Freshness(store)
+    sweep = Sweep(stages, context, visit=lambda catalogue, week, _: freshness.see(catalogue, week))
+    found = sweep.look()
+    failed = Counter(str(record["stage"]) for record in standing_failures(store, context.reader.snapshot()))
+    counts = {n: {"done": c.done, "waiting": len(c.due), "failed": failed[n]} for n, c in found.items()}
     if kafka:
         for name, (lag, consumers) in _groups(kafka, {s.name: context.group(s.name) for s in stages}).items():
             counts[name] |= {"lag": lag, "consumers": consumers}
-    return {"stages": counts, "freshness_s": freshness_s(store, catalogue)}
+    return {"stages": counts, "freshness_s": freshness.median_s()}
 
 
 def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
@@ -53,33 +59,59 @@ def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
         bus.close()
 
 
-def freshness_s(store: Store, catalogue: Catalogue) -> float | None:
-    """Median seconds from a scene's item to the first map that holds it, over the last 100 mapped scenes."""
-    times = {info.key: info.modified_s for info in store.list("items/")}
-    maps = catalogue.items("land-cover-maps")
-    ages = []
-    for update in catalogue.current("cube-updates"):
-        if update.properties["landstream:sensor"] != "msi":
-            continue
-        scene = next((i for i in catalogue.inputs(update) if i.collection.startswith("sentinel-2")), None)
-        if scene is None or scene.key not in times:
-            continue
-        arrived = times[scene.key]
-        mapped = [times[m.key] for m in maps if (update.collection, update.id) in m.derived_from]
-        if mapped:
-            ages.append((arrived, min(mapped) - arrived))
-    latest = [age for _, age in sorted(ages)[-LAST_SCENES:]]
-    return round(statistics.median(latest), 3) if latest else None
+class Freshness:
+    """From a scene's item to the first map that holds it, of the scenes mapped last; told week by week."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last: list[tuple[float, float]] = []
+
+    def see(self, catalogue: Catalogue, week: str) -> None:
+        """Take a week into account."""
+        first: dict[str, float] = {}
+        maps = catalogue.items(MAPS, week) if week in catalogue.weeks(MAPS) else []
+        if not maps:
+            return
+        mapped = {i.key: i.modified_s for i in self._store.list(f"items/{MAPS}/{week}/")}
+        for item in maps:
+            for collection, item_id in item.derived_from:
+                if collection == UPDATES and item.key in mapped:
+                    first[item_id] = min(mapped[item.key], first.get(item_id, mapped[item.key]))
+        arrived: dict[str, float] = {}
+        for update in catalogue.current(UPDATES, week):
+            scene = _scene_of(update, catalogue) if touches(update, MSI) and update.id in first else None
+            if scene is None:
+                continue
+            if scene.key not in arrived:
+                arrived |= {i.key: i.modified_s for i in self._store.list(f"items/{scene.collection}/{week}/")}
+            if scene.key in arrived:
+                self._take(arrived[scene.key], first[update.id])
+
+    def _take(self, arrived: float, mapped: float) -> None:
+        heapq.heappush(self._last, (arrived, mapped - arrived))
+        if len(self._last) > LAST_SCENES:
+            heapq.heappop(self._last)
+
+    def median_s(self) -> float | None:
+        """Return the median in seconds; None before the first map."""
+        return round(statistics.median(age for _, age in self._last), 3) if self._last else None
+
+
+def _scene_of(update: Item, catalogue: Catalogue) -> Item | None:
+    return next((i for i in catalogue.inputs(update) if i.collection.startswith("sentinel-2")), None)
 
 
 def items(store: Store, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
-    """One STAC item (JSON) a line, with a `self` link from which the relative ones can be resolved."""
-    for item in catalogue.items(collection) if everything else catalogue.current(collection):
-        link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
-        yield json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
+    """Yield one STAC item (JSON) a line, with a `self` link from which the relative ones can be resolved."""
+    for week in catalogue.weeks(collection):
+        for item in catalogue.items(collection, week) if everything else catalogue.current(collection, week):
+            link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
+            yield json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
+        if week != STATIC:
+            catalogue.let_go(week)
 
 
 def failures(store: Store, catalogue: Catalogue) -> Iterator[str]:
-    """One failure record (JSON) a line."""
-    for key in standing_failures(registry.all_stages(), catalogue):
-        yield json.dumps(json.loads(store.get(key)), sort_keys=True)
+    """Yield one failure record that stands (JSON) a line."""
+    for record in standing_failures(store, catalogue):
+        yield json.dumps(record, sort_keys=True)

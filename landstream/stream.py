@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 from landstream.deliver import Stopped, land, unit_name
-from services.sweeper import (
-    Sweep,
-    TrainingPolicy,
-    nothing_to_train_on,
-    publish_hint,
-    refresh_collections,
-    request_training,
-    source_key,
-    upstream,
-)
+from services.sweeper.driver import Driver
+from services.sweeper.policy import nothing_to_train_on
+from services.sweeper.sweep import publish_hint
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.catalogue import Catalogue
-from shared.items.keys import BadKey, digest8, failure_key
+from shared.items.keys import BadKey, digest8, failure_key, split_item_key
 from shared.items.landing import PREFIX
+from shared.items.summary import current_labels
 from shared.observe.logs import get_logger
-from shared.run.context import Context
-from shared.run.failure import make_record
+from shared.run.context import Context, Observer
+from shared.run.failure import make_record, standing_failures
+from shared.run.outcome import Rejected
 from shared.run.runner import Runner, StageStopped
 from shared.stage import Job, registry
-from shared.stage.due import LANDING, standing_failures
+from shared.stage.due import LANDING
 from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
 
 POLL_S = 0.5
@@ -78,7 +73,7 @@ class Stream:
         store: Store,
         folder: Path,
         stop: Event,
-        observer: Callable[[str, str, str, int, int], None],
+        observer: Observer,
         once: bool,
     ) -> None:
         if once:
@@ -100,17 +95,25 @@ class Stream:
             observer=observer,
         )
         self.stages = registry.all_stages()
-        self._later: dict[str, dict[str, Catalogue | None]] = {s.name: {} for s in self.stages}
+        self._later: dict[str, dict[str, int]] = {s.name: {} for s in self.stages}
         self._runners = {
-            s.name: Runner(s, registry.module_of(s.name), self.context, self._later[s.name]) for s in self.stages
+            s.name: Runner(s, registry.module_of(s.name), self.context, partial(self._note_later, s.name))
+            for s in self.stages
         }
-        self._sweep = Sweep(self.stages, self.context, grace_s=0.0 if once else None)
-        self._feeding = {s.name for s in upstream(self.stages)}
+        self.driver = Driver(self.stages, self.context, 0.0 if once else None, once)
         self._broken: list[str] = []
-        self._shown: Catalogue | None = None
+        self._changes = 0
 
     def _publish(self, event: bytes) -> None:
-        self.bus.publish(OBJECTS, parse(event).key, event)
+        """Tell the stages of a new object, and the sweep which week it came to."""
+        key = parse(event).key
+        self._changes += 1
+        with suppress(BadKey):
+            self.driver.sweep.touch(split_item_key(key)[1])
+        self.bus.publish(OBJECTS, key, event)
+
+    def _note_later(self, stage: str, job: str) -> None:
+        self._later[stage][job] = self._changes
 
     def run(self, products: Sequence[Path]) -> Outcome:
         """Take the products in and stream until there is nothing left (`once`) or told to stop."""
@@ -127,15 +130,7 @@ class Stream:
             for thread in threads:
                 # A thread that is late dies with the process: objects appear whole or not at all.
                 thread.join(max(0.0, deadline - time.monotonic()))
-        self._refresh()
         return self._outcome(interrupted)
-
-    def _refresh(self) -> None:
-        """Write the collections' JSON if anything is new."""
-        catalogue = self.context.reader.snapshot()
-        if catalogue is not self._shown:
-            refresh_collections(self.store, catalogue, self.area)
-            self._shown = catalogue
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
@@ -149,21 +144,20 @@ class Stream:
                 self._refuse(path, error)
                 continue
             self._given.add(unit.name)
-            publish_hint(self.bus, self.store.bucket, source_key(unit))
+            publish_hint(self.bus, self.store.bucket, unit.key)
         if products:
             self._observer("landing", "progress", "", len(products), len(products))
 
     def _refuse(self, path: Path, error: Exception) -> None:
         """Record that a product could not even be put into `landing/`."""
         name = f"{unit_name(path.name)}--{digest8(path.name)}"
-        answer = {
-            "class": f"{type(error).__module__}.{type(error).__qualname__}",
-            "message": f"{path.name}: cannot be put into landing/ ({error})",
-            "file": path.name,
-            "fault": str(error),
-            "remedy": "deliver it under another name, readable, with shorter paths; then requeue this record",
-        }
-        record = make_record(registry.load("ingest"), Job("", unit_name(path.name), ""), name, 1, answer)
+        failure = Rejected(
+            path.name.encode("utf-8", "backslashreplace").decode(),
+            f"cannot be put into landing/ ({error})".encode("utf-8", "backslashreplace").decode(),
+            "deliver it under another name, readable, with shorter paths; then requeue this record",
+            error_class=f"{type(error).__module__}.{type(error).__qualname__}",
+        )
+        record = make_record(registry.load("ingest"), Job("", unit_name(path.name), ""), name, 1, failure)
         with suppress(PreconditionFailed):  # said in an earlier run
             self.store.put(failure_key("ingest", name), record, create_only=True)
         self._observer("landing", "failed", path.name, 0, 0)
@@ -180,43 +174,42 @@ class Stream:
             raise
 
     def _drive(self) -> None:
-        policy = TrainingPolicy(self.area, self._once)
         while not self.context.stop.is_set():
             try:
-                if self._round(policy):
+                if self._round():
                     return
             except StoreUnavailable as error:  # it was tried for long
                 get_logger().warning("waiting for the store", error=str(error))
 
-    def _round(self, policy: TrainingPolicy) -> bool:
+    def _round(self) -> bool:
         """Look once at everything, hint what is due; whether this run is at its end.
 
         Raises:
             StoreUnavailable: the store is away.
         """
-        catalogue = self.context.reader.snapshot()
-        surveys = self._sweep.survey(catalogue, self.context.units())
-        due, idle = self._sweep.due(surveys), self._idle()
-        open_ = {name for name, jobs in due.items() if jobs - self._waiting(name, catalogue)}
-        hinted = self._sweep.hint(surveys) if idle or not self._once else 0
-        quiet = idle and not hinted and not open_ & self._feeding
-        if policy.decide(catalogue, quiet) and request_training(self.store, catalogue, self.area):
+        idle, before = self._idle(), self._changes
+        counts = self.driver.look(everything=idle)
+        due = {name: {job.id for job in count.due} for name, count in counts.items()}
+        open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
+        hinted = self.driver.sweep.hint(counts) if idle or not self._once else 0
+        still = idle and not hinted and self._idle() and self._changes == before
+        if self.driver.ask(quiet=still and not open_.intersection(self.driver.feeding)):
             return False
-        if idle and not hinted and not open_:
-            if self._once and self._idle():
+        if still and not open_:
+            self.driver.keep_pages()
+            if self._once:
                 return True
-            self._refresh()
         self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
         return False
 
-    def _waiting(self, name: str, now: Catalogue) -> set[str]:
-        """Jobs that said "later" at the catalogue as it is now: trying again would change nothing."""
+    def _waiting(self, name: str) -> set[str]:
+        """Return the jobs that said "later" in the world as it is now: trying again would change nothing."""
         later = self._later[name]
         if LANDING in self._runners[name].stage.consumes:
-            return set(later)  # whether a unit is whole does not depend on the catalogue; a new file makes a new job
-        for job in [job for job, seen in list(later.items()) if seen is not now]:
+            return set(later)  # whether a unit is whole does not depend on other objects; a new file makes a new job
+        for job in [job for job, seen in list(later.items()) if seen != self._changes]:
             # The world has changed since: try at once, not when its gap is over.
-            self._sweep.forget(name, job)
+            self.driver.sweep.forget(name, job)
             later.pop(job, None)
         return set(later)
 
@@ -227,14 +220,15 @@ class Stream:
         )
 
     def _outcome(self, interrupted: bool) -> Outcome:
-        catalogue = self.context.reader.snapshot()
-        surveys = self._sweep.survey(catalogue, self.context.units())
-        waiting = [f"{name}: {len(s.due)} waiting" for name, s in surveys.items() if s.due]
+        counts = self.driver.look(everything=True)
+        self.driver.keep_pages()
+        catalogue = self.driver.sweep.catalogue
+        waiting = [f"{name}: {len(count.due)} waiting" for name, count in counts.items() if count.due]
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]
         waiting += [f"{key}: {fault}; it is left alone" for key, fault in self.context.reader.foreign.items()]
-        reason = nothing_to_train_on(catalogue)
-        failed = len(standing_failures(self.stages, catalogue))
+        reason = nothing_to_train_on(self.driver.sweep.summaries(), current_labels(catalogue))
+        failed = sum(1 for _ in standing_failures(self.store, catalogue))
         stopped = "; ".join(self._broken) or None
         return Outcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

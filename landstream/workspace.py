@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +11,19 @@ from typing import Any
 
 import shared.store
 from shared.area import Area
-from shared.items.keys import canonical, digest8
-from shared.store import FolderStore, NotFound, PreconditionFailed, Store, open_store, probe
+from shared.items.keys import digest8
+from shared.store import (
+    AREA_KEY,
+    FolderStore,
+    NotFound,
+    PreconditionFailed,
+    Store,
+    area_json,
+    open_store,
+    probe,
+    read_area,
+)
 from shared.store.folder import exclusive
-
-AREA_KEY = "area.json"
 
 
 class StoreError(ValueError):
@@ -72,7 +79,7 @@ def bind(store: Store, area: Area) -> None:
     Raises:
         StoreError: the store belongs to another area; the message names each difference.
     """
-    data = canonical(area.model_dump(mode="json", by_alias=True))
+    data = area_json(area)
     try:
         store.put(AREA_KEY, data, create_only=True)
     except PreconditionFailed:
@@ -93,7 +100,7 @@ def area_of(store: Store) -> Area:
         StoreError: it is no store of Landstream.
     """
     try:
-        return Area.model_validate(json.loads(store.get(AREA_KEY)))
+        return read_area(store)
     except NotFound:
         raise StoreError(
             f"{store.location}: no {AREA_KEY} there; `landstream run` or `landstream provision` makes it"

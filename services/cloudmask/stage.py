@@ -6,11 +6,12 @@ from pydantic import Field
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.collections import MASKS, SENTINEL_2_L1C, SENTINEL_2_L2A
 from shared.items.item import Item
 from shared.sensors import msi_assets
-from shared.stage import AFFECTS_RESULT, Job, Settings, Source, Stage
+from shared.stage import AFFECTS_RESULT, Collection, Job, Settings, Source, Stage
 
-SCENES = ("sentinel-2-l2a", "sentinel-2-l1c")
+SCENES = (SENTINEL_2_L2A, SENTINEL_2_L1C)
 
 
 class CloudmaskSettings(Settings):
@@ -24,10 +25,10 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettin
     """Plan one job for a current scene, of either level."""
     if item.collection not in SCENES or not catalogue.is_current(item):
         return []
-    l2a = item.collection == "sentinel-2-l2a"
+    l2a = item.collection == SENTINEL_2_L2A
     return [
         Job(
-            collection="cloud-masks",
+            collection=MASKS,
             product=item.product,
             week=item.week,
             inputs=(Source(item, ("SCL_20m",) if l2a else msi_assets("l1c")),),
@@ -40,7 +41,7 @@ STAGE = Stage(
     name="cloudmask",
     version=1,
     consumes=SCENES,
-    publishes=("cloud-masks",),
+    publishes=(Collection(MASKS, "Cloud masks", "One mask per Sentinel-2 scene, with dilation."),),
     plan=plan,
     process="services.cloudmask.process:process",
     settings=CloudmaskSettings,

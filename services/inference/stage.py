@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
 from shared.area import Area
-from shared.items.catalogue import Catalogue, Sheet
+from shared.items.catalogue import Catalogue
+from shared.items.champion import champion, promotion_number
+from shared.items.collections import MAPS, PROMOTIONS, UPDATES
 from shared.items.item import Item
-from shared.stage.declare import AFFECTS_RESULT, Job, Settings, Source, Stage
+from shared.items.sheets import Sheet
+from shared.items.summary import data_weeks
+from shared.items.tiles import MSI, touches, week_tiles
+from shared.stage.declare import AFFECTS_RESULT, Collection, Job, Settings, Stage
+from shared.stage.source import Source
 
 
 class InferenceSettings(Settings):
@@ -26,56 +32,106 @@ class InferenceSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettings) -> list[Job]:
-    """Maps of what a cube update changed, or of everything for the current model."""
-    model = catalogue.current_model()
-    if model is None:
+    """Plan the maps of what a cube update changed, or of everything for a new champion."""
+    model = champion(catalogue)
+    if model is None or not catalogue.is_current(item):
         return []
-    if item.collection == "models":
-        pairs = catalogue.sheet_weeks() if item.id == model.id else []
-    else:
-        pairs = catalogue.sheets_of(item) if catalogue.is_current(item) else []
-    jobs = (_job(sheet, week, model, catalogue, settings) for sheet, week in _wanted(pairs, catalogue, area))
-    return [job for job in jobs if job is not None]
+    if item.collection == PROMOTIONS:
+        return list(_remap(model, catalogue, settings))
+    if not touches(item, MSI):
+        return []
+    tiles = week_tiles(catalogue, item.week)
+    sheets = [s for s in sorted(tiles.inside) if any(u.id == item.id for u in tiles.around[s])]
+    return list(_maps(sheets, item.week, model, catalogue, settings))
 
 
-def _wanted(pairs: list[tuple[Sheet, str]], catalogue: Catalogue, area: Area) -> list[tuple[Sheet, str]]:
-    """Those of the last weeks that hold data, newest first, and those whose ledger no model has mapped yet."""
-    recent = sorted({week for _, week in catalogue.sheet_weeks()}, reverse=True)[: area.policy.remap]
-    mapped = {
-        (sheet_of_json(m.properties["landstream:sheet"]), m.week, m.properties["landstream:ledger"])
-        for m in catalogue.items("land-cover-maps")
-    }
-    newest_first = sorted(pairs, key=lambda p: p[1], reverse=True)
-    return [p for p in newest_first if p[1] in recent or (*p, catalogue.ledger_digest(*p)) not in mapped]
+def _remap(model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Iterator[Job]:
+    """Plan every map that a model is to make, newest week first."""
+    for week in reversed(data_weeks(catalogue)):
+        known = catalogue.knows(week)
+        yield from _maps(sorted(week_tiles(catalogue, week).inside), week, model, catalogue, settings)
+        if not known:
+            catalogue.let_go(week)
 
 
-def _job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job | None:
-    ledger = catalogue.ledger_digest(sheet, week)
-    if ledger is None:
-        return None
-    updates = tuple(Source(u, ()) for u in catalogue.updates_of(sheet, week))
-    return Job(
-        collection="land-cover-maps",
-        product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
-        week=week,
-        inputs=(Source(model, () if settings.serving_address else ("model",)), *updates),
-        parameters={"sheet": list(sheet), "ledger": ledger},
-    )
+def _maps(
+    sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings
+) -> Iterator[Job]:
+    """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
+    tiles = week_tiles(catalogue, week)
+    recent = week in data_weeks(catalogue)[-catalogue.area.policy.remap :] if catalogue.area.policy.remap else False
+    for sheet in sheets:
+        ledger = tiles.ledger_digest(sheet)
+        assert ledger is not None
+        if not recent and _is_mapped(sheet, week, ledger, catalogue):
+            continue
+        yield Job(
+            collection=MAPS,
+            product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
+            week=week,
+            inputs=(
+                Source(model, () if settings.serving_address else ("model",)),
+                *(Source(update, ()) for update in tiles.around[sheet]),
+            ),
+            parameters={"sheet": list(sheet), "ledger": ledger},
+        )
+
+
+def _is_mapped(sheet: Sheet, week: str, ledger: str, catalogue: Catalogue) -> bool:
+    same = catalogue.index(MAPS, week, "ledger").get(ledger, ())
+    return any(sheet_of_json(m.properties["landstream:sheet"]) == sheet for m in same)
+
+
+def is_wanted(job: Job, catalogue: Catalogue) -> bool:
+    """Return whether a map's model is still the champion and its ledger still the one expected."""
+    model = champion(catalogue)
+    if model is None or model.id != job.inputs[0].item.id:
+        return False
+    sheet = sheet_of_json(job.parameters["sheet"])
+    return bool(week_tiles(catalogue, job.week).ledger_digest(sheet) == job.parameters["ledger"])
+
+
+def is_current_map(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a map fits the cube's ledger, and is of the model promoted last among those that do.
+
+    The ledger knows products, not masks: the updates that a map was derived from must be current, too.
+    """
+    sheet, ledger = sheet_of_json(item.properties["landstream:sheet"]), item.properties["landstream:ledger"]
+    if week_tiles(catalogue, item.week).ledger_digest(sheet) != ledger:
+        return False
+    same = [i for i in catalogue.of_product(MAPS, item.product, item.week) if _shows_current(i, catalogue)]
+    ranks = {i.id: (promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same}
+    rank = ranks.get(item.id, (0, 0, ""))
+    return rank[0] > 0 and rank == max(ranks.values())
+
+
+def _shows_current(item: Item, catalogue: Catalogue) -> bool:
+    updates = [source for source in item.sources if source[0] == UPDATES]
+    found = [i for i in catalogue.inputs(item) if i.collection == UPDATES]
+    return len(found) == len(updates) and all(map(catalogue.is_current, found))
+
+
+def _model_of(item: Item) -> str:
+    return str(item.properties["landstream:model"])
 
 
 def sheet_of_json(value: Sequence[int]) -> Sheet:
-    """A sheet as JSON holds it."""
+    """Return a sheet as JSON holds it."""
     return int(value[0]), int(value[1])
 
 
 STAGE = Stage(
     name="inference",
     version=1,
-    consumes=("cube-updates", "models"),
-    publishes=("land-cover-maps",),
+    consumes=(UPDATES, PROMOTIONS),
+    publishes=(
+        Collection(MAPS, "Land-cover maps", "Class and confidence of a sheet in a week.", current=is_current_map),
+    ),
     plan=plan,
     process="services.inference.process:process",
     settings=InferenceSettings,
+    wanted=is_wanted,
+    swept=(UPDATES,),  # every map is due from the updates that it shows, too: no week is read for another's sake
     cube="read",
     warm_up="services.inference.process:warm_up",
 )

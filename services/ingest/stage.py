@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from shared.area import Area
-from shared.items.catalogue import Catalogue
-from shared.items.keys import LandingUnit
-from shared.stage import Job, Settings, Stage
+from shared.items.catalogue import Catalogue, latest_of_product
+from shared.items.collections import LABEL_POLYGONS, OLCI_L1B, SENTINEL_2_L1C, SENTINEL_2_L2A
+from shared.items.landing import LandingUnit
+from shared.items.scenes import is_current_scene
+from shared.stage import Collection, Job, LandingSource, Settings, Stage
 
 
 class IngestSettings(Settings):
@@ -25,14 +27,30 @@ class IngestSettings(Settings):
 
 def plan(unit: LandingUnit, catalogue: Catalogue, area: Area, settings: IngestSettings) -> list[Job]:
     """Plan one job for a unit; hidden names are other programs' notes, not deliveries."""
-    return [] if unit.name.startswith(".") else [Job(collection="", product="", week="", unit=unit)]
+    return [] if unit.name.startswith(".") else [Job(collection="", product="", week="", delivery=LandingSource(unit))]
 
 
 STAGE = Stage(
     name="ingest",
     version=1,
     consumes=("landing",),
-    publishes=("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-3-olci-l1b", "corine-land-cover"),
+    publishes=(
+        Collection(
+            SENTINEL_2_L2A, "Sentinel-2 L2A", "Bottom-of-atmosphere scenes as delivered.", current=is_current_scene
+        ),
+        Collection(
+            SENTINEL_2_L1C, "Sentinel-2 L1C", "Top-of-atmosphere scenes as delivered.", current=is_current_scene
+        ),
+        Collection(
+            OLCI_L1B, "Sentinel-3 OLCI L1B", "Top-of-atmosphere radiance frames as delivered.", current=is_current_scene
+        ),
+        Collection(
+            LABEL_POLYGONS,
+            "Label polygons",
+            "Corine Land Cover and other deliveries of label polygons.",
+            current=latest_of_product,
+        ),
+    ),
     plan=plan,
     process="services.ingest.process:process",
     settings=IngestSettings,

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 
 from shared.area import Area
+from shared.items.champion import champion
 from shared.items.item import Item
 from shared.items.model_archive import KEPT_VERSIONS, UnsafeModel, unpack
 from shared.items.reader import CatalogueReader
@@ -25,7 +26,8 @@ from shared.observe.health import Health
 from shared.observe.logs import configure_logs, get_logger
 from shared.process.http import serve
 from shared.process.service import ALIVE_S, ServiceSettings
-from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store
+from shared.stage import registry
+from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store, read_area
 
 NAME = "model-sync"
 CONFIG = "models.config"
@@ -48,7 +50,7 @@ class SyncSettings(ServiceSettings):
 
 
 class ModelSync:
-    """Keeps a folder in step with the store's current model.
+    """Keeps a folder in step with the store's champion.
 
     Args:
         store: the object store.
@@ -71,16 +73,16 @@ class ModelSync:
         return self._folder / CONFIG
 
     def sync(self) -> int | None:
-        """Bring the current model in; its version, or None where there is none yet.
+        """Bring the champion in; its version, or None where there is none yet.
 
         Raises:
             StoreError: the store is away, or holds other bytes than the model's item says.
             UnsafeModel: the archive is not a plain SavedModel.
         """
         if self._reader is None or self._area is None:
-            self._area = Area.model_validate(json.loads(self._store.get("area.json")))
-            self._reader = CatalogueReader(self._store, self._area)
-        model = self._reader.snapshot().current_model()
+            self._area = read_area(self._store)
+            self._reader = CatalogueReader(self._store, self._area, registry.rules())
+        model = champion(self._reader.snapshot())
         if model is None:
             return None
         base, version = self._folder / self._area.name, int(model.properties["landstream:model_version"])

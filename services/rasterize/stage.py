@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from shared.area import Area
-from shared.items.catalogue import Catalogue
+from shared.items.catalogue import Catalogue, latest_from_current_inputs
+from shared.items.collections import LABEL_POLYGONS, LABELS
 from shared.items.item import Item
-from shared.stage import Job, Settings, Source, Stage
-
-COLLECTION = "corine-land-cover"
+from shared.items.labels import label_winner
+from shared.stage import Collection, Job, Settings, Source, Stage
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
     """Plan a job for the one delivery that wins; the others stay registered and are not burned."""
-    winner = catalogue.label_winner() if item.collection == COLLECTION else None
-    if winner is None or (winner.collection, winner.id) != (item.collection, item.id):
+    winner = label_winner(catalogue)
+    if winner is None or winner.id != item.id:
         return []
-    return [Job(collection="land-cover-labels", product=item.product, week=item.week, inputs=(Source(item),))]
+    return [Job(LABELS, item.product, item.week, (Source(item),))]
+
+
+def is_current_raster(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a class raster is the latest of the delivery that wins."""
+    winner = label_winner(catalogue)
+    won = winner is not None and (winner.collection, winner.id) in item.derived_from
+    return won and latest_from_current_inputs(item, catalogue)
 
 
 STAGE = Stage(
     name="rasterize",
     version=1,
-    consumes=(COLLECTION,),
-    publishes=("land-cover-labels",),
+    consumes=(LABEL_POLYGONS,),
+    publishes=(
+        Collection(
+            LABELS, "Land-cover labels", "Label polygons burned at 10 m on the area's grid.", current=is_current_raster
+        ),
+    ),
     plan=plan,
     process="services.rasterize.process:process",
 )

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.collections import OLCI_GRID, OLCI_L1B
 from shared.items.item import Item
 from shared.sensors import OLCI_RADIANCES
-from shared.stage import Job, Settings, Source, Stage
+from shared.stage import Collection, Job, Settings, Source, Stage
 
-COLLECTION = "sentinel-3-olci-l1b"
 KEPT = ("tie_geometries", "tie_geo_coordinates")
 """Delivered files that the item keeps."""
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
     """Plan one job for a current frame."""
-    if item.collection != COLLECTION or not catalogue.is_current(item):
+    if item.collection != OLCI_L1B or not catalogue.is_current(item):
         return []
     wanted = (*OLCI_RADIANCES, "geo_coordinates", "qualityFlags", *KEPT)
-    return [Job(collection="olci-grid", product=item.product, week=item.week, inputs=(Source(item, wanted),))]
+    return [Job(OLCI_GRID, item.product, item.week, (Source(item, wanted),))]
 
 
 STAGE = Stage(
     name="reprojection",
     version=1,
-    consumes=(COLLECTION,),
-    publishes=("olci-grid",),
+    consumes=(OLCI_L1B,),
+    publishes=(Collection(OLCI_GRID, "OLCI on a lattice", "Radiance on an EPSG:4326 lattice of 1/360 degree."),),
     plan=plan,
     process="services.reprojection.process:process",
 )

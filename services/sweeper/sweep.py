@@ -1,105 +1,272 @@
-"""Hint what is due: an event is a hint, the sweep is the truth."""
+"""Hint what is due, week after week: an event is a hint, the sweep is the truth."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from services.sweeper.ends import ListedEnds
 from shared.bus import OBJECTS, Bus
 from shared.events import HINT_SOURCE, ObjectCreated, make
 from shared.items.catalogue import Catalogue
+from shared.items.collections import WITHDRAWALS
 from shared.items.item import Item
-from shared.items.keys import STATIC, LandingUnit, unit_keys
+from shared.items.keys import STATIC
+from shared.items.landing import PREFIX
+from shared.items.summary import WeekSummary, data_weeks, summary_of, week_token
 from shared.observe.metrics import DUE, FAILED, HINTS
 from shared.run.context import Context
 from shared.stage.declare import Stage
-from shared.stage.due import Survey, job_id, survey
+from shared.stage.due import LANDING, DueJob, JobSource, State, planned, sources_of
+from shared.stage.source import name_in_id
 
 FIRST_GAP_S = 2.0
 LONGEST_GAP_S = 3600.0
 HINTS_A_ROUND = 1000
 """Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one goes on."""
 
+ROLLING_WEEKS, ROLLING_UNITS = 8, 16
+"""Settled weeks, and units with a receipt, that a round looks at again at least: what nobody told is found in time."""
+
+ROLLING_SHARE = 20
+"""Of many settled ones a round looks at one in so many."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A planned job without an output.
+
+    Attributes:
+        stage: the stage.
+        id: the job's id.
+        key: the object whose event leads to the job.
+        week: the job's week.
+    """
+
+    stage: str
+    id: str
+    key: str
+    week: str
+
+
+@dataclass
+class View:
+    """What one week, `static`, or one landing unit looked like.
+
+    Attributes:
+        token: digest of what it was planned from.
+        done: stage -> jobs with an output.
+        open: jobs without one, due or failed.
+        summary: of a week with cube updates.
+        asked: product -> whether its picture was found broken.
+    """
+
+    token: str = ""
+    done: dict[str, int] = field(default_factory=dict)
+    open: list[Open] = field(default_factory=list)
+    summary: WeekSummary | None = None
+    asked: dict[str, bool] = field(default_factory=dict)
+
+
+@dataclass
+class Count:
+    """A stage's jobs: done, due, failed."""
+
+    done: int = 0
+    due: list[Open] = field(default_factory=list)
+    failed: int = 0
+
 
 @dataclass
 class _Hinted:
-    since: float
     again_at: float
     gap_s: float
 
 
+Visit = Callable[[Catalogue, str, str], None]
+"""Called with each week that was looked at: (catalogue, week, digest of what it was planned from)."""
+
+
 class Sweep:
-    """Surveys stages and hints what is due and older than the stage's `grace_s`, with doubling gaps.
+    """Looks at a store's weeks and hints what is due and older than the stage's `grace_s`, with doubling gaps.
+
+    A week counts once it was read as a whole; only then is anything of it hinted.
 
     Args:
         stages: the stages, upstream first.
         context: what they work in.
         grace_s: in place of each stage's own, where given.
         clock: seconds, monotonic.
+        visit: called with each week that was looked at.
 
     Attributes:
-        whole: whether every week was looked at: before, there may be more that is due.
+        whole: whether every week and every unit without a receipt was looked at: before, there may be more that is due.
+        catalogue: the last look.
     """
 
     def __init__(
         self,
-        stages: list[Stage],
+        stages: Sequence[Stage[Any]],
         context: Context,
         grace_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        visit: Visit = lambda catalogue, week, token: None,
     ) -> None:
         self.stages = stages
-        self._context, self._grace_s, self._clock = context, grace_s, clock
+        self._context, self._grace_s, self._clock, self._visit = context, grace_s, clock, visit
         self._hinted: dict[tuple[str, str], _Hinted] = {}
-        self._seen: dict[str, dict[str, Survey]] = {}
-        self._last = ""
+        self._weeks: dict[str, View] = {}
+        self._units: dict[str, View] = {}
+        self._visited: dict[str, int] = {}
+        self._touched: set[str] = set()
+        self._rounds = 0
         self._settings = {s.name: s.settings() for s in stages}
-        self.whole = False
+        self._ends = ListedEnds(context.store, (), (), lambda key: False)
+        self._units_left = True
+        self.catalogue = context.reader.snapshot()
 
-    def survey(self, catalogue: Catalogue, units: list[LandingUnit], within_s: float = math.inf) -> dict[str, Survey]:
-        """What each stage has done, has due and has failed at.
+    @property
+    def whole(self) -> bool:
+        """See the class."""
+        return STATIC in self._weeks and not self._units_left
+
+    def touch(self, week: str) -> None:
+        """Say that something came to a week: the next look reads it."""
+        self._touched.add(week)
+
+    def look(self, within_s: float = math.inf, everything: bool = False) -> dict[str, Count]:
+        """Look at what changed, what is due and a share of the rest; the counts of each stage.
 
         Args:
-            catalogue: as it is now.
-            units: the landing units.
-            within_s: look at one week after the other for no longer than this; the next call goes on where this one
-                ended, and what it does not come to stands as it was seen last.
+            everything: look at every week, settled or not.
+            within_s: look at one week, and one unit, after the other for no longer than this; the next call goes on
+                where this one ended, and what it does not come to stands as it was seen last.
         """
-        begin, area = self._clock(), self._context.area
-        # What has no week, and deliveries, come first: they are few.
-        weeks = [w for w in catalogue.weeks if w != STATIC]
-        later = [w for w in weeks if w > self._last]
-        order = [STATIC, *later, *(w for w in weeks if w <= self._last)]
-        self._seen = {week: seen for week, seen in self._seen.items() if week in order}
-        names: dict[str, set[str]] = {s.name: set() for s in self.stages}
-        for week in order:
-            arrived = units if week == STATIC else []
-            self._seen[week] = {
-                s.name: survey(s, catalogue, area, self._settings[s.name], arrived, week, names[s.name])
-                for s in self.stages
-            }
-            if week != STATIC:
-                self._last = week
-                if self._clock() - begin > within_s:
-                    break
-        self.whole = len(self._seen) == len(order)
-        found = {s.name: self._together(s) for s in self.stages}
-        for name, result in found.items():
-            DUE.labels(name).set(len(result.due))
-            FAILED.labels(name).set(result.failed)
+        deadline = self._clock() + within_s
+        self._rounds += 1
+        self._ends = self._list_ends()
+        look = self._context.reader.look(self._ends)
+        self.catalogue = self._context.reader.of(look)
+        self._look_at_units(deadline, everything)
+        weeks = sorted({w for c in self.catalogue.collections for w in self.catalogue.weeks(c)} - {STATIC})
+        self._weeks = {week: view for week, view in self._weeks.items() if week in weeks}
+        for week in self._choose(weeks, self._weeks, len(weeks) if everything else ROLLING_WEEKS):
+            self._look_at_week(week)
+            if self._clock() > deadline:
+                break
+        if all(week in self._weeks for week in weeks):
+            self._look_at_static()
+        found = self.counts()
+        for name, count in found.items():
+            DUE.labels(name).set(len(count.due))
+            FAILED.labels(name).set(count.failed)
         return found
 
-    def _together(self, stage: Stage) -> Survey:
-        """The surveys of all weeks as one; what two weeks lead to is due once."""
-        parts = [seen[stage.name] for seen in self._seen.values()]
-        due = {job_id(stage, job, self._settings[stage.name]): (source, job) for p in parts for source, job in p.due}
-        return Survey(list(due.values()), sum(p.done for p in parts), sum(p.failed for p in parts))
+    def summaries(self) -> list[WeekSummary]:
+        """Return the summaries of the weeks that hold a cube update, as they were seen last."""
+        return [view.summary for _, view in sorted(self._weeks.items()) if view.summary is not None]
 
-    def due(self, surveys: dict[str, Survey]) -> dict[str, set[str]]:
-        """Stage -> ids of its due jobs."""
-        return {s.name: {job_id(s, job, self._settings[s.name]) for _, job in surveys[s.name].due} for s in self.stages}
+    def counts(self) -> dict[str, Count]:
+        """Return the jobs of each stage, as they were seen last; what two weeks lead to counts once."""
+        found = {s.name: Count() for s in self.stages}
+        seen = set[tuple[str, str]]()
+        for view in (*self._weeks.values(), *self._units.values()):
+            for stage, done in view.done.items():
+                found[stage].done += done
+            for job in view.open:
+                if (job.stage, job.id) in seen:
+                    continue
+                seen.add((job.stage, job.id))
+                if self._ends.failed(job.stage, job.id):
+                    found[job.stage].failed += 1
+                else:
+                    found[job.stage].due.append(job)
+        return found
+
+    def _list_ends(self) -> ListedEnds:
+        store = self._context.store
+        return ListedEnds(
+            store, store.keys("failures/"), store.children("receipts/"), self._context.reader.is_broken_record
+        )
+
+    def _choose(self, names: Sequence[str], views: dict[str, View], least: int) -> Iterator[str]:
+        """Yield what was never seen, newest first, then what has open jobs, then the longest unseen share of the rest."""
+        unseen = [n for n in reversed(names) if n not in views]
+        busy = [n for n in names if n in views and (n in self._touched or self._is_busy(views[n]))]
+        rest = sorted((n for n in names if n in views and n not in busy), key=lambda n: (self._visited.get(n, 0), n))
+        share = max(least, len(rest) // ROLLING_SHARE)
+        yield from (*unseen, *sorted(busy, key=lambda n: self._visited.get(n, 0)), *rest[:share])
+
+    def _is_busy(self, view: View) -> bool:
+        return any(not self._ends.failed(job.stage, job.id) for job in view.open)
+
+    def _look_at_week(self, week: str) -> None:
+        """Plan a week anew if its items, or what its plans look at beside them, changed."""
+        self._visited[week] = self._rounds
+        self._touched.discard(week)
+        catalogue, before = self.catalogue, self._weeks.get(week)
+        token = f"{week_token(catalogue, week)} {self._beside()}"
+        asked = before.asked if before else {}
+        if before is None or before.token != token or any(catalogue.is_broken(p) != b for p, b in asked.items()):
+            known = set(catalogue.asked)
+            withdrawals = catalogue.index(WITHDRAWALS, STATIC, "week").get(week, ())
+            view = View(token)
+            for stage in self.stages:
+                more = withdrawals if WITHDRAWALS in stage.consumes else ()
+                self._plan(view, stage, [*sources_of(stage, catalogue, week), *more])
+            if week in data_weeks(catalogue):
+                view.summary = summary_of(catalogue, week)
+            view.asked = {p: b for p, b in catalogue.asked.items() if p not in known or p in asked}
+            self._weeks[week] = view
+        self._visit(catalogue, week, token)
+        catalogue.let_go(week)
+
+    def _beside(self) -> str:
+        """Return what the plans of any week look at beside its own items; all of it is few."""
+        c = self.catalogue
+        static = [(name, len(c.ids(name)), max(c.ids(name), default="")) for name in ("promotions",)]
+        return repr((static, sorted(c.standing_orders())))
+
+    def _look_at_static(self) -> None:
+        """Plan what has no week; withdrawals are planned with the week that they concern."""
+        view = View()
+        self.catalogue.given = self.summaries()
+        for stage in self.stages:
+            items = (i for i in sources_of(stage, self.catalogue, STATIC) if i.collection != WITHDRAWALS)
+            self._plan(view, stage, items)
+        self._weeks[STATIC] = view
+
+    def _plan(self, view: View, stage: Stage[Any], sources: Iterable[JobSource]) -> None:
+        for job in planned(stage, sources, self.catalogue, self._settings[stage.name]):
+            if job.state is State.DONE:
+                view.done[stage.name] = view.done.get(stage.name, 0) + 1
+            else:
+                view.open.append(open_job(stage, job))
+
+    def _look_at_units(self, deadline: float, everything: bool) -> None:
+        """Plan the landing units without a receipt, and a share of the others, which may have been sent anew."""
+        stage = next((s for s in self.stages if LANDING in s.consumes), None)
+        self._units_left = False
+        if stage is None:
+            return
+        names = sorted(self._context.store.children(PREFIX))
+        self._units = {name: view for name, view in self._units.items() if name in set(names)}
+        for name in names:
+            if name not in self._units and name in self._ends.units and not self._ends.has_records(name_in_id(name)):
+                self._units[name] = View(done={stage.name: 1})
+        for name in self._choose(names, self._units, len(names) if everything else ROLLING_UNITS):
+            self._visited[name] = self._rounds
+            unit = self._context.unit(name)
+            if unit is not None:
+                view = View()
+                self._plan(view, stage, [unit])
+                self._units[name] = view
+            if self._clock() > deadline:
+                break
+        self._units_left = any(name not in self._units for name in names)
 
     def forget(self, stage: str, job: str) -> None:
         """Forget that a job was hinted: its time comes after the grace, as if it were new."""
@@ -109,18 +276,18 @@ class Sweep:
         """Forget every hint: the bus lost them."""
         self._hinted.clear()
 
-    def hint(self, surveys: dict[str, Survey]) -> int:
+    def hint(self, counts: dict[str, Count]) -> int:
         """Publish a hint for each source of a due job whose time has come, up to a limit; how many were given."""
         now, keys, alive = self._clock(), set[tuple[str, str]](), set[tuple[str, str]]()
         for stage in self.stages:
-            for source, job in surveys[stage.name].due:
-                name = (stage.name, job_id(stage, job, self._settings[stage.name]))
+            for job in counts[stage.name].due:
+                name = (stage.name, job.id)
                 alive.add(name)
                 grace = stage.grace_s if self._grace_s is None else self._grace_s
-                state = self._hinted.setdefault(name, _Hinted(now, now + grace, FIRST_GAP_S))
+                state = self._hinted.setdefault(name, _Hinted(now + grace, FIRST_GAP_S))
                 if now >= state.again_at and len(keys) < HINTS_A_ROUND:
                     state.again_at, state.gap_s = now + state.gap_s, min(2 * state.gap_s, LONGEST_GAP_S)
-                    keys.add((stage.name, source_key(source)))
+                    keys.add((stage.name, job.key))
         self._hinted = {name: state for name, state in self._hinted.items() if name in alive}
         for stage_name, _ in keys:
             HINTS.labels(stage_name).inc()
@@ -129,11 +296,10 @@ class Sweep:
         return len(keys)
 
 
-def source_key(source: Item | LandingUnit) -> str:
-    """The key whose event leads to a source's jobs."""
-    if isinstance(source, Item):
-        return source.key
-    return next(iter(unit_keys(source)))[0]
+def open_job(stage: Stage[Any], job: DueJob) -> Open:
+    """Return what the sweep keeps of a job without an output."""
+    week = job.job.week or (job.source.week if isinstance(job.source, Item) else "")
+    return Open(stage.name, job.id, job.source.key, week)
 
 
 def publish_hint(bus: Bus, bucket: str, key: str) -> None:

@@ -1,17 +1,23 @@
-"""The tiler: the only writer of the cube, one transaction a scene."""
+"""The tiler: the only writer of the cube, one transaction for each scene."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.collections import LABELS, MASKS, OLCI_GRID, UPDATES, WITHDRAWALS
 from shared.items.item import Item
 from shared.items.keys import STATIC
+from shared.items.labels import label_rank
+from shared.items.scenes import RESTORED, outdated_products
 from shared.sensors import msi_assets
-from shared.stage import Job, Settings, Source, Stage
+from shared.stage import Collection, Job, Settings, Source, Stage
 
 FRAME_ASSETS = ("radiance", "view_zenith", "flags")
+SENSORS: Mapping[str, str] = {MASKS: "msi", OLCI_GRID: "olci", LABELS: "labels"}
+"""Collection of what is merged -> which of the cube's arrays it goes to."""
 
 
 class TilerSettings(Settings):
@@ -22,48 +28,56 @@ class TilerSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) -> list[Job]:
-    """One job for each current mask of the area's level, OLCI grid and label raster, and for each withdrawal."""
-    if item.collection == "withdrawals":
-        return _plan_withdrawal(item, catalogue, area)
+    """Plan one job for each current mask of the area's level, OLCI grid, label raster and withdrawal."""
     if not catalogue.is_current(item):
         return []
+    if item.collection == WITHDRAWALS:
+        return _plan_withdrawal(item, catalogue, area)
     inputs = _sources(item, catalogue, area)
     if inputs is None:
         return []
     scene = catalogue.inputs(item)[0]
     if item.week == STATIC:
-        notes: dict[str, Any] = {"rank": [*catalogue.label_rank(scene), item.stage_version, item.id]}
-        return [Job("cube-updates", item.product, item.week, inputs, notes=notes)]
+        notes: dict[str, Any] = {"rank": [*label_rank(scene, catalogue), item.stage_version, item.id]}
+        return [Job(UPDATES, item.product, item.week, inputs, notes=notes)]
     outdated = _outdated(item, scene, catalogue)
     context = _rest_of_week(item, catalogue, area) if outdated else ()
-    return [Job("cube-updates", item.product, item.week, inputs, context=context, notes={"outdated": outdated})]
+    return [Job(UPDATES, item.product, item.week, inputs, context=context, notes={"outdated": outdated})]
 
 
 def _outdated(item: Item, scene: Item, catalogue: Catalogue) -> list[str]:
-    """Products whose pixels may be in the cube and are to leave it: older versions, and this one's other masks."""
-    outdated = catalogue.outdated(scene)
-    others = [
-        i for s in (item, scene) for i in catalogue.items(s.collection) if i.product == s.product and i.id != s.id
-    ]
+    """Return the products whose pixels are to leave the cube: older versions, and this one's other masks."""
+    outdated = outdated_products(scene, catalogue)
+    others = [i for s in (item, scene) for i in catalogue.of_product(s.collection, s.product, s.week) if i.id != s.id]
     return sorted({*outdated, item.product}) if others else outdated
 
 
 def _plan_withdrawal(item: Item, catalogue: Catalogue, area: Area) -> list[Job]:
-    product = str(item.properties["landstream:product"])
-    masks = [i for c in ("cloud-masks", "olci-grid") for i in catalogue.items(c) if i.product == product]
+    """Plan to rebuild a week without a withdrawn product, or to merge a restored one again.
+
+    What did not arrive, or was not masked yet, is not in the cube: nothing is to be done then.
+    """
+    product, week = item.product, str(item.properties["landstream:week"])
+    masks = [i for c in (MASKS, OLCI_GRID) for i in catalogue.of_product(c, product, week)]
     if not masks:
         return []
+    if item.properties["landstream:state"] == RESTORED:
+        current = [m for m in masks if catalogue.is_current(m)]
+        inputs = _sources(current[-1], catalogue, area) if current else None
+        if inputs is None:
+            return []
+        notes = {"sensor": SENSORS[current[-1].collection], "restored": [product], "outdated": []}
+        return [Job(UPDATES, f"{product}--restored", week, (Source(item, ()), *inputs), notes=notes)]
+    notes = {"sensor": SENSORS[masks[0].collection], "outdated": [product]}
     context = _rest_of_week(masks[0], catalogue, area)
-    notes = {"outdated": [product], "sensor": sensor_of(masks[0])}
-    inputs = (Source(item, ()),)
-    return [Job("cube-updates", f"{product}--withdrawn", masks[0].week, inputs, context=context, notes=notes)]
+    return [Job(UPDATES, f"{product}--withdrawn", week, (Source(item, ()),), context=context, notes=notes)]
 
 
 def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...] | None:
-    """What a job reads: the item and, for a mask, its scene; None where the scene is of the other level."""
-    if item.collection == "olci-grid":
+    """Return what a job reads: the item and, for a mask, its scene; None where the scene is of the other level."""
+    if item.collection == OLCI_GRID:
         return (Source(item, FRAME_ASSETS),)
-    if item.collection == "land-cover-labels":
+    if item.collection == LABELS:
         return (Source(item, ("labels",)),)
     scene = catalogue.inputs(item)[0]
     if scene.properties["landstream:level"] != area.level:
@@ -72,21 +86,16 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
 
 
 def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]:
-    """The other current scenes of the same sensor and week: what outdated tiles are rebuilt from."""
+    """Return the other current scenes of the same sensor and week: what outdated tiles are rebuilt from."""
     others = [i for i in catalogue.current(item.collection, item.week) if i.id != item.id]
     return tuple(s for i in others for s in _sources(i, catalogue, area) or ())
-
-
-def sensor_of(item: Item) -> str:
-    """`msi`, `olci` or `labels`: which of the cube's arrays a mask, grid or label raster goes to."""
-    return {"cloud-masks": "msi", "olci-grid": "olci", "land-cover-labels": "labels"}[item.collection]
 
 
 STAGE = Stage(
     name="tiler",
     version=1,
-    consumes=("cloud-masks", "olci-grid", "land-cover-labels", "withdrawals"),
-    publishes=("cube-updates",),
+    consumes=(MASKS, OLCI_GRID, LABELS, WITHDRAWALS),
+    publishes=(Collection(UPDATES, "Cube updates", "Which scene touched which tiles of the cube."),),
     plan=plan,
     process="services.tiler.process:process",
     settings=TilerSettings,

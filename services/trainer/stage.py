@@ -1,30 +1,31 @@
-"""The trainer's declaration: a training request becomes a model, once for each cube state."""
+"""The trainer's declaration: a training request becomes a model, once for each cube state and training settings."""
 
 from __future__ import annotations
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.champion import is_champion
+from shared.items.collections import MODELS, REQUESTS
 from shared.items.item import Item
 from shared.items.keys import STATIC
-from shared.stage.declare import Job, Settings, Source, Stage
+from shared.items.summary import present_state
+from shared.stage.declare import Collection, Job, Settings, Stage
+from shared.stage.source import Source
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
-    """One training of the cube state that the request names, while it is still the cube's."""
-    state = catalogue.cube_state()
-    if item.properties.get("landstream:cube_state") != state:
+    """Plan the training that a request asks for, while the cube's state is the one that it names."""
+    if item.properties["landstream:cube_state"] != present_state(catalogue):
         return []  # void: a newer request stands for what the cube holds now
-    if not catalogue.current("land-cover-labels") or not catalogue.sheet_weeks():
-        return []  # nothing to train on
-    parameters = {"cube_state": state, "training": area.policy.training.model_dump(mode="json")}
-    return [Job("models", area.name, STATIC, (Source(item, ()),), parameters)]
+    parameters = {name: item.properties[f"landstream:{name}"] for name in ("cube_state", "training")}
+    return [Job(MODELS, area.name, STATIC, (Source(item, ()),), parameters)]
 
 
 STAGE = Stage(
     name="trainer",
     version=1,
-    consumes=("training-requests",),
-    publishes=("models",),
+    consumes=(REQUESTS,),
+    publishes=(Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),),
     plan=plan,
     process="services.trainer.process:process",
     cube="read",

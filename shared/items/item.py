@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from shared.items.keys import item_key, split_id
+from shared.items.keys import ItemId, item_key, split_id
 
 
 class BadItem(ValueError):
-    """Raised when the bytes of an item are none: something else wrote below `items/`."""
+    """Raised when bytes below `items/` are not an item: something else wrote them."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ class Item:
         """Read an item's bytes.
 
         Raises:
-            BadItem: they are no STAC item with an id of ours.
+            BadItem: they are not a STAC item with an id of ours.
         """
         try:
             item = cls(json.loads(data), week)
             if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
-                raise TypeError("properties or assets are no objects")
+                raise TypeError("properties or assets are not objects")
             split_id(item.id)
             item_key(item.collection, week, item.id)
         except (ValueError, TypeError, KeyError) as error:
-            raise BadItem(f"no item: {type(error).__name__} {str(error)[:200]}") from error
+            raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
 
     @property
     def id(self) -> str:
-        """`<product>--v<stage version>-<digest8>`."""
+        """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
         return str(self.json["id"])
 
     @property
@@ -69,20 +69,29 @@ class Item:
         result: Mapping[str, Any] = self.json["assets"]
         return result
 
+    @cached_property
+    def _parsed(self) -> ItemId:
+        return split_id(self.id)
+
     @property
     def product(self) -> str:
-        """Root of the id: the product name of a scene."""
-        return split_id(self.id)[0]
+        """Root of the id: the product name of a scene, the name in a numbered collection."""
+        return self._parsed.product
 
     @property
     def stage_version(self) -> int:
-        """Version of the stage that made it."""
-        return split_id(self.id)[1]
+        """Version of the stage that made it; 0 in a numbered collection."""
+        return self._parsed.version
 
     @property
     def digest(self) -> str:
-        """First 8 hex digits of the sha256 over inputs and result-bearing settings."""
-        return split_id(self.id)[2]
+        """First 8 hex digits of the sha256 over inputs and result-bearing settings; empty in a numbered collection."""
+        return self._parsed.digest
+
+    @property
+    def number(self) -> int:
+        """Its number in a numbered collection; 0 elsewhere."""
+        return self._parsed.number
 
     @property
     def key(self) -> str:
@@ -93,3 +102,9 @@ class Item:
     def derived_from(self) -> tuple[tuple[str, str], ...]:
         """(collection, id) of each input."""
         return tuple(tuple(pair) for pair in self.properties.get("landstream:inputs", ()))
+
+    @cached_property
+    def sources(self) -> tuple[tuple[str, str, str], ...]:
+        """(collection, week, id) of each input: what the `derived_from` links lead to."""
+        hrefs = (str(link["href"]) for link in self.json.get("links", ()) if link.get("rel") == "derived_from")
+        return tuple((c, w, name.removesuffix(".json")) for c, w, name in (href.split("/")[-3:] for href in hrefs))

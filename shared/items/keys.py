@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 STATIC = "static"
 _ID = re.compile(r"^(?P<product>.+)--v(?P<version>\d+)-(?P<digest>[0-9a-f]{8})\Z")
+_NUMBERED = re.compile(r"^(?P<name>.+)-(?P<number>\d{6})\Z")
 _WEEK = re.compile(r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])\Z")
 _SEGMENT = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z")
 MAX_KEY_BYTES = 1024
@@ -104,16 +103,42 @@ def make_id(product: str, version: int, digest: str) -> str:
     return f"{product}--v{version}-{digest}"
 
 
-def split_id(item_id: str) -> tuple[str, int, str]:
-    """(product, stage version, digest) of an item's id.
+class ItemId(NamedTuple):
+    """An item's id, taken apart.
+
+    Attributes:
+        product: root of the id: a scene's product name, an area's name, a sheet and week.
+        version: version of the stage that made it; 0 in a numbered collection.
+        digest: digest8 of inputs and result-bearing settings; empty in a numbered collection.
+        number: from 1 in a numbered collection; 0 elsewhere.
+        text: the id itself.
+    """
+
+    product: str
+    version: int
+    digest: str
+    number: int
+    text: str
+
+
+def split_id(item_id: str) -> ItemId:
+    """Take an item's id apart.
 
     Raises:
-        BadKey: the id is not of the grammar.
+        BadKey: the id is not of either grammar.
     """
     match = _ID.match(item_id)
-    if match is None:
-        raise BadKey(f"{item_id!r} is no item id such as S2A_...--v1-0a1b2c3d")
-    return match["product"], int(match["version"]), match["digest"]
+    if match is not None:
+        return ItemId(match["product"], int(match["version"]), match["digest"], 0, item_id)
+    numbered = _NUMBERED.match(item_id)
+    if numbered is not None:
+        return ItemId(numbered["name"], 0, "", int(numbered["number"]), item_id)
+    raise BadKey(f"{item_id!r} is not an item id such as S2A_...--v1-0a1b2c3d or area-000001")
+
+
+def numbered_id(name: str, number: int) -> str:
+    """`<name>-<number, 6 digits>`: an id in a numbered collection, whose numbers are taken one after the other."""
+    return f"{name}-{number:06d}"
 
 
 def item_key(collection: str, week: str, item_id: str) -> str:
@@ -143,50 +168,6 @@ def failure_key(stage: str, job_id: str) -> str:
     return check_key(f"failures/{stage}/{job_id}.json")
 
 
-def receipt_key(receipt_id: str) -> str:
-    """Key of a landing unit's receipt."""
-    return check_key(f"receipts/{receipt_id}.json")
-
-
-@dataclass(frozen=True)
-class LandingObject:
-    """One object of a landing unit: its path inside the unit (empty for a file), size in bytes and etag."""
-
-    path: str
-    size: int
-    etag: str
-
-
-@dataclass(frozen=True)
-class LandingUnit:
-    """One delivery in `landing/`: a file, or a folder of files, as listed.
-
-    Attributes:
-        name: first path segment below `landing/`.
-        objects: sorted by path.
-        modified_s: newest modification of its objects, seconds since the epoch.
-        patience_s: how long it may stay incomplete; 0 = it is said to be whole.
-    """
-
-    name: str
-    objects: tuple[LandingObject, ...]
-    modified_s: float = 0.0
-    patience_s: float = 0.0
-
-    @property
-    def receipt_id(self) -> str:
-        """sha256 of name, sizes and etags."""
-        return hashlib.sha256(
-            canonical([self.name, sorted((o.path, o.size, o.etag) for o in self.objects)])
-        ).hexdigest()
-
-    @property
-    def is_folder(self) -> bool:
-        """True for a SAFE or SEN3 folder."""
-        return not (len(self.objects) == 1 and self.objects[0].path == "")
-
-
-def unit_keys(unit: LandingUnit) -> Iterable[tuple[str, str]]:
-    """(key, path inside the unit) of each object of a landing unit."""
-    for o in unit.objects:
-        yield (f"landing/{unit.name}/{o.path}" if o.path else f"landing/{unit.name}"), o.path
+def receipt_key(unit: str, receipt_id: str) -> str:
+    """Key of the receipt of a landing unit, as it is."""
+    return check_key(f"receipts/{unit}/{receipt_id}.json")

@@ -1,34 +1,67 @@
-"""Reads the catalogue from a store, again and again, at the cost of what is new."""
+"""Reads items from a store, week by week, at the cost of what is new."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterable
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock
+from threading import RLock
 from typing import Protocol
 
 from shared.area import Area
-from shared.items.catalogue import Catalogue
+from shared.items.catalogue import Catalogue, Rule
+from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
-from shared.items.keys import BadKey, split_item_key
-from shared.items.listing import Listing
+from shared.items.keys import STATIC, BadKey, check_week, failure_key, item_key, receipt_key, split_item_key
+from shared.items.partition import Key, Partition
 
-ITEMS = "items/"
-READERS, BATCH = 16, 512
-"""Items that are read at once, and those after which the time is looked at."""
+READERS = 16
+"""Items that are read at once: a store far away answers each only after a while."""
+
+INDEXED = 16
+"""From so many unread items on, their index is looked for first."""
+
+KEPT = 4000
+"""Items of weeks that are kept in memory between two looks: some 100 MB."""
 
 
-class Reader(Protocol):
-    """What the catalogue needs of a store."""
+class Listed(Protocol):
+    """An object as a store lists it."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever the content does."""
+
+
+class Objects(Protocol):
+    """What reading the catalogue needs of a store."""
+
+    remote: bool
 
     def keys(self, prefix: str) -> Iterable[str]:
-        """Every key below a prefix."""
+        """Yield every key below a prefix."""
+
+    def list(self, prefix: str) -> Iterable[Listed]:
+        """Yield every object below a prefix."""
+
+    def children(self, prefix: str) -> Iterable[str]:
+        """Yield the names directly below a prefix."""
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object."""
 
     def get(self, key: str) -> bytes:
-        """The object's bytes.
+        """Return the object's bytes.
 
         Raises:
             LookupError: there is none.
@@ -36,70 +69,254 @@ class Reader(Protocol):
 
 
 class CatalogueReader:
-    """Keeps the immutable items it has read, so that a snapshot costs one listing.
+    """Keeps items that it has read, so that a look costs one listing for each week that is asked for.
+
+    Args:
+        objects: the store.
+        area: the study area.
+        rules: collection -> what is current in it.
 
     Attributes:
-        foreign: key -> why, of what lies below `items/` and is no item; it is left alone.
+        foreign: key -> why, of what lies below `items/` and is not an item; it is left alone.
     """
 
-    def __init__(self, reader: Reader, area: Area) -> None:
-        self._reader, self._area = reader, area
-        self._items: dict[str, Item] = {}
+    def __init__(self, objects: Objects, area: Area, rules: Mapping[str, Rule]) -> None:
+        self._objects, self._area, self._rules = objects, area, rules
+        self._kept: OrderedDict[Key, Partition] = OrderedDict()
+        self._broken: dict[str, bool] = {}
+        self._results: dict[str, object] = {}
         self.foreign: dict[str, str] = {}
-        self._unread = 0
-        self._snapshot: Catalogue | None = None
-        self._lock = Lock()
-        # Failures and receipts first: a job that ends in between is then seen as due, never as lost.
-        self._listings = [
-            Listing(partial(reader.keys, prefix), key=str) for prefix in ("failures/", "receipts/", "reprocess/", ITEMS)
-        ]
+        self._lock = RLock()
 
-    @property
-    def whole(self) -> bool:
-        """Whether all that is known to be there is read, and all was listed: else a snapshot lacks a part."""
-        return all(lst.whole for lst in self._listings) and not self._unread
-
-    def snapshot(self, within_s: float = math.inf) -> Catalogue:
-        """The catalogue as listed now; the same object while nothing changed.
+    def look(self, ends: Ends | None = None) -> Look:
+        """Begin one look at the store.
 
         Args:
-            within_s: each of its listings, and the reading of new items, takes no longer; what they do not come to
-                stands as it was, and the next snapshot goes on with it.
+            ends: what is known of failure records and receipts, from a listing of all; asked for one by one otherwise.
         """
-        with self._lock:
-            return self._refresh(within_s)
+        return Look(self, ends or AskedEnds(self._objects, self.is_broken_record))
 
-    def _refresh(self, within_s: float) -> Catalogue:
-        failures, receipts, orders, listed = (frozenset(listing.look(within_s)) for listing in self._listings)
-        keys, others = listed - self.foreign.keys(), (failures, receipts, orders)
-        same = keys == self._items.keys()
-        if not same:
-            self._items = {key: item for key, item in self._items.items() if key in keys}
-            self._read(keys - self._items.keys(), within_s)
-        self._unread = len(keys - self.foreign.keys()) - len(self._items)
-        last = self._snapshot
-        if last is None or not same or others != (last.failures, last.receipts, last.orders):
-            self._snapshot = last = Catalogue(self._items.values(), self._area, *others)
-        return last
+    def snapshot(self, ends: Ends | None = None) -> Catalogue:
+        """Return the catalogue as it is now; each of its weeks is listed when it is first asked for."""
+        return self.of(self.look(ends))
 
-    def _read(self, keys: Iterable[str], within_s: float) -> None:
-        """Read items, several at once: a store far away answers each only after a while."""
-        deadline, keys = time.monotonic() + within_s, list(keys)
-        with ThreadPoolExecutor(READERS) as pool:
-            for first in range(0, len(keys), BATCH):
-                batch = keys[first : first + BATCH]
-                for key, item in zip(batch, pool.map(self._item, batch), strict=True):
-                    if item is not None:
-                        self._items[key] = item
-                if time.monotonic() > deadline:
-                    return
+    def of(self, look: Look) -> Catalogue:
+        """Return the catalogue of a look."""
+        return Catalogue(look, self._area, self._rules, self._results)
 
-    def _item(self, key: str) -> Item | None:
-        """An item; None where it is gone since the listing, or no item."""
+    def weeks(self, collection: str) -> list[str]:
+        """List the weeks of a collection."""
+        prefix = f"items/{collection}/"
+        return sorted(name for name in self._objects.children(prefix) if self._is_week(prefix, name))
+
+    def _is_week(self, prefix: str, name: str) -> bool:
         try:
-            return Item.parse(self._reader.get(key), split_item_key(key)[1])
+            check_week(name)
+        except BadKey as error:
+            self.foreign[prefix + name] = str(error)
+            return False
+        return True
+
+    def collections(self) -> list[str]:
+        """List the collections."""
+        found = sorted(self._objects.children("items/"))
+        for name in found:
+            if self._objects.exists(f"items/{name}"):
+                self.foreign[f"items/{name}"] = "an object where collections are"
+        return [name for name in found if f"items/{name}" not in self.foreign]
+
+    def orders(self) -> frozenset[str]:
+        """List the orders to reprocess."""
+        return frozenset(self._objects.keys("reprocess/"))
+
+    def partition(self, collection: str, week: str) -> Partition:
+        """List a week of a collection; what was read of it before is kept."""
+        key = (collection, week)
+        prefix = f"items/{collection}/{week}/"
+        ids = [i for name in self._objects.children(prefix) if (i := self._id(prefix, name)) is not None]
+        with self._lock:
+            before = self._kept.get(key)
+            if before is not None and list(before.ids) == sorted(ids):
+                self._kept.move_to_end(key)
+                return before
+            found = Partition(ids, partial(self._load, collection, week))
+            if before is not None:
+                found.keep(before)
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            self._let_go()
+            return found
+
+    def _id(self, prefix: str, name: str) -> str | None:
+        """Return the id of an object below a week; None of one that is not an item."""
+        key = prefix + name
+        if key in self.foreign:
+            return None
+        try:
+            return split_item_key(key)[2]
+        except BadKey as error:
+            self.foreign[key] = str(error)
+            return None
+
+    def _let_go(self) -> None:
+        """Forget the weeks that were not asked for lately, beyond a number of items."""
+        weekly = [key for key in self._kept if key[1] != STATIC]
+        total = sum(self._kept[key].loaded for key in weekly)
+        for key in weekly[:-1]:
+            if total <= KEPT:
+                return
+            total -= self._kept.pop(key).loaded
+
+    def _load(self, collection: str, week: str, ids: Iterable[str]) -> dict[str, Item]:
+        keys = {item_key(collection, week, i): i for i in ids}
+        found: dict[str, Item] = {}
+        if self._objects.remote and week != STATIC and len(keys) >= INDEXED:
+            for key, data in self.indexed(collection, week, self.stored(collection, week)).items():
+                if key in keys and (item := self._parse(key, week, data)) is not None:
+                    found[keys[key]] = item
+        rest = [key for key, i in keys.items() if i not in found]
+        for key, item in zip(rest, self._read(rest, week), strict=True):
+            if item is not None:
+                found[keys[key]] = item
+        return found
+
+    def _read(self, keys: Sequence[str], week: str) -> Iterator[Item | None]:
+        if not self._objects.remote or len(keys) < 2:
+            yield from (self._item(key, week) for key in keys)
+            return
+        with ThreadPoolExecutor(min(READERS, len(keys))) as pool:
+            yield from pool.map(lambda key: self._item(key, week), keys)
+
+    def _item(self, key: str, week: str) -> Item | None:
+        """Read an item; None where it is gone since the listing, or not an item."""
+        try:
+            return self._parse(key, week, self._objects.get(key))
         except LookupError:
             return None
+
+    def _parse(self, key: str, week: str, data: bytes) -> Item | None:
+        try:
+            return Item.parse(data, week)
         except (BadKey, BadItem) as error:
             self.foreign[key] = str(error)
             return None
+
+    def indexed(self, collection: str, week: str, listed: Sequence[Stored]) -> dict[str, bytes]:
+        """Return what an index holds of the objects that are there now: key -> bytes."""
+        exact = index_key(collection, week, listed)
+        contents = self._index(exact)
+        if contents is None:
+            others = sorted(self._objects.keys(index_prefix(collection, week)))
+            contents = self._index(others[-1]) if others else None
+        return {o.key: contents[o] for o in listed if o in contents} if contents else {}
+
+    def _index(self, key: str) -> dict[Stored, bytes] | None:
+        try:
+            return unpack(self._objects.get(key))
+        except (LookupError, BadIndex):
+            return None  # a cache: the items themselves are read
+
+    def stored(self, collection: str, week: str) -> list[Stored]:
+        """List a week's items as objects."""
+        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(f"items/{collection}/{week}/")]
+
+    def is_broken_record(self, key: str) -> bool:
+        """Return whether a failure record says that its product's picture cannot be decoded."""
+        if key not in self._broken:
+            try:
+                record = json.loads(self._objects.get(key))
+            except LookupError:
+                return False
+            except ValueError:
+                record = {}
+            self._broken[key] = isinstance(record, dict) and record.get("broken") is True
+        return self._broken[key]
+
+
+class Ends(Protocol):
+    """How jobs ended that left no item: failure records, and receipts of landing units."""
+
+    def failed(self, stage: str, job_id: str) -> bool:
+        """Return whether a job has a failure record."""
+
+    def broken(self, product: str) -> bool:
+        """Return whether a record says that a product's picture cannot be decoded."""
+
+    def received(self, unit: str, receipt_id: str) -> bool:
+        """Return whether a landing unit, as it is, has its receipt."""
+
+
+class AskedEnds:
+    """Asks the store for each record by its name: what an event needs is a few, whatever the store holds."""
+
+    def __init__(self, objects: Objects, is_broken_record: Callable[[str], bool]) -> None:
+        self._objects, self._is_broken_record = objects, is_broken_record
+        self._stages: list[str] | None = None
+
+    def failed(self, stage: str, job_id: str) -> bool:
+        """See `Ends.failed`."""
+        return self._objects.exists(failure_key(stage, job_id))
+
+    def broken(self, product: str) -> bool:
+        """See `Ends.broken`."""
+        if self._stages is None:
+            self._stages = sorted(self._objects.children("failures/"))
+        records = (key for stage in self._stages for key in self._objects.keys(f"failures/{stage}/{product}--"))
+        return any(map(self._is_broken_record, records))
+
+    def received(self, unit: str, receipt_id: str) -> bool:
+        """See `Ends.received`."""
+        return self._objects.exists(receipt_key(unit, receipt_id))
+
+
+class Look:
+    """See `shared.items.partition.Shelf`: each listing is made once, when it is first asked for."""
+
+    def __init__(self, reader: CatalogueReader, ends: Ends) -> None:
+        self._reader, self.ends = reader, ends
+        self._partitions: dict[Key, Partition] = {}
+        self._weeks: dict[str, list[str]] = {}
+        self._collections: list[str] | None = None
+        self._orders: frozenset[str] | None = None
+
+    def weeks(self, collection: str) -> Sequence[str]:
+        """See `Shelf.weeks`."""
+        if collection not in self._weeks:
+            self._weeks[collection] = self._reader.weeks(collection)
+        return self._weeks[collection]
+
+    def partition(self, collection: str, week: str) -> Partition:
+        """See `Shelf.partition`."""
+        key = (collection, week)
+        if key not in self._partitions:
+            self._partitions[key] = self._reader.partition(collection, week)
+        return self._partitions[key]
+
+    def let_go(self, week: str) -> None:
+        """Forget a week; asked for again, it is listed again."""
+        for key in [k for k in self._partitions if k[1] == week]:
+            del self._partitions[key]
+
+    def collections(self) -> Sequence[str]:
+        """See `Shelf.collections`."""
+        if self._collections is None:
+            self._collections = self._reader.collections()
+        return self._collections
+
+    def failed(self, stage: str, job_id: str) -> bool:
+        """See `Shelf.failed`."""
+        return self.ends.failed(stage, job_id)
+
+    def broken(self, product: str) -> bool:
+        """See `Shelf.broken`."""
+        return self.ends.broken(product)
+
+    def received(self, unit: str, receipt_id: str) -> bool:
+        """See `Shelf.received`."""
+        return self.ends.received(unit, receipt_id)
+
+    def orders(self) -> frozenset[str]:
+        """See `Shelf.orders`."""
+        if self._orders is None:
+            self._orders = self._reader.orders()
+        return self._orders

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from shared.area import Area
 from shared.bus import BusError
 from shared.observe.failpoint import UnknownFailpoint
 from shared.observe.logs import configure_logs
@@ -17,8 +16,9 @@ from shared.run.child import Stopped
 from shared.run.context import Context
 from shared.run.runner import Runner, StageStopped
 from shared.stage import registry
-from shared.stage.due import survey
-from shared.store import FolderStore, StoreError
+from shared.stage.declare import Stage
+from shared.stage.due import LANDING, JobSource, State, planned, sources_of
+from shared.store import AREA_KEY, FolderStore, StoreError, read_area
 
 
 def main(name: str) -> None:
@@ -84,18 +84,28 @@ def do_what_is_due(name: str, context: Context) -> None:
     stage = registry.load(name)
     runner = Runner(stage, registry.module_of(name), context)
     try:
-        snapshot, units = context.reader.snapshot(), context.units()
-        for source, _ in survey(stage, snapshot, context.area, runner.settings, units).due:
+        for source in due_sources(stage, context):
             runner.work_on(source)
     finally:
         runner.child.close()
 
 
+def due_sources(stage: Stage[Any], context: Context) -> Iterator[JobSource]:
+    """Yield what leads to a due job of a stage, week after week, deliveries first."""
+    catalogue, settings = context.reader.snapshot(), stage.settings()
+    if LANDING in stage.consumes:
+        yield from (j.source for j in planned(stage, context.units(), catalogue, settings) if j.state is State.DUE)
+    for week in sorted({w for c in stage.consumes for w in catalogue.weeks(c)}):
+        jobs = planned(stage, sources_of(stage, catalogue, week), catalogue, settings)
+        yield from [j.source for j in jobs if j.state is State.DUE]
+        catalogue.let_go(week)
+
+
 def _in_a_folder(name: str, root: Path) -> None:
-    if not (root / "area.json").is_file():
+    if not (root / AREA_KEY).is_file():
         sys.exit(f"landstream: {root}: no store here; `landstream run` makes one")
     configure_logs(sys.stderr)
     store = FolderStore(root)
     with store.exclusive():
-        area = Area.model_validate(json.loads(store.get("area.json")))
+        area = read_area(store)
         do_what_is_due(name, Context.of_store(store, area))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -27,7 +26,7 @@ from shared.process.http import Check, serve
 from shared.process.stack import Stack, read_stack
 from shared.run.child import GRACE_S
 from shared.run.context import Context
-from shared.store import NotFound, Store, StoreError, open_store
+from shared.store import NotFound, Store, StoreError, open_store, read_area
 
 WAIT_S = 2.0
 """Pause between two looks for what is not there yet: compose and Kubernetes start everything at once."""
@@ -139,7 +138,7 @@ def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tup
     while not stop.is_set():
         health.tick(name)
         try:
-            area = Area.model_validate(json.loads(store.get("area.json")))
+            area = read_area(store)
             stack = read_stack(store)
             if stack is not None:
                 return area, stack

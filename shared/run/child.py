@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from shared.observe.metrics import WORKERS_LOST
-from shared.run.wire import receive, send
+from shared.run.outcome import Answer, Progress
+from shared.run.wire import TaskMessage, hear, send_task
 from shared.stage.declare import Stage
 
 JOBS_BEFORE_REPLACEMENT = 100
@@ -56,7 +57,7 @@ class Child:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: Stage[Any],
         module: str,
         stop: Event,
         log: Path | None = None,
@@ -105,12 +106,12 @@ class Child:
         self._channel, self._jobs = ours, 0
 
     def run(
-        self, task: Mapping[str, Any], progress: Callable[[int, int], None], wanted: Callable[[], bool] = lambda: True
-    ) -> dict[str, Any]:
+        self, task: TaskMessage, progress: Callable[[int, int], None], wanted: Callable[[], bool] = lambda: True
+    ) -> Answer:
         """Run one task and return the worker's answer.
 
         Args:
-            task: the encoded task.
+            task: the task.
             progress: called with (done, total).
             wanted: asked twice a second; False ends the job.
 
@@ -126,18 +127,18 @@ class Child:
         deadline = time.monotonic() + self._stage.timeout_s
         stop_at: float | None = None
         try:
-            send(self._channel, task)
+            send_task(self._channel, task)
         except OSError as error:
             raise self._lost("crash", f"worker of {self._stage.name} is gone ({error})") from error
         while True:
             if select.select([self._channel], [], [], 0.5)[0]:
-                answer = receive(self._channel)
+                answer = hear(self._channel)
                 if answer is None:
                     status = self._process.wait()
                     raise self._lost("crash", f"worker of {self._stage.name} ended with status {status}")
-                if answer["kind"] != "progress":
+                if not isinstance(answer, Progress):
                     return answer
-                progress(answer["done"], answer["total"])
+                progress(answer.done, answer.total)
             if not wanted():
                 self.close()
                 raise Cancelled

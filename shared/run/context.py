@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from shared.area import Area
 from shared.bus import Bus, MemoryBus
 from shared.events import KeyForm
-from shared.items.keys import LandingUnit
-from shared.items.landing import PREFIX, landing_units
+from shared.items.landing import PREFIX, LandingUnit, landing_unit
 from shared.items.reader import CatalogueReader
 from shared.observe.health import Health
 from shared.run.child import GRACE_S
-from shared.store import FolderStore, Store
+from shared.stage import registry
+from shared.store import FolderStore, NotFound, Store
+
+
+class Observer(Protocol):
+    """Hears what a stage does."""
+
+    def __call__(self, stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
+        """Take one report: start, progress, done, absorbed, later or failed."""
+
+
+def observe_nothing(stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
+    """Take no notice."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +43,12 @@ class Context:
         reader: the catalogue's reader, shared by the stages of one process.
         cube: where the cube is.
         work: a folder for scratch, on the store's disk where the store is one.
-        keys: how the store writes keys in its events.
         patience_s: landing unit's name -> how long it may stay incomplete.
+        keys: how the store writes keys in its events.
         attempts: how often an unexpected error is tried.
         back_off_s: pause after the first failed attempt, doubled after each.
         grace_s: how long a job may go on after a stop was asked for.
-        logs: folder for the workers' output; None = the own output.
+        logs: folder for the workers' output; None = where this process writes its own.
     """
 
     store: Store
@@ -53,19 +65,28 @@ class Context:
     logs: Path | None = None
     health: Health = field(default_factory=Health)
     stop: Event = field(default_factory=Event)
-    observer: Callable[[str, str, str, int, int], None] = lambda stage, state, subject, done, total: None
+    observer: Observer = observe_nothing
 
-    def units(self, prefix: str = PREFIX) -> list[LandingUnit]:
-        """The landing units as listed now."""
-        return landing_units(self.store.list(prefix), self.patience_s)
+    def unit(self, name: str) -> LandingUnit | None:
+        """Return a landing unit as it is listed now; None where nothing of it is there."""
+        found = list(self.store.list(f"{PREFIX}{name}/"))
+        with suppress(NotFound):
+            found.append(self.store.head(PREFIX + name))
+        return landing_unit(name, found, self.patience_s)
+
+    def units(self) -> Iterator[LandingUnit]:
+        """Yield every landing unit as it is listed now, by name."""
+        for name in sorted(self.store.children(PREFIX)):
+            if (unit := self.unit(name)) is not None:
+                yield unit
 
     def group(self, name: str) -> str:
-        """Consumer group of a service of this store."""
+        """Return the consumer group of a service of this store."""
         return f"{self.store.bucket}.{name}"
 
     @classmethod
     def of_store(cls, store: Store, area: Area, bus: Bus | None = None, **options: Any) -> Context:
-        """Those of a store: its cube lies beside the objects, and the scratch too where the store is a folder.
+        """Return that of a store: its cube lies beside the objects, and the scratch too where the store is a folder.
 
         Args:
             store: the store.
@@ -78,7 +99,7 @@ class Context:
             store=store,
             bus=bus or MemoryBus(),
             area=area,
-            reader=CatalogueReader(store, area),
+            reader=CatalogueReader(store, area, registry.rules()),
             cube=f"{store.location}/cube",
             **{"patience_s": lambda name: area.policy.patience_s, "work": work, **options},
         )

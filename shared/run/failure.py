@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from shared.items.keys import LandingUnit, canonical
+from shared.items.catalogue import Catalogue
+from shared.items.keys import canonical
+from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import Job, Stage
+from shared.store import NotFound, Store
 
 MAX_TEXT = 20_000
+REMEDY = "read the traceback; after a fix, `landstream requeue` this record"
 
 
-def make_record(stage: Stage, job: Job, name: str, attempts: int, answer: dict[str, Any]) -> bytes:
-    """The JSON of a failure record.
+def make_record(stage: Stage[Any], job: Job, name: str, attempts: int, failure: Failure) -> bytes:
+    """Return the JSON of a failure record.
 
     Args:
         stage: the stage.
         job: the job that failed.
         name: the job's id.
         attempts: how often it was tried.
-        answer: the worker's error answer (class, message, traceback; file, fault and remedy of a refusal).
+        failure: how the last attempt ended.
     """
-    unit: LandingUnit | None = job.unit
-    subject = f"landing/{unit.name}" if unit else job.inputs[0].item.id if job.inputs else job.product
+    rejected = failure if isinstance(failure, Rejected) else None
+    unit = job.delivery.unit if job.delivery else None
     return canonical(
         {
             "id": name,
             "stage": stage.name,
             "stage_version": stage.version,
             "job": name,
-            "input": subject,
+            "input": job.input_name,
+            "collection": job.collection,
+            "week": job.week,
             "unit": unit and unit.name,
             "receipt": unit and unit.receipt_id,
             "attempts": attempts,
-            "error_class": answer["class"],
-            "message": _clean(answer["message"])[:MAX_TEXT],
-            "file": _clean(answer.get("file", subject)),
-            "fault": _clean(answer.get("fault", answer["message"]))[:MAX_TEXT],
-            "remedy": _clean(answer.get("remedy", "read the traceback; after a fix, `landstream requeue` this record")),
-            "traceback": _clean(answer.get("traceback", ""))[-MAX_TEXT:],
+            "error_class": failure.error_class,
+            "message": failure.message[:MAX_TEXT],
+            "file": rejected.file if rejected else job.input_name,
+            "fault": (rejected.fault if rejected else failure.message)[:MAX_TEXT],
+            "remedy": rejected.remedy if rejected else REMEDY,
+            "broken": rejected is not None and rejected.broken,
+            "traceback": failure.traceback[-MAX_TEXT:],
         }
     )
 
 
-def _clean(text: str) -> str:
-    """Text that is safe to store as UTF-8: names in archives may hold lone surrogates."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def standing_failures(store: Store, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield the failure records that stand, by key: a record is void once its job's output exists."""
+    for key in store.keys("failures/"):
+        with suppress(NotFound):  # requeued since the listing
+            record: dict[str, Any] = json.loads(store.get(key))
+            if not _is_void(record, catalogue):
+                yield record
+
+
+def _is_void(record: dict[str, Any], catalogue: Catalogue) -> bool:
+    product, _, digest = str(record["id"]).rpartition("--")
+    collection, week = record.get("collection"), record.get("week")
+    if not collection or not week:  # a landing unit: only the result would tell
+        return False
+    return catalogue.output_version(collection, week, product, digest) is not None

@@ -11,14 +11,13 @@ import os
 import signal
 import socket
 import sys
-import traceback
-from pathlib import Path
 from typing import Any
 
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import configure_logs
-from shared.run.wire import decode_task, encode_result, receive, send
-from shared.stage.declare import RejectScene, RetryLater, Stage, Task
+from shared.run.outcome import Answer, Done, Progress, outcome_of
+from shared.run.wire import TaskMessage, receive_task, say
+from shared.stage.declare import LocalItem, LocalUnit, Stage, Task
 from shared.stage.registry import resolve
 
 _PR_SET_PDEATHSIG = 1
@@ -31,42 +30,37 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_task(stage: Stage, message: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
+def run_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) -> Answer:
     """Run one task; whatever it raises becomes an answer."""
     try:
-        job, inputs, context, area = decode_task(message)
-        cube = None
-        if stage.cube is not None:
-            from shared.cube import open_cube
-
-            cube = open_cube(message["cube"], area, stage.cube)
-        task = Task(
-            job,
-            inputs,
-            context,
-            message["unit_path"] and Path(message["unit_path"]),
-            area,
-            stage.settings(),
-            Path(message["folder"]),
-            cube,
-            lambda done, total: send(channel, {"kind": "progress", "done": done, "total": total}),
-        )
-        return {"kind": "done", "result": encode_result(resolve(stage.process)(task))}
-    except RejectScene as error:
-        return _error("reject", error) | {"file": error.file, "fault": error.fault, "remedy": error.remedy}
-    except RetryLater as error:
-        return _error("later", error)
+        return Done(resolve(stage.process)(make_task(stage, message, channel)))
     except Exception as error:
-        return _error("error", error)
+        return outcome_of(error)
 
 
-def _error(kind: str, error: Exception) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "class": f"{type(error).__module__}.{type(error).__qualname__}",
-        "message": str(error) or type(error).__name__,
-        "traceback": traceback.format_exc(),
-    }
+def make_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) -> Task[Any]:
+    """Return the task of a message, with the cube open where the stage declares one."""
+    cube, job = None, message.job
+    if stage.cube is not None:
+        from shared.cube import open_cube
+
+        assert message.cube is not None
+        cube = open_cube(message.cube, message.area, stage.cube)
+    items = [LocalItem(s.item, p) for s, p in zip((*job.inputs, *job.context), message.paths, strict=False)]
+    delivery = None
+    if job.delivery:
+        delivery = LocalUnit(job.delivery.unit, message.paths[-1][job.delivery.unit.name])
+    return Task(
+        job,
+        tuple(items[: len(job.inputs)]),
+        tuple(items[len(job.inputs) :]),
+        delivery,
+        message.area,
+        stage.settings(),
+        message.folder,
+        cube,
+        lambda done, total: say(channel, Progress(done, total)),
+    )
 
 
 def main() -> None:
@@ -78,14 +72,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     configure_logs(sys.stderr)
     channel = socket.socket(fileno=descriptor)
-    stage: Stage = importlib.import_module(module).STAGE
+    stage: Stage[Any] = importlib.import_module(module).STAGE
     if stage.warm_up is not None:
         resolve(stage.warm_up)()
     resolve(stage.process)
-    while (message := receive(channel)) is not None:
+    while (message := receive_task(channel)) is not None:
         answer = run_task(stage, message, channel)
         failpoint("worker.processed")
-        send(channel, answer)
+        say(channel, answer)
 
 
 if __name__ == "__main__":

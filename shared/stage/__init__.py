@@ -1,23 +1,30 @@
-"""Stages: their declaration, and the one runner that fetches, runs, uploads, commits and records failures."""
+"""Stages: what one is, what it is made of, what is due."""
 
 from shared.stage.declare import (
     AFFECTS_RESULT,
+    BrokenPicture,
+    Collection,
     Job,
     LocalItem,
+    LocalUnit,
     NewAsset,
     NewItem,
     RejectScene,
     RetryLater,
     Settings,
-    Source,
     Stage,
     Task,
 )
+from shared.stage.source import LandingSource, Source
 
 __all__ = [
     "AFFECTS_RESULT",
+    "BrokenPicture",
+    "Collection",
     "Job",
+    "LandingSource",
     "LocalItem",
+    "LocalUnit",
     "NewAsset",
     "NewItem",
     "RejectScene",

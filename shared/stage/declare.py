@@ -1,28 +1,28 @@
-"""What a service declares: a pure plan and a file-to-file function."""
+"""What a stage declares: a pure plan, and a reference to its file-to-file function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.area import Area
+from shared.items.catalogue import Catalogue, Rule, latest_from_current_inputs
 from shared.items.item import Item
-from shared.items.keys import LandingUnit
+from shared.items.landing import LandingUnit
+from shared.stage.source import LandingSource, Source
 
 if TYPE_CHECKING:
     from shared.cube import Cube
-    from shared.items.catalogue import Catalogue
-
 
 AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
 
 
 class Settings(BaseSettings):
-    """Base of each service's settings: environment variables `LANDSTREAM_<FIELD>`.
+    """Base of each service's settings: environment variables `LANDSTREAM_<SERVICE>_<FIELD>`.
 
     Fields whose `json_schema_extra` is `AFFECTS_RESULT` enter a job's key; addresses, paths and threads never do.
     """
@@ -30,17 +30,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
 
     def result_bearing(self) -> dict[str, Any]:
-        """The fields that change a result, as JSON."""
+        """Return the fields that change a result, as JSON."""
         names = [n for n, f in type(self).model_fields.items() if f.json_schema_extra == AFFECTS_RESULT]
         return self.model_dump(mode="json", include=set(names))
 
 
-@dataclass(frozen=True)
-class Source:
-    """An item and those of its assets that a job wants as local files; `None` = all of them."""
-
-    item: Item
-    assets: tuple[str, ...] | None = None
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -48,14 +43,14 @@ class Job:
     """One unit of work, wholly told by its inputs.
 
     Attributes:
-        collection: where the result goes; ingest learns it from the product and leaves it empty.
+        collection: where the result goes; empty where only the result tells (a landing unit's).
         product: root of the result's id (a scene's product name, a sheet and week, an area and cube state).
         week: `2018-W23`, or `static`.
         inputs: the items it is made of, primary one first; they enter its key and `derived_from`.
         parameters: JSON values that change the result and follow from the plan; they enter its key.
         context: more items it may read, which do not enter its key (the result says nothing of them).
         notes: JSON facts that help to process and, as the context, never enter its key.
-        unit: the landing unit, for ingest only.
+        delivery: the landing unit that it is made of.
     """
 
     collection: str
@@ -65,7 +60,23 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     context: tuple[Source, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
-    unit: LandingUnit | None = None
+    delivery: LandingSource | None = None
+
+    @property
+    def sources(self) -> Sequence[Source | LandingSource]:
+        """All that it wants as local files: inputs, context, delivery, in this order."""
+        return (*self.inputs, *self.context, *((self.delivery,) if self.delivery else ()))
+
+    @property
+    def subject(self) -> str:
+        """What people call it."""
+        return self.delivery.subject if self.delivery else self.product
+
+    @property
+    def input_name(self) -> str:
+        """What it was made of, for failure records."""
+        first: Source | LandingSource | None = next(iter(self.sources), None)
+        return first.id if first else self.product
 
 
 @dataclass(frozen=True)
@@ -77,14 +88,27 @@ class LocalItem:
 
 
 @dataclass(frozen=True)
-class Task:
+class LocalUnit:
+    """A landing unit on the local disk.
+
+    Attributes:
+        unit: as listed.
+        path: the file or folder.
+    """
+
+    unit: LandingUnit
+    path: Path
+
+
+@dataclass(frozen=True)
+class Task(Generic[SettingsT]):
     """What the worker hands to `process`.
 
     Attributes:
         job: the planned job.
         inputs: as `job.inputs`, with local files.
         context: as `job.context`, with local files.
-        unit_path: the fetched landing unit (file or folder), for ingest.
+        delivery: as `job.delivery`, fetched.
         area: the study area.
         settings: the stage's own settings class.
         folder: an empty folder on the store's disk for results and scratch; removed afterwards.
@@ -95,9 +119,9 @@ class Task:
     job: Job
     inputs: tuple[LocalItem, ...]
     context: tuple[LocalItem, ...]
-    unit_path: Path | None
+    delivery: LocalUnit | None
     area: Area
-    settings: Any
+    settings: SettingsT
     folder: Path
     cube: Cube | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
@@ -113,6 +137,8 @@ class NewAsset:
         roles: STAC roles.
         title: one line for people.
         fields: further STAC fields (`proj:`, `raster:`, `classification:classes`).
+        beside: name of the asset that this one accompanies: its key is that one's and this file's last suffix, as
+            programs look for a sidecar; empty = a key of its own content.
     """
 
     path: Path
@@ -120,6 +146,7 @@ class NewAsset:
     roles: tuple[str, ...] = ("data",)
     title: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,12 +190,42 @@ class RejectScene(Exception):
         return type(self), (self.file, self.fault, self.remedy)
 
 
+class BrokenPicture(RejectScene):
+    """Raised when a registered product's picture cannot be decoded: another version of its scene is current instead."""
+
+
 class RetryLater(Exception):
     """Raised when the world is not ready: acknowledged, no attempt counted, the sweep brings it back."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class Collection:
+    """A collection that a stage publishes.
+
+    Attributes:
+        name: collection id.
+        title: for people.
+        description: one sentence.
+        current: whether an item of it is current.
+    """
+
+    name: str
+    title: str
+    description: str
+    current: Rule = latest_from_current_inputs
+
+
+def always_wanted(job: Job, catalogue: Catalogue) -> bool:
+    """Return True: what a plan asked for does not become unwanted while it waits its turn."""
+    return True
+
+
+SourceT = Any
+"""An item, or the landing unit of a stage that consumes `landing`."""
+
+
+@dataclass(frozen=True)
+class Stage(Generic[SettingsT]):
     """A service's declaration.
 
     Attributes:
@@ -180,6 +237,9 @@ class Stage:
         process: reference (`services.tiler.process:process`) to the function from task to result, local files in, local
             files out; only the worker resolves it, so that who plans loads no library of its.
         settings: the settings class.
+        wanted: (job, catalogue) -> whether it is still wanted; asked of a plan's second job and those after it, each
+            of which waits for those before it.
+        swept: what the sweep plans from, where that is less than `consumes`: each job is due from these as well.
         incomplete: reference to (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing
             and its manifest, so that nothing is fetched in vain while it arrives object by object; None = try it.
         warm_up: reference to what a worker does before its first task, while the stage still waits for one.
@@ -192,13 +252,20 @@ class Stage:
     name: str
     version: int
     consumes: tuple[str, ...]
-    publishes: tuple[str, ...]
-    plan: Callable[[Any, Catalogue, Area, Any], list[Job]]
+    publishes: tuple[Collection, ...]
+    plan: Callable[[SourceT, Catalogue, Area, SettingsT], list[Job]]
     process: str
-    settings: type[Settings] = Settings
+    settings: type[SettingsT] = Settings  # type: ignore[assignment]
+    wanted: Callable[[Job, Catalogue], bool] = always_wanted
+    swept: tuple[str, ...] | None = None
     incomplete: str | None = None
     warm_up: str | None = None
     cube: Literal["read", "write"] | None = None
     grace_s: float = 30.0
     timeout_s: float = 3600.0
     memory_mb: int = 4096
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the collections that it publishes."""
+        return tuple(c.name for c in self.publishes)

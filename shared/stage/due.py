@@ -2,123 +2,119 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
-from shared.items.keys import LandingUnit, digest8, failure_key, make_id, receipt_key
+from shared.items.keys import digest8, make_id
+from shared.items.landing import LandingUnit
 from shared.stage.declare import Job, Settings, Stage
 
 LANDING = "landing"
 
+JobSource = Item | LandingUnit
+"""What a stage plans from."""
 
-def job_digest(stage: Stage, job: Job, settings: Settings) -> str:
-    """digest8 of a job's inputs, parameters and result-bearing settings; the stage's version is no part of it."""
+
+class State(StrEnum):
+    """Where a planned job stands."""
+
+    DUE = "due"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class DueJob:
+    """A planned job with its names and its state, computed once.
+
+    Attributes:
+        source: what it was planned from.
+        job: the job.
+        id: names it in failure records and logs: product and digest, for a landing unit its name and receipt.
+        output_id: id of the item that it makes; empty where only the result tells.
+        state: whether it is due.
+    """
+
+    source: JobSource
+    job: Job
+    id: str
+    output_id: str
+    state: State
+
+
+def job_digest(stage: Stage[Any], job: Job, settings: Settings) -> str:
+    """Return digest8 of a job's inputs, parameters and result-bearing settings; not of the stage's version."""
     inputs = [[s.item.collection, s.item.id] for s in job.inputs]
     return digest8([stage.name, inputs, dict(job.parameters), settings.result_bearing()])
 
 
-def job_id(stage: Stage, job: Job, settings: Settings) -> str:
-    """Names the job in failure records and logs: product and digest, for a landing unit its name and receipt."""
-    if job.unit is not None:
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", job.unit.name)[:200]
-        return f"{name}--{job.unit.receipt_id[:8]}"
-    return f"{job.product}--{job_digest(stage, job, settings)}"
+def examine(stage: Stage[Any], source: JobSource, job: Job, settings: Settings, catalogue: Catalogue) -> DueJob:
+    """Name a job and say where it stands.
+
+    A failure record is void once the output exists.
+    """
+    if job.delivery:
+        unit, name = job.delivery.unit, job.delivery.job_id
+        if catalogue.is_received(unit.name, unit.receipt_id):
+            failed = catalogue.is_failed(stage.name, name)
+            return DueJob(source, job, name, "", State.FAILED if failed else State.DONE)
+        state = State.FAILED if catalogue.is_failed(stage.name, name) else State.DUE
+        return DueJob(source, job, name, "", state)
+    digest = job_digest(stage, job, settings)
+    name, output = f"{job.product}--{digest}", make_id(job.product, stage.version, digest)
+    if _is_done(stage, job, digest, catalogue):
+        return DueJob(source, job, name, output, State.DONE)
+    state = State.FAILED if catalogue.is_failed(stage.name, name) else State.DUE
+    return DueJob(source, job, name, output, state)
 
 
-def output_id(stage: Stage, job: Job, settings: Settings) -> str:
-    """Id of the item that the job makes (not for a landing unit, whose product is unknown before)."""
-    return make_id(job.product, stage.version, job_digest(stage, job, settings))
+def _is_done(stage: Stage[Any], job: Job, digest: str, catalogue: Catalogue) -> bool:
+    """Return whether the output exists, of any stage version unless older ones are to be made again."""
+    version = catalogue.output_version(job.collection, job.week, job.product, digest)
+    if version is None:
+        return False
+    return version >= stage.version or version >= catalogue.version_wanted(stage.name, job.week)
 
 
-def is_done(stage: Stage, job: Job, settings: Settings, catalogue: Catalogue) -> bool:
-    """Whether the job's output exists, of any stage version unless it is to be reprocessed; for a unit: its receipt."""
-    if job.unit is not None:
-        return receipt_key(job.unit.receipt_id) in catalogue.receipts
-    version = catalogue.version_wanted(stage.name, job.week)
-    return catalogue.has_output(job.collection, job.product, job_digest(stage, job, settings), version)
+def plan_jobs(stage: Stage[Any], source: JobSource, catalogue: Catalogue, settings: Settings) -> list[DueJob]:
+    """Plan the jobs of one source, each named and examined."""
+    jobs = stage.plan(source, catalogue, catalogue.area, settings)
+    return [examine(stage, source, job, settings, catalogue) for job in jobs]
 
 
-def is_failed(stage: Stage, job: Job, settings: Settings, catalogue: Catalogue) -> bool:
-    """Whether a failure record stands for the job; it is void once the output exists."""
-    failed = failure_key(stage.name, job_id(stage, job, settings)) in catalogue.failures
-    return failed and (job.unit is not None or not is_done(stage, job, settings, catalogue))
+def planned(
+    stage: Stage[Any], sources: Iterable[JobSource], catalogue: Catalogue, settings: Settings
+) -> Iterator[DueJob]:
+    """Yield every job that a stage plans for some sources, each once."""
+    seen = set[str]()
+    for source in sources:
+        for due in plan_jobs(stage, source, catalogue, settings):
+            if due.id not in seen:
+                seen.add(due.id)
+                yield due
 
 
 @dataclass
 class Survey:
     """A stage's jobs at one moment."""
 
-    due: list[tuple[Item | LandingUnit, Job]] = field(default_factory=list)
+    due: list[DueJob] = field(default_factory=list)
+    failed: list[DueJob] = field(default_factory=list)
     done: int = 0
-    failed: int = 0
 
-
-def planned(
-    stage: Stage,
-    catalogue: Catalogue,
-    area: Area,
-    settings: Any,
-    units: list[LandingUnit],
-    week: str | None = None,
-    seen: set[str] | None = None,
-) -> Iterator[tuple[Item | LandingUnit, Job]]:
-    """Every job that the stage plans for what is there, each once.
-
-    Args:
-        stage: the stage.
-        catalogue: as it is now.
-        area: the study area.
-        settings: the stage's.
-        units: the landing units.
-        week: plan for items of this week alone; None = for all.
-        seen: ids of jobs that are left out; those found are added.
-    """
-    sources: list[Item | LandingUnit] = list(units) if LANDING in stage.consumes else []
-    for collection in stage.consumes:
-        if collection != LANDING:
-            sources += catalogue.items(collection, week)
-    seen = set() if seen is None else seen
-    for source in sources:
-        for job in stage.plan(source, catalogue, area, settings):
-            name = job_id(stage, job, settings)
-            if name not in seen:
-                seen.add(name)
-                yield source, job
-
-
-def survey(
-    stage: Stage,
-    catalogue: Catalogue,
-    area: Area,
-    settings: Any,
-    units: list[LandingUnit],
-    week: str | None = None,
-    seen: set[str] | None = None,
-) -> Survey:
-    """Count what is done and failed, list what is due; arguments as of `planned`."""
-    result = Survey()
-    for source, job in planned(stage, catalogue, area, settings, units, week, seen):
-        if is_failed(stage, job, settings, catalogue):
-            result.failed += 1
-        elif is_done(stage, job, settings, catalogue):
-            result.done += 1
+    def add(self, job: DueJob) -> None:
+        """Count a job."""
+        if job.state is State.DONE:
+            self.done += 1
         else:
-            result.due.append((source, job))
-    return result
+            (self.due if job.state is State.DUE else self.failed).append(job)
 
 
-def standing_failures(stages: list[Stage], catalogue: Catalogue) -> list[str]:
-    """Keys of the failure records that stand, sorted: a record is void once its job's output exists."""
-    published = {s.name: s.publishes for s in stages}
-
-    def is_void(key: str) -> bool:
-        _, stage, name = key.split("/")
-        product, _, digest = name.removesuffix(".json").rpartition("--")
-        return any(catalogue.has_output(c, product, digest) for c in published.get(stage, ()))
-
-    return sorted(key for key in catalogue.failures if not is_void(key))
+def sources_of(stage: Stage[Any], catalogue: Catalogue, week: str) -> list[Item]:
+    """Return the items of a week that the sweep plans a stage's jobs from."""
+    consumed = stage.consumes if stage.swept is None else stage.swept
+    return [item for collection in consumed if collection != LANDING for item in catalogue.items(collection, week)]

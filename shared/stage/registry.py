@@ -7,7 +7,8 @@ import importlib.util
 import pkgutil
 from typing import Any
 
-from shared.stage.declare import Stage
+from shared.items.catalogue import Rule
+from shared.stage.declare import Collection, Stage
 
 PACKAGE = "services"
 
@@ -37,7 +38,7 @@ def module_of(name: str) -> str:
     return f"{PACKAGE}.{name}.stage"
 
 
-def load(name: str) -> Stage:
+def load(name: str) -> Stage[Any]:
     """A service's declaration.
 
     Raises:
@@ -45,28 +46,43 @@ def load(name: str) -> Stage:
     """
     if name not in names():
         raise NoSuchService(f"{name!r} is no service; there are {', '.join(names())}")
-    stage: Stage = importlib.import_module(module_of(name)).STAGE
+    stage: Stage[Any] = importlib.import_module(module_of(name)).STAGE
     if stage.name != name:
         raise NoSuchService(f"services/{name}/stage.py declares a stage called {stage.name!r}")
     return stage
 
 
-def all_stages() -> list[Stage]:
+def all_stages() -> list[Stage[Any]]:
     """Every service's declaration, upstream first."""
     return in_order([load(name) for name in names()])
 
 
-DRIVEN = {"cube-updates": "training-requests"}
+DRIVER = f"{PACKAGE}.sweeper.publishes"
+"""The module that says what whoever drives the stream publishes, and people beside it."""
+
+
+def collections() -> list[Collection]:
+    """Return every collection that a stage, the driver of the stream or a person publishes."""
+    driven: tuple[Collection, ...] = importlib.import_module(DRIVER).PUBLISHES
+    return [*(c for stage in all_stages() for c in stage.publishes), *driven]
+
+
+def rules() -> dict[str, Rule]:
+    """Return what is current in each collection, as declared by who publishes it."""
+    return {c.name: c.current for c in collections()}
+
+
+DRIVEN = {"cube-updates": "training-requests", "models": "promotions"}
 """What the driver of a stream makes of what: no stage publishes these."""
 
 
-def in_order(stages: list[Stage]) -> list[Stage]:
-    """Stages upstream first: each after those whose collections it consumes, then by name."""
+def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
+    """Return stages upstream first: each after those whose collections it consumes, then by name."""
     rest, ordered = sorted(stages, key=lambda s: s.name), []
     while rest:
-        open_ = {c for s in rest for c in s.publishes}
+        open_ = {c for s in rest for c in s.published}
         open_ |= {DRIVEN[c] for c in open_ if c in DRIVEN}
-        ready = [s for s in rest if not open_.intersection(s.consumes)] or rest[:1]
+        ready = [s for s in rest if not (open_ - set(s.published)).intersection(s.consumes)] or rest[:1]
         ordered += ready
         rest = [s for s in rest if s not in ready]
     return ordered

@@ -1,5 +1,6 @@
 """Object stores: a protocol and its adapters, which pass one contract suite."""
 
+from shared.store.area import AREA_KEY, OtherFormat, area_json, read_area
 from shared.store.folder import FolderStore
 from shared.store.opening import open_store
 from shared.store.probe import probe
@@ -16,16 +17,20 @@ from shared.store.protocol import (
 )
 
 __all__ = [
+    "AREA_KEY",
     "ChecksumMismatch",
     "FolderStore",
     "NotFound",
     "ObjectInfo",
+    "OtherFormat",
     "PreconditionFailed",
     "Store",
     "StoreError",
     "StoreLocked",
     "StoreUnavailable",
     "UnsafeStore",
+    "area_json",
     "open_store",
     "probe",
+    "read_area",
 ]

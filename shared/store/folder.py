@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class FolderStore:
 
     def __init__(self, root: Path, notify: Callable[[bytes], None] | None = None) -> None:
         self.root = root.absolute()
-        self.bucket, self.location = "landstream", str(self.root)
+        self.bucket, self.location, self.remote = "landstream", str(self.root), False
         self._notify = notify
         self._private = self.root / PRIVATE
         for name in ("tmp", "meta", "locks", "work"):
@@ -61,9 +61,7 @@ class FolderStore:
         key: str,
         data: bytes | Path,
         *,
-        metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
-        if_match: str | None = None,
     ) -> ObjectInfo:
         """See `Store.put`."""
         path = self._path(key)
@@ -71,10 +69,11 @@ class FolderStore:
         try:
             etag, size = _write(temporary, data)
             with self._locked(key):
-                self._check_condition(key, create_only, if_match)
+                if create_only and self.exists(key):
+                    raise PreconditionFailed(f"{key} exists")
                 if path.is_dir() or not _make_folders(path.parent):
                     raise BadKey(f"key {key[:200]!r} is another object's folder, or has an object for a folder")
-                self._write_sidecar(key, temporary, etag, metadata or {})
+                self._write_sidecar(key, temporary, etag)
                 failpoint("store.before_link")
                 if create_only:
                     _link_new(temporary, path, key)
@@ -86,7 +85,7 @@ class FolderStore:
             temporary.unlink(missing_ok=True)
         info = self.head(key)
         if self._notify:
-            self._notify(make(ObjectCreated(self.bucket, key, size, etag, dict(metadata or {}))))
+            self._notify(make(ObjectCreated(self.bucket, key, size, etag)))
         return info
 
     def get(self, key: str) -> bytes:
@@ -121,29 +120,35 @@ class FolderStore:
             stat = path.lstat()
         except FileNotFoundError:
             raise NotFound(key) from None
-        etag, metadata = self._read_sidecar(key, stat)
-        return ObjectInfo(key, stat.st_size, etag, stat.st_mtime, metadata)
+        return ObjectInfo(key, stat.st_size, self._read_sidecar(key, stat), stat.st_mtime)
 
     def etag_of(self, path: Path) -> str:
         """See `Store.etag_of`."""
         return _digest(path, hashlib.md5(usedforsecurity=False))
-
-    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
-        """See `Store.list_page`."""
-        page: list[ObjectInfo] = []
-        for key in self._walk(prefix):
-            if key > start_after:
-                with suppress(NotFound):  # deleted between the listing and the look
-                    page.append(self.head(key))
-            if len(page) == limit:
-                break
-        return page
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Store.list`."""
         for key in self._walk(prefix):
             with suppress(NotFound):  # deleted between the listing and the look
                 yield self.head(key)
+
+    def children(self, prefix: str) -> Iterator[str]:
+        """See `Store.children`."""
+        try:
+            entries = sorted(os.scandir(self.root / prefix), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            if (prefix or entry.name != PRIVATE) and is_key(entry.name) and not entry.is_symlink():
+                yield entry.name
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        try:
+            self._existing(key)
+        except NotFound:
+            return False
+        return True
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
@@ -200,38 +205,28 @@ class FolderStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _check_condition(self, key: str, create_only: bool, if_match: str | None) -> None:
-        try:
-            etag = self.head(key).etag
-        except NotFound:
-            etag = None
-        if create_only and etag is not None:
-            raise PreconditionFailed(f"{key} exists")
-        if if_match is not None and etag != if_match:
-            raise PreconditionFailed(f"{key} is not the object of etag {if_match}")
-
     def _sidecar(self, key: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
         return self._private / "meta" / digest[:2] / f"{digest}.json"
 
-    def _write_sidecar(self, key: str, file: Path, etag: str, metadata: Mapping[str, str]) -> None:
+    def _write_sidecar(self, key: str, file: Path, etag: str) -> None:
         stat = file.stat()
         path = self._sidecar(key)
         _make_folders(path.parent)
         temporary = self._private / "tmp" / uuid.uuid4().hex
-        sidecar = {"file": _identity(stat), "etag": etag, "metadata": dict(metadata)}
+        sidecar = {"file": _identity(stat), "etag": etag}
         _write(temporary, json.dumps(sidecar).encode())
         temporary.replace(path)
         _sync(path.parent)
 
-    def _read_sidecar(self, key: str, stat: os.stat_result) -> tuple[str, dict[str, str]]:
+    def _read_sidecar(self, key: str, stat: os.stat_result) -> str:
         try:
             sidecar: dict[str, Any] = json.loads(self._sidecar(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             sidecar = {}
         if sidecar.get("file") == _identity(stat):
-            return str(sidecar["etag"]), dict(sidecar["metadata"])
-        return "-".join(f"{n:x}" for n in _identity(stat)), {}
+            return str(sidecar["etag"])
+        return "-".join(f"{n:x}" for n in _identity(stat))
 
 
 @contextmanager

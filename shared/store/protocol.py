@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class NotFound(StoreError, LookupError):
 
 
 class PreconditionFailed(StoreError):
-    """Raised when a conditional put lost: the object exists already, or is another one."""
+    """Raised when a conditional put lost: the object exists already."""
 
 
 class ChecksumMismatch(StoreError):
@@ -45,14 +45,12 @@ class ObjectInfo:
         size: bytes.
         etag: changes whenever the content does.
         modified_s: seconds since the epoch.
-        metadata: user metadata; empty in listings.
     """
 
     key: str
     size: int
     etag: str
     modified_s: float
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -61,31 +59,29 @@ class Store(Protocol):
     Attributes:
         bucket: its name in events.
         location: `s3://BUCKET`, or the folder's path.
+        remote: whether each request crosses a network, so that few large ones are better than many small ones.
     """
 
     bucket: str
     location: str
+    remote: bool
 
     def put(
         self,
         key: str,
         data: bytes | Path,
         *,
-        metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
-        if_match: str | None = None,
     ) -> ObjectInfo:
         """Store an object atomically and durably: readers see all of it or nothing.
 
         Args:
             key: its key.
             data: bytes, or a file that is read.
-            metadata: user metadata, ASCII.
             create_only: refuse to replace.
-            if_match: replace only the object with this etag.
 
         Raises:
-            PreconditionFailed: `create_only` and it exists, or `if_match` and it is another one or none.
+            PreconditionFailed: `create_only` and it exists.
         """
 
     def get(self, key: str) -> bytes:
@@ -104,7 +100,7 @@ class Store(Protocol):
         """
 
     def head(self, key: str) -> ObjectInfo:
-        """Size, etag, time and user metadata.
+        """Size, etag and time.
 
         Raises:
             NotFound: there is none.
@@ -113,11 +109,14 @@ class Store(Protocol):
     def etag_of(self, path: Path) -> str:
         """The etag that an object put from this file has."""
 
-    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> list[ObjectInfo]:
-        """Up to `limit` objects below a prefix with keys above `start_after`, ascending by key."""
-
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects below a prefix, page after page."""
+
+    def children(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that ends in `/`: of objects, and of what other keys lie below."""
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object with this key."""
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
@@ -86,7 +86,7 @@ class S3Store:
         self, bucket: str, settings: S3Settings | None = None, notify: Callable[[bytes], None] | None = None
     ) -> None:
         self.bucket, self.settings, self._notify = bucket, settings or S3Settings(), notify
-        self.location = f"s3://{bucket}"
+        self.location, self.remote = f"s3://{bucket}", True
         self.client = connect(self.settings)
 
     def put(
@@ -94,22 +94,20 @@ class S3Store:
         key: str,
         data: bytes | Path,
         *,
-        metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
-        if_match: str | None = None,
     ) -> ObjectInfo:
-        """See `Store.put`; a large file is put create-only under a key of its content, and never with `if_match`."""
+        """See `Store.put`; a large file is put create-only under a key of its content."""
         check_key(key)
         failpoint("store.before_link")
         if isinstance(data, Path) and data.stat().st_size > _PART:
-            self._put_large(key, data, dict(metadata or {}), create_only, if_match)
+            self._put_large(key, data, create_only)
         else:
             body = data if isinstance(data, bytes) else data.read_bytes()
-            self._put_small(key, body, dict(metadata or {}), create_only, if_match)
+            self._put_small(key, body, create_only)
         failpoint("store.after_link")
         info = self.head(key)
         if self._notify:
-            self._notify(make(ObjectCreated(self.bucket, key, info.size, info.etag, dict(metadata or {}))))
+            self._notify(make(ObjectCreated(self.bucket, key, info.size, info.etag)))
         return info
 
     def get(self, key: str) -> bytes:
@@ -162,7 +160,6 @@ class S3Store:
             answer["ContentLength"],
             _unquoted(answer["ETag"]),
             answer["LastModified"].timestamp(),
-            dict(answer.get("Metadata", {})),
         )
 
     def etag_of(self, path: Path) -> str:
@@ -173,14 +170,38 @@ class S3Store:
             return (parts or [hashlib.md5(usedforsecurity=False)])[0].hexdigest()
         return f"{hashlib.md5(b''.join(p.digest() for p in parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
-    def list_page(self, prefix: str, start_after: str = "", limit: int = 1000) -> Page:
-        """See `Store.list_page`; ascending within one folder only, as stores differ across `/`."""
-        page, _ = self._page(Prefix=prefix, StartAfter=start_after, MaxKeys=limit)
-        return [info for info in page if is_key(info.key)]
-
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Store.list`."""
         return (info for info in self._all(prefix) if is_key(info.key))
+
+    def children(self, prefix: str) -> Iterator[str]:
+        """See `Store.children`."""
+        token, last = "", ""
+        while True:
+            more = {"ContinuationToken": token} if token else {}
+            answer = self._retry(
+                lambda more=more: self.client.list_objects_v2(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=prefix, Delimiter="/", **more
+                ),
+                "",
+            )
+            names = [o["Key"] for o in answer.get("Contents", ())]
+            names += [p["Prefix"].rstrip("/") for p in answer.get("CommonPrefixes", ())]
+            for name in sorted({n.removeprefix(prefix) for n in names}):
+                if name != last and is_key(name):
+                    yield name
+                last = name
+            token = answer.get("NextContinuationToken", "")
+            if not token:
+                return
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        try:
+            self.head(key)
+        except NotFound:
+            return False
+        return True
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
@@ -236,23 +257,19 @@ class S3Store:
         ]
         return found, answer.get("NextContinuationToken", "")
 
-    def _put_small(
-        self, key: str, body: bytes, metadata: dict[str, str], create_only: bool, if_match: str | None
-    ) -> None:
+    def _put_small(self, key: str, body: bytes, create_only: bool) -> None:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if create_only else {}
-        if if_match is not None:
-            condition["IfMatch"] = if_match
         unsure = False
 
         def attempt() -> None:
             nonlocal unsure
             try:
-                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata, **condition)
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **condition)
             except ClientError as error:
                 if condition and _status(error) in (404, 412) and _code(error) != "NoSuchBucket":
                     if unsure and self.get(key) == body:
                         return
-                    raise PreconditionFailed(_conflict(key, if_match)) from error
+                    raise PreconditionFailed(_conflict(key)) from error
                 unsure = unsure or _status(error) >= 500
                 raise
             except _BROKEN:
@@ -261,17 +278,13 @@ class S3Store:
 
         self._retry(attempt, key)
 
-    def _put_large(
-        self, key: str, path: Path, metadata: dict[str, str], create_only: bool, if_match: str | None
-    ) -> None:
-        if if_match is not None:
-            raise StoreError(f"{key}: objects of more than {_PART >> 20} MiB cannot be replaced conditionally")
-        if create_only and self._exists(key):
-            raise PreconditionFailed(_conflict(key, None))
+    def _put_large(self, key: str, path: Path, create_only: bool) -> None:
+        if create_only and self.exists(key):
+            raise PreconditionFailed(_conflict(key))
         where: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
-        upload = self._retry(
-            lambda: self.client.create_multipart_upload(**where, Metadata=metadata, ChecksumAlgorithm="SHA256"), key
-        )["UploadId"]
+        upload = self._retry(lambda: self.client.create_multipart_upload(**where, ChecksumAlgorithm="SHA256"), key)[
+            "UploadId"
+        ]
         parts: Any = []
         try:
             with path.open("rb") as file:
@@ -303,10 +316,10 @@ class S3Store:
                     **where, UploadId=upload, MultipartUpload={"Parts": list(parts)}, **condition
                 )
             except ClientError as error:
-                if unsure and _code(error) in {"NoSuchUpload", "PreconditionFailed"} and self._exists(where["Key"]):
+                if unsure and _code(error) in {"NoSuchUpload", "PreconditionFailed"} and self.exists(where["Key"]):
                     return  # completed by the try whose answer was lost
                 if condition and _status(error) == 412:
-                    raise PreconditionFailed(_conflict(where["Key"], None)) from error
+                    raise PreconditionFailed(_conflict(where["Key"])) from error
                 unsure = unsure or _status(error) >= 500
                 raise
             except _BROKEN:
@@ -314,13 +327,6 @@ class S3Store:
                 raise
 
         self._retry(attempt, where["Key"])
-
-    def _exists(self, key: str) -> bool:
-        try:
-            self.head(key)
-        except NotFound:
-            return False
-        return True
 
     def _retry(self, call: Callable[[], _T], key: str) -> _T:
         """Call until it answers; the pause doubles, with jitter.
@@ -403,8 +409,8 @@ def _is_transient(error: ClientError) -> bool:
     return (status >= 500 and status != 501) or status == 429 or _code(error) in _TRANSIENT
 
 
-def _conflict(key: str, if_match: str | None) -> str:
-    return f"{key} exists" if if_match is None else f"{key} is not the object of etag {if_match}"
+def _conflict(key: str) -> str:
+    return f"{key} exists"
 
 
 def _unquoted(etag: str) -> str:

@@ -1,0 +1,47 @@
+"""Write an index of each settled week, so that who starts cold reads it in two requests a collection."""
+
+from __future__ import annotations
+
+from shared.items.catalogue import Catalogue
+from shared.items.index import index_key, pack
+from shared.items.keys import STATIC
+from shared.items.reader import INDEXED, CatalogueReader
+from shared.store import NotFound, Store
+
+
+class Indexes:
+    """Writes indexes to a store that is far away; a folder is read as fast without.
+
+    Args:
+        store: where to.
+        reader: lists the week's objects.
+    """
+
+    def __init__(self, store: Store, reader: CatalogueReader) -> None:
+        self._store, self._reader = store, reader
+        self._seen: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
+
+    def see(self, catalogue: Catalogue, week: str, token: str) -> None:
+        """Index a week once its items are the same as at the look before, unless its index is there."""
+        if not self._store.remote or week == STATIC or self._settled.get(week) == token:
+            return
+        if self._seen.get(week) != token:
+            self._seen[week] = token
+            return
+        for collection in catalogue.collections:
+            if week in catalogue.weeks(collection) and len(catalogue.ids(collection, week)) >= INDEXED:
+                self._index(collection, week)
+        self._settled[week] = token
+
+    def _index(self, collection: str, week: str) -> None:
+        stored = self._reader.stored(collection, week)
+        key = index_key(collection, week, stored)
+        if self._store.exists(key):
+            return
+        known = self._reader.indexed(collection, week, stored)
+        try:
+            contents = {o: known[o.key] if o.key in known else self._store.get(o.key) for o in stored}
+        except NotFound:
+            return  # an item vanished meanwhile: the next look sees another week
+        self._store.put(key, pack(contents))

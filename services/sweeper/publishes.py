@@ -1,0 +1,26 @@
+"""What whoever drives the stream publishes, and what people do: no stage makes these collections."""
+
+from __future__ import annotations
+
+from shared.items.catalogue import Catalogue
+from shared.items.champion import is_current_promotion
+from shared.items.collections import PROMOTIONS, REQUESTS, WITHDRAWALS
+from shared.items.item import Item
+from shared.items.scenes import is_current_withdrawal
+from shared.items.summary import present_state
+from shared.stage.declare import Collection
+
+
+def _is_present(item: Item, catalogue: Catalogue) -> bool:
+    return item.properties.get("landstream:cube_state") == present_state(catalogue)
+
+
+PUBLISHES = (
+    Collection(REQUESTS, "Training requests", "Cube states to be trained on.", _is_present),
+    Collection(
+        PROMOTIONS, "Promotions", "Which model makes the maps, one promotion after the other.", is_current_promotion
+    ),
+    Collection(
+        WITHDRAWALS, "Withdrawals", "Products that are withdrawn or restored, by people.", is_current_withdrawal
+    ),
+)

@@ -1,0 +1,42 @@
+"""The champion: the model that the promotion of the highest number names."""
+
+from __future__ import annotations
+
+from shared.items.catalogue import Catalogue
+from shared.items.collections import MODELS, PROMOTIONS
+from shared.items.item import Item
+from shared.items.keys import split_id
+
+
+def last_promotion(catalogue: Catalogue) -> Item | None:
+    """Return the promotion of the highest number; None before the first one."""
+    ids = catalogue.ids(PROMOTIONS)
+    return catalogue.get(PROMOTIONS, max(ids, key=lambda i: split_id(i).number)) if ids else None
+
+
+def champion(catalogue: Catalogue) -> Item | None:
+    """Return the model that maps are made with; None before the first promotion."""
+    promotion = last_promotion(catalogue)
+    if promotion is None:
+        return None
+    return catalogue.get(MODELS, str(promotion.properties["landstream:model"]))
+
+
+def promotion_number(model_id: str, catalogue: Catalogue) -> int:
+    """Return the number of a model's last promotion; 0 if it never had one."""
+    for number in sorted((split_id(i).number, i) for i in catalogue.ids(PROMOTIONS))[::-1]:
+        if catalogue.get(PROMOTIONS, number[1]).properties["landstream:model"] == model_id:
+            return number[0]
+    return 0
+
+
+def is_current_promotion(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a promotion is the last one."""
+    last = last_promotion(catalogue)
+    return last is not None and last.id == item.id
+
+
+def is_champion(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a model is the champion."""
+    found = champion(catalogue)
+    return found is not None and found.id == item.id

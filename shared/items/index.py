@@ -1,0 +1,74 @@
+"""Index objects: the exact bytes of a week's items in one object, so that starting cold costs two requests a week.
+
+An index is a cache. It is named by what it was made of, checked whole before it is used, and never the truth: absent,
+stale or damaged, the items themselves are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import zstandard
+
+from shared.items.keys import canonical, check_key
+
+PREFIX: Final = "index/"
+MOST_BYTES: Final = 1 << 30
+"""An index that unpacks to more is not one of ours: a week of a country has 20 MB."""
+
+
+class BadIndex(ValueError):
+    """Raised when the bytes of an index are not what it was made of."""
+
+
+@dataclass(frozen=True, order=True)
+class Stored:
+    """An item's object as it is listed: key, size in bytes and etag."""
+
+    key: str
+    size: int
+    etag: str
+
+
+def index_prefix(collection: str, week: str) -> str:
+    """Return where the indexes of a collection's week lie."""
+    return check_key(f"{PREFIX}{collection}/{week}") + "/"
+
+
+def index_key(collection: str, week: str, objects: Iterable[Stored]) -> str:
+    """Return the key of the index of these objects."""
+    listed = [[o.key, o.size, o.etag] for o in sorted(objects)]
+    return f"{index_prefix(collection, week)}{hashlib.sha256(canonical(listed)).hexdigest()}.json.zst"
+
+
+def pack(contents: Mapping[Stored, bytes]) -> bytes:
+    """Return an index of objects: a line with the sha256 of what follows, then JSON, compressed by zstd.
+
+    Raises:
+        UnicodeDecodeError: an object is not text.
+    """
+    rows = [[o.key, o.size, o.etag, contents[o].decode()] for o in sorted(contents)]
+    body = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+    return zstandard.ZstdCompressor(level=3).compress(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def unpack(data: bytes) -> dict[Stored, bytes]:
+    """Return the objects of an index.
+
+    Raises:
+        BadIndex: it is damaged, or too large.
+    """
+    try:
+        if zstandard.get_frame_parameters(data).content_size > MOST_BYTES:
+            raise BadIndex(f"unpacks to more than {MOST_BYTES} bytes")
+        text = zstandard.ZstdDecompressor().decompress(data, max_output_size=MOST_BYTES)
+        digest, _, body = text.partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            raise BadIndex("its sha256 is another one")
+        return {Stored(str(k), int(size), str(etag)): str(t).encode() for k, size, etag, t in json.loads(body)}
+    except (zstandard.ZstdError, ValueError, TypeError) as error:
+        raise BadIndex(f"damaged index: {error}") from error

@@ -1,0 +1,77 @@
+"""Which registered products of a scene are current: withdrawals, versions, twins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.items.collections import WITHDRAWALS
+from shared.items.item import Item
+
+if TYPE_CHECKING:
+    from shared.items.catalogue import Catalogue
+
+WITHDRAWN, RESTORED = "withdrawn", "restored"
+"""The states that a withdrawal can say; the highest number of a product rules."""
+
+
+def product_version(item: Item) -> tuple[tuple[int, int, str], ...]:
+    """Return the product's version as a sortable tuple: numbers before texts."""
+    parts: Sequence[object] = item.properties.get("landstream:product_version", ())
+    return tuple((0, int(p), "") if isinstance(p, int | float) else (1, 0, str(p)) for p in parts)
+
+
+def is_current_scene(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a product is of the highest usable version of its scene; twin products are all current."""
+    return item.id in current_of_scene(item, catalogue)
+
+
+def current_of_scene(item: Item, catalogue: Catalogue) -> frozenset[str]:
+    """Return the ids of the current items of an item's scene.
+
+    A product that is withdrawn does not count. Nor, where the scene has another version, does one whose picture a later
+    stage could not decode.
+    """
+    same = [i for i in scene_items(item, catalogue) if not is_withdrawn(i.product, catalogue)]
+    if len({product_version(i) for i in same}) > 1:
+        same = [i for i in same if not catalogue.is_broken(i.product)]
+    if not same:
+        return frozenset()
+    version = max(map(product_version, same))
+    latest: dict[str, Item] = {}
+    for other in sorted(same, key=lambda i: (i.stage_version, i.id)):
+        if product_version(other) == version:
+            latest[other.product] = other
+    return frozenset(i.id for i in latest.values())
+
+
+def scene_items(item: Item, catalogue: Catalogue) -> Sequence[Item]:
+    """Return the items of an item's scene, in its collection and week, by id."""
+    return catalogue.index(item.collection, item.week, "scene").get(str(item.properties["landstream:scene"]), ())
+
+
+def outdated_products(item: Item, catalogue: Catalogue) -> list[str]:
+    """Return the products of an item's scene of which nothing is current: superseded, withdrawn or broken, by name."""
+    same, current = scene_items(item, catalogue), current_of_scene(item, catalogue)
+    return sorted({i.product for i in same} - {i.product for i in same if i.id in current})
+
+
+def is_current_withdrawal(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a withdrawal is the last word on its product."""
+    return item.id == _last_word(item.product, catalogue)
+
+
+def is_withdrawn(product: str, catalogue: Catalogue) -> bool:
+    """Return whether the last withdrawal of a product says `withdrawn`, also before it arrives."""
+    last = _last_word(product, catalogue)
+    return last is not None and catalogue.get(WITHDRAWALS, last).properties["landstream:state"] == WITHDRAWN
+
+
+def _last_word(product: str, catalogue: Catalogue) -> str | None:
+    said = catalogue.of_product(WITHDRAWALS, product)
+    return max(said, key=lambda i: i.number).id if said else None
+
+
+def is_of_withdrawal(update: Item) -> bool:
+    """Return whether a cube update was made of a withdrawal: it counts in no ledger, cube state or digest."""
+    return any(collection == WITHDRAWALS for collection, _ in update.derived_from)

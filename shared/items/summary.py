@@ -1,0 +1,148 @@
+"""A week in a few lines: what its current updates changed, and how far its products came."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.items.catalogue import Catalogue
+from shared.items.collections import LABELS, MAPS, MASKS, OLCI_GRID, SCENES, UPDATES, WITHDRAWALS
+from shared.items.item import Item
+from shared.items.keys import STATIC, canonical
+from shared.items.sheets import Sheet, count_tiles
+from shared.items.tiles import MSI, OLCI, touches, week_tiles
+
+SENSORS = (MSI, OLCI)
+TRAINED_ON = (MSI,)
+"""The sensors that training reads: what the others bring changes no cube state."""
+
+Step = Literal["found", "registered", "masked", "tiled", "mapped"]
+
+
+@dataclass(frozen=True)
+class WeekSummary:
+    """A pure function of a week's items.
+
+    Attributes:
+        week: `2018-W23`.
+        digests: sensor -> digest of its current updates with at least one tile; a sensor without any is missing.
+        tile_weeks: tiles that the current updates of each sensor touch, counted once an update.
+        sheets: sheets that hold Sentinel-2 data, with the digest of the ledger expected over each and its halo.
+        counts: MGRS tile (or `olci`) -> step -> how many products came so far.
+    """
+
+    week: str
+    digests: Mapping[str, str] = field(default_factory=dict)
+    tile_weeks: Mapping[str, int] = field(default_factory=dict)
+    sheets: Mapping[Sheet, str] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[Step, int]] = field(default_factory=dict)
+
+
+def summarize(catalogue: Catalogue, week: str) -> WeekSummary:
+    """Return the summary of a week."""
+    updates = catalogue.current(UPDATES, week)
+    by_sensor = {sensor: [u for u in updates if touches(u, sensor)] for sensor in SENSORS}
+    tiles = week_tiles(catalogue, week)
+    return WeekSummary(
+        week,
+        {s: digest_ids(u.id for u in found) for s, found in by_sensor.items() if found},
+        {s: sum(count_tiles(u.properties["landstream:tiles"]) for u in found) for s, found in by_sensor.items()},
+        {sheet: tiles.ledger_digest(sheet) or "" for sheet in sorted(tiles.inside)},
+        _counts(catalogue, week, updates),
+    )
+
+
+def digest_ids(ids: Iterable[str]) -> str:
+    """Return the first 16 hex digits of the sha256 over sorted ids."""
+    return hashlib.sha256(canonical(sorted(ids))).hexdigest()[:16]
+
+
+def cube_state(summaries: Iterable[WeekSummary], labels: Iterable[Item]) -> str:
+    """Return the sha256 over the weeks' digests of the sensors that training reads, and the current label rasters."""
+    weeks = sorted(
+        [s.week, sensor, s.digests[sensor]] for s in summaries for sensor in TRAINED_ON if sensor in s.digests
+    )
+    return hashlib.sha256(canonical([weeks, sorted(i.id for i in labels)])).hexdigest()
+
+
+def current_labels(catalogue: Catalogue) -> list[Item]:
+    """Return the label rasters that are current."""
+    return [i for week in catalogue.weeks(LABELS) for i in catalogue.current(LABELS, week)]
+
+
+def present_state(catalogue: Catalogue) -> str:
+    """Return the cube state of a store."""
+    return cube_state(summaries(catalogue), current_labels(catalogue))
+
+
+def summaries(catalogue: Catalogue) -> list[WeekSummary]:
+    """Return the summaries of the weeks that hold a cube update; only what changed since the last look is read."""
+    if isinstance(catalogue.given, list):
+        return catalogue.given
+    return [summary_of(catalogue, week) for week in data_weeks(catalogue)]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    token: str
+    asked: Mapping[str, bool]
+    summary: WeekSummary
+
+
+def summary_of(catalogue: Catalogue, week: str) -> WeekSummary:
+    """Return the summary of a week, from the last look if the week has the same items as then."""
+    token, kept = week_token(catalogue, week), catalogue.kept.get(week)
+    if isinstance(kept, _Kept) and kept.token == token and _as_asked(catalogue, kept.asked):
+        return kept.summary
+    known = catalogue.knows(week)
+    summary = summarize(catalogue, week)
+    products = {i.product for c in SCENES for i in catalogue.items(c, week)}
+    catalogue.kept[week] = _Kept(token, {p: b for p, b in catalogue.asked.items() if p in products}, summary)
+    if not known:
+        catalogue.let_go(week)
+    return summary
+
+
+def week_token(catalogue: Catalogue, week: str) -> str:
+    """Return a digest of which items a week has, and which withdrawals there are; nothing is read."""
+    ids = [[c, *catalogue.ids(c, week)] for c in catalogue.collections if week in catalogue.weeks(c)]
+    return hashlib.sha256(canonical([ids, list(catalogue.ids(WITHDRAWALS))])).hexdigest()
+
+
+def _as_asked(catalogue: Catalogue, asked: Mapping[str, bool]) -> bool:
+    return all(catalogue.is_broken(product) == broken for product, broken in asked.items())
+
+
+def _counts(catalogue: Catalogue, week: str, updates: Sequence[Item]) -> dict[str, dict[Step, int]]:
+    """Count products, not items: another version of a stage is no further product."""
+    counts: dict[str, dict[Step, int]] = {}
+    place = {
+        i.product: str(i.properties.get("landstream:mgrs_tile", OLCI))
+        for collection in SCENES
+        for i in catalogue.items(collection, week)
+    }
+
+    def count(step: Step, products: Iterable[str]) -> None:
+        for product in set(products):
+            tile = counts.setdefault(place.get(product, OLCI), {})
+            tile[step] = tile.get(step, 0) + 1
+
+    count("found", place)
+    count("registered", place)
+    count("masked", (i.product for c in (MASKS, OLCI_GRID) for i in _named(catalogue, c, week, place)))
+    tiled = {u.product for u in updates if u.product in place}
+    count("tiled", tiled)
+    mapped = {item_id for m in catalogue.current(MAPS, week) for _, item_id in m.derived_from}
+    count("mapped", (u.product for u in updates if u.id in mapped))
+    return counts
+
+
+def _named(catalogue: Catalogue, collection: str, week: str, place: Mapping[str, str]) -> list[Item]:
+    return [i for i in catalogue.items(collection, week) if i.product in place]
+
+
+def data_weeks(catalogue: Catalogue) -> list[str]:
+    """Return the weeks that hold a cube update, ascending; nothing is read."""
+    return [w for w in catalogue.weeks(UPDATES) if w != STATIC]

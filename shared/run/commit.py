@@ -1,0 +1,135 @@
+"""Commit a result: artifacts under keys of their content, then one item, then the receipt of a landing unit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id, receipt_key
+from shared.items.stac import asset_href, make_item, multihash
+from shared.observe.failpoint import failpoint
+from shared.observe.logs import get_logger
+from shared.stage.declare import Job, NewAsset, NewItem, Settings, Stage
+from shared.stage.source import suffix_of
+from shared.store import PreconditionFailed, Store
+
+
+class Committer:
+    """Writes what one stage makes.
+
+    Args:
+        stage: the stage.
+        settings: its settings.
+        store: where to.
+    """
+
+    def __init__(self, stage: Stage[Any], settings: Settings, store: Store) -> None:
+        self._stage, self._settings, self._store = stage, settings, store
+        self._log = get_logger(stage=stage.name)
+
+    def commit(self, job: Job, output_id: str, result: NewItem, folder: Path) -> bool:
+        """Upload the artifacts, then create the item; False if it was there already.
+
+        Args:
+            job: what was done.
+            output_id: id of the item; empty where only the result tells.
+            result: what the worker made.
+            folder: the folder that its files must lie in.
+
+        Raises:
+            ValueError: a file lies elsewhere.
+        """
+        collection = job.collection or result.collection
+        product, week = result.product or job.product, job.week or result.week
+        digests = {name: sha256_below(folder, asset.path) for name, asset in result.assets.items()}
+        if not output_id:
+            digest = digest8([self._stage.name, sorted(digests.items()), self._settings.result_bearing()])
+            output_id = make_id(product, self._stage.version, digest)
+        keys = artifact_keys(collection, week, output_id, result.assets, digests)
+        for name, key in keys.items():
+            with suppress(PreconditionFailed):  # the same content: its key says so
+                self._store.put(key, result.assets[name].path, create_only=True)
+            failpoint("runner.artifact_uploaded")
+        item = make_item(
+            collection=collection,
+            week=week,
+            item_id=output_id,
+            geometry=result.geometry,
+            bbox=result.bbox,
+            properties=result.properties,
+            assets={
+                name: asset_json(asset, asset_href(collection, week, output_id, keys[name]), digests[name])
+                for name, asset in result.assets.items()
+            },
+            inputs=[s.item for s in job.inputs],
+            stage=self._stage.name,
+            stage_version=self._stage.version,
+            extensions=result.extensions,
+        )
+        key = item_key(collection, week, output_id)
+        failpoint("runner.before_item")
+        created = self.create(key, canonical(item))
+        failpoint("runner.after_item")
+        self.write_receipt(job, {"item": key})
+        return created
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Create an object; False if somebody else did, whose content stands."""
+        try:
+            self._store.put(key, data, create_only=True)
+        except PreconditionFailed:
+            if self._store.get(key) != data:
+                self._log.warning("another result stands", key=key)
+            return False
+        return True
+
+    def write_receipt(self, job: Job, outcome: Mapping[str, str]) -> None:
+        """Say what became of the landing unit that a job was made of; nothing for other jobs."""
+        if job.delivery is None:
+            return
+        unit = job.delivery.unit
+        self.create(receipt_key(unit.name, unit.receipt_id), canonical({**job.delivery.receipt, **outcome}))
+
+
+def artifact_keys(
+    collection: str, week: str, item_id: str, assets: Mapping[str, NewAsset], digests: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the key of each asset; a sidecar's is that of the asset it accompanies and its own last suffix."""
+    keys = {
+        name: artifact_key(collection, week, item_id, name, digests[name], suffix_of(asset.path.name))
+        for name, asset in assets.items()
+        if not asset.beside
+    }
+    for name, asset in assets.items():
+        if asset.beside:
+            main = assets[asset.beside].path.name
+            keys[name] = keys[asset.beside] + asset.path.name.removeprefix(main)
+    return keys
+
+
+def asset_json(asset: NewAsset, href: str, sha256: str) -> dict[str, Any]:
+    """Return an asset as STAC writes it."""
+    return {
+        "href": href,
+        "type": asset.media_type,
+        "roles": list(asset.roles),
+        **({"title": asset.title} if asset.title else {}),
+        "file:size": asset.path.stat().st_size,
+        "file:checksum": multihash(sha256),
+        **asset.fields,
+    }
+
+
+def sha256_below(folder: Path, path: Path) -> str:
+    """Return the sha256 of a result's file.
+
+    Raises:
+        ValueError: the file is not below the task's folder.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{path} is not below the task's folder")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

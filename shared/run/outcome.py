@@ -1,0 +1,111 @@
+"""How an attempt at a job ends, and what a worker says while it lasts."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.stage.declare import BrokenPicture, NewItem, RejectScene, RetryLater
+
+
+@dataclass(frozen=True)
+class Done:
+    """The worker made a result."""
+
+    result: NewItem
+    kind: Literal["done"] = "done"
+
+
+@dataclass(frozen=True)
+class Absorbed:
+    """The result was there already: another worker was faster."""
+
+    kind: Literal["absorbed"] = "absorbed"
+
+
+@dataclass(frozen=True)
+class Later:
+    """The world is not ready; the sweep brings the job back."""
+
+    reason: str
+    kind: Literal["later"] = "later"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The input will never work.
+
+    Attributes:
+        file: the file or object at fault.
+        fault: what is wrong with it.
+        remedy: what to do.
+        broken: whether its picture cannot be decoded, so that another version of its scene takes its place.
+        error_class: module and name of the exception.
+        traceback: where it came from.
+    """
+
+    file: str
+    fault: str
+    remedy: str
+    broken: bool = False
+    error_class: str = ""
+    traceback: str = ""
+    kind: Literal["rejected"] = "rejected"
+
+    @property
+    def message(self) -> str:
+        """One line for people."""
+        return f"{self.file}: {self.fault}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something unexpected happened.
+
+    Attributes:
+        error_class: module and name of the exception.
+        message: what it says.
+        traceback: where it came from.
+    """
+
+    error_class: str
+    message: str
+    traceback: str = ""
+    kind: Literal["failed"] = "failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long job is."""
+
+    done: int
+    total: int
+    kind: Literal["progress"] = "progress"
+
+
+Answer = Done | Later | Rejected | Failed
+"""What a worker ends a task with."""
+
+Outcome = Done | Absorbed | Later | Rejected | Failed
+"""How an attempt ended for the runner."""
+
+Failure = Rejected | Failed
+"""What a failure record is written of."""
+
+
+def outcome_of(error: Exception) -> Later | Rejected | Failed:
+    """Return what an exception of a stage means."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    trace = _utf8("".join(traceback.format_exception(error)))
+    if isinstance(error, RetryLater):
+        return Later(_utf8(str(error)) or name)
+    if isinstance(error, RejectScene):
+        broken = isinstance(error, BrokenPicture)
+        return Rejected(_utf8(error.file), _utf8(error.fault), _utf8(error.remedy), broken, name, trace)
+    return Failed(name, _utf8(str(error)) or name, trace)
+
+
+def _utf8(text: str) -> str:
+    """Return a text that UTF-8 can hold: names in archives may have lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
