@@ -7,17 +7,19 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.area import Area
-from shared.cube import Cube, open_cube
 from shared.items.item import Item
 from shared.items.keys import canonical
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
 from shared.store import Store
+
+if TYPE_CHECKING:
+    from shared.cube import Cube
 
 LEFT_OUT = {"training-requests"}
 NOT_STABLE = {"landstream:snapshot"}
@@ -39,6 +41,8 @@ def digest_lines(store: Store, area: Area) -> list[str]:
         for item in catalogue.current(collection)
     ]
     if any(True for _ in store.keys("cube/")):
+        from shared.cube import open_cube  # it takes the libraries of a cube, and a second to load
+
         lines += cube_lines(open_cube(context.cube, area, "read"))
     return sorted(lines)
 
