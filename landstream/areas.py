@@ -21,7 +21,14 @@ from shared.geo import Grid, MgrsTile
 from shared.geo.mgrs import tiles_over
 from shared.items.keys import iso_week
 
-app = typer.Typer(help="Write and check area files.", no_args_is_help=True)
+app = typer.Typer(
+    name="area",
+    help="Write and check area files.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
 
 BYTES_A_TILE_WEEK = 256 * 256 * 4 * 2 + 128 * 128 * (6 * 2 + 2) + 43 * 43 * 6 + 9 * 9 * (21 * 4 + 2)
 COMPRESSED = 0.6

@@ -1,50 +1,78 @@
-"""The `landstream` command."""
+"""The `landstream` command: each subcommand imports what it needs when it runs, so that `--help` answers at once."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from landstream import areas, distributed, report
-from landstream.digest import digest_lines
+from landstream import distributed
 from landstream.distributed import fail
-from landstream.progress import Progress
-from landstream.stream import Outcome, Stream
-from landstream.workspace import StoreError, bind, open_bound, workspace
-from services.sweeper import Sweep
-from shared.area import Area, AreaError, load_area
-from shared.bus import BusError
-from shared.items.keys import check_week, failure_key, receipt_key
-from shared.observe.failpoint import FAILPOINTS, UnknownFailpoint, armed, check_failpoint
-from shared.observe.logs import configure_logs
-from shared.run.context import Context
-from shared.stage import registry
-from shared.stage.due import job_id
-from shared.stage.registry import NoSuchService, load
-from shared.store import ChecksumMismatch, Store
-from shared.store import StoreError as ServerError
+
+if TYPE_CHECKING:
+    from landstream.stream import Outcome
+    from shared.area import Area
+    from shared.store import Store
 
 FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
 
+
+class LazyGroup(NamedTuple):
+    """A group of subcommands whose module is imported when one of them is asked for.
+
+    Attributes:
+        app: reference to its Typer app, `module:name`.
+        help: its line in `landstream --help`.
+    """
+
+    app: str
+    help: str
+
+
+GROUPS = {
+    "area": LazyGroup("landstream.areas:app", "Write and check area files."),
+    "simulate": LazyGroup("simulator.commands:app", "Make format-faithful Sentinel and Corine products."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The commands of `landstream`, with those groups that are imported only when they run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order in which `--help` shows them."""
+        return [*GROUPS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; for a group that is not imported yet, its name and its help."""
+        if cmd_name in GROUPS:
+            return TyperCommand(cmd_name, help=GROUPS[cmd_name].help)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return name, command and remaining arguments of what is to run; a group is imported here."""
+        if args and args[0] in GROUPS:
+            module, _, name = GROUPS[args[0]].app.partition(":")
+            return args[0], typer.main.get_command(getattr(importlib.import_module(module), name)), args[1:]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="landstream",
+    cls=LazyCommands,
     help="Continuous land-cover maps from arriving Sentinel scenes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # loading what draws boxes takes longer than all the rest of `--help`
     add_completion=False,
 )
-app.add_typer(areas.app, name="area")
-app.command()(distributed.provision)
-app.command()(distributed.up)
-app.command("land")(distributed.deliver)
-
 StoreOption = Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
 
@@ -59,7 +87,7 @@ def run(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
 ) -> None:
-    """Run all stages on this machine: products in, land-cover maps out.
+    """Run all stages on this machine: products in, maps out.
 
     Products given here, and those dropped into STORE/landing/, are masked, put on the area's grid, merged into the
     cube, learnt from and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption, run the
@@ -73,6 +101,14 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
+    from landstream.progress import Progress
+    from landstream.stream import Stream
+    from landstream.workspace import WorkspaceError, bind, workspace
+    from shared.area import AreaError, load_area
+    from shared.observe.failpoint import UnknownFailpoint, armed, check_failpoint
+    from shared.observe.logs import configure_logs
+    from shared.store import StoreError
+
     try:
         check_failpoint()
         study_area = load_area(area)
@@ -100,7 +136,7 @@ def run(
             bind(opened, study_area)
             stream = Stream(study_area, opened, folder, stop, progress.observe, once)
             outcome = stream.run(products or [])
-    except (StoreError, ServerError) as error:
+    except (WorkspaceError, StoreError) as error:
         fail(error)
     _report(outcome, store, folder / "log.jsonl")
 
@@ -126,10 +162,13 @@ def status(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """What each stage has done, has to do and has failed at; how fresh the maps are; how Kafka's groups do.
+    """Show what each stage has done, has to do and has failed at.
 
-    Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
+    Also how fresh the maps are, and with --kafka how far each service lags behind its events and how many consumers
+    it has. Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
     """
+    from landstream import report
+
     found = report.status(*_open(store), kafka if "://" in store else "")
     if as_json:
         typer.echo(json.dumps(found))
@@ -148,7 +187,10 @@ def items(
     store: StoreOption,
     everything: Annotated[bool, typer.Option("--all", help="Also what is no longer current.")] = False,
 ) -> None:
-    """Print the STAC items of a collection, one JSON a line."""
+    """Print the STAC items of a collection, one JSON per line."""
+    from landstream import report
+    from shared.run.context import Context
+
     folder, area = _open(store)
     for line in report.items(folder, Context.of_store(folder, area).reader.snapshot(), collection, everything):
         typer.echo(line)
@@ -159,7 +201,10 @@ def maps(
     store: StoreOption,
     latest: Annotated[bool, typer.Option("--latest", help="Only the current map of each sheet and week.")] = False,
 ) -> None:
-    """Print the land-cover maps as STAC items, one JSON a line."""
+    """Print the land-cover maps as STAC items, one JSON per line."""
+    from landstream import report
+    from shared.run.context import Context
+
     folder, area = _open(store)
     for line in report.items(folder, Context.of_store(folder, area).reader.snapshot(), "land-cover-maps", not latest):
         typer.echo(line)
@@ -167,7 +212,13 @@ def maps(
 
 @app.command()
 def failures(store: StoreOption) -> None:
-    """Print the failure records, one JSON a line: file, fault and remedy of each."""
+    """Print the failure records, one JSON per line.
+
+    Each names the file, its fault and the remedy; `landstream requeue` orders another attempt.
+    """
+    from landstream import report
+    from shared.run.context import Context
+
     folder, area = _open(store)
     for line in report.failures(folder, Context.of_store(folder, area).reader.snapshot()):
         typer.echo(line)
@@ -175,7 +226,12 @@ def failures(store: StoreOption) -> None:
 
 @app.command()
 def sweep(store: StoreOption) -> None:
-    """Print what is due, one JSON a line; the next `run` does it."""
+    """Print what is due, one JSON per line; the next `run` does it."""
+    from services.sweeper import Sweep
+    from shared.run.context import Context
+    from shared.stage import registry
+    from shared.stage.due import job_id
+
     context = Context.of_store(*_open(store))
     stages = registry.all_stages()
     surveys = Sweep(stages, context).survey(context.reader.snapshot(), context.units())
@@ -190,6 +246,8 @@ def requeue(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")], store: StoreOption
 ) -> None:
     """Delete a failure record, so that its job is due again."""
+    from shared.items.keys import failure_key, receipt_key
+
     folder, _ = _open(store)
     found = [json.loads(folder.get(key)) for key in folder.keys("failures/")]
     chosen = [r for r in found if record in ("all", r["id"])]
@@ -210,7 +268,13 @@ def reprocess(
     store: StoreOption,
     week: Annotated[str, typer.Option(help="One week, such as 2018-W23.")] = "all",
 ) -> None:
-    """Order the results of older versions of a stage to be made again by the present one."""
+    """Order a stage's older results to be made again.
+
+    What older versions of the stage made is due again for the present one; what the present one made stays.
+    """
+    from shared.items.keys import check_week
+    from shared.stage.registry import NoSuchService, load
+
     folder, _ = _open(store)
     try:
         version = load(stage).version
@@ -224,7 +288,13 @@ def reprocess(
 
 @app.command()
 def digest(store: StoreOption) -> None:
-    """Print what is current as sorted lines `sha256  key`: two runs over the same products give the same text."""
+    """Print what is current, as sorted lines of sha256 and key.
+
+    Two runs over the same products give the same text, whatever happened to them on the way.
+    """
+    from landstream.digest import digest_lines
+    from shared.store import ChecksumMismatch
+
     try:
         for line in digest_lines(*_open(store)):
             typer.echo(line)
@@ -234,26 +304,48 @@ def digest(store: StoreOption) -> None:
 
 @app.command()
 def failpoints(as_json: JsonOption = False) -> None:
-    """Print the names at which LANDSTREAM_FAILPOINT=NAME[:K] ends a run, for tests of recovery."""
+    """Print the points at which a test can have a run killed.
+
+    LANDSTREAM_FAILPOINT=NAME[:K] kills it at the K-th time (the first by default) that it comes to NAME.
+    """
+    from shared.observe.failpoint import FAILPOINTS
+
     for name, (hits, where) in FAILPOINTS.items():
         typer.echo(json.dumps({"name": name, "hits": hits, "where": where}) if as_json else name)
 
 
+app.command()(distributed.provision)
+app.command()(distributed.up)
+app.command()(distributed.deliver)
+
+
 def _open(store: str) -> tuple[Store, Area]:
+    from landstream.workspace import WorkspaceError, open_bound
+
     try:
         return open_bound(store)
-    except StoreError as error:
+    except WorkspaceError as error:
         fail(error)
 
 
 def main() -> None:
-    """Entry point; the simulator is imported only when it is asked for, as it needs its own extra."""
-    if len(sys.argv) > 1 and (sys.argv[1] == "simulate" or sys.argv[1] in ("--help", "-h")):
-        from simulator.commands import app as simulate
+    """Run the command line; what a person can mend is one line on standard error and exit code 2.
 
-        app.add_typer(simulate, name="simulate", help="Make format-faithful Sentinel and Corine products.")
+    That is a store or Kafka that went away or refuses, and a library of an extra that is not installed.
+    """
     try:
         app()
-    except (ServerError, BusError) as error:  # a store or Kafka that went away, or refuses
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if not missing or (Path(__file__).parent.parent / missing).is_dir():
+            raise  # a module of our own
+        typer.echo(f"landstream: {missing} is not installed; install landstream[all], or the extra of this", err=True)
+        sys.exit(2)
+    except Exception as error:  # these classes are imported only when something was raised
+        from shared.bus import BusError
+        from shared.store import StoreError
+
+        if not isinstance(error, StoreError | BusError):
+            raise
         typer.echo(f"landstream: {error}", err=True)
         sys.exit(2)

@@ -17,17 +17,17 @@ EMPTY_FOLDER = ".empty-folder"
 """Object that stands for a folder without files, which an object store cannot hold."""
 
 
-class Stopped(Exception):
+class DeliveryStopped(Exception):
     """Raised when the run is told to stop while a product is being sent."""
 
 
-def land(store: Store, path: Path, stop: Event) -> LandingUnit:
+def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
     """Put one product, a file or a folder, into `landing/`; what lies there already is not sent again.
 
     Links inside a folder are not followed: a product holds its own files.
 
     Raises:
-        Stopped: `stop` was set; the product is sent in part.
+        DeliveryStopped: `stop` was set; the product is sent in part.
         BadKey: a path in it is too long, or a file where another product of this name has a folder.
         OSError: a file cannot be read.
     """
@@ -36,7 +36,7 @@ def land(store: Store, path: Path, stop: Event) -> LandingUnit:
     infos = []
     for relative, file in _files(path):
         if stop.is_set():
-            raise Stopped
+            raise DeliveryStopped
         key = f"{PREFIX}{name}/{relative}" if relative else f"{PREFIX}{name}"
         infos.append(_existing(store, key, file) or store.put(key, file))
     if not infos:

@@ -16,7 +16,7 @@ import typer
 from shared.items.item import Item
 from shared.items.stac import asset_key
 
-AREA = Path(__file__).parent.parent / "tests" / "areas" / "demo.yaml"
+AREA = Path(__file__).parent.parent / "examples" / "areas" / "demo.yaml"
 
 
 def landstream(*arguments: object, capture: bool = False) -> str:

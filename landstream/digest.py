@@ -7,12 +7,11 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.area import Area
-from shared.cube import Cube, open_cube
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, WITHDRAWALS
 from shared.items.item import Item
@@ -21,6 +20,9 @@ from shared.items.scenes import is_of_withdrawal
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
 from shared.store import Store
+
+if TYPE_CHECKING:
+    from shared.cube import Cube
 
 LEFT_OUT = {REQUESTS, PROMOTIONS, WITHDRAWALS}
 NOT_STABLE = {"landstream:snapshot"}
@@ -43,6 +45,8 @@ def digest_lines(store: Store, area: Area) -> list[str]:
         if not is_of_withdrawal(item)
     ]
     if any(True for _ in store.keys("cube/")):
+        from shared.cube import open_cube  # it takes the libraries of a cube, and a second to load
+
         lines += cube_lines(open_cube(context.cube, area, "read"))
     return sorted(lines)
 
@@ -61,6 +65,8 @@ def content_lines(store: Store, area: Area) -> list[str]:
     """
     context = Context.of_store(store, area)
     catalogue = context.reader.snapshot()
+    from shared.cube import open_cube
+
     lines = list(cube_lines(open_cube(context.cube, area, "read"))) if any(True for _ in store.keys("cube/")) else []
     for item in current_items(catalogue, MAPS):
         for name in ("land_cover", "confidence"):

@@ -1,4 +1,4 @@
-"""The commands of the distributed Landstream: `provision`, `up`, `land`."""
+"""The commands of the distributed Landstream: `provision`, `up`, `deliver`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ from threading import Event
 from typing import Annotated, NoReturn
 
 import typer
-
-from landstream.deliver import Stopped, land
-from landstream.progress import Progress
-from landstream.workspace import StoreError, machine_folder, open_bound
-from shared.area import AreaError, load_area
-from shared.bus import BusError
-from shared.bus.kafka import KafkaBus, KafkaSettings
-from shared.items.keys import BadKey
-from shared.store import FolderStore, open_store
-from shared.store import StoreError as ServerError
-from shared.store.s3 import S3Store
 
 NOT_READY_EXIT = 1
 
@@ -45,13 +34,14 @@ def provision(
     kafka: KafkaOption,
     credentials: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="One file of AWS credentials a service: a user each, with least rights."),
+        typer.Option(metavar="DIR", help="One file of AWS credentials per service: a user each, with least rights."),
     ] = None,
 ) -> None:
-    """Make what the services need: topics, bucket, users, notifications; prove it with a canary.
+    """Make topics, bucket, users and notifications, and prove them.
 
-    What is there already stays: run it at any time, also to see whether a stack is healthy. The endpoint and the keys
-    of the store come from LANDSTREAM_S3 and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+    The proof is a canary: an object is put into the store, and its event waited for. What is there already stays: run
+    it at any time, also to see whether a stack is healthy. The endpoint and the keys of the store come from
+    LANDSTREAM_S3 and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
 
     Exit code: 0; 1 if the stack is not ready; 2 if the command cannot be carried out.
 
@@ -66,17 +56,19 @@ def up(
     kafka: KafkaOption,
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of logs and scratch.")] = None,
     port: Annotated[
-        int, typer.Option(help="First port of /metrics, /healthz, /readyz, one a service; 0 = any free ones.")
+        int, typer.Option(help="First port of /metrics, /healthz, /readyz, one per service; 0 = any free ones.")
     ] = 0,
 ) -> None:
-    """Provision, then run every service as a process of its own over S3 and Kafka, until Ctrl-C.
+    """Provision, then run every service as a process of its own.
 
-    A service that ends is started again, sooner the longer it ran. Each writes its log to DIR/NAME.log and its process
-    id to DIR/NAME.pid. Deliver products with `landstream land`, or put their objects into landing/ yourself.
+    They run over S3 and Kafka until Ctrl-C. A service that ends is started again, sooner the longer it ran. Each
+    writes its log to DIR/NAME.log and its process id to DIR/NAME.pid. Deliver products with `landstream deliver`, or
+    put their objects into landing/ yourself.
 
     Example: landstream up --area examples/areas/small.yaml --store s3://landstream --kafka localhost:9092
     """
     from landstream.up import AlreadyUp, Supervisor
+    from landstream.workspace import WorkspaceError, machine_folder
 
     stop = Event()
     _provision(area, store, kafka, None, typer.echo)
@@ -84,7 +76,7 @@ def up(
         signal.signal(number, lambda *_: stop.set())
     try:
         folder = work or machine_folder(store.removeprefix("s3://").rstrip("/"), "up")
-    except StoreError as error:
+    except WorkspaceError as error:
         fail(error)
     typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
     try:
@@ -99,10 +91,17 @@ def deliver(
     ],
     store: Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")],
 ) -> None:
-    """Put products into a store's landing/, where its services find them.
+    """Put products into a store's landing/ for its services.
 
-    Example: landstream land --store s3://landstream products/*
+    Example: landstream deliver --store s3://landstream products/*
     """
+    from landstream.deliver import DeliveryStopped
+    from landstream.deliver import deliver as put_into_landing
+    from landstream.progress import Progress
+    from landstream.workspace import WorkspaceError, open_bound
+    from shared.items.keys import BadKey
+    from shared.store import StoreError
+
     missing = [p for p in products if not p.exists()]
     if missing:
         fail(f"{missing[0]}: no such file or folder; check the path")
@@ -111,15 +110,21 @@ def deliver(
         with Progress() as progress:
             for done, path in enumerate(products):
                 progress.observe("landing", "progress", path.name, done, len(products))
-                land(target, path, Event())
+                put_into_landing(target, path, Event())
             progress.observe("landing", "progress", "", len(products), len(products))
-    except (StoreError, ServerError, BadKey, OSError, Stopped) as error:
+    except (WorkspaceError, StoreError, BadKey, OSError, DeliveryStopped) as error:
         fail(error)
 
 
 def _provision(area: Path, location: str, kafka: str, credentials: Path | None, say: Callable[[str], None]) -> None:
     from landstream.provision import NotReady, ProvisionSettings
     from landstream.provision import provision as make_ready
+    from landstream.workspace import WorkspaceError
+    from shared.area import AreaError, load_area
+    from shared.bus import BusError
+    from shared.bus.kafka import KafkaBus, KafkaSettings
+    from shared.store import FolderStore, StoreError, open_store
+    from shared.store.s3 import S3Store
 
     try:
         study_area = load_area(area)
@@ -134,7 +139,7 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
     try:
         with closing(KafkaBus(KafkaSettings(servers=kafka))) as bus:
             left = make_ready(study_area, store, bus, settings, say)
-    except (NotReady, StoreError, ServerError, BusError, ValueError) as error:
+    except (NotReady, WorkspaceError, StoreError, BusError, ValueError) as error:
         fail(error, NOT_READY_EXIT)
     for line in left:
         say(f"left to you: {line}")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
-from landstream.deliver import Stopped, land, unit_name
+from landstream.deliver import DeliveryStopped, deliver, unit_name
 from services.sweeper.driver import Driver
 from services.sweeper.policy import nothing_to_train_on
 from services.sweeper.sweep import publish_hint
@@ -137,8 +137,8 @@ class Stream:
         for done, path in enumerate(products):
             self._observer("landing", "progress", path.name, done, len(products))
             try:
-                unit = land(self._quiet_store, path, self.context.stop)
-            except Stopped:
+                unit = deliver(self._quiet_store, path, self.context.stop)
+            except DeliveryStopped:
                 return
             except (BadKey, OSError) as error:
                 self._refuse(path, error)

@@ -26,7 +26,7 @@ from shared.store import (
 from shared.store.folder import exclusive
 
 
-class StoreError(ValueError):
+class WorkspaceError(ValueError):
     """Raised when a store cannot be used as asked; one line that says why and what to do."""
 
 
@@ -35,13 +35,13 @@ def workspace(location: str) -> Iterator[tuple[Store, Path]]:
     """A store made ready for one `run`, and the run's folder for logs and scratch; one run of a machine at a time.
 
     Raises:
-        StoreError: the location names no store.
+        WorkspaceError: the location names no store.
         shared.store.StoreError: another run holds it, it does not answer, or it is unsafe.
     """
     try:
         store = open_store(location)
     except ValueError as error:
-        raise StoreError(str(error)) from error
+        raise WorkspaceError(str(error)) from error
     if isinstance(store, FolderStore):
         with store.exclusive() as folder:
             yield store, folder
@@ -57,7 +57,7 @@ def machine_folder(bucket: str, command: str) -> Path:
     """The folder of logs and scratch of a command that works on a bucket, where none is given: this user's own.
 
     Raises:
-        StoreError: it cannot be made.
+        WorkspaceError: it cannot be made.
     """
     from shared.store.s3 import S3Settings  # boto3 takes half a second to load
 
@@ -65,11 +65,11 @@ def machine_folder(bucket: str, command: str) -> Path:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
-            raise StoreError(f"{folder}: is another user's; set TMPDIR to a folder of yours")
+            raise WorkspaceError(f"{folder}: is another user's; set TMPDIR to a folder of yours")
         found = folder / f"{bucket}-{digest8([S3Settings().endpoint, bucket])}" / command
         found.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{folder}: {error.strerror}; set TMPDIR to a folder of yours") from error
+        raise WorkspaceError(f"{folder}: {error.strerror}; set TMPDIR to a folder of yours") from error
     return found
 
 
@@ -77,7 +77,7 @@ def bind(store: Store, area: Area) -> None:
     """Bind a store to an area; grid, level and label scheme are for good, the rest follows the area file.
 
     Raises:
-        StoreError: the store belongs to another area; the message names each difference.
+        WorkspaceError: the store belongs to another area; the message names each difference.
     """
     data = area_json(area)
     try:
@@ -86,7 +86,7 @@ def bind(store: Store, area: Area) -> None:
         before = area_of(store)
         differences = _differences(before.identity, area.identity)
         if differences:
-            raise StoreError(
+            raise WorkspaceError(
                 f"the store belongs to another area: {'; '.join(differences)}; use another --store, or this area's file"
             ) from None
         if store.get(AREA_KEY) != data:
@@ -97,12 +97,12 @@ def area_of(store: Store) -> Area:
     """The area that a store belongs to.
 
     Raises:
-        StoreError: it is no store of Landstream.
+        WorkspaceError: it is no store of Landstream.
     """
     try:
         return read_area(store)
     except NotFound:
-        raise StoreError(
+        raise WorkspaceError(
             f"{store.location}: no {AREA_KEY} there; `landstream run` or `landstream provision` makes it"
         ) from None
 
@@ -111,15 +111,15 @@ def open_bound(location: str) -> tuple[Store, Area]:
     """An existing store, in a folder or at `s3://BUCKET`, and its area.
 
     Raises:
-        StoreError: there is none, or it does not answer.
+        WorkspaceError: there is none, or it does not answer.
     """
     if "://" not in location and not (Path(location) / AREA_KEY).is_file():
-        raise StoreError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
+        raise WorkspaceError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
     try:
         store = open_store(location)
         return store, area_of(store)
     except (shared.store.StoreError, ValueError) as error:
-        raise StoreError(str(error)) from error
+        raise WorkspaceError(str(error)) from error
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

@@ -22,6 +22,9 @@ from simulator.wrap import wrap as wrap_real
 app = typer.Typer(
     name="simulate",
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
     help="Make products to try the pipeline with: of a simulated landscape, or of real pixels (wrap).",
 )
 

@@ -65,7 +65,7 @@ def provision(
     Raises:
         NotReady: something does not answer, or the canary's event did not arrive.
         UnsafeStore: the store lets two conditional creates succeed.
-        landstream.workspace.StoreError: the store belongs to another area.
+        landstream.workspace.WorkspaceError: the store belongs to another area.
     """
     left: list[str] = []
     # Topics first: some stores do not start before their topic is there.

@@ -1,18 +1,25 @@
-"""What every command has in common."""
+"""What every command has in common: what it loads, and how it ends where a server is away."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from landstream import cli
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.bus import BusUnavailable
 from shared.store import FolderStore, StoreUnavailable
-from tests.conftest import AREAS
+from tests.conftest import AREAS, ROOT, landstream
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("S3: does not answer"), BusUnavailable("Kafka: does not answer")])
@@ -30,3 +37,97 @@ def test_a_server_that_goes_away_is_one_line(
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert capsys.readouterr().err == f"landstream: {error}\n"
+
+
+HEAVY = {"rasterio", "pyogrio", "pandas", "zarr", "icechunk", "netCDF4", "scipy", "sklearn", "tensorflow", "keras"}
+CLIENTS = {"boto3", "botocore", "kafka", "minio", "grpc"}
+SAFE = "S2A_MSIL2A_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE"
+
+
+def run_without(packages: set[str], *commands: tuple[object, ...]) -> dict:
+    """What commands end with, and what they load, in a process to which packages are not installed."""
+    asked = {"without": sorted(packages), "commands": [list(map(str, c)) for c in commands]}
+    script = [sys.executable, Path(__file__).parent / "light.py", json.dumps(asked)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def installed_by_extras_only() -> set[str]:
+    """Top-level packages that are here, and not where only the base dependencies of pyproject.toml are installed."""
+    base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted, found = [Requirement(line) for line in base], set[str]()
+    while wanted:
+        requirement = wanted.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found and not requirement.extras:
+            continue
+        found.add(name)
+        for line in metadata.requires(name) or []:
+            needed = Requirement(line)
+            extras = ["", *requirement.extras]
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                wanted.append(needed)
+    packages = metadata.packages_distributions().items()
+    ours = {"landstream", "services", "shared", "simulator"}
+    return {name for name, owners in packages if not found.intersection(map(canonicalize_name, owners))} - ours
+
+
+@pytest.mark.parametrize("command", [("--help",), ("run", "--help"), ("deliver", "--help"), ("failpoints",)])
+def test_help_loads_nothing_but_typer(command: tuple[str, ...]) -> None:
+    found = run_without(set(), command)
+    assert found["codes"] == [0]
+    unwanted = HEAVY | CLIENTS | {"numpy", "pydantic_settings", "structlog", "shapely", "pyproj", "pystac"}
+    assert not unwanted.intersection(found["loaded"])
+    assert not {"simulator", "services"}.intersection(found["loaded"])
+
+
+def test_the_simulator_shows_without_being_loaded() -> None:
+    shown = landstream("--help").stdout
+    assert "simulate" in shown
+    assert "area" in shown
+    found = run_without(HEAVY, ("simulate", "--help"))
+    assert found["codes"] == [2]
+    (error,) = found["errors"]
+    assert len(error.splitlines()) == 1
+    assert "not installed" in error
+
+
+def test_status_loads_no_raster_cube_learning_or_client_library(mapped: Path) -> None:
+    found = run_without(HEAVY | CLIENTS, *((command, "--store", mapped) for command in ("status", "failures", "maps")))
+    assert found["codes"] == [0, 0, 0], found["errors"]
+    assert not (HEAVY | CLIENTS).intersection(found["loaded"])
+
+
+def test_base_dependencies_are_enough_to_order_deliver_and_look(tmp_path: Path) -> None:
+    store, area, product = tmp_path / "store", tmp_path / "sibiu.yaml", tmp_path / SAFE
+    bind(FolderStore(store), load_area(AREAS / "small.yaml"))
+    product.mkdir()
+    (product / "manifest.safe").write_text("<xfdu/>")
+    found = run_without(
+        installed_by_extras_only(),
+        ("--help",),
+        ("area", "new", "sibiu", "--aoi", "23.9,45.7,24.3,45.9", "--year", 2018, "--out", area),
+        ("area", "check", area, product),
+        ("deliver", "--store", store, product),
+        ("status", "--store", store),
+        ("failures", "--store", store),
+        ("maps", "--store", store),
+        ("items", "sentinel-2-l2a", "--store", store),
+        ("sweep", "--store", store),
+        ("digest", "--store", store),
+    )
+    assert found["codes"] == [0] * 10, found["errors"]
+    assert (store / "landing" / SAFE / "manifest.safe").is_file()
+    assert not (HEAVY | CLIENTS).intersection(found["loaded"])
+
+
+def test_the_sweeper_shows_its_help_without_clients() -> None:
+    code = "import atexit, runpy, sys; atexit.register(lambda: print(*sys.modules)); sys.argv[1:] = ['--help']"
+    code += "; runpy.run_module('services.sweeper', run_name='__main__')"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in result.stdout.split()}
+    assert "shared" in loaded
+    assert "--kafka" in result.stdout
+    assert not (HEAVY | CLIENTS).intersection(loaded)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from landstream.deliver import land
+from landstream.deliver import deliver
 from shared.store import NotFound, PreconditionFailed, Store, StoreError, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.contracts.test_store import StoreContract
@@ -85,7 +85,7 @@ def test_a_product_is_sent_once(bucket: str, tmp_path: Path) -> None:
     product.write_bytes(os.urandom(33 << 20))
     store, puts = S3Store(bucket), list[str]()
     for _ in range(2):
-        land(store, product, threading.Event())
+        deliver(store, product, threading.Event())
         puts.append(store.client.head_object(Bucket=bucket, Key="landing/product.zip")["LastModified"].isoformat())
         time.sleep(1.1)
     assert puts[0] == puts[1]
