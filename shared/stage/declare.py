@@ -113,6 +113,8 @@ class NewAsset:
         roles: STAC roles.
         title: one line for people.
         fields: further STAC fields (`proj:`, `raster:`, `classification:classes`).
+        beside: name of another asset of the item, of which this one is a sidecar: its key is that asset's key and what
+            this file's name has beyond that file's (`.aux.xml`); empty = it has a key of its own.
     """
 
     path: Path
@@ -120,6 +122,7 @@ class NewAsset:
     roles: tuple[str, ...] = ("data",)
     title: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    beside: str = ""
 
 
 @dataclass(frozen=True)
