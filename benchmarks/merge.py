@@ -18,13 +18,15 @@ from pyproj import Transformer
 from race import race
 from scipy.ndimage import gaussian_filter
 
+from services.cloudmask.item import BANDS
 from services.cloudmask.mask import classify_scl, dilate_clear
-from services.cloudmask.write_mask import write_mask
 from services.tiler.scene import Scene
 from services.tiler.update import update_msi
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.item import Item
+from shared.raster.cog import Encoding, Strip, write_cog
+from shared.raster.grid import Lattice
 from shared.sensors import msi_assets
 from shared.stage import LocalItem
 from simulator.jp2 import write_jp2
@@ -108,7 +110,9 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
     scl = np.where(field > np.quantile(field, 0.8), np.uint8(9), np.uint8(4)).repeat(3, 0).repeat(3, 1)
     codes = classify_scl(scl, thin_cirrus_is_cloud=True)
     mask = folder / f"mask-{size}.tif"
-    write_mask(mask, codes, dilate_clear(codes), "EPSG:32634", [20, 0, X, 0, -20, Y], {})
+    lattice = Lattice("EPSG:32634", X, Y, 20, codes.shape)
+    strips = (Strip(codes, band=1), Strip(dilate_clear(codes), band=2))
+    write_cog(mask, lattice, BANDS, strips, Encoding("uint8", None, "mode"), title="benchmark", attribution="")
     properties = {
         "datetime": "2018-06-26T09:20:31Z",
         "platform": "sentinel-2a",

@@ -11,8 +11,9 @@ from pyresample import kd_tree
 from pyresample.geometry import GridDefinition, SwathDefinition
 from race import race
 
-from services.reprojection.lattice import CELLS_PER_DEG, Window, window_over
+from services.reprojection.lattice import CELLS_PER_DEG, latitudes_deg, window_over
 from services.reprojection.nearest import CUT_OFF_M, nearest_source
+from shared.raster.grid import Window
 from simulator.olci import Swath
 
 
@@ -32,8 +33,8 @@ def main() -> None:
     window = window_over(latitude.ravel(), longitude.ravel())
     assert window is not None
     candidate = np.ones(shape, bool)
-    lons = -180 + (window.col + np.arange(window.cols) + 0.5) / CELLS_PER_DEG
-    target = GridDefinition(*np.meshgrid(lons, window.latitudes_deg))  # type: ignore[no-untyped-call]
+    lons = -180 + (window.x + np.arange(window.nx) + 0.5) / CELLS_PER_DEG
+    target = GridDefinition(*np.meshgrid(lons, latitudes_deg(window)))  # type: ignore[no-untyped-call]
     source = SwathDefinition(longitude, latitude)  # type: ignore[no-untyped-call]
 
     def ours() -> NDArray[np.int32]:
@@ -44,12 +45,12 @@ def main() -> None:
         return used, index
 
     used, index = peer()
-    found = np.append(np.flatnonzero(used), -1)[np.minimum(index, int(used.sum()))].reshape(window.rows, window.cols)
+    found = np.append(np.flatnonzero(used), -1)[np.minimum(index, int(used.sum()))].reshape(window.ny, window.nx)
     mine = ours()
     both = (mine >= 0) & (found >= 0)
     farther = _metres(mine, latitude, longitude, window) - _metres(found, latitude, longitude, window)
     alone = ((mine >= 0) != (found >= 0)).sum()
-    print(f"{shape} -> {(window.rows, window.cols)}: {both.sum()} cells, {alone} of one alone;")
+    print(f"{shape} -> {(window.ny, window.nx)}: {both.sum()} cells, {alone} of one alone;")
     print(f"  in {(farther[both] > 0.5).sum()} ours is more than 0.5 m farther than the peer's")
     race(f"index map, {shape[0]} x {shape[1]} px", ours, {"pyresample.kd_tree (pykdtree)": peer}, options.rounds)
 
@@ -58,8 +59,8 @@ def _metres(
     index: NDArray[np.integer], latitude: NDArray[np.float64], longitude: NDArray[np.float64], window: Window
 ) -> NDArray[np.float64]:
     """Distance of each cell from its pixel, on a sphere."""
-    cell_latitude = window.latitudes_deg[:, None]
-    cell_longitude = -180 + (window.col + np.arange(window.cols) + 0.5) / CELLS_PER_DEG
+    cell_latitude = latitudes_deg(window)[:, None]
+    cell_longitude = -180 + (window.x + np.arange(window.nx) + 0.5) / CELLS_PER_DEG
     up = latitude.ravel()[index] - cell_latitude
     across = (longitude.ravel()[index] - cell_longitude) * np.cos(np.radians(cell_latitude))
     return np.asarray(np.radians(np.hypot(up, across)) * 6_371_008.8)

@@ -14,6 +14,7 @@ from pyproj import Transformer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shared.geo.mgrs import utm_epsg
 from simulator.bad import KINDS, make_bad
 from simulator.season import Acquisition, Kind, Site, plan_season, week_time, write_season
 from simulator.wrap import WRAPPINGS, default_source
@@ -188,7 +189,7 @@ def _one(kind: Kind, out: Path, size: int, week: str, seed: int, centre: str, cl
     pattern, what = (r"\d{4}", "--baseline") if kind.startswith("s2") else (r"00[234]|", "--collection")
     if re.fullmatch(pattern if kind != "clc" else "", version) is None:
         raise typer.BadParameter(f"{version!r} is not of the form it should be", param_hint=what)
-    epsg = (32600 if latitude >= 0 else 32700) + int((longitude + 180) // 6) % 60 + 1
+    epsg = utm_epsg(longitude, latitude)
     x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
     half = size * 5
     site = Site(epsg, (x - half, y - half, x + half, y + half), size, seed)

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from pyproj import Transformer
 
-from shared.geo.mgrs import latitude_band, square_letters
+from shared.geo.mgrs import latitude_band, square_letters, utm_epsg
 from simulator.clc import write_clc
 from simulator.landscape import WORLD_EPSG, build_world, lattice_to_world
 from simulator.msi import Lattice, Moment, look_at, observe
@@ -183,7 +183,7 @@ def granule_of(site: Site, tile: int) -> tuple[str, Lattice]:
         Name such as `T34TGR`, and the crop of it that covers the site.
     """
     longitude, latitude = site.centre_deg
-    epsg = site.epsg if 32601 <= site.epsg <= 32660 or 32701 <= site.epsg <= 32760 else _utm(longitude, latitude)
+    epsg = site.epsg if 32601 <= site.epsg <= 32660 or 32701 <= site.epsg <= 32760 else utm_epsg(longitude, latitude)
     zone, square_step = epsg % 100, 0
     if tile:
         own_centre = zone * 6 - 183
@@ -311,7 +311,3 @@ def _world_bounds(site: Site, margin_m: float) -> Bounds:
     to_world = Transformer.from_crs(site.epsg, WORLD_EPSG, always_xy=True)
     x0, y0, x1, y1 = to_world.transform_bounds(west, south, east, north)
     return x0 - margin_m, y0 - margin_m, x1 + margin_m, y1 + margin_m
-
-
-def _utm(longitude_deg: float, latitude_deg: float) -> int:
-    return (32600 if latitude_deg >= 0 else 32700) + math.floor((longitude_deg + 180) / 6) % 60 + 1

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.cloudmask.mask import CLEAR, CLOUD, NODATA
+from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA
 
 BANDS: Final = ("B01", "B02", "B04", "B05", "B08", "B8A", "B09", "B10", "B11", "B12")
 """In the order of the detector's columns."""
@@ -81,9 +81,9 @@ def codes_from_probability(
     """
     rows = np.minimum(np.arange(observed.shape[0]) // 3, probability.shape[0] - 1)
     columns = np.minimum(np.arange(observed.shape[1]) // 3, probability.shape[1] - 1)
-    code_60m = np.where(probability > threshold, CLOUD, CLEAR).astype(np.uint8)
-    code_60m[np.isnan(probability)] = NODATA
-    return np.where(observed, code_60m[np.ix_(rows, columns)], NODATA).astype(np.uint8)
+    code_60m = np.where(probability > threshold, MASK_CLOUD, MASK_CLEAR).astype(np.uint8)
+    code_60m[np.isnan(probability)] = MASK_NODATA
+    return np.where(observed, code_60m[np.ix_(rows, columns)], MASK_NODATA).astype(np.uint8)
 
 
 def detector_version() -> str:

@@ -8,24 +8,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-NODATA, CLEAR, CLOUD, SHADOW, SNOW = range(5)
-
-CLASSES: Final = (
-    (NODATA, "nodata", "Not observed", "000000"),
-    (CLEAR, "clear", "Clear", "4caf50"),
-    (CLOUD, "cloud", "Cloud", "ffffff"),
-    (SHADOW, "cloud-shadow", "Cloud shadow", "5a5a5a"),
-    (SNOW, "snow-or-ice", "Snow or ice", "80deea"),
-)
-"""(code, name, description, colour)."""
+from shared.items.classes import MASK_CLASSES
+from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA, MASK_SHADOW, MASK_SNOW
 
 DILATION_M: Final = 200
 DILATION_PX: Final = DILATION_M // 20
 
 THIN_CIRRUS: Final = 10
-_CODES: Final = np.array(
-    [NODATA, NODATA, CLEAR, SHADOW, CLEAR, CLEAR, CLEAR, CLEAR, CLOUD, CLOUD, CLOUD, SNOW] + [NODATA] * 244, np.uint8
-)
+_CODES: Final = np.full(256, MASK_NODATA, np.uint8)
+_CODES[[2, 4, 5, 6, 7]] = MASK_CLEAR
+_CODES[3] = MASK_SHADOW
+_CODES[[8, 9, THIN_CIRRUS]] = MASK_CLOUD
+_CODES[11] = MASK_SNOW
 
 
 def classify_scl(scl: NDArray[np.uint8], thin_cirrus_is_cloud: bool) -> NDArray[np.uint8]:
@@ -39,7 +33,7 @@ def classify_scl(scl: NDArray[np.uint8], thin_cirrus_is_cloud: bool) -> NDArray[
         uint8 (y, x): 0 nodata, 1 clear, 2 cloud, 3 shadow, 4 snow.
     """
     codes = _CODES.copy()
-    codes[THIN_CIRRUS] = CLOUD if thin_cirrus_is_cloud else CLEAR
+    codes[THIN_CIRRUS] = MASK_CLOUD if thin_cirrus_is_cloud else MASK_CLEAR
     return codes[scl]
 
 
@@ -53,8 +47,8 @@ def dilate_clear(codes: NDArray[np.uint8], radius_px: int = DILATION_PX) -> NDAr
     Returns:
         uint8 (y, x): 1 = code 1 and farther than `radius_px` from each code 2 or 3.
     """
-    near = dilate((codes == CLOUD) | (codes == SHADOW), radius_px)
-    clear: NDArray[np.uint8] = ((codes == CLEAR) & ~near).astype(np.uint8)
+    near = dilate((codes == MASK_CLOUD) | (codes == MASK_SHADOW), radius_px)
+    clear: NDArray[np.uint8] = ((codes == MASK_CLEAR) & ~near).astype(np.uint8)
     return clear
 
 
@@ -89,8 +83,8 @@ def _spread(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def percentages(codes: NDArray[np.uint8], clear: NDArray[np.uint8]) -> dict[str, float]:
     """Shares of the scene in percent, rounded to 4 places: `observed` of all pixels, the others of those observed."""
-    counts = [int(np.count_nonzero(codes == code)) for code in range(5)]
-    observed = codes.size - counts[NODATA]
-    shares = {name: counts[code] for code, name, _, _ in CLASSES[1:]} | {"usable": int(np.count_nonzero(clear))}
+    counts = {c: int(np.count_nonzero(codes == c.value)) for c in MASK_CLASSES}
+    observed = codes.size - sum(count for c, count in counts.items() if c.nodata)
+    shares = {c.name: count for c, count in counts.items() if not c.nodata} | {"usable": int(np.count_nonzero(clear))}
     result = {name: round(100 * count / max(observed, 1), 4) for name, count in shares.items()}
     return result | {"observed": round(100 * observed / max(codes.size, 1), 4)}

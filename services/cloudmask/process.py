@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.cloudmask.describe import mask_item
 from services.cloudmask.detect import cloud_probability, codes_from_probability, detector_version
+from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.read_bands import read_all, read_l1c
-from services.cloudmask.write_mask import write_mask
+from shared.items.stac import attribution
+from shared.raster.cog import Encoding, Strip, write_cog, write_sidecar
+from shared.raster.grid import Lattice
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 
 
@@ -29,11 +32,14 @@ def process(task: Task) -> NewItem:
         codes = _detect(scene, grid, task)
     task.progress(1, 2)
     clear = dilate_clear(codes)
-    attribution = f"Contains modified Copernicus Sentinel data {str(p['datetime'])[:4]}"
+    lattice = replace(Lattice.of_asset(grid), shape=codes.shape)
+    line = attribution([str(p["datetime"])[:4]])
     path = task.folder / "mask.tif"
-    tags = {"TIFFTAG_COPYRIGHT": attribution, "TIFFTAG_IMAGEDESCRIPTION": f"Cloud mask of {scene.item.product}"}
-    write_mask(path, codes, clear, str(grid["proj:code"]), grid["proj:transform"], tags)
-    return mask_item(scene.item, grid, percentages(codes, clear), source, attribution, path)
+    title = f"Cloud mask of {scene.item.product}"
+    strips = (Strip(codes, band=1), Strip(clear, band=2))
+    write_cog(path, lattice, BANDS, strips, Encoding("uint8", None, "mode"), title=title, attribution=line)
+    write_sidecar(path, BANDS)
+    return make_item(scene.item, lattice, percentages(codes, clear), source, line, path)
 
 
 def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:

@@ -13,21 +13,14 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from services.cloudmask.detect import BANDS, block_mean
+from shared.raster.options import DELIVERED
 
-GDAL_OPTIONS = {
-    # ^ no sidecar may change what an image says, and nothing may reach for the network
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_PAM_ENABLED": "NO",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
-    "GDAL_CACHEMAX": 256 << 20,
-    # ^ bytes; the default is a share of the machine's memory, which is not ours to take
-}
 _MAX_ROWS = 4096
 
 
 def read_all(path: Path) -> NDArray[Any]:
     """The one band of an image, (y, x)."""
-    with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path, driver="JP2OpenJPEG") as image:
+    with rasterio.Env(**DELIVERED), rasterio.open(path, driver="JP2OpenJPEG") as image:
         result: NDArray[Any] = image.read(1)
         return result
 
@@ -73,7 +66,7 @@ def read_l1c(
 
 def _strips(path: Path, factor: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:
     """(first row, DN) in strips of whole code-stream tiles, so that each is decoded once, and of whole 60 m pixels."""
-    with rasterio.Env(**GDAL_OPTIONS, GDAL_NUM_THREADS="2"), rasterio.open(path, driver="JP2OpenJPEG") as image:
+    with rasterio.Env(**DELIVERED, GDAL_NUM_THREADS="2"), rasterio.open(path, driver="JP2OpenJPEG") as image:
         aligned = math.lcm(image.block_shapes[0][0], factor)
         rows = aligned if aligned <= _MAX_ROWS else _MAX_ROWS // factor * factor
         for top in range(0, image.height, rows):

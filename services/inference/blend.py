@@ -9,25 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-WINDOW_PX = 256
-"""Side of a window in 10 m pixels: what the model is served with."""
+from shared.geo import TILE_10M_PX
+from shared.raster.grid import Window
 
-TILE_PX = 256
-"""Side of a tile in 10 m pixels."""
+WINDOW_PX = TILE_10M_PX
+"""Side of a window in 10 m pixels: what the model is served with."""
 
 CONFIDENCE_NODATA = 255
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Extent:
-    """A rectangle of the area's grid in 10 m pixels: upper left corner and size."""
-
-    y: int
-    x: int
-    ny: int
-    nx: int
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Strip:
 
 
 def map_extent(
-    extent: Extent,
+    extent: Window,
     observed: Array,
     predict: Callable[[list[tuple[int, int]]], Iterable[Array]],
     classes: int,
@@ -83,7 +73,7 @@ def map_extent(
     return values, confidence
 
 
-def lay_windows(extent: Extent, observed: Array, overlap_px: int) -> list[list[tuple[int, int]]]:
+def lay_windows(extent: Window, observed: Array, overlap_px: int) -> list[list[tuple[int, int]]]:
     """Upper left corners of the windows that touch an extent and an observed tile, in rows from north to south.
 
     The lattice is the area's, not the extent's: two sheets see the same windows along their border, so it never shows.
@@ -98,13 +88,15 @@ def lay_windows(extent: Extent, observed: Array, overlap_px: int) -> list[list[t
         Rows of (y, x) in 10 m pixels of the grid; may lie partly outside it. Rows without a window are left out.
     """
     rows = []
-    for y in _starts(extent.y, extent.ny, observed.shape[0] * TILE_PX, overlap_px):
+    for y in _starts(extent.y, extent.ny, observed.shape[0] * TILE_10M_PX, overlap_px):
         row = []
-        for x in _starts(extent.x, extent.nx, observed.shape[1] * TILE_PX, overlap_px):
+        for x in _starts(extent.x, extent.nx, observed.shape[1] * TILE_10M_PX, overlap_px):
             # Only tiles within the extent count: a window with data beyond it alone says nothing of it.
             top, left = max(y, extent.y), max(x, extent.x)
             bottom, right = min(y + WINDOW_PX, extent.y + extent.ny), min(x + WINDOW_PX, extent.x + extent.nx)
-            if observed[top // TILE_PX : -(-bottom // TILE_PX), left // TILE_PX : -(-right // TILE_PX)].any():
+            if observed[
+                top // TILE_10M_PX : -(-bottom // TILE_10M_PX), left // TILE_10M_PX : -(-right // TILE_10M_PX)
+            ].any():
                 row.append((y, x))
         if row:
             rows.append(row)
@@ -141,7 +133,7 @@ def ramp(overlap_px: int) -> Array:
 def blend(
     rows: Iterable[list[tuple[int, int]]],
     predict: Callable[[list[tuple[int, int]]], Iterable[Array]],
-    extent: Extent,
+    extent: Window,
     classes: int,
     overlap_px: int,
 ) -> Iterator[Strip]:

@@ -6,6 +6,8 @@ from contextlib import closing
 
 from services.inference.connect import connect, embedded, load
 from services.inference.stage import InferenceSettings, sheet_of_json
+from shared.items.classes import NOT_OBSERVED, classes_of
+from shared.raster.grid import Lattice
 from shared.stage.declare import NewItem, RetryLater, Task
 
 
@@ -17,7 +19,7 @@ def process(task: Task) -> NewItem:
         RejectScene: the model's archive is no plain SavedModel.
     """
     from services.inference.blend import map_extent
-    from services.inference.describe import EXTENSIONS, describe, describe_assets, extent_of, outline
+    from services.inference.item import PIXEL_M, extent_of, make_item, title_of
     from services.inference.predict import Windows
     from services.inference.write import write_map
 
@@ -32,10 +34,18 @@ def process(task: Task) -> NewItem:
         predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
-    properties = describe(area, job, task.inputs[0].item.id, extent, values)
-    write_map(task.folder, values, confidence, properties, area.labels)
-    geometry, bbox = outline(extent, area.grid)
-    return NewItem(geometry, bbox, properties, describe_assets(task.folder, area.labels), extensions=EXTENSIONS)
+    lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
+    item = make_item(area, job, task.inputs[0].item.id, lattice, values, task.folder)
+    write_map(
+        task.folder,
+        values,
+        confidence,
+        lattice,
+        classes_of(area.labels, NOT_OBSERVED),
+        title=title_of(area, job),
+        attribution=str(item.properties["landstream:attribution"]),
+    )
+    return item
 
 
 def warm_up() -> None:

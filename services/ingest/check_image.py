@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
@@ -12,6 +11,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from services.ingest.refuse import DELIVER_AGAIN
+from shared.raster.grid import Lattice, Transform
+from shared.raster.options import DELIVERED
 from shared.stage import RejectScene
 
 MAX_PIXELS = 20_000 * 20_000
@@ -23,34 +24,8 @@ MAX_TILE_PIXELS = 11_000 * 11_000
 _SIGNATURES = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _STRIP_PIXELS = 16 << 20
 
-GDAL_OPTIONS = {
-    # ^ no sidecar (.aux.xml, .j2w) may change what an image says, and nothing may reach for the network
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_PAM_ENABLED": "NO",
-    "GDAL_GEOREF_SOURCES": "INTERNAL",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
-    "GDAL_HTTP_MAX_RETRY": "0",
-    "GDAL_CACHEMAX": 256 << 20,
-    # ^ bytes; the default is a share of the machine's memory, which is not ours to take
-}
 
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """Grid of an image.
-
-    Attributes:
-        epsg: CRS.
-        shape: (ny, nx).
-        transform: (a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f.
-    """
-
-    epsg: int
-    shape: tuple[int, int]
-    transform: tuple[float, float, float, float, float, float]
-
-
-def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool, threads: int) -> ImageFacts:
+def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool, threads: int) -> Lattice:
     """Check one JPEG2000 image.
 
     Args:
@@ -71,7 +46,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
     if not head.startswith(_SIGNATURES):
         raise RejectScene(relative, f"is no JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
     try:
-        with warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS, GDAL_NUM_THREADS=str(threads)):
+        with warnings.catch_warnings(), rasterio.Env(**DELIVERED, GDAL_NUM_THREADS=str(threads)):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="JP2OpenJPEG") as image:
                 if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
@@ -81,14 +56,15 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 if image.width * image.height > MAX_PIXELS or tile_rows * tile_columns > MAX_TILE_PIXELS:
                     fault = f"declares {image.width} x {image.height} pixels in tiles of {tile_columns} x {tile_rows}"
                     raise RejectScene(relative, fault, DELIVER_AGAIN)
-                facts = ImageFacts(_epsg(image.crs, relative), (image.height, image.width), tuple(image.transform)[:6])
-                _check_grid(facts, pixel_m, relative)
+                epsg = _epsg(image.crs, relative)
+                x, y = _corner(tuple(image.transform)[:6], pixel_m, relative)
+                lattice = Lattice(f"EPSG:{epsg}", x, y, float(pixel_m), (image.height, image.width))
                 if decode:
                     _decode(image)
     except (RasterioError, OSError, UnicodeError) as error:
         reason = str(error.__cause__ or error).splitlines()[0][:200]
         raise RejectScene(relative, f"is a corrupt JPEG2000 file ({reason})", DELIVER_AGAIN) from error
-    return facts
+    return lattice
 
 
 def _epsg(crs: CRS | None, relative: str) -> int:
@@ -102,13 +78,15 @@ def _epsg(crs: CRS | None, relative: str) -> int:
     return int(epsg)
 
 
-def _check_grid(facts: ImageFacts, pixel_m: int, relative: str) -> None:
-    a, b, c, d, e, f = facts.transform
+def _corner(transform: Transform, pixel_m: int, relative: str) -> tuple[float, float]:
+    """Return the upper left corner (x, y) of a north-up grid."""
+    a, b, c, d, e, f = transform
     if (a, b, d, e) != (pixel_m, 0, 0, -pixel_m):
-        fault = f"has the grid {facts.transform}, not north-up pixels of {pixel_m} m"
+        fault = f"has the grid {transform}, not north-up pixels of {pixel_m} m"
         raise RejectScene(relative, fault, DELIVER_AGAIN)
     if not (c.is_integer() and f.is_integer()):
         raise RejectScene(relative, f"has the origin {(c, f)}, not whole metres", DELIVER_AGAIN)
+    return c, f
 
 
 def _decode(image: rasterio.DatasetReader) -> None:

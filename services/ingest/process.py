@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from services.ingest import read_labels, read_safe, read_sen3
-from services.ingest.describe import check_place, label_item, olci_item, scene_item
 from services.ingest.identify import REMEDY, Labels, Product, identify
+from services.ingest.item import check_place, label_item, olci_item, scene_item
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete

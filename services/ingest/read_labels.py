@@ -16,16 +16,18 @@ from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.names import LabelName, year_of_field
-from services.ingest.outline import bounds_outline, describe
+from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from shared.area import Area, LabelScheme, UnknownClass
+from shared.raster.grid import outline
+from shared.raster.options import NO_NETWORK
 from shared.stage import RejectScene
 
 _CHANGES = re.compile(r"^(cha|sol)|_?cha\d{4}", re.IGNORECASE)
 _SQLITE = b"SQLite format 3\x00"
 
 # A vector file may name others by address; none is fetched.
-pyogrio.set_gdal_config_options({"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never"})
+pyogrio.set_gdal_config_options(dict(NO_NETWORK))
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
     # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
     layer, codes, facts = max(found, key=lambda f: (len(f[1]), f[0].name))
     if not len(codes):
-        fault = f"covers {describe(facts.outline)}, outside the area {area.name}, whose AOI is {describe(area.polygon)}"
+        aoi = bounds_text(area.polygon)
+        fault = f"covers {bounds_text(facts.outline)}, outside the area {area.name}, whose AOI is {aoi}"
         raise RejectScene(unit, fault, "deliver labels of the area, or another area file")
     for code in sorted({str(c) for c in codes}):
         try:
@@ -161,9 +164,9 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
         crs = str(info["crs"])
         to_layer = Transformer.from_crs(4326, crs, always_xy=True)
         bounds = to_layer.transform_bounds(*area.polygon.bounds, densify_pts=21)
-        outline = bounds_outline(crs, [float(v) for v in info["total_bounds"]])
+        extent = outline(crs, [float(v) for v in info["total_bounds"]])
         # Inverse infinities: the area lies where this CRS cannot be, hence not in this layer.
-        inside = bool(np.isfinite(bounds).all()) and outline.intersects(area.polygon)
+        inside = bool(np.isfinite(bounds).all()) and extent.intersects(area.polygon)
         codes = np.array([])
         if inside:
             wanted = {"columns": [layer.attribute], "read_geometry": False}
@@ -174,4 +177,4 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
     except (DataSourceError, DataLayerError) as error:
         raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     year = layer.year if area.labels.source == "clc" and layer.year else area.label_year
-    return codes, LabelFacts(layer.member, layer.name, layer.attribute, year, crs, outline)
+    return codes, LabelFacts(layer.member, layer.name, layer.attribute, year, crs, extent)

@@ -13,22 +13,22 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from services.ingest.check_image import ImageFacts, check_jp2
+from services.ingest.check_image import check_jp2
 from services.ingest.names import SafeName
-from services.ingest.outline import crop, outline, raster_outline
+from services.ingest.outline import crop
 from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text, to_int
 from services.ingest.refuse import DELIVER_AGAIN, check_relative
 from shared.geo import MgrsTile
+from shared.geo.outline import polygon
+from shared.raster.grid import Lattice
+from shared.sensors import MSI_RESOLUTION_M
 from shared.stage import RejectScene
 
 MANIFEST: Final = "manifest.safe"
-RESOLUTION_M: Final[dict[str, int]] = {
-    "B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20,
-    "B08": 10, "B8A": 20, "B09": 60, "B10": 60, "B11": 20, "B12": 20,
-}  # fmt: skip
-"""Band -> its pixel in metres; in the order of the metadata's band_id 0..12."""
 
-_BANDS: Final = tuple(RESOLUTION_M)
+_BANDS: Final = tuple(MSI_RESOLUTION_M)
+"""By band_id."""
+
 _L2A_IMAGE = re.compile(r"_(?P<band>B\d\d|B8A|SCL)_(?P<resolution>\d\d)m$")
 _L1C_IMAGE = re.compile(r"_(?P<band>B\d\d|B8A)$")
 
@@ -74,7 +74,7 @@ def metadata_file(level: str) -> str:
 def required_images(level: str) -> list[str]:
     """Asset names of the images that a product must hold."""
     bands = [b for b in _BANDS if level == "L1C" or b != "B10"]
-    return [f"{b}_{RESOLUTION_M[b]}m" for b in bands] + (["SCL_20m"] if level == "L2A" else [])
+    return [f"{b}_{MSI_RESOLUTION_M[b]}m" for b in bands] + (["SCL_20m"] if level == "L2A" else [])
 
 
 def read_facts(root: Path, name: SafeName, files: Collection[str]) -> SafeFacts:
@@ -126,7 +126,7 @@ def read_facts(root: Path, name: SafeName, files: Collection[str]) -> SafeFacts:
     )
 
 
-def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict[str, ImageFacts]:
+def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict[str, Lattice]:
     """Open, and decode, each image; all must lie on one grid.
 
     Returns:
@@ -135,35 +135,33 @@ def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict
     Raises:
         RejectScene: an image is corrupt, or its grid contradicts the metadata or the other images.
     """
-    grids: dict[str, ImageFacts] = {}
+    grids: dict[str, Lattice] = {}
     for name, path in facts.images.items():
         dtype = "uint8" if name.startswith("SCL") else "uint16"
         grid = check_jp2(root / path, path, int(name[-3:-1]), dtype, decode, threads)
-        if grid.epsg != facts.epsg:
-            fault = f"has the CRS EPSG:{grid.epsg}, but tile {facts.mgrs_tile} lies in EPSG:{facts.epsg}"
+        if grid.crs != f"EPSG:{facts.epsg}":
+            fault = f"has the CRS {grid.crs}, but tile {facts.mgrs_tile} lies in EPSG:{facts.epsg}"
             raise RejectScene(path, fault, "restore the georeference of the delivered product")
         grids[name] = grid
         first = next(iter(grids.values()))
         # A crop need not end on a 60 m edge: a last partly covered pixel may count or not.
         slack = 60.0
-        corner = (grid.transform[2] - first.transform[2], grid.transform[5] - first.transform[5])
-        size = [n * grid.transform[0] - m * first.transform[0] for n, m in zip(grid.shape, first.shape, strict=True)]
-        same = grid.transform[0] == first.transform[0]
-        if corner != (0, 0) or any(abs(d) >= (1 if same else slack) for d in size):
+        size = [n * grid.pixel - m * first.pixel for n, m in zip(grid.shape, first.shape, strict=True)]
+        same = grid.pixel == first.pixel
+        if (grid.x, grid.y) != (first.x, first.y) or any(abs(d) >= (1 if same else slack) for d in size):
             fault = f"has the grid {grid}, which is not that of {next(iter(grids))}: {first}"
             raise RejectScene(path, fault, DELIVER_AGAIN)
     return grids
 
 
-def crop_footprint(facts: SafeFacts, grids: dict[str, ImageFacts]) -> BaseGeometry:
+def crop_footprint(facts: SafeFacts, grids: dict[str, Lattice]) -> BaseGeometry:
     """The footprint within the images.
 
     Raises:
         RejectScene: they do not touch.
     """
-    finest = grids["B02_10m"]
     try:
-        return crop(facts.footprint, raster_outline(finest.epsg, finest.transform, finest.shape))
+        return crop(facts.footprint, grids["B02_10m"].outline())
     except ValueError as error:
         raise RejectScene(facts.metadata["product_metadata"], str(error), DELIVER_AGAIN) from error
 
@@ -206,7 +204,7 @@ def _images(info: Element, level: str, file: str) -> tuple[dict[str, str], str]:
         match = pattern.search(path)
         if match is None:
             continue
-        resolution = match["resolution"] if level == "L2A" else str(RESOLUTION_M.get(match["band"], 0))
+        resolution = match["resolution"] if level == "L2A" else str(MSI_RESOLUTION_M.get(match["band"], 0))
         found[f"{match['band']}_{resolution}m"] = f"{path}.jp2"
     wanted = required_images(level)
     missing = [n for n in wanted if n not in found]
@@ -256,6 +254,6 @@ def _footprint(product: Element, file: str) -> BaseGeometry:
         # Some old products give lat lon height: told by where the ring closes.
         step = 3 if len(numbers) % 3 == 0 and not np.array_equal(numbers[:2], numbers[-2:]) else 2
         ring = numbers.reshape(-1, step)[:-1]
-        return outline(ring[:, 1], ring[:, 0])
+        return polygon(ring[:, 1], ring[:, 0])
     except ValueError as error:
         raise RejectScene(file, f"states no usable footprint ({error})", DELIVER_AGAIN) from error

@@ -14,16 +14,16 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.names import Sen3Name
-from services.ingest.outline import outline
 from services.ingest.read_safe import read_time
 from services.ingest.read_xml import all_below, attribute, parse, to_int
 from services.ingest.refuse import DELIVER_AGAIN
+from shared.geo.outline import polygon
+from shared.sensors import OLCI_RADIANCES
 from shared.stage import RejectScene
 
 MANIFEST: Final = "xfdumanifest.xml"
-RADIANCES: Final = tuple(f"Oa{n:02d}_radiance" for n in range(1, 22))
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
-    **{name: (name,) for name in RADIANCES},
+    **{name: (name,) for name in OLCI_RADIANCES},
     "geo_coordinates": ("latitude", "longitude"),
     "qualityFlags": ("quality_flags",),
     "tie_geometries": ("OZA", "SZA"),
@@ -82,7 +82,7 @@ def read_facts(root: Path, name: Sen3Name, files: Collection[str]) -> Sen3Facts:
         raise RejectScene(MANIFEST, f"states the start {start}, but the product is named {name.start}", DELIVER_AGAIN)
     try:
         positions = np.array([float(v) for v in _text(manifest, "posList").split()]).reshape(-1, 2)[:-1]
-        footprint = outline(positions[:, 1], positions[:, 0])
+        footprint = polygon(positions[:, 1], positions[:, 0])
         shape = (int(_text(manifest, "rows")), int(_text(manifest, "columns")))
     except ValueError as error:
         raise RejectScene(MANIFEST, f"states no usable footprint or image size ({error})", DELIVER_AGAIN) from error

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.rasterize.burn import burn, reproject
-from services.rasterize.describe import labels_item
+from services.rasterize.item import PIXEL_M, make_item
 from services.rasterize.read_polygons import extract_member, read_polygons
-from services.rasterize.write_labels import PIXEL_M, write_labels
 from shared.area import LabelScheme, UnknownClass
+from shared.items.classes import UNLABELLED, classes_of
+from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
+from shared.raster.grid import Lattice
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 
 
@@ -30,17 +32,31 @@ def process(task: Task) -> NewItem:
     )
     values = class_values(codes, scheme, str(p["landstream:layer"]))
     attribution = scheme.attribution or str(p.get("landstream:attribution", ""))
-    path = task.folder / "labels.tif"
-    strips = burn(reproject(geometries, crs, grid.crs), values, grid.transform(PIXEL_M), grid.shape_px(PIXEL_M))
-    tags = {
-        "TIFFTAG_COPYRIGHT": attribution,
-        "TIFFTAG_IMAGEDESCRIPTION": f"{scheme.scheme} of {delivery.item.product}, {p['landstream:reference_year']}",
-    }
-    counts = write_labels(path, _reported(strips, grid.shape_px(PIXEL_M)[0], task), grid, scheme, tags)
+    path, lattice = task.folder / "labels.tif", Lattice.of_area(grid, PIXEL_M)
+    burned = burn(reproject(geometries, crs, grid.crs), values, lattice.transform, lattice.shape)
+    counts, band = np.zeros(256, np.int64), Band("class", classes=classes_of(scheme, UNLABELLED))
+    write_cog(
+        path,
+        lattice,
+        [band],
+        _counted(burned, counts, task),
+        Encoding("uint8", 0, "mode"),
+        title=f"{scheme.scheme} of {delivery.item.product}, {p['landstream:reference_year']}",
+        attribution=attribution,
+    )
+    write_sidecar(path, [band])
     if not counts[1:].any():
         fault = f"labels no pixel of the grid of area {task.area.name}"
         raise RejectScene(delivery.item.product, fault, "deliver labels of the area")
-    return labels_item(delivery.item, task.area, counts, len(geometries), attribution, path)
+    return make_item(
+        delivery.item,
+        task.area,
+        band,
+        counts=counts,
+        polygons=len(geometries),
+        attribution=attribution,
+        path=path,
+    )
 
 
 def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArray[np.uint8]:
@@ -62,9 +78,10 @@ def _dataset(delivery: LocalItem, folder: Path) -> Path:
     return extract_member(path, member, folder / "unpacked") if member else path
 
 
-def _reported(
-    strips: Iterator[tuple[int, NDArray[np.uint8]]], rows: int, task: Task
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    for top, strip in strips:
-        yield top, strip
-        task.progress(top + len(strip), rows)
+def _counted(burned: Iterator[tuple[int, NDArray[np.uint8]]], counts: NDArray[np.int64], task: Task) -> Iterator[Strip]:
+    """Pass strips on, adding the pixels of each value to `counts`, int64 (256,)."""
+    rows = task.area.grid.shape_px(PIXEL_M)[0]
+    for top, values in burned:
+        yield Strip(values, top)
+        counts += np.bincount(values.ravel(), minlength=256)
+        task.progress(top + len(values), rows)

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shared.raster.grid import Lattice, Window
 
 CELLS_PER_DEG = 360
 MAX_LATITUDE_DEG = 85.0
 """Nearer to a pole the lattice has no sensible cells; MGRS, and so every area, ends at 84 N and 80 S."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """A part of the lattice.
+def lattice_of(window: Window) -> Lattice:
+    """Return the lattice of a window, in degrees.
 
-    The centre of lattice cell (row, col) lies at latitude 90 - (row + 0.5) / 360, longitude -180 + (col + 0.5) / 360.
-
-    Attributes:
-        row: first lattice row, from the north.
-        col: first lattice column, from 180 W; a window over the antimeridian goes on beyond 129,599.
-        rows: number of rows.
-        cols: number of columns.
+    The centre of cell (y, x) of the whole lattice lies at latitude 90 - (y + 0.5) / 360, longitude
+    -180 + (x + 0.5) / 360; a window over the antimeridian goes on beyond column 129,599.
     """
+    # Divided, not multiplied by the pixel: frames of different windows share their corners to the last bit.
+    corner = -180 + window.x / CELLS_PER_DEG, 90 - window.y / CELLS_PER_DEG
+    return Lattice("EPSG:4326", *corner, 1 / CELLS_PER_DEG, (window.ny, window.nx))
 
-    row: int
-    col: int
-    rows: int
-    cols: int
 
-    @property
-    def transform(self) -> tuple[float, float, float, float, float, float]:
-        """(a, b, c, d, e, f): longitude = a col + c, latitude = e row + f, in degrees."""
-        step = 1 / CELLS_PER_DEG
-        return (step, 0.0, -180 + self.col / CELLS_PER_DEG, 0.0, -step, 90 - self.row / CELLS_PER_DEG)
-
-    @property
-    def latitudes_deg(self) -> NDArray[np.float64]:
-        """Latitude of each row's centres, (y,)."""
-        return 90 - (self.row + np.arange(self.rows) + 0.5) / CELLS_PER_DEG
+def latitudes_deg(window: Window) -> NDArray[np.float64]:
+    """Return the latitude of each row's centres, float64 (y,)."""
+    return 90 - (window.y + np.arange(window.ny) + 0.5) / CELLS_PER_DEG
 
 
 def unwrap(longitude_deg: NDArray[np.float64]) -> NDArray[np.float64]:

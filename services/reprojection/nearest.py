@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from services.reprojection.lattice import CELLS_PER_DEG, Window
+from services.reprojection.lattice import CELLS_PER_DEG, latitudes_deg
+from shared.raster.grid import Window
 
 CUT_OFF_M = 600.0
 """A cell with no swath pixel within this stays empty: two pixels of OLCI at full resolution."""
@@ -49,7 +50,7 @@ def nearest_source(
     Returns:
         int32 (y, x): flat index into the swath, row * columns + column; -1 = none near enough.
     """
-    cosines = np.cos(np.radians(window.latitudes_deg))
+    cosines = np.cos(np.radians(latitudes_deg(window)))
     smallest = max(float(cosines.min()), 0.05)
     reach = cut_off_m / CELL_M
     full = (math.floor(reach + 0.5), math.floor(reach / smallest + 0.5))
@@ -78,8 +79,8 @@ class _Field:
 
     def __init__(self, window: Window, cosines: Flat, border: tuple[int, int], cut_off_m: float) -> None:
         self.window, self.border, self.cut_off_m = window, border, cut_off_m
-        self.stride = window.cols + 2 * border[1]
-        self.best = np.full((window.rows + 2 * border[0]) * self.stride, _NONE, np.uint64)
+        self.stride = window.nx + 2 * border[1]
+        self.best = np.full((window.ny + 2 * border[0]) * self.stride, _NONE, np.uint64)
         self.width_m = CELL_M * np.pad(cosines, border[0], mode="edge")
 
     def offer(
@@ -99,8 +100,8 @@ class _Field:
             reach: cells up and down, cells left and right.
             where: of the field; pixels of cells that are False are left out.
         """
-        row, col = row - (self.window.row - self.border[0]), col - (self.window.col - self.border[1])
-        height = self.window.rows + 2 * self.border[0]
+        row, col = row - (self.window.y - self.border[0]), col - (self.window.x - self.border[1])
+        height = self.window.ny + 2 * self.border[0]
         inside = (row >= reach[0]) & (row < height - reach[0]) & (col >= reach[1]) & (col < self.stride - reach[1])
         cell_row, cell_col = np.floor(row).astype(np.int64), np.floor(col).astype(np.int64)
         if where is not None:
@@ -130,7 +131,7 @@ class _Field:
     def indices(self) -> NDArray[np.int32]:
         """The pixel of each cell of the window, -1 = none."""
         rows, cols = self.border
-        inner = self.best.reshape(-1, self.stride)[rows : rows + self.window.rows, cols : cols + self.window.cols]
+        inner = self.best.reshape(-1, self.stride)[rows : rows + self.window.ny, cols : cols + self.window.nx]
         result = (inner & np.uint64(2**32 - 1)).astype(np.int64)
         return np.where(inner == _NONE, -1, result).astype(np.int32)
 

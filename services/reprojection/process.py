@@ -5,24 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.reprojection.describe import grid_item
 from services.reprojection.flags import FlagTable, has
 from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
-from services.reprojection.lattice import Window, unwrap, window_over
+from services.reprojection.item import make_item
+from services.reprojection.lattice import lattice_of, unwrap, window_over
 from services.reprojection.nearest import nearest_source
 from services.reprojection.read_frame import read_flags, read_positions, read_radiance, read_view_zenith
-from services.reprojection.write_grid import Band, write_grid
 from shared.area import Area
+from shared.items.stac import attribution
+from shared.raster.cog import NOISY, Band, Encoding, Strip, write_cog
+from shared.raster.grid import Window
 from shared.sensors import OLCI_RADIANCES
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 
 MAX_CELLS = 120_000_000
 """A frame at 70 degrees north covers 60 million cells; a larger box, around a pole, is cut to the AOI."""
 _MARGIN_DEG = 0.05
+MEASURED = Encoding("float32", math.nan, "nearest", block_px=256, options=NOISY)
+WORDS = Encoding("uint32", NO_FLAGS, "nearest", block_px=256, options=NOISY)
 
 
 def process(task: Task) -> NewItem:
@@ -47,36 +52,37 @@ def process(task: Task) -> NewItem:
     columns = latitude.shape[1]
     del latitude, longitude, candidate
 
-    attribution = f"Contains modified Copernicus Sentinel data {str(p['datetime'])[:4]}"
-    tags = {"TIFFTAG_COPYRIGHT": attribution, "TIFFTAG_IMAGEDESCRIPTION": f"OLCI frame {frame.item.product}"}
+    lattice, line = lattice_of(window), attribution([str(p["datetime"])[:4]])
     meanings = {
         "flag_masks": json.dumps(list(table.masks.values())),
         "flag_meanings": " ".join(table.masks),
     }
     paths = {name: task.folder / f"{name}.tif" for name in ("radiance", "view_zenith", "flags")}
-    write_grid(paths["radiance"], _radiances(frame, flags, table, index, task), 21, "float32", math.nan, window, tags)
+    write = partial(write_cog, title=f"OLCI frame {frame.item.product}", attribution=line)
+    bands = [Band(name) for name in OLCI_RADIANCES]
+    write(paths["radiance"], lattice, bands, _radiances(frame, flags, table, index, task), MEASURED)
     zenith = interpolate_ties(ties.values, index, columns, ties.across, ties.along)
-    write_grid(paths["view_zenith"], [("view_zenith", "degree", zenith)], 1, "float32", math.nan, window, tags)
-    words = gather(flags, index, NO_FLAGS)
-    write_grid(paths["flags"], [("quality_flags", "", words)], 1, "uint32", NO_FLAGS, window, tags | meanings)
-    return grid_item(frame, window, table, attribution, paths, task.folder)
+    write(paths["view_zenith"], lattice, [Band("view_zenith", "degree")], [Strip(zenith)], MEASURED)
+    words = Strip(gather(flags, index, NO_FLAGS))
+    write(paths["flags"], lattice, [Band("quality_flags")], [words], WORDS, tags=meanings)
+    return make_item(frame, lattice, table, line, paths, task.folder)
 
 
 def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area: Area) -> Window:
     window = window_over(latitude, longitude)
-    if window is not None and window.rows * window.cols > MAX_CELLS:
+    if window is not None and window.ny * window.nx > MAX_CELLS:
         west, south, east, north = area.polygon.bounds
         around = (west - _MARGIN_DEG, south - _MARGIN_DEG, east + _MARGIN_DEG, north + _MARGIN_DEG)
         window = window_over(latitude, longitude, around)
-    if window is None or window.rows * window.cols > MAX_CELLS:
+    if window is None or window.ny * window.nx > MAX_CELLS:
         raise RejectScene("geo_coordinates.nc", "holds no usable position over the area", "deliver the product again")
     return window
 
 
 def _radiances(
     frame: LocalItem, flags: NDArray[np.uint32], table: FlagTable, index: NDArray[np.int32], task: Task
-) -> Iterator[Band]:
+) -> Iterator[Strip]:
     for band, name in enumerate(OLCI_RADIANCES, start=1):
         radiance, unit = read_radiance(frame.paths[name], band, flags, table)
-        yield name, unit, gather(radiance, index, math.nan)
+        yield Strip(gather(radiance, index, math.nan), band=band, unit=unit)
         task.progress(band, len(OLCI_RADIANCES) + 1)

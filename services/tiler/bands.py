@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window
+from rasterio.windows import Window as ReadWindow
 
 from services.tiler.merge import U16
-from services.tiler.place import Index, Lattice, gather, source_index
+from services.tiler.place import Index, gather, source_index
 from shared.geo import Grid
+from shared.raster.grid import Lattice, Window
 
 STORED_OFFSET = 1000
 QUANTIFICATION = 10_000
@@ -60,9 +61,9 @@ class Bands:
         self._top = 0
         self._held: U16 = np.empty((0, lattice.shape[1], len(images)), np.uint16)
 
-    def place(self, grid: Grid, y: int, x: int, ny: int, nx: int) -> Index:
-        """Row and column in the scene of each pixel of a window of the area's raster."""
-        return source_index(grid, self._lattice, self._pixel_m, y, x, ny, nx)
+    def place(self, grid: Grid, window: Window) -> Index:
+        """Find the row and column in the scene of each pixel of a window of the area's raster."""
+        return source_index(Lattice.of_area(grid, self._pixel_m).window(window), self._lattice)
 
     def hold(self, windows: Sequence[Index]) -> None:
         """Have the rows of some windows at hand; rows above them are dropped."""
@@ -85,7 +86,7 @@ class Bands:
     def _decode(self, files: Sequence[rasterio.DatasetReader], row: int, rows: int) -> U16:
         strip = np.empty((rows, *self._held.shape[1:]), np.uint16)
         for n, (image, file) in enumerate(zip(self._images, files, strict=True)):
-            dn = file.read(1, window=Window(0, row, strip.shape[1], rows))
+            dn = file.read(1, window=ReadWindow(0, row, strip.shape[1], rows))
             strip[..., n] = to_stored(dn, image.offset, image.quantification)
         return strip
 

@@ -15,14 +15,12 @@ from scipy.ndimage import distance_transform_edt
 
 from services.tiler.bands import Bands, Image
 from services.tiler.merge import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cells, source_code
-from services.tiler.place import Index, Lattice, footprint_m, gather
-from shared.geo import Grid, MgrsTile, TileIndex
+from services.tiler.place import Index, fits, footprint_m, gather
+from shared.geo import TILE_10M_PX, TILE_20M_PX, Grid, MgrsTile, TileIndex
 from shared.items.keys import product_number
-from shared.sensors import CUBE_BANDS, MASK_CLOUD, MASK_SHADOW
+from shared.raster.grid import Lattice, Window
+from shared.sensors import CUBE_BANDS, MASK_CLEAR, MASK_CLOUD, MASK_SHADOW
 from shared.stage import LocalItem
-
-TILE_PX = 128
-"""Side of a tile in 20 m px."""
 
 BLOCK_TILES = 4
 """Tiles along a side of a block, the unit that is merged at a time."""
@@ -64,16 +62,16 @@ class Block:
         """Its tiles and those beside them."""
         return Block(self.row0 - 1, self.row1 + 1, self.col0 - 1, self.col1 + 1).tiles()
 
-    def window(self, pixels: int) -> tuple[int, int, int, int]:
-        """(y, x, ny, nx) in the area's raster with so many pixels along a tile's side."""
+    def window(self, pixels: int) -> Window:
+        """Return its window of the area's raster with so many pixels along a tile's side."""
         y, x = self.row0 * pixels, self.col0 * pixels
-        return y, x, self.row1 * pixels - y, self.col1 * pixels - x
+        return Window(y, x, self.row1 * pixels - y, self.col1 * pixels - x)
 
 
 def tiles_of(block: Block, competes: Mask) -> list[TileIndex]:
     """Tiles of a block with at least one competing cell, bool (ny, nx)."""
     rows, cols = block.row1 - block.row0, block.col1 - block.col0
-    any_ = np.asarray(competes.reshape(rows, TILE_PX, cols, TILE_PX).any(axis=(1, 3)))
+    any_ = np.asarray(competes.reshape(rows, TILE_20M_PX, cols, TILE_20M_PX).any(axis=(1, 3)))
     return [TileIndex(block.row0 + int(r), block.col0 + int(c)) for r, c in zip(*any_.nonzero(), strict=True)]
 
 
@@ -101,7 +99,7 @@ class Scene:
         self.code = source_code(
             sensed.weekday(),
             str(properties["platform"])[-1],
-            not self.lattice.fits(grid),
+            not fits(self.lattice, grid),
             mgrs.column_parity,
             mgrs.row_parity,
         )
@@ -150,8 +148,8 @@ class Scene:
                 yield from ready.result()
 
     def _row(self, blocks: list[Block], fine: Bands, coarse: Bands) -> list[tuple[Block, Cells]]:
-        at_fine = [fine.place(self._grid, *b.window(2 * TILE_PX)) for b in blocks]
-        at_coarse = [coarse.place(self._grid, *b.window(TILE_PX)) for b in blocks]
+        at_fine = [fine.place(self._grid, b.window(TILE_10M_PX)) for b in blocks]
+        at_coarse = [coarse.place(self._grid, b.window(TILE_20M_PX)) for b in blocks]
         fine.hold(at_fine)
         coarse.hold(at_coarse)
         found = []
@@ -177,7 +175,7 @@ class Scene:
         """(clear after dilation, distance), uint8 (ny, nx) on the scene's 20 m lattice."""
         with rasterio.open(self._mask.paths["mask"], driver="GTiff") as file:
             codes, clear = file.read()
-        return ((codes == 1) & (clear == 1)).astype(np.uint8), cloud_distance(codes)
+        return ((codes == MASK_CLEAR) & (clear == 1)).astype(np.uint8), cloud_distance(codes)
 
     def _cells(self, fine: U16, coarse: U16, index: Index) -> Cells:
         clear, distance = (gather(m, index) for m in self._masks)
@@ -196,15 +194,15 @@ class Scene:
         """
         if self.box is None:
             return 0, 0, np.zeros((0, 0), bool), np.zeros((0, 0), np.uint8)
-        y0, x0 = self.box.row0 * TILE_PX // 3, self.box.col0 * TILE_PX // 3
-        ny = math.ceil(self.box.row1 * TILE_PX / 3) - y0
-        nx = math.ceil(self.box.col1 * TILE_PX / 3) - x0
+        y0, x0 = self.box.row0 * TILE_20M_PX // 3, self.box.col0 * TILE_20M_PX // 3
+        ny = math.ceil(self.box.row1 * TILE_20M_PX / 3) - y0
+        nx = math.ceil(self.box.col1 * TILE_20M_PX / 3) - x0
         return y0, x0, np.zeros((3 * ny, 3 * nx), bool), np.zeros((3 * ny, 3 * nx), np.uint8)
 
     def _note(self, block: Block, cells: Cells) -> None:
         y0, x0, competes, distance = self._field
-        y, x, ny, nx = block.window(TILE_PX)
-        at = slice(y - 3 * y0, y - 3 * y0 + ny), slice(x - 3 * x0, x - 3 * x0 + nx)
+        window = block.window(TILE_20M_PX)
+        at = Window(window.y - 3 * y0, window.x - 3 * x0, window.ny, window.nx).slices
         competes[at], distance[at] = cells.source > 0, cells.distance
 
     def touched(self) -> list[TileIndex]:
@@ -212,15 +210,16 @@ class Scene:
         if self.box is None:
             return []
         y0, x0, competes, _ = self._field
-        y, x, ny, nx = self.box.window(TILE_PX)
-        return tiles_of(self.box, competes[y - 3 * y0 :, x - 3 * x0 :][:ny, :nx])
+        window = self.box.window(TILE_20M_PX)
+        at = Window(window.y - 3 * y0, window.x - 3 * x0, window.ny, window.nx).slices
+        return tiles_of(self.box, competes[at])
 
     def pixels_60m(self) -> tuple[int, int, Cells]:
         """(y, x) of the first 60 m pixel and the candidate pixels over the box: one layer (ny, nx, band)."""
         y0, x0, competes, distance = self._field
         whole, smallest = nine_cells(competes, distance)
         bands = self._bands("60m")
-        index = bands.place(self._grid, y0, x0, *whole.shape)
+        index = bands.place(self._grid, Window(y0, x0, *whole.shape))
         bands.hold([index])
         values = bands.take(index)
         whole &= (values != 0).all(axis=2)

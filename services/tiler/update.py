@@ -14,9 +14,9 @@ from rasterio.windows import Window
 
 from services.tiler.frame import PIXEL_M, Frame
 from services.tiler.merge import Cells, Pixels, merge, merge_olci, wins, wins_olci
-from services.tiler.scene import TILE_PX, Block, Scene, tiles_of
+from services.tiler.scene import Block, Scene, tiles_of
 from shared.cube.layout import LEDGER_SLOTS, MSI, OLCI
-from shared.geo import TILE_M, TileIndex
+from shared.geo import TILE_10M_PX, TILE_20M_PX, TILE_M, TileIndex
 from shared.stage import RejectScene, RetryLater
 
 Progress = Callable[[int, int], None]
@@ -175,8 +175,8 @@ def _masked(cells: Cells, block: Block, tiles: set[TileIndex]) -> Cells:
     source = cells.source.copy()
     for tile in block.tiles():
         if tile not in tiles:
-            y, x = (tile.row - block.row0) * TILE_PX, (tile.col - block.col0) * TILE_PX
-            source[y : y + TILE_PX, x : x + TILE_PX] = 0
+            y, x = (tile.row - block.row0) * TILE_20M_PX, (tile.col - block.col0) * TILE_20M_PX
+            source[y : y + TILE_20M_PX, x : x + TILE_20M_PX] = 0
     return replace(cells, source=source)
 
 
@@ -198,7 +198,7 @@ def _span_60m(tile: TileIndex) -> tuple[slice, slice]:
 
 
 def _merge_block(group: zarr.Group, week: int, block: Block, candidate: Cells) -> None:
-    y, y1, x, x1 = (n * TILE_PX for n in (block.row0, block.row1, block.col0, block.col1))
+    y, y1, x, x1 = (n * TILE_20M_PX for n in (block.row0, block.row1, block.col0, block.col1))
     fine = (week, slice(2 * y, 2 * y1), slice(2 * x, 2 * x1))
     coarse = (week, slice(y, y1), slice(x, x1))
     _merge_at(group, candidate, {f"{MSI}/10m": fine, f"{MSI}/20m": coarse}, f"{MSI}/20m", coarse)
@@ -229,9 +229,9 @@ def _merge_at(group: zarr.Group, candidate: Cells, layers: dict[str, Any], name:
 
 def _clear_tile(group: zarr.Group, week: int, tile: TileIndex) -> None:
     """Empty a tile-week; 60 m pixels that it shares with a neighbour too."""
-    y, x = tile.row * TILE_PX, tile.col * TILE_PX
-    fine = (week, slice(2 * y, 2 * (y + TILE_PX)), slice(2 * x, 2 * (x + TILE_PX)))
-    coarse = (week, slice(y, y + TILE_PX), slice(x, x + TILE_PX))
+    y, x = tile.row * TILE_20M_PX, tile.col * TILE_20M_PX
+    fine = (week, slice(2 * y, 2 * (y + TILE_20M_PX)), slice(2 * x, 2 * (x + TILE_20M_PX)))
+    coarse = (week, slice(y, y + TILE_20M_PX), slice(x, x + TILE_20M_PX))
     pixels = (week, *_span_60m(tile))
     _write(group, f"{MSI}/10m", fine, 0)
     for name, at in (("20m", coarse), ("60m", pixels)):
@@ -320,7 +320,7 @@ def update_labels(group: zarr.Group, scheme: str, classes: int, raster: Any, ran
         return
     parent.attrs[RANK] = rank
     target, presence = group[f"labels/{scheme}/class"], group[f"labels/{scheme}/classes"]
-    side = 2 * TILE_PX
+    side = TILE_10M_PX
     with rasterio.open(raster, driver="GTiff") as file:
         rows, cols = file.height // side, file.width // side
         for row in range(rows):

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from services.trainer.describe import BANDS_10M, BANDS_20M
+from shared.sensors import CUBE_BANDS
 
+BANDS_10M, BANDS_20M = CUBE_BANDS["10m"], CUBE_BANDS["20m"]
 DEFAULT = "serving_default"
 PROBABILITIES = "probabilities"
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from services.trainer.describe import BANDS_10M, BANDS_20M
+from shared.sensors import CUBE_BANDS
 
+BANDS_10M, BANDS_20M = CUBE_BANDS["10m"], CUBE_BANDS["20m"]
 BANDS = (*BANDS_10M, *BANDS_20M)
 LEVELS = 3
 """Halvings of the U-Net: 10, 20, 40, 80 m. A window's sides are multiples of 2 ** LEVELS."""

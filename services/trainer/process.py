@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from services.trainer.describe import BANDS_10M, BANDS_20M, CLASSIFICATION, MLM, describe, write_split
+from services.trainer.item import describe, write_split
 from services.trainer.stage import STAGE
+from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
+from shared.sensors import CUBE_BANDS
 from shared.stage.declare import Job, NewAsset, NewItem, Settings, Task
 from shared.stage.due import job_digest
 
@@ -56,18 +58,18 @@ def process(task: Task) -> NewItem:
         assets={
             "model": NewAsset(
                 folder / "model.tar",
-                "application/x-tar",
+                TAR,
                 ("mlm:model",),
                 "TensorFlow SavedModel, one folder in an uncompressed tar",
                 {
                     "mlm:artifact_type": "tf.keras.Model.export",
-                    "bands": [{"name": n} for n in BANDS_10M + BANDS_20M],
+                    "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
                 },
             ),
-            "card": NewAsset(folder / "card.html", "text/html", ("metadata", "overview"), "Model card"),
-            "split": NewAsset(folder / "split.json", "application/json", ("metadata",), "Blocks of training and tests"),
+            "card": NewAsset(folder / "card.html", HTML, ("metadata", "overview"), "Model card"),
+            "split": NewAsset(folder / "split.json", JSON, ("metadata",), "Blocks of training and tests"),
         },
-        extensions=(MLM, CLASSIFICATION),
+        extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-BLOCK_PX = 128
+from shared.geo import TILE_10M_PX
+
+BLOCK_PX = TILE_10M_PX // 2
 """Side of a block in 10 m pixels: half a tile. Neighbouring pixels leak, blocks of 1.28 km far less."""
 
 BUFFER_PX = 3

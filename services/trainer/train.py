@@ -19,6 +19,7 @@ from services.trainer.split import count_blocks, split_blocks
 from services.trainer.windows import Place, Windows, count_places, list_places, read_in_batches, read_windows
 from shared.area import Area
 from shared.area.area import TrainingPolicy
+from shared.geo import TILE_10M_PX
 from shared.stage.declare import RejectScene
 
 MOST_TRAINING = 1500
@@ -121,7 +122,12 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
 def _count(cube: Any, classes: int) -> Array:
     """Pixels of each class in each block, read a row of tiles at a time: int64 (block row, block col, class)."""
     rows, cols = cube.grid.rows, cube.grid.cols
-    return np.concatenate([count_blocks(cube.labels(row * 256, 0, 256, cols * 256), classes) for row in range(rows)])
+    return np.concatenate(
+        [
+            count_blocks(cube.labels(row * TILE_10M_PX, 0, TILE_10M_PX, cols * TILE_10M_PX), classes)
+            for row in range(rows)
+        ]
+    )
 
 
 def _cross_validate(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.split import BLOCK_PX, trainable
+from shared.geo import TILE_10M_PX
 
 MARGIN_PX = 32
 """Surroundings of a block that a network sees; the same as between the middles of two windows of a map."""
@@ -105,7 +106,7 @@ def count_places(blocks: Array, observed: dict[str, Array]) -> int:
 
 def _seen(blocks: Array, tiles: Array) -> Array:
     """Those blocks whose tile was observed: bool (block row, block col)."""
-    per_tile = 256 // BLOCK_PX
+    per_tile = TILE_10M_PX // BLOCK_PX
     seen: Array = blocks & np.repeat(np.repeat(tiles, per_tile, axis=0), per_tile, axis=1)
     return seen
 

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from shared.area.scheme import PRESETS, LabelScheme, preset
 from shared.geo import Grid
-from shared.geo.mgrs import project, utm_epsg
+from shared.geo.mgrs import project, utm_epsg, zone_bounds_deg
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -180,8 +180,8 @@ def default_grid(aoi: BaseGeometry) -> Grid:
 
 
 def _area_in_zone(aoi: BaseGeometry, epsg: int) -> float:
-    zone = epsg % 100
-    return float(aoi.intersection(box(zone * 6 - 186, -90, zone * 6 - 180, 90)).area)
+    first, last = zone_bounds_deg(epsg % 100)
+    return float(aoi.intersection(box(first, -90, last, 90)).area)
 
 
 def load_area(path: Path) -> Area:

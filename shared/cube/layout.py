@@ -14,7 +14,7 @@ from pyproj import CRS
 from zarr.codecs import BloscCodec
 
 from shared.area import Area
-from shared.geo import Grid
+from shared.geo import TILE_10M_PX, TILE_20M_PX, TILE_M, Grid
 from shared.sensors import CUBE_BANDS
 
 WEEKS = 53
@@ -33,10 +33,10 @@ WAVELENGTHS_NM: Final[Mapping[str, float]] = {
 MSI_ENCODING: Final[Mapping[str, float]] = {"scale_factor": 1e-4, "add_offset": -0.1}
 """reflectance = stored * scale_factor + add_offset; stored 0 = nodata."""
 
-TILE_20M_PX = 128
 LEDGER_TILES = 16
+CHUNK_300M_PX = 32
 CHUNK_M: Final[Mapping[str, int]] = {
-    "10m": 2560, "20m": 2560, "60m": 60 * TILE_20M_PX, "300m": 300 * 32, "scenes": LEDGER_TILES * 2560,
+    "10m": TILE_M, "20m": TILE_M, "60m": 60 * TILE_20M_PX, "300m": 300 * CHUNK_300M_PX, "scenes": LEDGER_TILES * TILE_M,
 }  # fmt: skip
 """Side of a chunk in metres of the weekly arrays, by the first part of their names."""
 
@@ -66,7 +66,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
     """The arrays of one ISO year."""
     grid, root = area.grid, f"{area.name}/{year}"
     reflectance = {**MSI_ENCODING, "_FillValue": 0, "units": "1", "long_name": "reflectance", **_mapping()}
-    for name, pixel_m, chunk_px in (("10m", 10, 256), ("20m", 20, TILE_20M_PX), ("60m", 60, TILE_20M_PX)):
+    for name, pixel_m, chunk_px in (("10m", 10, TILE_10M_PX), ("20m", 20, TILE_20M_PX), ("60m", 60, TILE_20M_PX)):
         ny, nx = grid.shape_px(pixel_m)
         bands = bands_60m(area) if name == "60m" else CUBE_BANDS[name]
         yx = (f"y_{name}", f"x_{name}")
@@ -92,7 +92,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
     yield Layer(
         f"{root}/{OLCI}/300m",
         (WEEKS, ny, nx, 21),
-        (1, 32, 32, 21),
+        (1, CHUNK_300M_PX, CHUNK_300M_PX, 21),
         "float32",
         ("week", *yx, "wavelength_300m"),
         fill=float("nan"),
@@ -108,7 +108,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
         yield Layer(
             f"{root}/{OLCI}/{name}",
             (WEEKS, ny, nx),
-            (1, 32, 32),
+            (1, CHUNK_300M_PX, CHUNK_300M_PX),
             "uint8",
             ("week", *yx),
             attributes={"long_name": text, **_mapping()},
@@ -123,7 +123,7 @@ def label_layers(area: Area) -> Iterator[Layer]:
     yield Layer(
         f"{root}/class",
         grid.shape_px(10),
-        (256, 256),
+        (TILE_10M_PX, TILE_10M_PX),
         "uint8",
         ("y_10m", "x_10m"),
         attributes={

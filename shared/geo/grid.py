@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 TILE_M = 2560
-"""Side of a tile in metres: 256 px at 10 m, 128 px at 20 m."""
+"""Side of a tile in metres."""
+
+TILE_10M_PX = TILE_M // 10
+"""Side of a tile in 10 m pixels: 256."""
+
+TILE_20M_PX = TILE_M // 20
+"""Side of a tile in 20 m pixels: 128."""
 
 SNAP_M = 60
 """The origin of a grid is a multiple of this, so that 10, 20 and 60 m pixels share edges with Sentinel-2's."""

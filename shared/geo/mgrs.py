@@ -56,7 +56,7 @@ class MgrsTile:
     @property
     def epsg(self) -> int:
         """EPSG code of the tile's UTM zone (WGS 84)."""
-        return (32600 if self.band >= "N" else 32700) + self.zone
+        return utm_zone_epsg(self.zone, north=self.band >= "N")
 
     @property
     def column_parity(self) -> int:
@@ -88,10 +88,24 @@ def latitude_band(latitude_deg: float) -> str:
     return BANDS[min(19, max(0, math.floor((latitude_deg + 80) / 8)))]
 
 
+def utm_zone(longitude_deg: float) -> int:
+    """Return the UTM zone 1..60 of a longitude in -180..180; 180 itself belongs to zone 60."""
+    return min(60, max(1, math.floor((longitude_deg + 180) / 6) + 1))
+
+
+def zone_bounds_deg(zone: int) -> tuple[int, int]:
+    """Return the longitudes in degrees between which a UTM zone lies."""
+    return zone * 6 - 186, zone * 6 - 180
+
+
+def utm_zone_epsg(zone: int, north: bool) -> int:
+    """Return the EPSG code of a UTM zone (WGS 84) of one hemisphere."""
+    return (32600 if north else 32700) + zone
+
+
 def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
-    """EPSG code of the UTM zone (WGS 84) of a point."""
-    zone = min(60, max(1, math.floor((longitude_deg + 180) / 6) + 1))
-    return (32600 if latitude_deg >= 0 else 32700) + zone
+    """Return the EPSG code of the UTM zone (WGS 84) of a point."""
+    return utm_zone_epsg(utm_zone(longitude_deg), north=latitude_deg >= 0)
 
 
 def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
@@ -113,10 +127,11 @@ def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, in
     """
     west, south, east, north = aoi.bounds
     for zone in range(math.floor((west + 180) / 6) + 1, math.ceil((east + 180) / 6) + 1):
-        slice_ = aoi.intersection(box(zone * 6 - 186, south, zone * 6 - 180, north))
+        first, last = zone_bounds_deg(zone)
+        slice_ = aoi.intersection(box(first, south, last, north))
         if slice_.is_empty:
             continue
-        epsg = (32600 if (south + north) >= 0 else 32700) + zone
+        epsg = utm_zone_epsg(zone, north=south + north >= 0)
         to_utm = Transformer.from_crs(4326, epsg, always_xy=True)
         to_degrees = Transformer.from_crs(epsg, 4326, always_xy=True)
         in_zone = project(to_utm, slice_)

@@ -11,9 +11,40 @@ import pystac
 from shared.items.item import Item
 from shared.items.keys import item_key
 
-FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
-PROCESSING_EXTENSION = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+_SCHEMAS = "https://stac-extensions.github.io"
+CLASSIFICATION_EXTENSION = f"{_SCHEMAS}/classification/v2.0.0/schema.json"
+EO_EXTENSION = f"{_SCHEMAS}/eo/v1.1.0/schema.json"
+FILE_EXTENSION = f"{_SCHEMAS}/file/v2.1.0/schema.json"
+MLM_EXTENSION = f"{_SCHEMAS}/mlm/v1.4.0/schema.json"
+PROCESSING_EXTENSION = f"{_SCHEMAS}/processing/v1.2.0/schema.json"
+PROJECTION_EXTENSION = f"{_SCHEMAS}/projection/v2.0.0/schema.json"
+SAT_EXTENSION = f"{_SCHEMAS}/sat/v1.0.0/schema.json"
+
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+GEOPACKAGE = "application/geopackage+sqlite3"
+HTML = "text/html"
+JP2 = "image/jp2"
+JSON = "application/json"
+NETCDF = "application/x-netcdf"
+PNG = "image/png"
+TAR = "application/x-tar"
+XML = "application/xml"
+ZIP = "application/zip"
+
 CATALOG = "catalog.json"
+
+
+def attribution(years: Iterable[int | str], *further: str, modified: bool = True) -> str:
+    """Return the line that the Sentinel data terms ask for.
+
+    Args:
+        years: when the data were acquired.
+        further: lines of other sources that entered, such as the labels'; empty ones are left out.
+        modified: whether the data were processed, or are as delivered.
+    """
+    acquired = ", ".join(sorted({str(year) for year in years}))
+    what = "Contains modified" if modified else "Contains"
+    return "; ".join([f"{what} Copernicus Sentinel data [{acquired}]", *filter(None, further)])
 
 
 def multihash(sha256: str) -> str:

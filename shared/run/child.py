@@ -18,15 +18,10 @@ from typing import Any
 from shared.observe.metrics import WORKERS_LOST
 from shared.run.outcome import Answer, Progress
 from shared.run.wire import TaskMessage, hear, send_task
+from shared.raster.options import GDAL_LIMITS
 from shared.stage.declare import Stage
 
 JOBS_BEFORE_REPLACEMENT = 100
-GDAL_LIMITS = {
-    "GDAL_CACHEMAX": "256",
-    # ^ MB; its default is a share of the host's memory, which is not the worker's.
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".never",
-    # ^ No product, whatever it says, makes GDAL open a network connection.
-}
 GRACE_S = 20.0
 """What is left of the 25 s in which a service ends, once it has put away its work."""
 

@@ -137,8 +137,8 @@ class NewAsset:
         roles: STAC roles.
         title: one line for people.
         fields: further STAC fields (`proj:`, `raster:`, `classification:classes`).
-        beside: name of the asset that this one accompanies: its key is that one's and this file's last suffix, as
-            programs look for a sidecar; empty = a key of its own content.
+        beside: name of another asset of the item, of which this one is a sidecar: its key is that asset's key and what
+            this file's name has beyond that file's (`.aux.xml`); empty = it has a key of its own.
     """
 
     path: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rio_cogeo import cog_validate
 from scipy.ndimage import distance_transform_edt
 
 from services.cloudmask.detect import BANDS, block_mean, cloud_probability, codes_from_probability
-from services.cloudmask.mask import CLEAR, CLOUD, NODATA, SHADOW, classify_scl, dilate_clear, percentages
+from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.process import process
 from services.cloudmask.read_bands import read_l1c
 from services.cloudmask.stage import STAGE, CloudmaskSettings, plan
 from shared.area import Area, load_area
 from shared.items.item import Item
-from shared.sensors import msi_assets
+from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA, MASK_SHADOW, msi_assets
 from shared.stage import Job, LocalItem, NewItem, Source, Task
 from simulator.jp2 import write_jp2
 from simulator.spectra import S2_RESOLUTION_M
@@ -44,21 +44,21 @@ def test_scl_codes() -> None:
     scl = np.arange(256, dtype=np.uint8)[np.newaxis]
     expected = [0, 0, 1, 3, 1, 1, 1, 1, 2, 2, 2, 4] + [0] * 244
     assert classify_scl(scl, thin_cirrus_is_cloud=True)[0].tolist() == expected
-    expected[10] = CLEAR
+    expected[10] = MASK_CLEAR
     assert classify_scl(scl, thin_cirrus_is_cloud=False)[0].tolist() == expected
 
 
 def test_the_disk_is_exact() -> None:
     """200 m: every pixel whose centre lies within ten pixels, and no other."""
-    codes = np.full((41, 41), CLEAR, np.uint8)
-    codes[20, 20] = CLOUD
+    codes = np.full((41, 41), MASK_CLEAR, np.uint8)
+    codes[20, 20] = MASK_CLOUD
     y, x = np.mgrid[-20:21, -20:21]
     assert np.array_equal(dilate_clear(codes) == 1, np.hypot(y, x) > 10)
 
 
 def brute(codes: NDArray[np.uint8], radius_px: int) -> NDArray[np.uint8]:
-    clear = codes == CLEAR
-    bad = np.argwhere((codes == CLOUD) | (codes == SHADOW))
+    clear = codes == MASK_CLEAR
+    bad = np.argwhere((codes == MASK_CLOUD) | (codes == MASK_SHADOW))
     for y, x in np.argwhere(clear):
         clear[y, x] = not any((y - v) ** 2 + (x - u) ** 2 <= radius_px**2 for v, u in bad)
     return clear.astype(np.uint8)
@@ -78,7 +78,11 @@ def test_dilation_is_that_of_a_disk(codes: NDArray[np.uint8], radius_px: int) ->
 def test_dilation_over_the_edges_of_words(columns: int) -> None:
     """Rows are worked on 64 pixels at a time."""
     rng = np.random.default_rng(columns)
-    codes = rng.choice(np.array([NODATA, CLEAR, CLOUD, SHADOW], np.uint8), (40, columns), p=[0.02, 0.96, 0.01, 0.01])
+    codes = rng.choice(
+        np.array([MASK_NODATA, MASK_CLEAR, MASK_CLOUD, MASK_SHADOW], np.uint8),
+        (40, columns),
+        p=[0.02, 0.96, 0.01, 0.01],
+    )
     assert np.array_equal(dilate_clear(codes), brute(codes, 10))
 
 
@@ -101,7 +105,7 @@ def test_a_whole_scene() -> None:
 @given(arrays(np.uint8, (9, 11), elements=st.integers(0, 11)))
 def test_clear_is_never_more_than_code_1(scl: NDArray[np.uint8]) -> None:
     codes = classify_scl(scl, thin_cirrus_is_cloud=True)
-    assert not dilate_clear(codes)[codes != CLEAR].any()
+    assert not dilate_clear(codes)[codes != MASK_CLEAR].any()
 
 
 def test_percentages() -> None:
@@ -137,7 +141,7 @@ def test_codes_of_a_60_m_pixel_stand_for_nine() -> None:
     observed[0, 0] = False
     codes = codes_from_probability(np.array([[0.1, 0.9, np.nan]]).astype(np.float32), observed, 0.4)
     assert codes[1].tolist() == [1, 1, 1, 2, 2, 2, 0]
-    assert codes[0, 0] == NODATA
+    assert codes[0, 0] == MASK_NODATA
 
 
 @dataclass
@@ -199,8 +203,10 @@ def test_l2a(area: Area, tmp_path: Path) -> None:
         codes, clear = image.read()
         assert image.crs.to_epsg() == 32634
         assert list(image.transform)[:6] == [20, 0, 729960, 0, -20, 5090040]
-        assert image.tags()["TIFFTAG_COPYRIGHT"] == "Contains modified Copernicus Sentinel data 2018"
-        assert [c["value"] for c in json.loads(image.tags(1)["CLASSIFICATION_CLASSES"])] == [0, 1, 2, 3, 4]
+        assert image.tags()["TIFFTAG_COPYRIGHT"] == "Contains modified Copernicus Sentinel data [2018]"
+        assert [image.tags(1)[f"CLASS_{value}"] for value in (0, 3)] == ["Not observed", "Cloud shadow"]
+        assert image.tags(2)["CLASS_1"] == "Clear"
+        assert image.mask_flag_enums[0] == [MaskFlags.all_valid], "the clear band masks nothing"
         assert image.descriptions == ("code", "clear")
     assert np.array_equal(codes, classify_scl(scl, True))
     assert np.array_equal(clear, dilate_clear(codes))
@@ -208,6 +214,8 @@ def test_l2a(area: Area, tmp_path: Path) -> None:
     assert item.properties["landstream:scene"] == "S2A_MSIL2A_20180605T092031_R093_T34TGR"
     assert item.assets["mask"].fields["proj:shape"] == [60, 90]
     assert item.properties["landstream:mask_source"] == "SCL"
+    assert item.assets["mask_aux"].beside == "mask"
+    assert item.assets["mask_aux"].path.name == "mask.tif.aux.xml"
 
 
 def test_l1c(area: Area, tmp_path: Path) -> None:
@@ -222,9 +230,9 @@ def test_l1c(area: Area, tmp_path: Path) -> None:
     item = run(write_bands(tmp_path, "l1c", values), area, tmp_path / "out")
     with rasterio.open(item.assets["mask"].path) as image:
         codes, clear = image.read()
-    assert (codes[:, :25] == CLOUD).all()
-    assert (codes[:59, 40:] == CLEAR).all()
-    assert codes[59, 89] == NODATA
+    assert (codes[:, :25] == MASK_CLOUD).all()
+    assert (codes[:59, 40:] == MASK_CLEAR).all()
+    assert codes[59, 89] == MASK_NODATA
     assert clear[30, 60] == 1
     assert str(item.properties["landstream:mask_source"]).startswith("s2cloudless")
 
@@ -256,6 +264,6 @@ def test_real_clouds(data: Path, area: Area, tmp_path: Path) -> None:
     }
     reflectance, observed = read_l1c(paths, {}, 10000.0, (384, 768))
     codes = codes_from_probability(cloud_probability(reflectance), observed, 0.4)
-    assert (codes[20:120, 430:540] == CLOUD).mean() > 0.9
-    assert (codes[200:330, 480:640] == CLOUD).mean() < 0.05
-    assert (codes == NODATA).mean() < 0.001
+    assert (codes[20:120, 430:540] == MASK_CLOUD).mean() > 0.9
+    assert (codes[200:330, 480:640] == MASK_CLOUD).mean() < 0.05
+    assert (codes == MASK_NODATA).mean() < 0.001

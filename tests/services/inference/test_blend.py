@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.inference.blend import WINDOW_PX, Extent, blend, lay_windows, ramp
+from services.inference.blend import WINDOW_PX, blend, lay_windows, ramp
+from shared.raster.grid import Window
 
 OVERLAPS = (8, 64, 128)
 
 
-def run(extent: Extent, observed: np.ndarray, field: np.ndarray, overlap: int) -> tuple[np.ndarray, np.ndarray]:
+def run(extent: Window, observed: np.ndarray, field: np.ndarray, overlap: int) -> tuple[np.ndarray, np.ndarray]:
     """Map an extent where the probabilities of a pixel are those of `field`, plus something that each window adds."""
 
     def predict(row: list[tuple[int, int]]) -> Iterator[np.ndarray]:
@@ -47,7 +48,7 @@ def test_weights_of_two_windows_sum_to_the_flat_value(overlap: int) -> None:
 @pytest.mark.parametrize("overlap", OVERLAPS)
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (2, 3)])
 def test_each_pixel_lies_well_inside_a_window(overlap: int, rows: int, cols: int) -> None:
-    extent = Extent(0, 0, rows * 256, cols * 256)
+    extent = Window(0, 0, rows * 256, cols * 256)
     covered = np.zeros((extent.ny, extent.nx), int)
     inner = overlap // 2
     for row in lay_windows(extent, np.ones((rows, cols), bool), overlap):
@@ -60,7 +61,7 @@ def test_each_pixel_lies_well_inside_a_window(overlap: int, rows: int, cols: int
 @given(st.integers(0, 254), st.sampled_from(OVERLAPS))
 @settings(max_examples=5, deadline=None)
 def test_a_constant_stays_constant(share: int, overlap: int) -> None:
-    extent = Extent(0, 0, 512, 512)
+    extent = Window(0, 0, 512, 512)
 
     def predict(row: list[tuple[int, int]]) -> Iterator[np.ndarray]:
         for _ in row:
@@ -76,9 +77,9 @@ def test_two_sheets_meet_without_a_seam() -> None:
     rng = np.random.default_rng(0)
     field = rng.integers(0, 150, (1024, 768, 4)).astype(np.uint8)
     observed = np.ones((4, 3), bool)
-    whole = run(Extent(0, 0, 1024, 768), observed, field, 64)
-    north = run(Extent(0, 0, 512, 768), observed, field, 64)
-    south = run(Extent(512, 0, 512, 768), observed, field, 64)
+    whole = run(Window(0, 0, 1024, 768), observed, field, 64)
+    north = run(Window(0, 0, 512, 768), observed, field, 64)
+    south = run(Window(512, 0, 512, 768), observed, field, 64)
     for full, upper, lower in zip(whole, north, south, strict=True):
         assert (full == np.concatenate([upper, lower])).all()
 
@@ -87,7 +88,7 @@ def test_blend_equals_a_weighted_mean() -> None:
     """Beside a naive oracle over the whole extent in floating point."""
     rng = np.random.default_rng(1)
     answers: dict[tuple[int, int], np.ndarray] = {}
-    extent, overlap = Extent(0, 0, 512, 768), 64
+    extent, overlap = Window(0, 0, 512, 768), 64
 
     def predict(row: list[tuple[int, int]]) -> Iterator[np.ndarray]:
         for corner in row:
@@ -112,11 +113,11 @@ def test_what_is_not_observed_stays_empty() -> None:
     field = np.full((1024, 512, 2), 100, np.uint8)
     field[:600] = 0
     observed = np.array([[False, False], [False, False], [True, True], [True, True]])
-    rows = lay_windows(Extent(0, 0, 1024, 512), observed, 64)
+    rows = lay_windows(Window(0, 0, 1024, 512), observed, 64)
     assert min(row[0][0] for row in rows) + WINDOW_PX > 512, "windows without an observed tile are not predicted"
-    values, confidence = run(Extent(0, 0, 1024, 512), observed, field, 64)
+    values, confidence = run(Window(0, 0, 1024, 512), observed, field, 64)
     assert not values[:600].any()
     assert (confidence[:600] == 255).all()
     assert values[600:].all()
     assert (confidence[600:] <= 100).all()
-    assert lay_windows(Extent(0, 0, 512, 512), observed, 64) == []
+    assert lay_windows(Window(0, 0, 512, 512), observed, 64) == []

@@ -58,7 +58,8 @@ def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, t
         assert image.bounds == tuple(map(float, area.grid.bounds_m))
     with rasterio.open(tmp_path / "a" / "confidence.tif") as image:
         assert (image.read(1) == np.where(expected > 0, 80, 255)).all()
-    assert set(result.assets) == {"land_cover", "confidence", "quicklook"}
+    assert set(result.assets) == {"land_cover", "land_cover_aux", "confidence", "quicklook"}
+    assert result.assets["land_cover_aux"].beside == "land_cover"
     properties = json.loads(json.dumps(result.properties, allow_nan=False))
     assert properties["datetime"] is None
     assert properties["start_datetime"] == "2018-06-18T00:00:00Z"
@@ -73,7 +74,7 @@ def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, t
     assert south <= aoi[1] < aoi[3] <= north
 
     process(make_task(area, cube, tmp_path / "b", settings))
-    for name in ("land_cover.tif", "confidence.tif", "quicklook.png"):
+    for name in ("land_cover.tif", "land_cover.tif.aux.xml", "confidence.tif", "quicklook.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 

@@ -1,4 +1,4 @@
-"""The files of a map: valid COGs with overviews, colours, names and attribution; the same bytes for the same arrays."""
+"""The files of a map: overviews at any size, nodata left out, the same bytes for the same arrays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from services.inference.write import write_classes, write_confidence, write_quicklook
+from services.inference.write import write_map, write_quicklook
+from shared.items.classes import PixelClass
+from shared.raster.grid import Lattice
 
-CLASSES = {1: ("Water", "#00ccf2"), 2: ("Forest", "#00a600"), 3: ("Città", "#ff0000")}
-TRANSFORM = (10.0, 0.0, 700020.0, 0.0, -10.0, 5100000.0)
+CLASSES = (
+    PixelClass(0, "Not observed", nodata=True),
+    PixelClass(1, "Water", "#00ccf2"),
+    PixelClass(2, "Forest", "#00a600"),
+    PixelClass(3, "Città", "#ff0000"),
+)
 ATTRIBUTION = "Contains modified Copernicus Sentinel data [2018]; © somebody"
 
 
@@ -22,54 +28,50 @@ def make(ny: int, nx: int) -> np.ndarray:
     return blocks.repeat(8, axis=0).repeat(8, axis=1)
 
 
+def write(folder: Path, values: np.ndarray, confidence: np.ndarray) -> None:
+    folder.mkdir(exist_ok=True)
+    lattice = Lattice("EPSG:32634", 700_020, 5_100_000, 10, values.shape)
+    write_map(folder, values, confidence, lattice, CLASSES, title="title", attribution=ATTRIBUTION)
+
+
 @pytest.mark.parametrize("shape", [(256, 256), (512, 256), (1024, 2560)])
 def test_maps_are_valid_cogs_with_overviews(tmp_path: Path, shape: tuple[int, int]) -> None:
     values = make(*shape)
-    write_classes(tmp_path / "c.tif", values, "EPSG:32634", TRANSFORM, CLASSES, ATTRIBUTION)
-    write_confidence(tmp_path / "p.tif", values * 30, "EPSG:32634", TRANSFORM, ATTRIBUTION)
-    for name in ("c.tif", "p.tif"):
+    write(tmp_path, values, values * 30)
+    for name, written, nodata in (("land_cover.tif", values, 0), ("confidence.tif", values * 30, 255)):
         valid, errors, remarks = cog_validate(tmp_path / name, strict=True, quiet=True)
         assert valid, (errors, remarks)
         with rasterio.open(tmp_path / name) as image:
             assert image.overviews(1), "one level at least, at any size"
-            assert image.crs.to_epsg() == 32634
-            assert tuple(image.transform)[:6] == TRANSFORM
-            assert image.tags()["TIFFTAG_COPYRIGHT"].startswith("Contains modified Copernicus Sentinel data [2018]")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.tif", "p.tif"], "no side files"
-
-
-def test_classes_carry_colours_and_names(tmp_path: Path) -> None:
-    values = make(512, 512)
-    write_classes(tmp_path / "c.tif", values, "EPSG:32634", TRANSFORM, CLASSES, ATTRIBUTION)
-    with rasterio.open(tmp_path / "c.tif") as image:
-        assert image.nodata == 0
-        assert image.colormap(1)[2] == (0, 0xA6, 0, 255)
+            assert image.nodata == nodata
+            assert (image.read(1) == written).all()
+            assert image.tags()["ATTRIBUTION"] == ATTRIBUTION
+    with rasterio.open(tmp_path / "land_cover.tif") as image:
         assert image.tags(1)["CLASS_3"] == "Città"
-        assert image.tags(1)["CLASS_0"] == "not observed"
-        assert (image.read(1) == values).all()
-        overview = image.read(1, out_shape=(64, 64))
-    assert set(np.unique(overview)) <= set(np.unique(values)), "overviews are modes, not means"
+        assert image.tags(1)["CLASS_0"] == "Not observed"
+        assert image.colormap(1)[2] == (0, 0xA6, 0, 255)
+    names = ["confidence.tif", "land_cover.tif", "land_cover.tif.aux.xml", "quicklook.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 
 def test_overviews_of_confidence_leave_nodata_out(tmp_path: Path) -> None:
-    values = np.full((512, 512), 80, np.uint8)
-    values[::2] = 255
-    write_confidence(tmp_path / "p.tif", values, "EPSG:32634", TRANSFORM, ATTRIBUTION)
-    with rasterio.open(tmp_path / "p.tif", overview_level=0) as image:
+    confidence = np.full((512, 512), 80, np.uint8)
+    confidence[::2] = 255
+    write(tmp_path, make(512, 512), confidence)
+    with rasterio.open(tmp_path / "confidence.tif", overview_level=0) as image:
         assert (image.read(1) == 80).all()
 
 
 def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
-    values = make(1024, 768)
     for name in "ab":
-        write_classes(tmp_path / f"{name}.tif", values, "EPSG:32634", TRANSFORM, CLASSES, ATTRIBUTION)
-        write_quicklook(tmp_path / f"{name}.png", values, CLASSES, "title", ATTRIBUTION)
-    for suffix in ("tif", "png"):
-        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+        write(tmp_path / name, make(1024, 768), make(1024, 768))
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
 def test_a_quicklook_of_an_empty_map_is_drawn(tmp_path: Path) -> None:
+    colors = {c.value: (c.title, c.color) for c in CLASSES if not c.nodata}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_quicklook(tmp_path / "q.png", np.zeros((256, 512), np.uint8), CLASSES, "empty", ATTRIBUTION)
+        write_quicklook(tmp_path / "q.png", np.zeros((256, 512), np.uint8), colors, "empty", ATTRIBUTION)
     assert (tmp_path / "q.png").read_bytes()[:4] == b"\x89PNG"

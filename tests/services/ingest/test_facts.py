@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.ingest.check_image import check_jp2
 from services.ingest.names import SafeName, Sen3Name, parse_label, parse_product, year_of_field
-from services.ingest.outline import bbox, crop, outline
+from services.ingest.outline import crop
 from services.ingest.read_safe import metadata_file, read_facts
 from services.ingest.read_xml import all_below, parse
 from services.ingest.verify import read_manifest
+from shared.geo.outline import bbox
+from shared.raster.grid import Lattice
 from shared.stage import NewItem, RejectScene
 
 from .conftest import make_area
@@ -55,29 +54,6 @@ def test_label_names(name: str, product: str, year: int | None, campaign: str, r
 def test_years_of_fields() -> None:
     fields = {"CODE_18": 2018, "code_90": 1990, "Code_00": 2000, "clc06_MT": 2006, "fclass": None}
     assert {f: year_of_field(f) for f in fields} == fields
-
-
-def test_outline_over_the_antimeridian() -> None:
-    drawn = outline(np.array([179.0, -179.0, -179.0, 179.0]), np.array([10.0, 10.0, 11.0, 11.0]))
-    assert drawn.area == pytest.approx(2.0)
-    assert drawn.intersects(shapely.Point(-179.5, 10.5))
-    assert not drawn.intersects(shapely.Point(0, 10.5))
-    assert bbox(drawn) == (179.0, 10.0, -179.0, 11.0)
-
-
-def test_outline_around_a_pole() -> None:
-    drawn = outline(np.arange(-180.0, 180.0, 30.0), np.full(12, -75.0))
-    assert drawn.contains(shapely.Point(17, -89))
-    assert not drawn.intersects(shapely.Point(17, -70))
-
-
-@given(st.floats(-180, 179), st.floats(-80, 79), st.floats(0.1, 20))
-def test_an_outline_keeps_its_area(west: float, south: float, side: float) -> None:
-    south = min(south, 89 - side)
-    longitudes = (np.array([west, west + side, west + side, west]) + 180) % 360 - 180
-    drawn = outline(longitudes, np.array([south, south, south + side, south + side]))
-    assert drawn.is_valid
-    assert drawn.area == pytest.approx(side * side, rel=1e-6)
 
 
 def test_crop_keeps_what_the_images_hold() -> None:
@@ -132,8 +108,8 @@ def test_real_manifests(data: Path) -> None:
 @pytest.mark.realdata
 def test_real_image(data: Path) -> None:
     path = next((data / "s2-safe-metadata").glob("*L1C*/GRANULE/*/IMG_DATA/*_B01.jp2"))
-    facts = check_jp2(path, path.name, 60, "uint16", decode=True, threads=2)
-    assert (facts.epsg, facts.shape, facts.transform) == (32631, (1830, 1830), (60, 0, 399960, 0, -60, 4800000))
+    found = check_jp2(path, path.name, 60, "uint16", decode=True, threads=2)
+    assert found == Lattice("EPSG:32631", 399960, 4800000, 60, (1830, 1830))
 
 
 @pytest.mark.realdata

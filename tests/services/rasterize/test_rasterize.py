@@ -137,13 +137,14 @@ def test_stage(area: Area, tmp_path: Path) -> None:
         assert tuple(image.transform)[:6] == area.grid.transform(10)
         assert image.colormap(1)[3] == (0x80, 0xFF, 0x00, 255)
         assert "European Environment Agency" in image.tags()["TIFFTAG_COPYRIGHT"]
-        assert "Water bodies" in image.tags(1)["CATEGORY_NAMES"]
+        assert image.tags(1)["CLASS_5"] == "Water bodies"
         counts = np.bincount(image.read(1).ravel(), minlength=6)
     # clc-level1: 3 = forests, 5 = water; the unknown code far outside was filtered away
     assert counts[3] == pytest.approx(40_000, rel=0.01)
     assert counts[5] == pytest.approx(10_000, rel=0.01)
     assert p["landstream:class_area_m2"] == {str(c): int(counts[c]) * 100 for c in range(1, 6)}
     assert (p["landstream:scheme"], p["landstream:reference_year"]) == ("clc-level1", 2018)
+    assert (item.assets["labels_aux"].beside, item.assets["labels_aux"].path.name) == ("labels", "labels.tif.aux.xml")
 
 
 def test_unclassified_codes_stay_unlabelled(area: Area, tmp_path: Path) -> None:

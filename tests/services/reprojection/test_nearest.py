@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from services.reprojection.flags import FlagTable, has
 from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
-from services.reprojection.lattice import Window, unwrap, window_over
+from services.reprojection.lattice import latitudes_deg, lattice_of, unwrap, window_over
 from services.reprojection.nearest import CELL_M, CUT_OFF_M, nearest_source
+from shared.raster.grid import Window
 
 Swath = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -27,8 +28,8 @@ def swath(rows: int, columns: int, latitude_deg: float, longitude_deg: float, se
 
 def brute(latitude: NDArray[np.float64], longitude: NDArray[np.float64], usable: NDArray[np.bool_], window: Window):
     """(smallest distance, its smallest index) of each cell."""
-    cell_lat = window.latitudes_deg[:, np.newaxis, np.newaxis]
-    cell_lon = (-180 + (window.col + np.arange(window.cols) + 0.5) / 360)[np.newaxis, :, np.newaxis]
+    cell_lat = latitudes_deg(window)[:, np.newaxis, np.newaxis]
+    cell_lon = (-180 + (window.x + np.arange(window.nx) + 0.5) / 360)[np.newaxis, :, np.newaxis]
     index = np.flatnonzero(usable)
     lat, lon = latitude.ravel()[index], longitude.ravel()[index]
     distance = CELL_M * 360 * np.hypot(lat - cell_lat, (lon - cell_lon) * np.cos(np.radians(cell_lat)))
@@ -68,7 +69,7 @@ def test_a_cut_window_sees_pixels_beside_it() -> None:
     usable = np.ones(latitude.shape, bool)
     whole = window_over(latitude.ravel(), longitude.ravel())
     assert whole is not None
-    part = Window(whole.row + 9, whole.col + 11, 8, 13)
+    part = Window(whole.y + 9, whole.x + 11, 8, 13)
     expected = nearest_source(latitude, longitude, usable, whole)[9:17, 11:24]
     assert np.array_equal(nearest_source(latitude, longitude, usable, part), expected)
 
@@ -89,11 +90,11 @@ def test_frames_join() -> None:
 def test_a_window_holds_its_pixel(latitude_deg: float, longitude_deg: float) -> None:
     window = window_over(np.array([latitude_deg]), np.array([longitude_deg]))
     assert window is not None
-    assert (window.rows, window.cols) == (1, 1)
-    a, _, west, _, e, north = window.transform
+    assert (window.ny, window.nx) == (1, 1)
+    a, _, west, _, e, north = lattice_of(window).transform
     assert west - 1e-9 <= longitude_deg <= west + a + 1e-9
     assert north + e - 1e-9 <= latitude_deg <= north + 1e-9
-    assert window.latitudes_deg[0] == pytest.approx(90 - (window.row + 0.5) / 360)
+    assert latitudes_deg(window)[0] == pytest.approx(90 - (window.y + 0.5) / 360)
 
 
 def test_over_the_antimeridian() -> None:
@@ -103,7 +104,7 @@ def test_over_the_antimeridian() -> None:
     lon = unwrap(wrapped)
     window = window_over(latitude.ravel(), lon.ravel())
     assert window is not None
-    assert window.cols < 40
+    assert window.nx < 40
     assert (nearest_source(latitude, lon, np.ones(lon.shape, bool), window) >= 0).mean() > 0.4
 
 
@@ -111,7 +112,7 @@ def test_windows_are_cut_to_an_aoi() -> None:
     latitude, longitude = swath(60, 60, 50.0, 10.0, 6)
     cut = window_over(latitude.ravel(), longitude.ravel(), (10.001, 49.901, 10.099, 49.949))
     assert cut is not None
-    assert (cut.rows, cut.cols) == (18, 36)
+    assert (cut.ny, cut.nx) == (18, 36)
     assert window_over(latitude.ravel(), longitude.ravel(), (20.0, 49.9, 20.1, 49.95)) is None
     assert window_over(np.array([89.0]), np.array([0.0])) is None
 

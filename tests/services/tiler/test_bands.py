@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from services.tiler.bands import Bands, Image
-from services.tiler.place import Lattice, gather
+from services.tiler.place import gather
 from shared.geo import Grid
+from shared.raster.grid import Lattice, Window
 from simulator.jp2 import write_jp2
 
 TILE_PX = 192
@@ -53,7 +54,7 @@ def test_each_row_is_decoded_once(images: tuple[list[Image], np.ndarray], epsg: 
     ny, nx = grid.shape_px(60)
     seen = 0
     for top in range(0, ny, 100):
-        windows = [bands.place(grid, top, left, 100, 90) for left in range(0, nx, 90)]
+        windows = [bands.place(grid, Window(top, left, 100, 90)) for left in range(0, nx, 90)]
         bands.hold(windows)
         for window in windows:
             values = bands.take(window)
@@ -69,9 +70,9 @@ def test_rows_that_were_dropped_are_decoded_again(images: tuple[list[Image], np.
     grid = Grid(32634, X, Y, 20, 11)
     bands = Counting(images[0], Lattice("EPSG:32634", X, Y, 60, SHAPE), 60, 1)
     for top in (700, 20, 390, 389):
-        window = bands.place(grid, top, 10, 50, 30)
+        window = bands.place(grid, Window(top, 10, 50, 30))
         bands.hold([window])
         assert np.array_equal(bands.take(window), images[1][top : top + 50, 10:40])
-    outside = bands.place(grid, -500, 0, 30, 30)
+    outside = bands.place(grid, Window(-500, 0, 30, 30))
     bands.hold([outside])
     assert not bands.take(outside).any()

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from services.tiler.bands import to_stored
-from services.tiler.place import Lattice, gather, source_index
+from services.tiler.place import fits, gather, source_index
 from services.tiler.scene import cloud_distance
 from shared.geo import Grid
+from shared.raster.grid import Lattice, Window
 
 GRID = Grid(32634, 600_000, 5_000_040, 2, 2)
 
@@ -47,13 +48,13 @@ def test_distance_is_capped() -> None:
 def test_copy_on_the_lattice_is_identity() -> None:
     lattice = Lattice(GRID.crs, GRID.origin_x_m, GRID.origin_y_m, 20, (256, 256))
     raster = np.arange(256 * 256).reshape(256, 256)
-    assert lattice.fits(GRID)
-    assert np.array_equal(gather(raster, source_index(GRID, lattice, 20, 0, 0, 256, 256)), raster)
-    shifted = gather(raster, source_index(GRID, lattice, 20, -3, 5, 10, 10), outside=-1)
+    assert fits(lattice, GRID)
+    assert np.array_equal(gather(raster, source_index(Lattice.of_area(GRID, 20), lattice)), raster)
+    shifted = gather(raster, source_index(Lattice.of_area(GRID, 20).window(Window(-3, 5, 10, 10)), lattice), outside=-1)
     assert (shifted[:3] == -1).all()
     assert np.array_equal(shifted[3:], raster[:7, 5:15])
 
 
 def test_lattice_of_another_phase_or_zone_is_warped() -> None:
-    assert not Lattice(GRID.crs, GRID.origin_x_m + 20, GRID.origin_y_m, 20, (9, 9)).fits(GRID)
-    assert not Lattice("EPSG:32635", GRID.origin_x_m, GRID.origin_y_m, 20, (9, 9)).fits(GRID)
+    assert not fits(Lattice(GRID.crs, GRID.origin_x_m + 20, GRID.origin_y_m, 20, (9, 9)), GRID)
+    assert not fits(Lattice("EPSG:32635", GRID.origin_x_m, GRID.origin_y_m, 20, (9, 9)), GRID)

@@ -1,54 +1,60 @@
-"""Describes a mask as a STAC item."""
+"""The STAC item of a mask."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from services.cloudmask.mask import DILATION_M
-from services.cloudmask.write_mask import stac_classes
+from shared.items.classes import CLEAR_CLASSES, MASK_CLASSES, classification
 from shared.items.item import Item
+from shared.items.stac import (
+    CLASSIFICATION_EXTENSION,
+    COG,
+    EO_EXTENSION,
+    PROJECTION_EXTENSION,
+    SAT_EXTENSION,
+    XML,
+)
+from shared.raster.cog import Band
+from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem
+
+BANDS = (Band("code", classes=MASK_CLASSES), Band("clear", classes=CLEAR_CLASSES))
+"""Bands of the mask's raster."""
 
 _COPIED = (
     *("datetime", "platform", "constellation", "instruments", "proj:code", "sat:relative_orbit", "sat:orbit_state"),
     *(f"landstream:{name}" for name in ("scene", "product", "product_version", "mgrs_tile", "level", "baseline")),
 )
 _CLEAR = f"1 = clear and farther than {DILATION_M} m from cloud and shadow"
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_EXTENSIONS = tuple(
-    f"https://stac-extensions.github.io/{name}/schema.json"
-    for name in ("projection/v2.0.0", "eo/v1.1.0", "sat/v1.0.0", "classification/v2.0.0")
-)
 
 
-def mask_item(
-    scene: Item, grid: Mapping[str, Any], shares: Mapping[str, float], source: str, attribution: str, path: Path
+def make_item(
+    scene: Item, lattice: Lattice, shares: Mapping[str, float], source: str, attribution: str, path: Path
 ) -> NewItem:
-    """The item of a mask.
+    """Make the item of a mask.
 
     Args:
         scene: the masked scene.
-        grid: `proj:` fields of the mask.
+        lattice: of the mask.
         shares: what `mask.percentages` tells.
         source: what told the codes.
         attribution: the line that the item carries.
-        path: the raster.
+        path: the raster; its sidecar lies beside it.
     """
     p = scene.properties
-    fields = {
-        "proj:code": grid["proj:code"],
-        "proj:shape": list(grid["proj:shape"]),
-        "proj:transform": list(grid["proj:transform"]),
+    codes, clear = (classification(band.classes) for band in BANDS)
+    fields = lattice.projection | {
         "gsd": 20,
-        "classification:classes": stac_classes(),
+        "classification:classes": codes,
         "bands": [
-            {"name": "code", "data_type": "uint8", "nodata": 0, "classification:classes": stac_classes()},
-            {"name": "clear", "data_type": "uint8", "description": _CLEAR},
+            {"name": "code", "data_type": "uint8", "nodata": 0, "classification:classes": codes},
+            {"name": "clear", "data_type": "uint8", "description": _CLEAR, "classification:classes": clear},
         ],
     }
     west, south, east, north = scene.json["bbox"]
+    sidecar = path.with_name(f"{path.name}.aux.xml")
     return NewItem(
         geometry=scene.json["geometry"],
         bbox=(west, south, east, north),
@@ -65,6 +71,9 @@ def mask_item(
             "landstream:mask_source": source,
             "landstream:attribution": attribution,
         },
-        assets={"mask": NewAsset(path, _COG, ("data", "cloud"), "Cloud mask and dilated clear band", fields)},
-        extensions=_EXTENSIONS,
+        assets={
+            "mask": NewAsset(path, COG, ("data", "cloud"), "Cloud mask and dilated clear band", fields),
+            "mask_aux": NewAsset(sidecar, XML, ("metadata",), "Names and colours of the classes", beside="mask"),
+        },
+        extensions=(PROJECTION_EXTENSION, EO_EXTENSION, SAT_EXTENSION, CLASSIFICATION_EXTENSION),
     )

@@ -1,4 +1,4 @@
-"""Describes verified products as STAC items."""
+"""The STAC items of verified products."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from services.ingest.check_image import ImageFacts
 from services.ingest.names import LabelName, SafeName, Sen3Name
-from services.ingest.outline import bbox, describe, geojson
+from services.ingest.outline import bounds_text
 from services.ingest.read_labels import LabelFacts
 from services.ingest.read_safe import SafeFacts
 from services.ingest.read_sen3 import Sen3Facts
 from shared.area import Area
+from shared.geo.outline import bbox, geojson
 from shared.items.keys import STATIC, iso_week, rfc3339
+from shared.items.stac import (
+    EO_EXTENSION,
+    GEOPACKAGE,
+    JP2,
+    NETCDF,
+    PROJECTION_EXTENSION,
+    SAT_EXTENSION,
+    XML,
+    ZIP,
+    attribution,
+)
+from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem, RejectScene
 
-_STAC = "https://stac-extensions.github.io"
-PROJECTION = f"{_STAC}/projection/v2.0.0/schema.json"
-EO = f"{_STAC}/eo/v1.1.0/schema.json"
-SAT = f"{_STAC}/sat/v1.0.0/schema.json"
-
-_MEDIA_TYPES = {
-    ".gpkg": "application/geopackage+sqlite3",
-    ".zip": "application/zip",
-    ".nc": "application/x-netcdf",
-    ".xml": "application/xml",
-}
+_LABEL_TYPES = {".gpkg": GEOPACKAGE, ".zip": ZIP}
 
 
 def check_place(product: str, footprint: BaseGeometry, start: datetime, area: Area) -> None:
@@ -46,14 +48,16 @@ def check_place(product: str, footprint: BaseGeometry, start: datetime, area: Ar
         fault = f"was sensed on {rfc3339(start)}, in the ISO year {year}; area {area.name} accepts {accepted}"
         raise RejectScene(product, fault, "deliver scenes of these years, or add the year to the area file")
     if not footprint.intersects(area.polygon):
-        fault = f"covers {describe(footprint)}, outside the area {area.name}, whose AOI is {describe(area.polygon)}"
+        fault = (
+            f"covers {bounds_text(footprint)}, outside the area {area.name}, whose AOI is {bounds_text(area.polygon)}"
+        )
         raise RejectScene(product, fault, "deliver scenes of the area, or another area file")
 
 
 def scene_item(
     name: SafeName,
     facts: SafeFacts,
-    grids: Mapping[str, ImageFacts],
+    grids: Mapping[str, Lattice],
     footprint: BaseGeometry,
     root: Path,
     folder: Path,
@@ -71,20 +75,15 @@ def scene_item(
     assets = {
         asset: NewAsset(
             place(root / path, folder),
-            "image/jp2",
+            JP2,
             ("data", "reflectance") if asset[0] == "B" else ("data", "classification"),
             f"{asset.split('_')[0]} at {asset.split('_')[1][:-1]} m",
-            {
-                "proj:code": f"EPSG:{grids[asset].epsg}",
-                "proj:shape": list(grids[asset].shape),
-                "proj:transform": list(grids[asset].transform),
-                "gsd": int(asset[-3:-1]),
-            },
+            grids[asset].projection | {"gsd": int(asset[-3:-1])},
         )
         for asset, path in facts.images.items()
     }
     assets |= {
-        asset: NewAsset(place(root / path, folder), _MEDIA_TYPES[".xml"], ("metadata",), Path(path).name)
+        asset: NewAsset(place(root / path, folder), XML, ("metadata",), Path(path).name)
         for asset, path in facts.metadata.items()
     }
     level = name.level.lower()
@@ -104,7 +103,7 @@ def scene_item(
         "landstream:quantification": facts.quantification,
         "landstream:offsets": facts.offsets,
         "landstream:baseline": facts.baseline,
-        "landstream:attribution": f"Contains Copernicus Sentinel data {facts.datatake_start.year}",
+        "landstream:attribution": attribution([facts.datatake_start.year], modified=False),
     }
     if facts.orbit_state in {"ascending", "descending"}:
         properties["sat:orbit_state"] = facts.orbit_state
@@ -116,20 +115,18 @@ def scene_item(
         collection=f"sentinel-2-{level}",
         product=name.product,
         week=iso_week(facts.datatake_start),
-        extensions=(PROJECTION, EO, SAT),
+        extensions=(PROJECTION_EXTENSION, EO_EXTENSION, SAT_EXTENSION),
     )
 
 
 def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
     """The item of an OLCI frame or stripe; see `scene_item`."""
     assets = {
-        asset: NewAsset(
-            place(root / path, folder), _MEDIA_TYPES[".nc"], ("data" if asset.startswith("Oa") else "metadata",), asset
-        )
+        asset: NewAsset(place(root / path, folder), NETCDF, ("data" if asset.startswith("Oa") else "metadata",), asset)
         for asset, path in facts.files.items()
     }
     manifest = place(root / "xfdumanifest.xml", folder)
-    assets["manifest"] = NewAsset(manifest, _MEDIA_TYPES[".xml"], ("metadata",), "xfdumanifest.xml")
+    assets["manifest"] = NewAsset(manifest, XML, ("metadata",), "xfdumanifest.xml")
     properties: dict[str, Any] = {
         "datetime": rfc3339(facts.start),
         "platform": f"sentinel-{name.platform[1:].lower()}",
@@ -142,7 +139,7 @@ def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> New
         "landstream:product_type": name.product_type,
         "landstream:timeliness": name.timeliness,
         "landstream:shape": list(facts.shape),
-        "landstream:attribution": f"Contains Copernicus Sentinel data {facts.start.year}",
+        "landstream:attribution": attribution([facts.start.year], modified=False),
     }
     if facts.orbit_state in {"ascending", "descending"}:
         properties["sat:orbit_state"] = facts.orbit_state
@@ -160,7 +157,7 @@ def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> New
         collection="sentinel-3-olci-l1b",
         product=name.product,
         week=iso_week(facts.start),
-        extensions=(SAT,),
+        extensions=(SAT_EXTENSION,),
     )
 
 
@@ -182,7 +179,7 @@ def label_item(name: LabelName, facts: LabelFacts, area: Area, file: Path, folde
         "landstream:crs": facts.crs,
         "landstream:attribution": scheme.attribution,
     }
-    media_type = _MEDIA_TYPES[file.suffix.lower()]
+    media_type = _LABEL_TYPES[file.suffix.lower()]
     return NewItem(
         geometry=geojson(facts.outline),
         bbox=bbox(facts.outline),

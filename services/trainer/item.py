@@ -1,22 +1,20 @@
-"""Describe a model: its STAC item, with the Machine Learning Model extension, and its split."""
+"""The STAC item of a model, with the Machine Learning Model extension, and its split."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 
 from services.trainer.split import BLOCK_PX, BUFFER_PX
 from shared.area import Area
+from shared.geo import TILE_10M_PX, TILE_20M_PX
+from shared.items.classes import classes_of, classification
 from shared.items.keys import rfc3339, week_bounds
-
-MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
-CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
-BANDS_10M = ("B02", "B03", "B04", "B08")
-BANDS_20M = ("B05", "B06", "B07", "B8A", "B11", "B12")
+from shared.items.stac import attribution
+from shared.sensors import CUBE_BANDS
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +34,7 @@ def describe(area: Area, identity: Mapping[str, Any], parameters: int) -> dict[s
         "end_datetime": rfc3339(week_bounds(weeks[-1])[1]),
         **identity,
         "landstream:classes": {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()},
-        "landstream:attribution": _attribute(weeks, area),
+        "landstream:attribution": attribution({week[:4] for week in weeks}, area.labels.attribution),
         **_describe_network(area, parameters, identity["landstream:determinism"]),
     }
 
@@ -69,24 +67,14 @@ def write_split(area: Area, holdout: Array, fold: Array) -> str:
     return json.dumps(split, indent=1) + "\n"
 
 
-def _attribute(weeks: Sequence[str], area: Area) -> str:
-    """The attribution of something derived from scenes of some weeks and the area's labels."""
-    years = ", ".join(sorted({week[:4] for week in weeks}))
-    line = f"Contains modified Copernicus Sentinel data [{years}]"
-    return f"{line}; {area.labels.attribution}" if area.labels.attribution else line
-
-
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
     """The `mlm:` properties of the networks."""
-    classes = [
-        {
-            "value": value,
-            "name": re.sub("[^0-9A-Za-z_-]", "-", c.code),
-            "title": c.name,
-            "color_hint": c.color[1:].upper(),
-        }
-        for value, c in area.labels.values.items()
-    ]
+    classes = classification(classes_of(area.labels))
+    raster = {
+        "shape": [-1, TILE_10M_PX, TILE_10M_PX],
+        "dim_order": ["batch", "height", "width"],
+        "data_type": "uint8",
+    }
     return {
         "mlm:name": f"landstream-{area.name}".rstrip("-"),  # the schema wants a letter first, a letter or digit last
         "mlm:architecture": "U-Net",
@@ -98,19 +86,22 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
         "mlm:pretrained_source": None,
         "mlm:batch_size_suggestion": 8,
         "mlm:accelerator_constrained": False,
-        "mlm:input": [_input("msi_10m", BANDS_10M, 256), _input("msi_20m", BANDS_20M, 128)],
+        "mlm:input": [
+            _input("msi_10m", CUBE_BANDS["10m"], TILE_10M_PX),
+            _input("msi_20m", CUBE_BANDS["20m"], TILE_20M_PX),
+        ],
         "mlm:output": [
             {
                 "name": "class",
                 "tasks": ["semantic-segmentation"],
-                "result": {"shape": [-1, 256, 256], "dim_order": ["batch", "height", "width"], "data_type": "uint8"},
+                "result": raster,
                 "classification:classes": classes,
             },
             {
                 "name": "confidence",
                 "tasks": ["semantic-segmentation"],
                 "description": "percent; 0 where not observed",
-                "result": {"shape": [-1, 256, 256], "dim_order": ["batch", "height", "width"], "data_type": "uint8"},
+                "result": raster,
             },
         ],
         "mlm:hyperparameters": area.policy.training.model_dump(mode="json"),

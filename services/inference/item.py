@@ -1,0 +1,98 @@
+"""The STAC item of a map: where it lies, what its values mean, how much of what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.inference.blend import CONFIDENCE_NODATA
+from shared.area import Area, LabelScheme
+from shared.geo import TILE_10M_PX, Grid
+from shared.geo.outline import bbox, geojson
+from shared.items.catalogue import SHEET_TILES
+from shared.items.classes import NOT_OBSERVED, classes_of, classification
+from shared.items.keys import rfc3339, week_bounds
+from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PNG, PROJECTION_EXTENSION, XML, attribution
+from shared.raster.grid import Lattice, Window
+from shared.stage.declare import Job, NewAsset, NewItem
+
+LAND_COVER, CONFIDENCE, QUICKLOOK = "land_cover.tif", "confidence.tif", "quicklook.png"
+PIXEL_M = 10
+
+Array = npt.NDArray[Any]
+
+
+def extent_of(sheet: tuple[int, int], grid: Grid) -> Window:
+    """Return a sheet clipped to the grid, in 10 m pixels."""
+    side = SHEET_TILES * TILE_10M_PX
+    y, x = sheet[0] * side, sheet[1] * side
+    return Window(y, x, min(side, grid.rows * TILE_10M_PX - y), min(side, grid.cols * TILE_10M_PX - x))
+
+
+def make_item(area: Area, job: Job, model_id: str, lattice: Lattice, values: Array, folder: Path) -> NewItem:
+    """Make the item of a map, whose files `write_map` has written: only what its inputs determine.
+
+    Args:
+        area: its grid and classes.
+        job: whose result the map is.
+        model_id: id of the model's item.
+        lattice: of the sheet, clipped to the grid.
+        values: uint8 (ny, nx), 0 = not observed.
+        folder: where the files are.
+    """
+    start, end = week_bounds(job.week)
+    properties = {
+        "datetime": None,
+        "start_datetime": rfc3339(start),
+        "end_datetime": rfc3339(end),
+        "title": title_of(area, job),
+        "gsd": PIXEL_M,
+        **lattice.projection,
+        "landstream:sheet": list(job.parameters["sheet"]),
+        "landstream:ledger": job.parameters["ledger"],
+        "landstream:model": model_id,
+        "landstream:observed_percent": round(100 * float(np.count_nonzero(values)) / values.size, 3),
+        "landstream:classes": areas_of(values, area.labels),
+        "landstream:attribution": attribution([job.week[:4]], area.labels.attribution),
+    }
+    outline = lattice.outline()
+    return NewItem(
+        geometry=geojson(outline),
+        bbox=bbox(outline),
+        properties=properties,
+        assets=_assets(folder, area.labels),
+        extensions=(CLASSIFICATION_EXTENSION, PROJECTION_EXTENSION),
+    )
+
+
+def title_of(area: Area, job: Job) -> str:
+    """Return one line for people, which the item, the rasters and the picture carry."""
+    return f"Land cover of {area.name}, {job.week}, sheet {job.parameters['sheet']}"
+
+
+def _assets(folder: Path, scheme: LabelScheme) -> dict[str, NewAsset]:
+    classes = {
+        "classification:classes": classification(classes_of(scheme, NOT_OBSERVED)),
+        "nodata": 0,
+        "data_type": "uint8",
+    }
+    share = {"nodata": CONFIDENCE_NODATA, "data_type": "uint8", "unit": "%"}
+    sidecar = folder / f"{LAND_COVER}.aux.xml"
+    return {
+        "land_cover": NewAsset(folder / LAND_COVER, COG, ("data",), "Land cover", classes),
+        "land_cover_aux": NewAsset(sidecar, XML, ("metadata",), "Names of the classes", beside="land_cover"),
+        "confidence": NewAsset(folder / CONFIDENCE, COG, ("data",), "Share of the chosen class", share),
+        "quicklook": NewAsset(folder / QUICKLOOK, PNG, ("overview", "thumbnail"), "Land cover, drawn"),
+    }
+
+
+def areas_of(values: Array, scheme: LabelScheme) -> dict[str, dict[str, Any]]:
+    """Count the pixels and square kilometres of each class of a map at 10 m, by value."""
+    counts = np.bincount(values.ravel(), minlength=len(scheme.classes) + 1)
+    return {
+        str(v): {"code": c.code, "name": c.name, "pixels": int(counts[v]), "area_km2": round(int(counts[v]) * 1e-4, 4)}
+        for v, c in scheme.values.items()
+    }

@@ -1,0 +1,1 @@
+"""Rasters: the lattice of pixels, the writer of cloud-optimised GeoTIFFs, and what GDAL is allowed."""
