@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Sheet
 from shared.items.item import Item
-from shared.stage.declare import AFFECTS_RESULT, Job, Settings, Source, Stage
+from shared.stage import AFFECTS_RESULT, Deployment, Job, Settings, Source, Stage
 
 
 class InferenceSettings(Settings):
@@ -78,4 +78,12 @@ STAGE = Stage(
     settings=InferenceSettings,
     cube="read",
     warm_up="services.inference.process:warm_up",
+    deployment=Deployment(
+        image="tensorflow",
+        p99_s=600,
+        p99_reason="Not measured at full size: 10 minutes for a sheet of 8,192 px are assumed.",
+        memory_reason="A worker peaks at 1.5 GB, the service beside it takes 150 MB.",
+        memory_limit_mb=4096,
+        cpu=1,
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
-from shared.stage import Job, Settings, Source, Stage
+from shared.stage import Deployment, Job, Settings, Source, Stage
 
 COLLECTION = "corine-land-cover"
 
@@ -25,4 +25,7 @@ STAGE = Stage(
     publishes=("land-cover-labels",),
     plan=plan,
     process="services.rasterize.process:process",
+    deployment=Deployment(
+        jobs_each=1,
+    ),
 )

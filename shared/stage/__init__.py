@@ -12,10 +12,13 @@ from shared.stage.declare import (
     Source,
     Stage,
     Task,
+    published,
 )
+from shared.stage.deployment import Deployment
 
 __all__ = [
     "AFFECTS_RESULT",
+    "Deployment",
     "Job",
     "LocalItem",
     "NewAsset",
@@ -26,4 +29,5 @@ __all__ = [
     "Source",
     "Stage",
     "Task",
+    "published",
 ]

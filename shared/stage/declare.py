@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.area import Area
 from shared.items.item import Item
 from shared.items.keys import LandingUnit
+from shared.stage.deployment import Deployment
 
 if TYPE_CHECKING:
     from shared.cube import Cube
@@ -187,6 +188,7 @@ class Stage:
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
         memory_mb: a worker above this is ended.
+        deployment: what its containers and pods are given.
     """
 
     name: str
@@ -202,3 +204,9 @@ class Stage:
     grace_s: float = 30.0
     timeout_s: float = 3600.0
     memory_mb: int = 4096
+    deployment: Deployment = field(default_factory=Deployment)
+
+
+def published(stage: Stage) -> tuple[str, ...]:
+    """Return the names of the collections that a stage publishes."""
+    return stage.publishes
