@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from landstream import areas, distributed, report
-from landstream.digest import digest_lines
 from landstream.distributed import fail
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
@@ -225,6 +224,8 @@ def reprocess(
 @app.command()
 def digest(store: StoreOption) -> None:
     """Print what is current as sorted lines `sha256  key`: two runs over the same products give the same text."""
+    from landstream.digest import digest_lines  # it opens the cube, whose libraries not every image has
+
     try:
         for line in digest_lines(*_open(store)):
             typer.echo(line)

@@ -65,6 +65,7 @@ class Service:
         name: its name among processes, users and hosts.
         package: its folder in `services/`.
         deployment: what it asks of machines.
+        extra: its extra in pyproject.toml; empty where it needs nothing beyond the dependencies of all.
         arguments: of its command.
         volumes: name of a volume of the compose file -> where it lies in the container.
         writes: keys that it may put.
@@ -76,6 +77,7 @@ class Service:
     name: str
     package: str
     deployment: Deployment
+    extra: str = ""
     arguments: tuple[str, ...] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)
     writes: Patterns = ()

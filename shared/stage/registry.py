@@ -75,7 +75,7 @@ def other_services() -> list[Service]:
 
 def all_services() -> list[Service]:
     """Return every service as it is deployed: the stages, upstream first, then the others."""
-    return [*(Service(s.name, s.name, s.deployment) for s in all_stages()), *other_services()]
+    return [*(Service(s.name, s.name, s.deployment, extra=s.name) for s in all_stages()), *other_services()]
 
 
 DRIVEN = {"cube-updates": "training-requests"}
