@@ -1,13 +1,15 @@
 # `make run` and `make test` do all the set-up on a machine that has only Python 3.11.
 PYTHON ?= python3.11
 BIN := .venv/bin
+# What a target waits for; empty where the environment is given.
+INSTALLED = .venv/.installed
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos test-stores test-compose check check-k8s check-docker format lock clean \
+.PHONY: install run test test-chaos test-stores test-compose check check-k8s check-docker deploy-files format lock clean \
 	services services-all services-down secrets images
 
-install: .venv/.installed
+install: $(INSTALLED)
 
 .venv/.installed: requirements.lock bootstrap.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -54,7 +56,12 @@ images:
 	docker compose build common
 	docker compose --profile demo build
 
+# What compose, manifests, users and tables repeat of the services' declarations.
+deploy-files: install
+	$(BIN)/python -m tools.deploy_files
+
 check: install check-k8s check-docker
+	$(BIN)/python -m tools.deploy_files --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict

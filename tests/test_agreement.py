@@ -25,7 +25,9 @@ from tools.manifests.render import OVERLAYS, Resource, render
 from tools.manifests.workloads import containers_of, settings_of, workloads
 from tools.servers import MissingToolError
 
-PROCESSES = [*registry.names(), "sweeper", "provision"]
+SIDECARS = {s.name for s in registry.all_services() if s.sidecar}
+PROCESSES = [*(s.name for s in registry.all_services() if not s.sidecar), "provision"]
+JOBS = {s.name for s in registry.all_stages() if s.deployment.job_each}
 BACKENDS = ["kafka", "store"]
 FOREIGN = {"TMPDIR", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
 """Variables that libraries read: no settings of ours."""
@@ -36,15 +38,16 @@ Environment = dict[str, str]
 def test_every_process_runs_the_same_image_in_both(compose: Resource, dev: list[Resource]) -> None:
     for name, container in containers(dev).items():
         assert container["image"] == compose[name]["image"], name
-    assert containers(dev).keys() >= {*PROCESSES, *BACKENDS, "serving", "model-sync"}
+    assert containers(dev).keys() >= {*PROCESSES, *BACKENDS, "serving", *SIDECARS}
 
 
 def test_every_process_is_started_alike(compose: Resource, dev: list[Resource]) -> None:
     found = containers(dev)
     for name in PROCESSES:
-        if name != "trainer":  # a Job there, a service here
+        if name not in JOBS:  # a Job there, a service here
             assert found[name]["command"] == compose[name]["command"], name
-    assert found["model-sync"]["command"] == compose["model-sync"]["command"][:3]
+    for name in SIDECARS:
+        assert found[name]["command"] == compose[name]["command"][:3]
     for process in (*found.values(), *compose.values()):
         command = process.get("command") or []
         if command[:2] == ["python", "-m"]:
@@ -62,12 +65,12 @@ def test_every_process_is_the_same_user(compose: Resource, dev: list[Resource]) 
 
 def test_ports_are_where_they_are_looked_for(compose: Resource, dev: list[Resource]) -> None:
     port = settings_of(dev)["LANDSTREAM_HTTP_PORT"]
-    for name in {*PROCESSES, "model-sync"} - {"provision"}:
+    for name in {*PROCESSES, *SIDECARS} - {"provision"}:
         (found,) = containers(dev)[name]["ports"]
         assert str(found["containerPort"]) == port == str(compose[name]["environment"]["LANDSTREAM_HTTP_PORT"]), name
     scraped = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())["scrape_configs"][0]
     assert set(scraped["static_configs"][0]["targets"]) == {
-        f"{name}:{port}" for name in {*PROCESSES, "model-sync"} - {"provision"}
+        f"{name}:{port}" for name in {*PROCESSES, *SIDECARS} - {"provision"}
     }
     services = {r["metadata"]["name"]: [p["port"] for p in r["spec"]["ports"]] for r in dev if r["kind"] == "Service"}
     for variable, name in (
@@ -115,7 +118,7 @@ def test_every_environment_parses(
 
 def test_environments_are_the_same_but_for_where_secrets_lie(compose: Resource, dev: list[Resource]) -> None:
     found = dict(environments({}, dev, []))
-    for name in (*PROCESSES, "model-sync"):
+    for name in (*PROCESSES, *SIDECARS):
         here, there = compose[name]["environment"], found[f"dev/{name}"]
         for variable in (here.keys() & there.keys()) - {"AWS_SHARED_CREDENTIALS_FILE", "LANDSTREAM_INSTANCE"}:
             assert str(here[variable]) == there[variable], (name, variable)
@@ -147,7 +150,7 @@ def test_the_same_users_are_made_in_both(compose: Resource, dev: list[Resource])
     )
     assert [s["secret"]["items"] for s in credentials] == [[{"key": "s3", "path": user}] for user in USERS]
     assert [s["secret"]["name"] for s in credentials] == [f"landstream-{user}" for user in USERS]
-    assert {*USERS} == {*PROCESSES, "model-sync", "deliver"} - {"provision"}
+    assert {*USERS} == {*PROCESSES, *SIDECARS, "deliver", "operator", "prune"} - {"provision"}
 
 
 def test_what_scaling_reads_is_what_the_sweeper_exposes(dev: list[Resource]) -> None:
@@ -192,7 +195,7 @@ def prod() -> list[Resource]:
 def containers(resources: list[Resource]) -> dict[str, Resource]:
     """Containers by their workload's name, the sidecar by its own."""
     return {
-        container["name"] if container["name"] == "model-sync" else name: container
+        container["name"] if container["name"] in SIDECARS else name: container
         for name, template in workloads(resources)
         for container in containers_of(template)
     }
@@ -200,7 +203,7 @@ def containers(resources: list[Resource]) -> dict[str, Resource]:
 
 def environments(compose: Resource, dev: list[Resource], prod: list[Resource]) -> Iterator[tuple[str, Environment]]:
     """(where, variables) of every process of ours."""
-    ours = {*PROCESSES, "model-sync"}
+    ours = {*PROCESSES, *SIDECARS}
     for name in ours & compose.keys():
         yield f"compose/{name}", {k: str(v) for k, v in compose[name]["environment"].items()}
     for overlay, resources in (("dev", dev), ("prod", prod)):

@@ -1,4 +1,4 @@
-"""Makes the keys of the store's root and of each service's user in docker/secrets/: `make secrets`.
+"""Makes the keys of the store's root and of each user in docker/secrets/: `make secrets`; needs nothing installed.
 
 A key that is there is kept, so a running stack goes on. The files are readable by all, for a container sees them with
 the host's mode under another user; the folder around them is closed to other users of the host.
@@ -6,19 +6,24 @@ the host's mode under another user; the folder around them is closed to other us
 
 import secrets
 from pathlib import Path
+from string import ascii_lowercase, digits
 
-FOLDER = Path(__file__).parent / "secrets"
+FOLDER = Path(__file__).parents[1] / "docker" / "secrets"
 USERS = (
+    # generated: begin users
     "ingest",
-    "reprojection",
-    "rasterize",
     "cloudmask",
+    "rasterize",
+    "reprojection",
     "tiler",
     "trainer",
     "inference",
-    "sweeper",
     "model-sync",
+    "sweeper",
     "deliver",
+    "operator",
+    "prune",
+    # generated: end users
 )
 
 
@@ -36,6 +41,11 @@ def credentials(key: str, secret: str) -> str:
     return f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
 
 
+def access_key(user: str) -> str:
+    """A new access key: short, as versitygw has little room for a policy that names them all."""
+    return user[0] + "".join(secrets.choice(ascii_lowercase + digits) for _ in range(5))
+
+
 def make_secrets(folder: Path) -> None:
     """Make what is missing."""
     users = folder / "users"
@@ -47,7 +57,7 @@ def make_secrets(folder: Path) -> None:
     root = [(folder / name).read_text() for name in ("root_user", "root_password")]
     write_once(folder / "root", credentials(*root))
     for user in USERS:
-        write_once(users / user, credentials(f"{user}{secrets.token_hex(4)}", secrets.token_hex(20)))
+        write_once(users / user, credentials(access_key(user), secrets.token_hex(20)))
 
 
 if __name__ == "__main__":

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.sweeper.driver import REQUESTS
 from shared.items.landing import PREFIX as LANDING_PREFIX
-from shared.stage import Stage
+from shared.stage import Stage, published, registry
+from shared.stage.deployment import Patterns, Service
 from shared.stage.due import LANDING
 
-Patterns = tuple[str, ...]
-"""Keys with `*` for anything; the empty one is the bucket itself, whose objects may be listed."""
-
 BUCKET: Final = ""
+"""The pattern of the bucket itself, whose objects may be listed."""
 
-SHARED: Patterns = (
-    BUCKET,
-    "area.json",
-    "stack.json",
-    "catalog.json",
-    "*/collection.json",
-    "artifacts/*",
-    "failures/*",
-    "items/*",
-    "receipts/*",
-    "reprocess/*",
-)
-"""What every service reads: a plan looks at the whole catalogue, a job at what others published.
+EVERYTHING: Patterns = (BUCKET, "*")
+"""What every user reads: a plan looks at the whole catalogue, a job at what others published; nothing in it is secret.
 
 All of the bucket is listed: without that right, S3 calls an object that is not there forbidden, and tells nobody
 whether the bucket answers.
@@ -37,88 +25,163 @@ whether the bucket answers.
 
 LANDED: Patterns = (f"{LANDING_PREFIX}*",)
 CUBE: Patterns = ("cube/*",)
-DELIVERED: Patterns = (BUCKET, "area.json", *LANDED)
+RESULTS: Patterns = ("artifacts/*", "failures/*")
+"""What every stage writes: nothing is true before an item names it, and a failure stops one job at most."""
+
 TAGS: Patterns = ("cube/refs/tag.*",)
 """Who reads the cube may keep the snapshot that it read."""
+
+ROOM: Final = 3891
+"""Bytes of a bucket's policy that versitygw can keep on ext4, in an extended attribute."""
+
+_MANY: Final = 3
+"""As many users as this who may write the same get a statement of their own: it is shorter than the pattern in each."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What one user may do. Nobody may delete; what may be written may be read too.
+    """What one user may do beside reading.
 
     Attributes:
-        user: the service's name.
-        reads: objects to get, in sets that users share.
+        user: name of a service, or of whoever acts beside them.
         writes: objects to put.
+        deletes: objects to delete.
     """
 
     user: str
-    reads: tuple[Patterns, ...]
-    writes: Patterns
+    writes: Patterns = ()
+    deletes: Patterns = ()
 
 
-def grants(stages: Iterable[Stage]) -> list[Grant]:
-    """The table: one line for each service, the sweeper, the model sync and whoever delivers products."""
-    sweeper = Grant("sweeper", (SHARED,), (f"items/{REQUESTS}/*", "catalog.json", "*/collection.json"))
-    sync = Grant("model-sync", (SHARED,), ())
-    deliver = Grant("deliver", (DELIVERED,), LANDED)
-    return [*map(_of_stage, stages), sweeper, sync, deliver]
+PEOPLE: Final = (
+    Grant("deliver", LANDED),
+    Grant(
+        "operator",
+        (
+            "items/withdrawals/*",
+            "items/training-requests/*",
+            "items/promotions/*",
+            "model-imports/*",
+            "reprocess/*",
+        ),
+        ("failures/*", "receipts/*"),
+    ),
+    Grant("prune", (), ("artifacts/*", "cube/*", "index/*", *LANDED)),
+)
+"""Who acts beside the services: whoever delivers products, who runs the installation, and who frees space."""
+
+
+def grants(stages: Iterable[Stage] | None = None, services: Iterable[Service] | None = None) -> list[Grant]:
+    """Return the table: one line for each stage, each other service, and whoever acts beside them.
+
+    Args:
+        stages: the stages; those of the registry where not given.
+        services: the services without a stage; those of the registry where not given.
+    """
+    stages = registry.all_stages() if stages is None else stages
+    services = registry.other_services() if services is None else services
+    return [*map(_of_stage, stages), *(Grant(s.name, s.writes, s.deletes) for s in services), *PEOPLE]
 
 
 def _of_stage(stage: Stage) -> Grant:
-    """A service writes its own results, failures and receipts."""
-    reads = [SHARED]
-    writes = [f"failures/{stage.name}/*"]
-    for collection in stage.publishes:
-        writes += [f"artifacts/{collection}/*", f"items/{collection}/*"]
+    """A stage writes its own items, and results, failures and receipts."""
+    own = [f"items/{collection}/*" for collection in published(stage)]
     if LANDING in stage.consumes:
-        reads.append(LANDED)
-        writes.append("receipts/*")
+        own.append("receipts/*")
     if stage.cube:
-        reads.append(CUBE)
-        writes += CUBE if stage.cube == "write" else TAGS
-    return Grant(stage.name, tuple(reads), tuple(writes))
-
-
-def bucket_policy(table: Iterable[Grant], bucket: str) -> dict[str, Any]:
-    """One policy of the bucket for all users, where the store has no policies of users.
-
-    Users who may do the same share a statement: versitygw on ext4 has room for 3.8 KB.
-    """
-    readers, writers = defaultdict[Patterns, list[str]](list), defaultdict[Patterns, list[str]](list)
-    for grant in table:
-        for patterns in grant.reads:
-            readers[patterns].append(grant.user)
-        if grant.writes:
-            writers[grant.writes].append(grant.user)
-    return _policy(
-        {**statement, "Principal": {"AWS": users}}
-        for may, table in ((_read, readers), (_write, writers))
-        for patterns, users in table.items()
-        for statement in [may(patterns, bucket)]
-    )
+        own += CUBE if stage.cube == "write" else TAGS
+    return Grant(stage.name, (*RESULTS, *own))
 
 
 def user_policy(grant: Grant, bucket: str) -> dict[str, Any]:
-    """The policy of one user."""
-    writes = [_write(grant.writes, bucket)] if grant.writes else []
-    return _policy([*(_read(patterns, bucket) for patterns in grant.reads), *writes])
+    """Return the policy of one user."""
+    rights = ((_READ, EVERYTHING), (_WRITE, grant.writes), (_DELETE, grant.deletes))
+    statements = [_allow(actions, patterns, bucket) for actions, patterns in rights if patterns]
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _read(patterns: Patterns, bucket: str) -> dict[str, Any]:
-    # To give up an upload takes its id, which only who began it knows.
-    actions = ["s3:GetObject", "s3:AbortMultipartUpload"]
-    return _allow([*actions, "s3:ListBucket"] if BUCKET in patterns else actions, patterns, bucket)
+def bucket_policy(table: Sequence[Grant], bucket: str) -> dict[str, Any]:
+    """Return one policy of the bucket for all users, where the store has no policies of users.
+
+    It says what the table says and nothing else, in few bytes.
+    """
+    return _document([*_shared(table), *_own(table)], bucket)
 
 
-def _write(patterns: Patterns, bucket: str) -> dict[str, Any]:
-    return _allow("s3:PutObject", patterns, bucket)
+def coarse_bucket_policy(table: Sequence[Grant], bucket: str, room: int = ROOM) -> dict[str, Any]:
+    """Return a policy of the bucket that fits, in which stages share the right to write each other's items.
+
+    As few of them as make it fit, each with as few others as may be; only who writes nothing of its own but items.
+
+    Args:
+        table: the grants.
+        bucket: the bucket's name.
+        room: bytes that the store can keep.
+    """
+    shared, own = _shared(table), _own(table)
+    while size_of(policy := _document([*shared, *own], bucket)) > room:
+        mergeable = [s for s in own if s[0] == _WRITE and all(p.startswith("items/") for p in s[2])]
+        if len(mergeable) < 2:
+            break
+        first, second = sorted(mergeable, key=lambda s: len(s[1]))[:2]
+        own = [s for s in own if s not in (first, second)]
+        own.append((_WRITE, (*first[1], *second[1]), (*first[2], *second[2])))
+    return policy
 
 
-def _allow(actions: str | list[str], patterns: Patterns, bucket: str) -> dict[str, Any]:
+def size_of(policy: dict[str, Any]) -> int:
+    """Return the bytes of a policy as it is sent."""
+    return len(as_sent(policy))
+
+
+def as_sent(policy: dict[str, Any]) -> str:
+    """Return a policy as JSON without spaces."""
+    return json.dumps(policy, separators=(",", ":"))
+
+
+_Actions = tuple[str, ...]
+_Statement = tuple[_Actions, tuple[str, ...], Patterns]
+"""(actions, users, patterns)."""
+
+# To give up an upload takes its id, which only who began it knows.
+_READ: Final[_Actions] = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListBucket")
+_WRITE: Final[_Actions] = ("s3:PutObject",)
+_DELETE: Final[_Actions] = ("s3:DeleteObject",)
+
+
+def _shared(table: Sequence[Grant]) -> list[_Statement]:
+    """Statements of many users: what all may read, and what many may write."""
+    writers = defaultdict[tuple[str, ...], list[str]](list)
+    for pattern, users in _users_of(table).items():
+        if len(users) >= _MANY:
+            writers[users].append(pattern)
+    reading: _Statement = (_READ, tuple(grant.user for grant in table), EVERYTHING)
+    return [reading, *((_WRITE, users, tuple(patterns)) for users, patterns in writers.items())]
+
+
+def _own(table: Sequence[Grant]) -> list[_Statement]:
+    """Statements of one user: what few others may write, and what it may delete."""
+    many = {pattern for pattern, users in _users_of(table).items() if len(users) >= _MANY}
+    writes: list[_Statement] = [(_WRITE, (g.user,), tuple(p for p in g.writes if p not in many)) for g in table]
+    deletes: list[_Statement] = [(_DELETE, (g.user,), g.deletes) for g in table]
+    return [statement for statement in (*writes, *deletes) if statement[2]]
+
+
+def _users_of(table: Sequence[Grant]) -> dict[str, tuple[str, ...]]:
+    """Pattern -> who may write it."""
+    return {p: tuple(g.user for g in table if p in g.writes) for grant in table for p in grant.writes}
+
+
+def _document(statements: Iterable[_Statement], bucket: str) -> dict[str, Any]:
+    """A policy that leaves out what versitygw does without: the version, and lists of one."""
+    said = ((_allow(actions, patterns, bucket), users) for actions, users, patterns in statements)
+    return {"Statement": [{**allowed, "Principal": _short(users)} for allowed, users in said]}
+
+
+def _allow(actions: _Actions, patterns: Patterns, bucket: str) -> dict[str, Any]:
     resources = [f"arn:aws:s3:::{bucket}/{pattern}" if pattern else f"arn:aws:s3:::{bucket}" for pattern in patterns]
-    return {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return {"Effect": "Allow", "Action": _short(actions), "Resource": _short(resources)}
 
 
-def _policy(statements: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+def _short(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)

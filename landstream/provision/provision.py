@@ -18,7 +18,6 @@ from shared.area import Area
 from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable
 from shared.bus.kafka import KafkaBus
 from shared.process.stack import Stack, write_stack
-from shared.stage import registry
 from shared.store import StoreUnavailable, probe
 from shared.store.s3 import S3Store
 
@@ -113,7 +112,7 @@ def _make_users(store: S3Store, settings: ProvisionSettings, say: Callable[[str]
     """Make the users of the table; what is left to the operator."""
     if settings.credentials is None:
         return ["users: every service uses the keys that it is given; give --credentials DIR for a user each"]
-    table = grants(registry.all_stages())
+    table = grants()
     keys = read_credentials(settings.credentials, table)
     admin = _admin(store, settings)
     if admin is None:
@@ -121,9 +120,9 @@ def _make_users(store: S3Store, settings: ProvisionSettings, say: Callable[[str]
             f"users: the store has no admin API here; make the users {', '.join(g.user for g in table)} and allow them "
             "what docs/operations.md says"
         ]
-    admin.grant(table, keys)
+    left = admin.grant(table, keys)
     say(f"users: {', '.join(g.user for g in table)} through {admin.name}")
-    return []
+    return left
 
 
 def _admin(store: S3Store, settings: ProvisionSettings) -> Admin | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from landstream.provision.grants import Grant, bucket_policy, user_policy
+from landstream.provision.grants import Grant, as_sent, bucket_policy, coarse_bucket_policy, user_policy
 from shared.store import StoreError
 from shared.store.s3 import S3Store
 
@@ -53,8 +52,12 @@ class Admin(Protocol):
 
     name: str
 
-    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
-        """Make each user with its keys, or give it these, and allow what the table says and nothing else."""
+    def grant(self, table: Sequence[Grant], keys: Keys) -> list[str]:
+        """Make each user with its keys, or give it these, and allow what the table says.
+
+        Returns:
+            What is allowed beyond the table, one line each; nothing where the store can say all of it.
+        """
 
 
 class MinioAdministration:
@@ -83,7 +86,7 @@ class MinioAdministration:
             return False
         return True
 
-    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
+    def grant(self, table: Sequence[Grant], keys: Keys) -> list[str]:
         """See `Admin.grant`."""
         from minio.error import MinioAdminException
 
@@ -97,6 +100,7 @@ class MinioAdministration:
                 self._admin.policy_set(name, user=access)
             except (MinioAdminException, urllib3.exceptions.HTTPError) as error:
                 raise StoreError(f"s3://{self._bucket}: user {grant.user} not made: {str(error)[:300]}") from error
+        return []
 
 
 class VersityAdministration:
@@ -111,8 +115,8 @@ class VersityAdministration:
         self._store, self._url = store, url.rstrip("/")
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
 
-    def grant(self, table: Sequence[Grant], keys: Keys) -> None:
-        """See `Admin.grant`."""
+    def grant(self, table: Sequence[Grant], keys: Keys) -> list[str]:
+        """See `Admin.grant`; where the policy finds no room, stages share the right to write items."""
         for grant in table:
             access, secret = keys[grant.user]
             status, said = self._send("create-user", _element("Account", Access=access, Secret=secret, Role="user"))
@@ -121,10 +125,25 @@ class VersityAdministration:
                 status, said = self._send(f"update-user?access={access}", changes)
             if status >= 400:
                 raise StoreError(f"{self._url}: user {grant.user} not made: {status} {said[:200]}")
-        self._put_policy(bucket_policy([replace(g, user=keys[g.user][0]) for g in table], self._store.bucket))
+        named = [replace(g, user=keys[g.user][0]) for g in table]
+        exact, coarse = (make(named, self._store.bucket) for make in (bucket_policy, coarse_bucket_policy))
+        try:
+            self._put_policy(exact)
+        except StoreError:
+            if coarse == exact:
+                raise
+            self._put_policy(coarse)
+            names = {keys[g.user][0]: g.user for g in table}
+            return [
+                f"users: the store has no room for a policy of {len(as_sent(exact))} bytes, so these may write each "
+                f"other's items: {', '.join(names[user] for user in statement['Principal'])}"
+                for statement in coarse["Statement"]
+                if statement not in exact["Statement"]
+            ]
+        return []
 
     def _put_policy(self, policy: dict[str, Any]) -> None:
-        text = json.dumps(policy, separators=(",", ":"))
+        text = as_sent(policy)
         try:
             self._store.client.put_bucket_policy(Bucket=self._store.bucket, Policy=text)
         except (ClientError, BotoCoreError) as error:

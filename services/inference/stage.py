@@ -15,6 +15,7 @@ from shared.items.sheets import Sheet
 from shared.items.summary import data_weeks
 from shared.items.tiles import MSI, touches, week_tiles
 from shared.stage.declare import AFFECTS_RESULT, Collection, Job, Settings, Stage
+from shared.stage.deployment import Deployment
 from shared.stage.source import Source
 
 
@@ -134,4 +135,12 @@ STAGE = Stage(
     swept=(UPDATES,),  # every map is due from the updates that it shows, too: no week is read for another's sake
     cube="read",
     warm_up="services.inference.process:warm_up",
+    deployment=Deployment(
+        image="tensorflow",
+        p99_s=600,
+        p99_reason="Not measured at full size: 10 minutes for a sheet of 8,192 px are assumed.",
+        memory_reason="A worker peaks at 1.5 GB, the service beside it takes 150 MB.",
+        memory_limit_mb=4096,
+        cpu=1,
+    ),
 )

@@ -7,7 +7,7 @@ from shared.items.catalogue import Catalogue, latest_from_current_inputs
 from shared.items.collections import LABEL_POLYGONS, LABELS
 from shared.items.item import Item
 from shared.items.labels import label_winner
-from shared.stage import Collection, Job, Settings, Source, Stage
+from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
@@ -36,4 +36,7 @@ STAGE = Stage(
     ),
     plan=plan,
     process="services.rasterize.process:process",
+    deployment=Deployment(
+        jobs_each=1,
+    ),
 )

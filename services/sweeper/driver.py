@@ -17,7 +17,7 @@ from shared.items.summary import current_labels
 from shared.observe.logs import get_logger
 from shared.run.context import Context
 from shared.stage import registry
-from shared.stage.declare import Stage
+from shared.stage.declare import Stage, published
 from shared.stage.due import LANDING
 
 
@@ -88,7 +88,7 @@ def upstream(stages: Sequence[Stage[Any]]) -> list[Stage[Any]]:
     """
     wanted, found = {UPDATES}, []
     for stage in reversed(stages):
-        if wanted.intersection(stage.published):
+        if wanted.intersection(published(stage)):
             found.append(stage)
             wanted |= set(stage.consumes) - {LANDING}
     return found

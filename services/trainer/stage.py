@@ -10,6 +10,7 @@ from shared.items.item import Item
 from shared.items.keys import STATIC
 from shared.items.summary import present_state
 from shared.stage.declare import Collection, Job, Settings, Stage
+from shared.stage.deployment import Deployment
 from shared.stage.source import Source
 
 
@@ -32,4 +33,16 @@ STAGE = Stage(
     warm_up="services.trainer.process:warm_up",
     timeout_s=24 * 3600.0,
     memory_mb=6144,
+    deployment=Deployment(
+        image="tensorflow",
+        p99_s=3600,
+        p99_reason="Not measured at full size: an hour is assumed. A longer one that is interrupted is done again.",
+        memory_mb=2816,
+        memory_reason="A worker peaks at 2.5 GB, the service beside it takes 150 MB.",
+        memory_limit_mb=6144,
+        cpu=2,
+        cpu_limit=8,
+        jobs_each=1,
+        job_each=True,
+    ),
 )

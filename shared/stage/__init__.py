@@ -14,13 +14,16 @@ from shared.stage.declare import (
     Settings,
     Stage,
     Task,
+    published,
 )
+from shared.stage.deployment import Deployment
 from shared.stage.source import LandingSource, Source
 
 __all__ = [
     "AFFECTS_RESULT",
     "BrokenPicture",
     "Collection",
+    "Deployment",
     "Job",
     "LandingSource",
     "LocalItem",
@@ -33,4 +36,5 @@ __all__ = [
     "Source",
     "Stage",
     "Task",
+    "published",
 ]

@@ -13,6 +13,7 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule, latest_from_current_inputs
 from shared.items.item import Item
 from shared.items.landing import LandingUnit
+from shared.stage.deployment import Deployment
 from shared.stage.source import LandingSource, Source
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ class Stage(Generic[SettingsT]):
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
         memory_mb: a worker above this is ended.
+        deployment: what its containers and pods are given.
     """
 
     name: str
@@ -264,8 +266,9 @@ class Stage(Generic[SettingsT]):
     grace_s: float = 30.0
     timeout_s: float = 3600.0
     memory_mb: int = 4096
+    deployment: Deployment = field(default_factory=Deployment)
 
-    @property
-    def published(self) -> tuple[str, ...]:
-        """Names of the collections that it publishes."""
-        return tuple(c.name for c in self.publishes)
+
+def published(stage: Stage[Any]) -> tuple[str, ...]:
+    """Return the names of the collections that a stage publishes."""
+    return tuple(c.name for c in stage.publishes)

@@ -1,4 +1,4 @@
-"""The services: every package of `services/` whose `stage.py` declares a `STAGE` of the package's name."""
+"""The services: every package of `services/` that declares a `STAGE` in `stage.py` or a `SERVICE` in `service.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pkgutil
 from typing import Any
 
 from shared.items.catalogue import Rule
-from shared.stage.declare import Collection, Stage
+from shared.stage.declare import Collection, Stage, published
+from shared.stage.deployment import Service
 
 PACKAGE = "services"
 
@@ -19,12 +20,13 @@ class NoSuchService(LookupError):
 
 def names() -> list[str]:
     """Names of the services that are stages, sorted."""
+    return _packages_with("stage")
+
+
+def _packages_with(module: str) -> list[str]:
     package = importlib.import_module(PACKAGE)
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and _has_stage(m.name))
-
-
-def _has_stage(name: str) -> bool:
-    return importlib.util.find_spec(f"{PACKAGE}.{name}.stage") is not None
+    found = (m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
+    return sorted(name for name in found if importlib.util.find_spec(f"{PACKAGE}.{name}.{module}") is not None)
 
 
 def resolve(reference: str) -> Any:
@@ -72,17 +74,45 @@ def rules() -> dict[str, Rule]:
     return {c.name: c.current for c in collections()}
 
 
+def other_services() -> list[Service]:
+    """Return the declarations of the services without a stage, by name.
+
+    Raises:
+        NoSuchService: one declares another package's.
+    """
+    found = []
+    for package in _packages_with("service"):
+        service: Service = importlib.import_module(f"{PACKAGE}.{package}.service").SERVICE
+        if service.package != package:
+            raise NoSuchService(f"services/{package}/service.py declares the package {service.package!r}")
+        found.append(service)
+    return sorted(found, key=lambda s: s.name)
+
+
+def all_services() -> list[Service]:
+    """Return every service as it is deployed: the stages, upstream first, then the others."""
+    return [*(Service(s.name, s.name, s.deployment, extra=s.name) for s in all_stages()), *other_services()]
+
+
 DRIVEN = {"cube-updates": "training-requests", "models": "promotions"}
 """What the driver of a stream makes of what: no stage publishes these."""
 
 
 def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
-    """Return stages upstream first: each after those whose collections it consumes, then by name."""
-    rest, ordered = sorted(stages, key=lambda s: s.name), []
+    """Return stages upstream first: each after those whose collections it consumes, then by name.
+
+    What a stage publishes itself does not hold it up: the trainer looks at its own models.
+    """
+    rest, ordered = sorted(stages, key=lambda s: s.name), list[Stage[Any]]()
     while rest:
-        open_ = {c for s in rest for c in s.published}
-        open_ |= {DRIVEN[c] for c in open_ if c in DRIVEN}
-        ready = [s for s in rest if not (open_ - set(s.published)).intersection(s.consumes)] or rest[:1]
+        ready = [s for s in rest if not any(_feeds(other, s) for other in rest if other is not s)] or rest[:1]
         ordered += ready
         rest = [s for s in rest if s not in ready]
     return ordered
+
+
+def _feeds(stage: Stage, consumer: Stage) -> bool:
+    """Whether a stage publishes, itself or through the driver of the stream, what another one consumes."""
+    made = {*published(stage)}
+    made |= {DRIVEN[c] for c in made if c in DRIVEN}
+    return not made.isdisjoint(consumer.consumes)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from landstream.provision.grants import grants
 from shared.stage import registry
+from shared.stage.deployment import Image, Service
 from tests.conftest import ROOT
 from tools.make_secrets import USERS, make_secrets
 
@@ -68,16 +71,29 @@ def test_base_images_are_pinned() -> None:
 
 def test_our_images_have_the_projects_version() -> None:
     assert {service["image"].partition(":")[2] for service in OURS.values()} == {PROJECT["version"]}
-    assert f"landstream/common:{PROJECT['version']}" in (ROOT / "docker" / "raster.Dockerfile").read_text()
+    for kind in get_args(Image):
+        assert f"landstream/common:{PROJECT['version']}" in (ROOT / "docker" / f"{kind}.Dockerfile").read_text()
 
 
-def test_every_stage_is_a_service_whose_image_holds_its_own_extra() -> None:
-    for name in registry.names():
-        service = SERVICES[name]
-        assert service["command"] == ["python", "-m", f"services.{name}"]
-        assert service["build"]["args"] == {"EXTRAS": name}
-        assert service["environment"]["LANDSTREAM_INSTANCE"] == name
-        assert service["secrets"] == [{"source": name, "target": "aws"}]
+@pytest.mark.parametrize("declared", registry.all_services(), ids=lambda s: s.name)
+def test_every_service_runs_in_an_image_of_its_own_extra(declared: Service) -> None:
+    service = SERVICES[declared.name]
+    assert service["command"] == ["python", "-m", f"services.{declared.package}", *declared.arguments]
+    assert service["image"] == f"landstream/{declared.name}:{PROJECT['version']}"
+    assert service["build"]["args"] == {"EXTRAS": declared.extra}
+    assert service["build"]["dockerfile"] == f"docker/{declared.deployment.image}.Dockerfile"
+    assert service["environment"]["LANDSTREAM_INSTANCE"] == declared.name
+    assert service["secrets"] == [{"source": declared.name, "target": "aws"}]
+
+
+def test_what_plans_or_syncs_is_no_heavier_than_its_dependencies() -> None:
+    assert SERVICES["sweeper"]["build"]["args"] == SERVICES["model-sync"]["build"]["args"] == {"EXTRAS": ""}
+    assert SERVICES["provision"]["build"]["args"] == {"EXTRAS": "provision"}
+    modules = "services.sweeper.sweeper, services.model_sync.sync, landstream.provision, landstream.cli"
+    heavy = ("rasterio", "pyogrio", "netCDF4", "scipy", "zarr", "icechunk", "tensorflow", "grpc", "matplotlib")
+    code = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert loaded == "[]\n"
 
 
 def test_extras_exist() -> None:
@@ -96,7 +112,7 @@ def test_every_secret_is_made(tmp_path) -> None:
 
 
 def test_users_are_those_of_the_declared_table() -> None:
-    assert sorted(USERS) == sorted(grant.user for grant in grants(registry.all_stages()))
+    assert list(USERS) == [grant.user for grant in grants()]
 
 
 def test_secrets_are_kept_and_closed_to_others(tmp_path) -> None:

@@ -8,10 +8,9 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from landstream.provision import ProvisionSettings
-from landstream.provision.grants import BUCKET, SHARED, Patterns, grants
+from landstream.provision.grants import grants
 from shared.bus.kafka import KafkaSettings
 from shared.process.service import ALIVE_S, ServiceSettings
-from shared.stage import registry
 from shared.store.s3 import S3Settings
 from tests.conftest import ROOT
 
@@ -27,24 +26,13 @@ def table(heading: str) -> list[list[str]]:
 
 
 def patterns(cell: str) -> set[str]:
-    """What a cell names; `shared` is spelt out."""
-    found = set(re.findall(r"`([^`]+)`", cell))
-    if "its list" in cell:
-        found.add(BUCKET)
-    return found | set(SHARED if "shared" in cell else ())
+    """What a cell names."""
+    return set(re.findall(r"`([^`]+)`", cell))
 
 
 def test_the_table_of_users_is_that_of_the_grants() -> None:
-    def flat(sets: tuple[Patterns, ...]) -> set[str]:
-        return {pattern for each in sets for pattern in each}
-
-    page = {user.strip("`"): (patterns(reads), patterns(writes)) for user, reads, writes in table("Users")}
-    assert page == {g.user: (flat(g.reads), set(g.writes)) for g in grants(registry.all_stages())}
-
-
-def test_what_all_services_read_is_spelt_out() -> None:
-    (sentence,) = re.findall(r"\*shared\* is the list of the bucket and (.*?)\. ", PAGE.replace("\n", " "))
-    assert re.findall(r"`([^`]+)`", sentence) == [pattern for pattern in SHARED if pattern != BUCKET]
+    page = {user.strip("`"): tuple(map(patterns, cells)) for user, *cells in table("Users")}
+    assert page == {g.user: (set(g.writes), set(g.deletes)) for g in grants()}
 
 
 def test_the_settings_are_those_of_the_classes() -> None:

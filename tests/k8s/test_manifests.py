@@ -21,6 +21,8 @@ from tools.manifests.workloads import by_kind, containers_of, settings_of, templ
 from tools.servers import MissingToolError
 
 STAGES = registry.names()
+JOBS = {s.name for s in registry.all_stages() if s.deployment.job_each}
+ALONE = {s.name for s in registry.other_services() if not s.sidecar}
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -88,7 +90,7 @@ def test_the_check_names_overlay_kind_name_and_path(copy: Path) -> None:
     assert result.returncode == 1
     for overlay in NAMES:
         lines = [line for line in result.stderr.splitlines() if line.startswith(f"k8s/overlays/{overlay}: ")]
-        assert len(lines) == 2 + 6, "one line a fault"
+        assert len(lines) == 2 + len({*STAGES} - JOBS), "one line for each fault"
         for fault in (
             "StatefulSet/tiler: spec.template.spec: ",
             "StatefulSet/ingest: spec.template.spec.containers[0].resources.limits.memory: '2gb' is no quantity",
@@ -120,7 +122,7 @@ def test_every_pod_obeys_the_restricted_profile(rendered: list[Resource]) -> Non
     (namespace,) = by_kind(rendered, "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     pods = list(workloads(rendered))
-    assert {name for name, _ in pods} >= {*STAGES, "sweeper", "serving", "provision"}
+    assert {name for name, _ in pods} >= {*STAGES, *ALONE, "serving", "provision"}
     for name, template in pods:
         pod = template["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True, name
@@ -184,7 +186,7 @@ def test_grace_is_longer_than_nearly_every_job(rendered: list[Resource]) -> None
         grace, p99 = template["spec"]["terminationGracePeriodSeconds"], template["metadata"]["annotations"]
         assert grace >= int(p99["landstream/job-p99-s"]) + 30, name
         assert int(p99["landstream/job-p99-s"]) <= registry.load(name).timeout_s, name
-    for name in ("sweeper", "provision"):
+    for name in (*ALONE, "provision"):
         assert template_of(rendered, name)["spec"].get("terminationGracePeriodSeconds", 30) >= 30, name
 
 
@@ -195,13 +197,15 @@ def test_a_worker_that_takes_too_much_memory_is_ended_before_its_pod(rendered: l
         assert limit >= registry.load(name).memory_mb + 256, f"{name}: the service beside its worker takes 150 MB"
 
 
-def test_the_trainer_outlives_its_longest_job(rendered: list[Resource]) -> None:
-    (job,) = by_kind(rendered, "ScaledJob")
-    assert job["spec"]["jobTargetRef"]["activeDeadlineSeconds"] > registry.load("trainer").timeout_s
+def test_a_job_outlives_its_longest_work(rendered: list[Resource]) -> None:
+    jobs = {job["metadata"]["name"]: job["spec"]["jobTargetRef"] for job in by_kind(rendered, "ScaledJob")}
+    assert jobs.keys() == JOBS >= {"trainer"}
+    for name, job in jobs.items():
+        assert job["activeDeadlineSeconds"] > registry.load(name).timeout_s
 
 
 def test_probes_ask_the_service(rendered: list[Resource]) -> None:
-    for name in (*STAGES, "sweeper"):
+    for name in (*STAGES, *ALONE):
         (container,) = template_of(rendered, name)["spec"]["containers"]
         assert container["ports"] == [{"name": "metrics", "containerPort": 9100}]
         for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
@@ -220,8 +224,8 @@ def test_nothing_goes_in_or_out_unless_allowed(rendered: list[Resource]) -> None
     assert [name for name in labels for p in internet if selects(policies[p]["podSelector"], labels[name])] == [
         "ingest"
     ]
-    for backend, wanting in (("to-store", {*STAGES, "sweeper", "provision", "serving"}),
-                             ("to-kafka", {*STAGES, "sweeper", "provision"})):  # fmt: skip
+    for backend, wanting in (("to-store", {*STAGES, *ALONE, "provision", "serving"}),
+                             ("to-kafka", {*STAGES, *ALONE, "provision"})):  # fmt: skip
         assert {n for n in labels if selects(policies[backend]["podSelector"], labels[n])} >= wanting
     (asking,) = peers_of(policies["serving-from-inference"])
     assert {n for n in labels if selects(asking["podSelector"], labels[n])} == {"inference"}
@@ -242,9 +246,7 @@ def test_everything_named_is_there(rendered: list[Resource]) -> None:
         selector = resource["spec"]["selector"]
         wanted = selector if resource["kind"] == "Service" else selector["matchLabels"]
         assert any(wanted.items() <= each.items() for each in labels), resource["metadata"]
-    assert {b["metadata"]["name"] for b in by_kind(rendered, "PodDisruptionBudget")} == {*STAGES, "serving"} - {
-        "trainer"
-    }
+    assert {b["metadata"]["name"] for b in by_kind(rendered, "PodDisruptionBudget")} == {*STAGES, "serving"} - JOBS
     maps = {m["metadata"]["name"] for m in by_kind(rendered, "ConfigMap")}
     assert {m for _, t in workloads(rendered) for m in maps_of(t)} == maps
     services = {(s["metadata"]["name"], p["port"]) for s in by_kind(rendered, "Service") for p in s["spec"]["ports"]}
@@ -261,7 +263,7 @@ def test_the_area_is_one(name: str) -> None:
 
 
 def test_credentials_come_from_secrets_of_the_service(rendered: list[Resource]) -> None:
-    for name in (*STAGES, "sweeper", "provision"):
+    for name in (*STAGES, *ALONE, "provision"):
         secrets = [v["secret"]["secretName"] for v in template_of(rendered, name)["spec"]["volumes"] if "secret" in v]
         assert secrets == [f"landstream-{name}"]
     assert settings_of(rendered)["AWS_SHARED_CREDENTIALS_FILE"] == "/run/secrets/landstream/s3"

@@ -142,7 +142,7 @@ def stack() -> Iterator[Stack]:
             server.install()
     except MissingToolError as error:
         absent(error)
-    subprocess.run([sys.executable, ROOT / "docker" / "make_secrets.py"], check=True)
+    subprocess.run([sys.executable, ROOT / "tools" / "make_secrets.py"], check=True)
     stack = Stack()
     for command in (("build", "common"), ("build",)):
         begin = time.monotonic()

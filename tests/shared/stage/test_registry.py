@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import tomllib
+from dataclasses import replace
 
 import pytest
 
-from shared.stage import registry
+from shared.stage import published, registry
+from shared.stage.deployment import Service
 from tests.conftest import ROOT
 
 NAMES = sorted(p.parent.name for p in (ROOT / "services").glob("*/stage.py"))
@@ -25,7 +27,7 @@ def test_a_service_is_whole(name: str) -> None:
     stage = registry.load(name)
     assert stage.name == name
     assert stage.consumes
-    assert stage.publishes
+    assert published(stage)
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert name in pyproject["project"]["optional-dependencies"], f"pyproject.toml has no extra {name}"
     assert name in pyproject["project"]["optional-dependencies"]["all"][0]
@@ -55,6 +57,34 @@ def test_upstream_comes_first() -> None:
         ("trainer", "inference"),
     ):
         assert order.index(before) < order.index(after)
+
+
+def test_what_a_stage_publishes_itself_does_not_hold_it_up() -> None:
+    trainer = replace(registry.load("trainer"), consumes=("training-requests", "models"))
+    others = [registry.load(n) for n in NAMES if n != "trainer"]
+    assert [s.name for s in registry.in_order([*others, trainer])][-3:] == ["tiler", "trainer", "inference"]
+
+
+def test_a_circle_of_two_still_ends() -> None:
+    there, back = (
+        replace(registry.load("rasterize"), name=name, consumes=(c,), publishes=(p,))
+        for name, c, p in (("b", "x", "y"), ("a", "y", "x"))
+    )
+    assert [s.name for s in registry.in_order([there, back])] == ["a", "b"]
+
+
+def test_services_without_a_stage_follow_the_stages() -> None:
+    packages = {p.parent.name for p in (ROOT / "services").glob("*/service.py")}
+    services = registry.all_services()
+    assert {s.package for s in services[len(NAMES) :]} == packages
+    assert [s.name for s in services[: len(NAMES)]] == [s.name for s in registry.all_stages()]
+    assert len({s.name for s in services}) == len(services)
+
+
+@pytest.mark.parametrize("service", registry.all_services(), ids=lambda s: s.name)
+def test_a_pod_has_longer_to_end_than_nearly_every_job(service: Service) -> None:
+    assert service.deployment.p99_s + 30 <= service.deployment.end_s <= service.deployment.p99_s + 360
+    assert (ROOT / "services" / service.package / "__main__.py").is_file()
 
 
 def test_an_unknown_service() -> None:

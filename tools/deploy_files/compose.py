@@ -1,0 +1,48 @@
+"""docker-compose.yml: a service and a secret for each service, and secrets of the other users."""
+
+from pathlib import Path
+
+from landstream.provision.grants import grants
+from shared.stage import registry
+from shared.stage.deployment import Service
+from tools.deploy_files.blocks import fill
+from tools.deploy_files.project import ROOT, Files, image
+
+PATH = Path("docker-compose.yml")
+
+
+def files() -> Files:
+    """The compose file."""
+    services = registry.all_services()
+    text = fill((ROOT / PATH).read_text(), "services", "\n".join(map(service, services)))
+    users = [grant.user for grant in grants()]
+    secrets = "".join(f"  {user}: {{file: ./docker/secrets/users/{user}}}\n" for user in users)
+    return {PATH: fill(text, "secrets", secrets)}
+
+
+def service(each: Service) -> str:
+    """The block of one service."""
+    extras = f'"{each.extra}"' if not each.extra else each.extra
+    lines = [
+        f"{each.name}:",
+        "  <<: *landstream",
+        f"  image: {image(each.name)}",
+        f"  build: {{<<: *{each.deployment.image}, args: {{EXTRAS: {extras}}}}}",
+        f"  command: [{', '.join(each.command)}]",
+        f"  environment: {{<<: *environment, LANDSTREAM_INSTANCE: {each.name}}}",
+        f"  secrets: [{{source: {each.name}, target: aws}}]",
+        *(volumes(each) if each.volumes else ()),
+        f"  mem_limit: {size(each.deployment.memory_limit_mb)}",
+    ]
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def volumes(each: Service) -> list[str]:
+    """Scratch, and what is kept or shared."""
+    named = ", ".join(f'"{name}:{folder}"' for name, folder in each.volumes.items())
+    return [f"  volumes: [/work, {named}]"]
+
+
+def size(mb: int) -> str:
+    """Memory as the compose file writes it."""
+    return f"{mb // 1024}g" if mb % 1024 == 0 else f"{mb}m"

@@ -1,0 +1,43 @@
+"""The tables of the pages: services in README.md, users in docs/operations.md."""
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from landstream.provision.grants import grants
+from shared.stage import Stage, published, registry
+from tools.deploy_files.blocks import fill
+from tools.deploy_files.project import ROOT, Files
+
+README = Path("README.md")
+OPERATIONS = Path("docs/operations.md")
+
+
+def files() -> Files:
+    """Both pages."""
+    services = table(("service", "consumes", "publishes", "what it does"), map(row_of_stage, registry.all_stages()))
+    users = table(
+        ("user", "writes", "deletes"),
+        ((f"`{g.user}`", quoted(g.writes), quoted(g.deletes)) for g in grants()),
+    )
+    return {
+        README: fill((ROOT / README).read_text(), "services", services),
+        OPERATIONS: fill((ROOT / OPERATIONS).read_text(), "users", users),
+    }
+
+
+def row_of_stage(stage: Stage) -> tuple[str, ...]:
+    """The row of a stage; what it does is the first sentence of its package."""
+    package = ast.get_docstring(ast.parse((ROOT / "services" / stage.name / "__init__.py").read_text())) or ""
+    return f"`{stage.name}`", quoted(stage.consumes), quoted(published(stage)), package.split("\n")[0].rstrip(".")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as code; `nothing` where there are none."""
+    return ", ".join(f"`{name}`" for name in names) or "nothing"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of Markdown, which an empty line frames: comments do not end a paragraph."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + "\n"
