@@ -74,6 +74,7 @@ app = typer.Typer(
     add_completion=False,
 )
 StoreOption = Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")]
+ProductArgument = Annotated[str, typer.Argument(metavar="PRODUCT", help="Full name of a Sentinel product.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
 
 
@@ -227,18 +228,50 @@ def failures(store: StoreOption) -> None:
 @app.command()
 def sweep(store: StoreOption) -> None:
     """Print what is due, one JSON per line; the next `run` does it."""
-    from services.sweeper import Sweep
+    from services.sweeper.sweep import Sweep
     from shared.run.context import Context
     from shared.stage import registry
-    from shared.stage.due import job_id
 
     context = Context.of_store(*_open(store))
-    stages = registry.all_stages()
-    surveys = Sweep(stages, context).survey(context.reader.snapshot(), context.units())
-    for stage in stages:
-        for _, job in surveys[stage.name].due:
-            line = {"stage": stage.name, "job": job_id(stage, job, stage.settings()), "week": job.week}
-            typer.echo(json.dumps(line))
+    for name, count in Sweep(registry.all_stages(), context).look().items():
+        for job in count.due:
+            typer.echo(json.dumps({"stage": name, "job": job.id, "week": job.week}))
+
+
+@app.command()
+def withdraw(
+    product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
+) -> None:
+    """Take a product out of the cube and of all maps, also before it arrives.
+
+    The weeks that it is in are rebuilt from what is left; `landstream restore` takes it back in.
+
+    Example: landstream withdraw S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason haze --store S
+    """
+    _say_of(product, "withdraw", store, reason)
+
+
+@app.command()
+def restore(
+    product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
+) -> None:
+    """Take a withdrawn product back in: it is merged and mapped again.
+
+    Example: landstream restore S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason mended --store S
+    """
+    _say_of(product, "restore", store, reason)
+
+
+def _say_of(product: str, command: str, location: str, reason: str) -> None:
+    from landstream.withdrawals import STATES, NothingToSay, say
+    from shared.run.context import Context
+
+    store, area = _open(location)
+    try:
+        key = say(store, area, Context.of_store(store, area).reader.snapshot(), product, STATES[command], reason)
+    except NothingToSay as error:
+        fail(error)
+    typer.echo(f"{STATES[command]}: {key}; the next `run`, or the sweeper, does what follows")
 
 
 @app.command()
@@ -257,7 +290,7 @@ def requeue(
         # The receipt first: if this is ended in between, the record stands and can be requeued again. A receipt
         # without its failure record would say "done" of a unit that never was.
         if failure["receipt"]:
-            folder.delete(receipt_key(failure["receipt"]))
+            folder.delete(receipt_key(failure["unit"], failure["receipt"]))
         folder.delete(failure_key(failure["stage"], failure["id"]))
         typer.echo(f"requeued {failure['stage']} {failure['id']}")
 
@@ -287,16 +320,21 @@ def reprocess(
 
 
 @app.command()
-def digest(store: StoreOption) -> None:
+def digest(
+    store: StoreOption,
+    content: Annotated[
+        bool, typer.Option("--content", help="Only the cube's values and the maps' pixels, whatever they are called.")
+    ] = False,
+) -> None:
     """Print what is current, as sorted lines of sha256 and key.
 
     Two runs over the same products give the same text, whatever happened to them on the way.
     """
-    from landstream.digest import digest_lines
+    from landstream.digest import content_lines, digest_lines
     from shared.store import ChecksumMismatch
 
     try:
-        for line in digest_lines(*_open(store)):
+        for line in (content_lines if content else digest_lines)(*_open(store)):
             typer.echo(line)
     except ChecksumMismatch as error:
         fail(error, 1)

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
-from shared.items.keys import LandingUnit
-from shared.items.landing import PREFIX, landing_units
+from shared.items.landing import PREFIX, LandingUnit, landing_unit
 from shared.observe.failpoint import failpoint
 from shared.store import NotFound, ObjectInfo, Store
 
@@ -42,7 +41,9 @@ def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
     if not infos:
         infos.append(store.put(f"{PREFIX}{name}/{EMPTY_FOLDER}", b""))
     failpoint("landing.unit_uploaded")
-    return landing_units(infos, lambda _: 0.0)[0]
+    unit = landing_unit(name, infos, lambda _: 0.0)
+    assert unit is not None
+    return unit
 
 
 def unit_name(name: str) -> str:

@@ -38,7 +38,7 @@ class Progress:
         if done:
             self._line(f"done in {time.monotonic() - self._started:.0f} s: {done}")
 
-    def observe(self, stage: str, state: str, subject: str, done: int, total: int) -> None:
+    def observe(self, stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
         """Take one report of a stage: start, progress, done, absorbed, later, failed."""
         with self._lock:
             counts = self._counts.setdefault(stage, {"done": 0, "failed": 0, "later": 0})

@@ -65,7 +65,7 @@ def test_brandenburg_ends_with_a_map_of_the_real_scene(data: Path, tmp_path: Pat
 def test_malta_burns_the_delivery_of_the_year(data: Path, tmp_path: Path) -> None:
     folder = data / "clc-vector-malta"
     store = stream("malta", folder, tmp_path, AREAS / "malta.yaml")
-    assert {i["properties"]["landstream:reference_year"] for i in items(store, "corine-land-cover")} == {
+    assert {i["properties"]["landstream:reference_year"] for i in items(store, "label-polygons")} == {
         2012,
         2018,
         2024,

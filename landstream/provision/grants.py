@@ -71,7 +71,7 @@ PEOPLE: Final = (
 """Who acts beside the services: whoever delivers products, who runs the installation, and who frees space."""
 
 
-def grants(stages: Iterable[Stage] | None = None, services: Iterable[Service] | None = None) -> list[Grant]:
+def grants(stages: Iterable[Stage[Any]] | None = None, services: Iterable[Service] | None = None) -> list[Grant]:
     """Return the table: one line for each stage, each other service, and whoever acts beside them.
 
     Args:
@@ -83,7 +83,7 @@ def grants(stages: Iterable[Stage] | None = None, services: Iterable[Service] | 
     return [*map(_of_stage, stages), *(Grant(s.name, s.writes, s.deletes) for s in services), *PEOPLE]
 
 
-def _of_stage(stage: Stage) -> Grant:
+def _of_stage(stage: Stage[Any]) -> Grant:
     """A stage writes its own items, and results, failures and receipts."""
     own = [f"items/{collection}/*" for collection in published(stage)]
     if LANDING in stage.consumes:

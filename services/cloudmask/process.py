@@ -12,13 +12,14 @@ from services.cloudmask.detect import cloud_probability, codes_from_probability,
 from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.read_bands import read_all, read_l1c
+from services.cloudmask.stage import CloudmaskSettings
 from shared.items.stac import attribution
 from shared.raster.cog import Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[CloudmaskSettings]) -> NewItem:
     """Mask one scene."""
     scene = task.inputs[0]
     p = scene.item.properties
@@ -49,7 +50,7 @@ def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:
     return scl
 
 
-def _detect(scene: LocalItem, grid: dict[str, Any], task: Task) -> NDArray[np.uint8]:
+def _detect(scene: LocalItem, grid: dict[str, Any], task: Task[CloudmaskSettings]) -> NDArray[np.uint8]:
     p = scene.item.properties
     ny, nx = grid["proj:shape"]
     quantification = float(p["landstream:quantification"])

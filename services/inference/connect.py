@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from services.inference.launch import Embedded
+from services.inference.stage import InferenceSettings
 from shared.items.model_archive import UnsafeModel
 from shared.stage import RejectScene, Task
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from services.inference.client import Client
 
 
-def connect(task: Task) -> Client:
+def connect(task: Task[InferenceSettings]) -> Client:
     """A connection to the given server, or to the embedded one, which is then given the model.
 
     Raises:

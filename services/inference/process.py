@@ -11,7 +11,7 @@ from shared.raster.grid import Lattice
 from shared.stage.declare import NewItem, RetryLater, Task
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[InferenceSettings]) -> NewItem:
     """Predict and write the map of a sheet in a week.
 
     Raises:

@@ -11,7 +11,7 @@ from services.ingest.names import SafeName, parse_product
 from services.ingest.read_xml import MAX_BYTES, NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.verify import read_manifest, require_complete
-from shared.items.keys import LandingUnit
+from shared.items.landing import LandingUnit
 from shared.stage import RejectScene
 
 

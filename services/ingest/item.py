@@ -185,7 +185,7 @@ def label_item(name: LabelName, facts: LabelFacts, area: Area, file: Path, folde
         bbox=bbox(facts.outline),
         properties=properties,
         assets={"polygons": NewAsset(place(file, folder), media_type, ("data",), "Polygons as delivered")},
-        collection="corine-land-cover",
+        collection="label-polygons",
         product=name.product,
         week=STATIC,
     )

@@ -10,25 +10,26 @@ from services.ingest.item import check_place, label_item, olci_item, scene_item
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
+from services.ingest.stage import IngestSettings
 from services.ingest.unpack import Limits
 from services.ingest.verify import read_manifest, require_complete, verify
 from shared.stage import NewItem, RejectScene, RetryLater, Task
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[IngestSettings]) -> NewItem:
     """Identify, verify and describe a landing unit.
 
     Raises:
         RejectScene: it will never be usable.
         RetryLater: it is incomplete and may still be arriving.
     """
-    unit, settings = task.job.unit, task.settings
-    if unit is None or task.unit_path is None:
-        raise RejectScene("unit", "is no landing unit", REMEDY)
+    if task.delivery is None:
+        raise RejectScene("delivery", "is not a landing unit", REMEDY)
+    unit, path, settings = task.delivery.unit, task.delivery.path, task.settings
     limits = Limits(settings.max_members, settings.max_bytes, settings.max_ratio)
     may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
     try:
-        found = identify(task.unit_path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
+        found = identify(path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
         if isinstance(found, Labels):
             return _register_labels(found, unit.name, task)
         may_grow = may_grow and not found.whole
@@ -39,7 +40,7 @@ def process(task: Task) -> NewItem:
         raise error.rejection() from error
 
 
-def _register_product(product: Product, task: Task) -> NewItem:
+def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
     """Check the files against the manifest, then the metadata, the place and the images."""
     root, files = product.root, product.files
     if product.manifest not in files:
@@ -63,7 +64,7 @@ def _register_product(product: Product, task: Task) -> NewItem:
     return olci_item(product.name, frame, root, task.folder)
 
 
-def _register_labels(labels: Labels, unit: str, task: Task) -> NewItem:
+def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:
     name = parse_label(unit)
     facts = read_labels.read_facts(labels.datasets, name, task.area, unit)
     return label_item(name, facts, task.area, labels.file, task.folder)

@@ -16,10 +16,10 @@ from shared.area import LabelScheme, UnknownClass
 from shared.items.classes import UNLABELLED, classes_of
 from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
-from shared.stage import LocalItem, NewItem, RejectScene, Task
+from shared.stage import LocalItem, NewItem, RejectScene, Settings, Task
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[Settings]) -> NewItem:
     """Burn one delivery.
 
     Raises:
@@ -78,7 +78,9 @@ def _dataset(delivery: LocalItem, folder: Path) -> Path:
     return extract_member(path, member, folder / "unpacked") if member else path
 
 
-def _counted(burned: Iterator[tuple[int, NDArray[np.uint8]]], counts: NDArray[np.int64], task: Task) -> Iterator[Strip]:
+def _counted(
+    burned: Iterator[tuple[int, NDArray[np.uint8]]], counts: NDArray[np.int64], task: Task[Settings]
+) -> Iterator[Strip]:
     """Pass strips on, adding the pixels of each value to `counts`, int64 (256,)."""
     rows = task.area.grid.shape_px(PIXEL_M)[0]
     for top, values in burned:

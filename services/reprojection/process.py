@@ -21,7 +21,7 @@ from shared.items.stac import attribution
 from shared.raster.cog import NOISY, Band, Encoding, Strip, write_cog
 from shared.raster.grid import Window
 from shared.sensors import OLCI_RADIANCES
-from shared.stage import LocalItem, NewItem, RejectScene, Task
+from shared.stage import LocalItem, NewItem, RejectScene, Settings, Task
 
 MAX_CELLS = 120_000_000
 """A frame at 70 degrees north covers 60 million cells; a larger box, around a pole, is cut to the AOI."""
@@ -30,7 +30,7 @@ MEASURED = Encoding("float32", math.nan, "nearest", block_px=256, options=NOISY)
 WORDS = Encoding("uint32", NO_FLAGS, "nearest", block_px=256, options=NOISY)
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[Settings]) -> NewItem:
     """Reproject one frame.
 
     Raises:
@@ -80,7 +80,7 @@ def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area:
 
 
 def _radiances(
-    frame: LocalItem, flags: NDArray[np.uint32], table: FlagTable, index: NDArray[np.int32], task: Task
+    frame: LocalItem, flags: NDArray[np.uint32], table: FlagTable, index: NDArray[np.int32], task: Task[Settings]
 ) -> Iterator[Strip]:
     for band, name in enumerate(OLCI_RADIANCES, start=1):
         radiance, unit = read_radiance(frame.paths[name], band, flags, table)

@@ -64,11 +64,12 @@ class Driver:
         if (model := promote(store, catalogue, summaries, area)) is not None:
             self._log.info("promoted", model=model.id)
             return True
-        if self._schedule.decide(summaries, catalogue.items(REQUESTS), quiet):
-            if (key := request_training(store, catalogue, summaries, area)) is not None:
-                self._log.info("requested training", request=key)
-                return True
-        return False
+        if not self._schedule.decide(summaries, catalogue.items(REQUESTS), quiet):
+            return False
+        key = request_training(store, catalogue, summaries, area)
+        if key is not None:
+            self._log.info("requested training", request=key)
+        return key is not None
 
     def is_fed(self, counts: dict[str, Count]) -> bool:
         """Return whether nothing upstream of the cube is due."""

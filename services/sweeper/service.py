@@ -14,6 +14,13 @@ SERVICE = Service(
         cpu=0.1,
         cpu_limit=1,
     ),
-    writes=(f"items/{REQUESTS}/*", f"items/{PROMOTIONS}/*", "index/*", "catalog.json", "*/catalog.json", "*/collection.json"),
+    writes=(
+        f"items/{REQUESTS}/*",
+        f"items/{PROMOTIONS}/*",
+        "index/*",
+        "catalog.json",
+        "*/catalog.json",
+        "*/collection.json",
+    ),
     one_because="Two would only repeat each other's hints, and KEDA would read the count of either.",
 )

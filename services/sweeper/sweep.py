@@ -193,7 +193,7 @@ class Sweep:
         )
 
     def _choose(self, names: Sequence[str], views: dict[str, View], least: int) -> Iterator[str]:
-        """Yield what was never seen, newest first, then what has open jobs, then the longest unseen share of the rest."""
+        """Yield what was never seen, newest first, then what has open jobs, then a share of the rest."""
         unseen = [n for n in reversed(names) if n not in views]
         busy = [n for n in names if n in views and (n in self._touched or self._is_busy(views[n]))]
         rest = sorted((n for n in names if n in views and n not in busy), key=lambda n: (self._visited.get(n, 0), n))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from services.tiler.apply import apply
-from services.tiler.stage import sensor_of
-from shared.items.catalogue import runs_of
+from services.tiler.stage import SENSORS, TilerSettings
 from shared.items.keys import STATIC, rfc3339, week_bounds
+from shared.items.sheets import runs_of
 from shared.stage import NewItem, Task
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[TilerSettings]) -> NewItem:
     """Merge one scene, frame or label raster into the cube, or take a withdrawn product out."""
     first = task.inputs[0].item
-    sensor = str(task.job.notes.get("sensor") or sensor_of(first))
+    sensor = str(task.job.notes.get("sensor") or SENSORS[first.collection])
     touched = apply(task, sensor)
     p = first.properties
     if task.job.week == STATIC:

@@ -10,7 +10,7 @@ from shared.stage.declare import Job, NewAsset, NewItem, Settings, Task
 from shared.stage.due import job_digest
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[Settings]) -> NewItem:
     """Train, score, export and describe.
 
     Raises:

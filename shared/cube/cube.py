@@ -27,7 +27,8 @@ from shared.cube.layout import (
     year_layers,
 )
 from shared.geo import TILE_M, Grid, TileIndex
-from shared.items.catalogue import SHEET_TILES, Sheet, digest_ledger, in_halo
+from shared.items.sheets import Sheet
+from shared.items.tiles import digest_ledger, sheet_window
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 
@@ -229,12 +230,9 @@ class Cube:
         return np.zeros(shape, np.uint64) if array is None else np.asarray(array[index])
 
     def ledger_digest(self, sheet: Sheet, week: str) -> str:
-        """Digest of the ledger over a sheet and its one-tile halo, as `Catalogue.ledger_digest` expects it."""
-        ledger = self.ledger(week)
-        rows = range(max(0, sheet[0] * SHEET_TILES - 1), min(self.grid.rows, (sheet[0] + 1) * SHEET_TILES + 1))
-        cols = range(max(0, sheet[1] * SHEET_TILES - 1), min(self.grid.cols, (sheet[1] + 1) * SHEET_TILES + 1))
-        tiles = (TileIndex(r, c) for r in rows for c in cols)
-        return digest_ledger({t: [int(n) for n in ledger[t] if n] for t in tiles if in_halo(t, sheet)})
+        """Return the digest of the ledger over a sheet and its one-tile halo; see `shared.items.tiles`."""
+        rows, cols = sheet_window(sheet, self.grid)
+        return digest_ledger(self.ledger(week)[rows.start : rows.stop, cols.start : cols.stop])
 
     def write(self, change: Change, year: int | None, message: str) -> None:
         """Run `change` on the area's group in one transaction; nothing is committed where it changed nothing.

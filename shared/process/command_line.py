@@ -16,7 +16,7 @@ from shared.run.child import Stopped
 from shared.run.context import Context
 from shared.run.runner import Runner, StageStopped
 from shared.stage import registry
-from shared.stage.declare import Stage
+from shared.stage.declare import Stage, published
 from shared.stage.due import LANDING, JobSource, State, planned, sources_of
 from shared.store import AREA_KEY, FolderStore, StoreError, read_area
 
@@ -24,7 +24,7 @@ from shared.store import AREA_KEY, FolderStore, StoreError, read_area
 def main(name: str) -> None:
     """Run the service `name`: for ever over S3 and Kafka, or once; over a folder always once."""
     stage = registry.load(name)
-    parser = make_parser(f"services.{name}", f"{name}: {', '.join(stage.consumes)} to {', '.join(stage.publishes)}")
+    parser = make_parser(f"services.{name}", f"{name}: {', '.join(stage.consumes)} to {', '.join(published(stage))}")
     parser.add_argument("--once", action="store_true", help="do what is due now, then end; so it is in a folder")
     given = parser.parse_args()
     settings = settings_of(parser, given)

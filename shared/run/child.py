@@ -16,9 +16,9 @@ from threading import Event
 from typing import Any
 
 from shared.observe.metrics import WORKERS_LOST
+from shared.raster.options import GDAL_LIMITS
 from shared.run.outcome import Answer, Progress
 from shared.run.wire import TaskMessage, hear, send_task
-from shared.raster.options import GDAL_LIMITS
 from shared.stage.declare import Stage
 
 JOBS_BEFORE_REPLACEMENT = 100

@@ -111,7 +111,7 @@ def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
     return ordered
 
 
-def _feeds(stage: Stage, consumer: Stage) -> bool:
+def _feeds(stage: Stage[Any], consumer: Stage[Any]) -> bool:
     """Whether a stage publishes, itself or through the driver of the stream, what another one consumes."""
     made = {*published(stage)}
     made |= {DRIVEN[c] for c in made if c in DRIVEN}

@@ -119,7 +119,7 @@ def test_lineage_leads_from_the_map_to_the_products(maps: list[dict], mapped: Pa
             seen.add(item["id"])
             open_ += [input_id for _, input_id in item["properties"]["landstream:inputs"]]
     collections = {store[i]["collection"] for i in seen}
-    assert {"models", "cube-updates", "sentinel-2-l2a", "corine-land-cover", "land-cover-labels"} <= collections
+    assert {"models", "cube-updates", "sentinel-2-l2a", "label-polygons", "land-cover-labels"} <= collections
 
 
 def test_digest_lists_items_and_cube_and_says_the_same_twice(mapped: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_watching_run_outlives_the_stores_absence(
         try:
             store = S3Store("away", S3Settings())
             store.make_bucket()
-            wait(run, lambda: any(store.keys("items/corine-land-cover/")), tmp_path / "log")
+            wait(run, lambda: any(store.keys("items/label-polygons/")), tmp_path / "log")
             gateway.stop()
             time.sleep(AWAY_S)
             gateway.start()

@@ -171,7 +171,7 @@ def labels(out: Path, area: Area, code: int, layer: str = "U2018_CLC2018_V2020_2
 def test_labels(ingest: Run, area: Area, tmp_path: Path) -> None:
     item = ingest(labels(tmp_path, area, 311))
     p = item.properties
-    assert (item.collection, item.week, item.product) == ("corine-land-cover", "static", "U2018_CLC2018_V2020_20u1")
+    assert (item.collection, item.week, item.product) == ("label-polygons", "static", "U2018_CLC2018_V2020_20u1")
     assert (p["landstream:attribute"], p["landstream:reference_year"]) == ("Code_18", 2018)
     assert (p["landstream:campaign"], p["landstream:release"]) == ("2018", "V2020_20U1")
     assert p["datetime"] == "2018-01-01T00:00:00Z"

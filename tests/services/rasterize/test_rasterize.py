@@ -104,7 +104,7 @@ def delivery(path: Path, layer: str, attribute: str, year: int, member: str = ""
         "landstream:release": "",
         "landstream:label_source": "clc",
     }
-    json_ = {"id": f"{stem}--v1-00000000", "collection": "corine-land-cover", "properties": properties, "assets": {}}
+    json_ = {"id": f"{stem}--v1-00000000", "collection": "label-polygons", "properties": properties, "assets": {}}
     return LocalItem(Item(json_, "static"), {"polygons": path})
 
 

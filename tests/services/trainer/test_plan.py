@@ -32,12 +32,12 @@ def make_item(collection: str, item_id: str, week: str = "static", **properties:
 def make_catalogue(area: Area, *more: Item) -> Catalogue:
     """A store with labels and one tile of data."""
     clc = make_item(
-        "corine-land-cover", "clc--v1-00000001",
+        "label-polygons", "clc--v1-00000001",
         **{"landstream:label_source": area.labels.source, "landstream:reference_year": 2018,
            "landstream:campaign": "2018", "landstream:release": "20"},
     )  # fmt: skip
     labels = make_item(
-        "land-cover-labels", "labels--v1-00000001", **{"landstream:inputs": [["corine-land-cover", clc.id]]}
+        "land-cover-labels", "labels--v1-00000001", **{"landstream:inputs": [["label-polygons", clc.id]]}
     )
     update = make_item(
         "cube-updates", "S2A--v1-00000001", "2018-W20",

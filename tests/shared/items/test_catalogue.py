@@ -44,7 +44,7 @@ def chain(s: Item, tiles: list[list[int]]) -> list[Item]:
 
 def labels(product: str, year: int, campaign: str = "2018", release: str = "1") -> Item:
     return make(
-        "corine-land-cover", product, week="static", reference_year=year, campaign=campaign, release=release,
+        "label-polygons", product, week="static", reference_year=year, campaign=campaign, release=release,
         label_source="clc", scene=product, product_version=[],
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def test_the_label_winner_is_nearest_in_time_then_newest() -> None:
     winner = catalogue.label_winner()
     assert winner is not None
     assert winner.product == "win"
-    assert len(catalogue.current("corine-land-cover")) == 4
+    assert len(catalogue.current("label-polygons")) == 4
     rasters = [make("land-cover-labels", d.product, [d], week="static") for d in deliveries]
     assert [i.product for i in Catalogue([*deliveries, *rasters], AREA).current("land-cover-labels")] == ["win"]
 

@@ -1,0 +1,83 @@
+"""Withdraw a product, or restore it: a numbered item says so, also before the product arrives."""
+
+from __future__ import annotations
+
+from services.ingest.names import SafeName, parse_product
+from shared.area import Area
+from shared.items.catalogue import Catalogue
+from shared.items.collections import WITHDRAWALS
+from shared.items.keys import STATIC, canonical, iso_week, item_key, numbered_id, rfc3339, week_bounds
+from shared.items.scenes import RESTORED, WITHDRAWN
+from shared.items.stac import make_item
+from shared.store import PreconditionFailed, Store
+
+TRIES = 10
+"""Others may take a number in the same moment."""
+
+
+class NothingToSay(ValueError):
+    """Raised when a withdrawal would change nothing, or names no product."""
+
+
+def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str, reason: str) -> str:
+    """Create the next withdrawal of a product; its key.
+
+    Args:
+        store: where to.
+        area: the study area.
+        catalogue: what was said before.
+        product: full name, with or without `.SAFE`, `.SEN3` or `.zip`.
+        state: `withdrawn` or `restored`.
+        reason: for people.
+
+    Raises:
+        NothingToSay: not a product's name, or the last word on it is the same.
+    """
+    parsed = parse_product(product)
+    if parsed is None:
+        raise NothingToSay(f"{product}: is not the full name of a Sentinel-2 or OLCI product")
+    name, week = parsed.product, iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
+    before = sorted(catalogue.of_product(WITHDRAWALS, name), key=lambda i: i.number)
+    last = before[-1].properties["landstream:state"] if before else RESTORED
+    if last == state:
+        raise NothingToSay(f"{name}: is {'not withdrawn' if state == RESTORED else 'withdrawn already'}")
+    number = (before[-1].number if before else 0) + 1
+    for tried in range(number, number + TRIES):
+        key = item_key(WITHDRAWALS, STATIC, numbered_id(name, tried))
+        try:
+            store.put(key, _withdrawal(area, name, week, tried, state, reason), create_only=True)
+        except PreconditionFailed:
+            continue
+        return key
+    raise NothingToSay(f"{name}: others say something at the same moment; look again what holds, then repeat")
+
+
+def _withdrawal(area: Area, product: str, week: str, number: int, state: str, reason: str) -> bytes:
+    west, south, east, north = area.polygon.bounds
+    start, end = map(rfc3339, week_bounds(week))
+    properties = {
+        "datetime": None,
+        "start_datetime": start,
+        "end_datetime": end,
+        "landstream:product": product,
+        "landstream:week": week,
+        "landstream:state": state,
+        "landstream:reason": reason,
+    }
+    item = make_item(
+        collection=WITHDRAWALS,
+        week=STATIC,
+        item_id=numbered_id(product, number),
+        geometry=area.aoi,
+        bbox=(west, south, east, north),
+        properties=properties,
+        assets={},
+        inputs=[],
+        stage="operator",
+        stage_version=1,
+    )
+    return canonical(item)
+
+
+STATES = {"withdraw": WITHDRAWN, "restore": RESTORED}
+"""Command -> what it says."""
