@@ -14,7 +14,7 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
 from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
-from shared.items.keys import STATIC, BadKey, check_week, failure_key, item_key, receipt_key, split_item_key
+from shared.items.keys import STATIC, BadKey, check_week, failure_key, item_key, receipt_key, split_id, split_item_key
 from shared.items.partition import Key, Partition
 
 READERS = 16
@@ -153,7 +153,7 @@ class CatalogueReader:
         if key in self.foreign:
             return None
         try:
-            return split_item_key(key)[2]
+            return split_id(split_item_key(key)[2]).text
         except BadKey as error:
             self.foreign[key] = str(error)
             return None
@@ -196,7 +196,10 @@ class CatalogueReader:
 
     def _parse(self, key: str, week: str, data: bytes) -> Item | None:
         try:
-            return Item.parse(data, week)
+            item = Item.parse(data, week)
+            if item.key != key:
+                raise BadItem(f"says that it is {item.collection} {item.id}")
+            return item
         except (BadKey, BadItem) as error:
             self.foreign[key] = str(error)
             return None

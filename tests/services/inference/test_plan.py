@@ -1,36 +1,22 @@
-"""What inference plans: a map for each sheet and week that a model or an update concerns."""
+"""What inference plans: a map for each sheet and week that a promotion or an update concerns."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from services.inference.stage import STAGE, InferenceSettings
-from shared.area import Area, load_area
-from shared.items.catalogue import Catalogue
+from services.inference.stage import STAGE, InferenceSettings, is_wanted
+from shared.area import Area
 from shared.items.item import Item
-from shared.stage.due import survey
+from shared.items.tiles import week_tiles
+from shared.stage import Job
+from shared.stage.due import State, planned
+from tests.catalogues import AREA, catalogue_of, make, promotion
 
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def area() -> Area:
-    return load_area(ROOT / "examples" / "areas" / "small.yaml")
-
-
-def make_item(collection: str, item_id: str, week: str = "static", **properties: Any) -> Item:
-    return Item({"id": item_id, "collection": collection, "properties": properties, "assets": {}}, week)
+WIDE = AREA.model_copy(update={"grid_spec": AREA.grid_spec.model_copy(update={"rows": 70, "cols": 70})})
 
 
 def make_update(product: str, week: str, row: int, sensor: str = "msi") -> Item:
-    return make_item(
-        "cube-updates", f"{product}--v1-00000001", week,
-        **{"landstream:sensor": sensor, "landstream:product": product, "landstream:tiles": [[row, 0, 3]],
-           "landstream:inputs": []},
-    )  # fmt: skip
+    return make("cube-updates", product, week=week, sensor=sensor, product=product, tiles=[[row, 0, 3]])
 
 
 UPDATES = (
@@ -38,62 +24,92 @@ UPDATES = (
     make_update("S2B_1", "2018-W22", 31),
     make_update("S2A_2", "2018-W22", 32),
 )
-MODEL = make_item("models", "small--v1-0000000a", **{"landstream:cube_state": "x", "landstream:inputs": []})
+MODEL = make("models", "small", week="static", cube_state="x")
+OTHER = make("models", "small", week="static", version=2, cube_state="y")
+PROMOTION = promotion(MODEL, 1)
+STORE = (*UPDATES, MODEL, PROMOTION)
 
 
-def test_without_a_model_nothing_is_mapped(area: Area) -> None:
-    catalogue = Catalogue(UPDATES, area)
-    assert STAGE.plan(UPDATES[0], catalogue, area, STAGE.settings()) == []
+def plan(item: Item, *items: Item, area: Area = WIDE) -> list[Job]:
+    return STAGE.plan(item, catalogue_of(items, area), area, STAGE.settings())
 
 
-def test_the_current_model_maps_everything(area: Area) -> None:
-    other = make_item("models", "small--v1-0000000b", **{"landstream:cube_state": "y", "landstream:inputs": []})
-    catalogue = Catalogue((*UPDATES, MODEL, other), area)
-    jobs = STAGE.plan(MODEL, catalogue, area, STAGE.settings())
+def test_without_a_champion_nothing_is_mapped() -> None:
+    assert plan(UPDATES[0], *UPDATES) == []
+    assert plan(UPDATES[0], *UPDATES, MODEL) == []
+
+
+def test_a_promotion_maps_everything_newest_first() -> None:
+    jobs = plan(PROMOTION, *STORE, OTHER)
     assert [(j.parameters["sheet"], j.week) for j in jobs] == [
         ([0, 0], "2018-W22"), ([1, 0], "2018-W22"), ([0, 0], "2018-W20"),
     ]  # fmt: skip
-    ledger = catalogue.ledger_digest((1, 0), "2018-W22")
+    ledger = week_tiles(catalogue_of(STORE, WIDE), "2018-W22").ledger_digest((1, 0))
     assert ledger is not None
     assert jobs[1].product == f"small_2018-W22_r01c00_{ledger}"
-    expected = [(MODEL.id, ("model",)), (UPDATES[2].id, ()), (UPDATES[1].id, ())]
-    assert [(s.item.id, s.assets) for s in jobs[1].inputs] == expected
-    assert STAGE.plan(other, catalogue, area, STAGE.settings()) == []
+    assert (jobs[1].inputs[0].item.id, jobs[1].inputs[0].assets) == (MODEL.id, ("model",))
+    assert {s.item.id for s in jobs[1].inputs[1:]} == {UPDATES[1].id, UPDATES[2].id}
+    assert plan(PROMOTION, *STORE, OTHER, promotion(OTHER, 2)) == []
 
 
-def test_a_new_model_maps_the_last_weeks_and_what_has_no_map(area: Area) -> None:
-    last = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": 1})})
-    ledger = Catalogue(UPDATES, last).ledger_digest((0, 0), "2018-W20")
+def map_of(ledger: str | None, model: Item = MODEL, version: int = 1, week: str = "2018-W20") -> Item:
+    inputs = [model, *(u for u in UPDATES if u.week == week)]
+    return make(
+        "land-cover-maps", f"small_{week}_r00c00_{ledger}", inputs, week=week, version=version,
+        sheet=[0, 0], ledger=ledger, model=model.id,
+    )  # fmt: skip
 
-    def map_of(ledger: str | None) -> Item:
-        properties = {"landstream:sheet": [0, 0], "landstream:ledger": ledger, "landstream:inputs": []}
-        return make_item("land-cover-maps", "small_2018-W20--v1-00000001", "2018-W20", **properties)
+
+def test_a_new_champion_maps_the_last_weeks_and_what_has_no_map() -> None:
+    last = WIDE.model_copy(update={"policy": WIDE.policy.model_copy(update={"remap": 1})})
+    ledger = week_tiles(catalogue_of(STORE, last), "2018-W20").ledger_digest((0, 0))
 
     def due(*maps: Item) -> list[tuple[list[int], str]]:
-        found = survey(STAGE, Catalogue((*UPDATES, MODEL, *maps), last), last, STAGE.settings(), []).due
-        return sorted((j.parameters["sheet"], j.week) for _, j in found)
+        catalogue = catalogue_of((*STORE, *maps), last)
+        jobs = planned(STAGE, UPDATES, catalogue, STAGE.settings())
+        return sorted((j.job.parameters["sheet"], j.job.week) for j in jobs if j.state is State.DUE)
 
     newest = [([0, 0], "2018-W22"), ([1, 0], "2018-W22")]
     assert due(map_of(ledger)) == newest
     assert due(map_of("of an older ledger")) == due() == [([0, 0], "2018-W20"), *newest]
 
 
-def test_an_update_maps_the_sheets_whose_halo_it_touches(area: Area) -> None:
-    catalogue = Catalogue((*UPDATES, MODEL), area)
-    jobs = STAGE.plan(UPDATES[1], catalogue, area, STAGE.settings())
-    assert [j.parameters["sheet"] for j in jobs] == [[0, 0], [1, 0]]
-    assert [j.parameters["sheet"] for j in STAGE.plan(UPDATES[0], catalogue, area, STAGE.settings())] == [[0, 0]]
+def test_the_current_map_is_of_the_model_promoted_last_among_those_that_fit() -> None:
+    ledger = week_tiles(catalogue_of(STORE, WIDE), "2018-W20").ledger_digest((0, 0))
+    old, new, stale, trial = (
+        map_of(ledger),
+        map_of(ledger, OTHER),
+        map_of("stale", OTHER),
+        make("models", "small", week="static", version=3),
+    )
+    never = map_of(ledger, trial)
+    history = [promotion(OTHER, 2), promotion(MODEL, 3)]
+    for promotions, expected in (([], old), (history[:1], new), (history, old)):
+        catalogue = catalogue_of((*STORE, OTHER, trial, old, new, stale, never, *promotions), WIDE)
+        assert catalogue.current("land-cover-maps", "2018-W20") == [expected]
 
 
-def test_olci_changes_no_map(area: Area) -> None:
+def test_an_update_maps_the_sheets_whose_halo_it_touches() -> None:
+    assert [j.parameters["sheet"] for j in plan(UPDATES[1], *STORE)] == [[0, 0], [1, 0]]
+    assert [j.parameters["sheet"] for j in plan(UPDATES[0], *STORE)] == [[0, 0]]
+
+
+def test_olci_changes_no_map() -> None:
     update = make_update("S3A", "2018-W20", 0, sensor="olci")
-    catalogue = Catalogue((*UPDATES, update, MODEL), area)
-    assert STAGE.plan(update, catalogue, area, STAGE.settings()) == []
+    assert plan(update, *STORE, update) == []
 
 
-def test_a_given_server_needs_no_model_file(area: Area, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_is_wanted_while_champion_and_ledger_are_the_same() -> None:
+    job = plan(PROMOTION, *STORE)[0]
+    more = make_update("S2C", "2018-W22", 5)
+    assert is_wanted(job, catalogue_of(STORE, WIDE))
+    assert not is_wanted(job, catalogue_of((*STORE, more), WIDE))
+    assert not is_wanted(job, catalogue_of((*STORE, OTHER, promotion(OTHER, 2)), WIDE))
+
+
+def test_a_given_server_needs_no_model_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSTREAM_SERVING_ADDRESS", "serving:8500")
     settings = STAGE.settings()
-    catalogue = Catalogue((*UPDATES, MODEL), area)
-    assert all(j.inputs[0].assets == () for j in STAGE.plan(MODEL, catalogue, area, settings))
+    jobs = STAGE.plan(PROMOTION, catalogue_of(STORE, WIDE), WIDE, settings)
+    assert all(j.inputs[0].assets == () for j in jobs)
     assert settings.result_bearing() == InferenceSettings().result_bearing() == {"overlap_px": 64}

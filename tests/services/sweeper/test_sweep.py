@@ -1,22 +1,21 @@
+"""What is due is found and hinted, week after week, whatever events did."""
+
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
-import pystac
 import pytest
 
-from services.sweeper import Sweep, nothing_to_train_on, refresh_collections, request_training
+from services.sweeper.sweep import Count, Sweep
 from services.sweeper.sweeper import Sweeper
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.item import Item
 from shared.items.keys import canonical, failure_key, item_key
-from shared.items.reader import CatalogueReader
 from shared.items.stac import make_item
-from shared.run.context import Context
-from shared.stage.due import Survey
+from shared.items.summary import present_state
+from shared.stage import Collection, registry
 from shared.store import FolderStore
 from tests.shared.run.fake import STAGE
 from tests.shared.run.test_runner import POLYGON, WEEK, World
@@ -36,8 +35,8 @@ def hinted(bus: MemoryBus) -> list[str]:
     return keys
 
 
-def survey(sweep: Sweep, world: World) -> dict[str, Survey]:
-    return sweep.survey(world.context.reader.snapshot(), world.context.units())
+def numbers(count: Count) -> tuple[int, int, int]:
+    return count.done, count.failed, len(count.due)
 
 
 def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) -> None:
@@ -48,7 +47,7 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
     times = []
     for second in range(60):
         now[0] = float(second)
-        if sweep.hint(survey(sweep, world)):
+        if sweep.hint(sweep.look()):
             times.append(second)
             assert len(hinted(world.bus)) == 1
     assert times == [10, 12, 16, 24, 40]
@@ -57,18 +56,21 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
 def test_what_is_done_is_hinted_no_more(world: World) -> None:
     world.arrive("a", "work")
     sweep = Sweep([STAGE], world.context, grace_s=0)
-    assert sweep.hint(survey(sweep, world)) == 1
+    assert sweep.hint(sweep.look()) == 1
     world.work()
-    assert sweep.hint(survey(sweep, world)) == 0
-    (counts,) = survey(sweep, world).values()
-    assert (counts.done, counts.failed, counts.due) == (1, 0, [])
+    counts = sweep.look()
+    assert sweep.hint(counts) == 0
+    assert numbers(counts["fake"]) == (1, 0, 0)
 
 
-def test_a_failed_job_is_counted_and_not_due(world: World) -> None:
+def test_a_failed_job_is_counted_and_due_again_without_its_record(world: World) -> None:
     world.arrive("a", "reject")
     world.work()
-    (counts,) = survey(Sweep([STAGE], world.context), world).values()
-    assert (counts.done, counts.failed, counts.due) == (0, 1, [])
+    sweep = Sweep([STAGE], world.context)
+    assert numbers(sweep.look()["fake"]) == (0, 1, 0)
+    for key in list(world.store.keys("failures/")):
+        world.store.delete(key)
+    assert numbers(sweep.look()["fake"]) == (0, 0, 1)
 
 
 def put(store: FolderStore, collection: str, product: str, week: str = WEEK, **properties: object) -> None:
@@ -81,37 +83,34 @@ def put(store: FolderStore, collection: str, product: str, week: str = WEEK, **p
     store.put(item_key(collection, week, item_id), canonical(item))
 
 
-def test_training_is_requested_once_for_each_cube_state(world: World) -> None:
-    store, area, reader = world.store, world.area, world.context.reader
-    assert nothing_to_train_on(reader.snapshot()) == "no labels: nothing to train on"
-    put(store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels"})
-    assert "no Sentinel-2 scene" in str(nothing_to_train_on(reader.snapshot()))
-    assert not request_training(store, reader.snapshot(), area)
-    for product, requests in (("a", 1), ("b", 2)):
-        update = {"landstream:sensor": "msi", "landstream:product": product, "landstream:tiles": [[0, 0, 1]]}
-        put(store, "cube-updates", product, **update)
-        assert request_training(store, reader.snapshot(), area)
-        assert not request_training(store, reader.snapshot(), area)
-        assert len(reader.snapshot().items("training-requests")) == requests
-        (request,) = reader.snapshot().current("training-requests")
-        assert request.properties["landstream:cube_state"] == reader.snapshot().cube_state()
-
-
-def busy(world: World) -> None:
-    """Labels and five weeks of merged scenes; one scene more of each week is due."""
-    put(world.store, "cube-updates", "labels", "static", **{"landstream:sensor": "labels", "landstream:tiles": []})
+def busy(world: World, weeks: int = 5) -> None:
+    """Labels and some weeks of merged scenes; one scene more is due."""
+    clc = {"landstream:label_source": world.area.labels.source, "landstream:reference_year": 2018}
+    put(world.store, "label-polygons", "clc", "static", **clc, **{"landstream:campaign": "", "landstream:release": ""})
+    raster = make_item(
+        collection="land-cover-labels", week="static", item_id="clc--v1-00000000", geometry=POLYGON,
+        bbox=(0, 0, 1, 1), properties={"datetime": "2018-06-04T00:00:00Z"}, assets={},
+        inputs=[deliveries(world)[0]], stage="test", stage_version=1,
+    )  # fmt: skip
+    world.store.put(item_key("land-cover-labels", "static", "clc--v1-00000000"), canonical(raster))
+    for n in range(weeks):
+        update = {"landstream:sensor": "msi", "landstream:product": str(n), "landstream:tiles": [[n % 5, 0, 9]]}
+        put(world.store, "cube-updates", str(n), f"2018-W{20 + n}", **update)
     for n in range(5):
-        update = {"landstream:sensor": "msi", "landstream:product": str(n), "landstream:tiles": [[n, 0, 9]]}
-        put(world.store, "cube-updates", str(n), f"2018-W2{n}", **update)
         world.arrive(f"scene-{n}", "work")
     hinted(world.bus)
+
+
+def deliveries(world: World) -> list[Item]:
+    return world.context.reader.snapshot().items("label-polygons")
 
 
 def sweeper_of(world: World, every: int = 10_000) -> Sweeper:
     """A sweeper without patience, whose one stage feeds the cube."""
     policy = world.area.policy.model_copy(update={"quiet_s": 0.0, "every": every})
     area = world.area.model_copy(update={"policy": policy})
-    return Sweeper([replace(STAGE, publishes=("cube-updates",))], replace(world.context, area=area), grace_s=0.0)
+    feeding = replace(STAGE, publishes=(*STAGE.publishes, Collection("cube-updates", "", "")))
+    return Sweeper([feeding], replace(world.context, area=area), grace_s=0.0)
 
 
 def requests_of(world: World) -> list[Item]:
@@ -121,21 +120,29 @@ def requests_of(world: World) -> list[Item]:
 def test_a_sweeper_short_of_time_comes_to_everything_and_trains_on_the_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.sweeper.sweeper.LISTING_S", 0.0)
-    monkeypatch.setattr("services.sweeper.sweeper.PLANNING_S", 0.0)
-    monkeypatch.setattr("shared.items.reader.BATCH", 1)
+    monkeypatch.setattr("services.sweeper.sweeper.LOOK_S", -1.0)
     busy(world)
     sweeper = sweeper_of(world)
     for _ in range(40):
         sweeper.round()
     assert len({key for key in hinted(world.bus) if "scene-" in key}) == 5
     assert requests_of(world) == []
-    for name in sweeper._sweep.due(survey(sweeper._sweep, world))["fake"]:
-        world.store.put(failure_key("fake", name), b"{}")
+    for job in sweeper.driver.sweep.counts()["fake"].due:
+        world.store.put(failure_key("fake", job.id), b"{}")
     for _ in range(40):
         sweeper.round()
     (request,) = requests_of(world)
-    assert request.properties["landstream:cube_state"] == world.context.reader.snapshot().cube_state()
+    assert request.properties["landstream:cube_state"] == present_state(world.context.reader.snapshot())
+
+
+def test_a_week_that_was_not_looked_at_gives_no_hint_and_no_training(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sweeper.sweeper.LOOK_S", -1.0)
+    busy(world)
+    sweeper = sweeper_of(world, every=1)
+    assert sweeper.round() == 0, "the newest of six weeks holds nothing that is due"
+    assert (sweeper.driver.sweep.whole, requests_of(world)) == (False, [])
 
 
 def test_training_as_the_stream_flows_survives_a_restart_of_the_sweeper(world: World) -> None:
@@ -145,7 +152,19 @@ def test_training_as_the_stream_flows_survives_a_restart_of_the_sweeper(world: W
     update = {"landstream:sensor": "msi", "landstream:product": "more", "landstream:tiles": [[9, 0, 9]]}
     put(world.store, "cube-updates", "more", **update)
     sweeper_of(world, every=40).round()
-    assert len(requests_of(world)) == 1, "ten tile-weeks more are no forty"
+    assert len(requests_of(world)) == 1, "ten tile-weeks more are not forty"
+
+
+def test_a_settled_week_is_looked_at_again_in_its_turn(world: World) -> None:
+    busy(world, weeks=30)
+    sweeper = sweeper_of(world)
+    sweeper.round()
+    world.store.put(failure_key("fake", "x--00000000"), b"{}")
+    before = dict(sweeper.driver.sweep._visited)
+    for _ in range(5):
+        sweeper.round()
+    after = sweeper.driver.sweep._visited
+    assert all(after[week] > before[week] for week in before if week != WEEK)
 
 
 def test_a_round_gives_so_many_hints_and_the_next_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +182,7 @@ def test_hints_that_the_bus_lost_are_given_again(world: World, monkeypatch: pyte
     assert sweeper.round() == 5
 
 
-def test_what_is_no_item_is_told_and_left_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_an_item_is_told_and_left_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.store.put("items/README.md", b"hello")
     world.store.put(f"items/sentinel-2-l2a/{WEEK}/x--v1-00000000.json", b"[]")
     busy(world)
@@ -172,25 +191,21 @@ def test_what_is_no_item_is_told_and_left_alone(world: World, capsys: pytest.Cap
     assert capsys.readouterr().out.count("left alone") == 2
 
 
-def test_collections_follow_the_items(world: World) -> None:
-    world.arrive("a", "work")
-    refresh_collections(world.store, world.context.reader.snapshot(), world.area)
-    first = world.store.head("sentinel-2-l2a/collection.json").etag
-    refresh_collections(world.store, world.context.reader.snapshot(), world.area)
-    assert world.store.head("sentinel-2-l2a/collection.json").etag == first
-    world.arrive("b", "work")
-    refresh_collections(world.store, world.context.reader.snapshot(), world.area)
-    catalog = pystac.Catalog.from_file(world.store.root / "catalog.json")
-    assert sorted(i.id[0] for i in catalog.get_items(recursive=True)) == ["a", "b"]
-    collection = json.loads(world.store.get("sentinel-2-l2a/collection.json"))
-    assert collection["license"]
-    assert collection["extent"]["temporal"]["interval"] == [["2018-06-04T00:00:00Z", "2018-06-04T00:00:00Z"]]
+def land(world: World, name: str, data: bytes = b"x") -> None:
+    world.store.put(f"landing/{name}", data)
+    hinted(world.bus)
 
 
-def test_a_reader_of_its_own_sees_the_same(world: World) -> None:
-    world.arrive("a", "work")
-    other = CatalogueReader(world.store, world.area)
-    assert [i.id for i in other.snapshot().items("sentinel-2-l2a")] == [
-        i.id for i in world.context.reader.snapshot().items("sentinel-2-l2a")
-    ]
-    assert isinstance(world.context, Context)
+def test_a_unit_is_opened_until_it_has_its_receipt_and_again_in_its_turn(world: World) -> None:
+    ingest = registry.load("ingest")
+    for name in ("one.zip", "two.zip"):
+        land(world, name)
+    sweep = Sweep([ingest], world.context, grace_s=0)
+    assert numbers(sweep.look()["ingest"]) == (0, 0, 2)
+    unit = world.context.unit("one.zip")
+    assert unit is not None
+    world.store.put(f"receipts/one.zip/{unit.receipt_id}.json", b"{}")
+    assert numbers(sweep.look()["ingest"]) == (1, 0, 1)
+    land(world, "one.zip", b"delivered anew")
+    assert numbers(sweep.look()["ingest"]) == (0, 0, 2)
+    assert numbers(Sweep([ingest], world.context).look()["ingest"]) == (0, 0, 2)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from services.tiler.stage import STAGE
-from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.stage import Job
-from shared.stage.due import job_id
-from tests.shared.items.test_catalogue import AREA, chain, make, scene
+from shared.stage.due import job_digest
+from tests.catalogues import AREA, WEEK, catalogue_of, chain, make, scene, withdrawal
 
 
 def level(item: Item) -> list[Item]:
@@ -14,7 +13,7 @@ def level(item: Item) -> list[Item]:
 
 
 def plan(item: Item, items: list[Item]) -> list[Job]:
-    return STAGE.plan(item, Catalogue(items, AREA), AREA, STAGE.settings())
+    return STAGE.plan(item, catalogue_of(items), AREA, STAGE.settings())
 
 
 def of(product: str, baseline: int, identity: str = "scene") -> list[Item]:
@@ -37,7 +36,7 @@ def test_a_higher_baseline_brings_the_rest_of_the_week_to_rebuild_from() -> None
     assert plan(old[1], items) == []
     (before,) = plan(new[1], [*new, *other])
     settings = STAGE.settings()
-    assert job_id(STAGE, job, settings) == job_id(STAGE, before, settings)  # whatever came before
+    assert job_digest(STAGE, job, settings) == job_digest(STAGE, before, settings)  # whatever came before
 
 
 def test_another_mask_of_the_same_product_replaces_its_pixels() -> None:
@@ -54,9 +53,27 @@ def test_scenes_of_the_other_level_are_not_tiled() -> None:
 
 def test_a_withdrawal_rebuilds_from_what_is_left() -> None:
     first, other = of("a", 500), of("b", 500, "another scene")
-    withdrawal = make("withdrawals", "w", week="static", product="a")
-    items = [*first, *other, withdrawal]
-    (job,) = plan(withdrawal, items)
-    assert (job.product, job.week, job.notes["outdated"]) == ("a--withdrawn", first[1].week, ["a"])
+    said = withdrawal("a", 1)
+    items = [*first, *other, said]
+    (job,) = plan(said, items)
+    assert (job.product, job.week, job.notes["outdated"]) == ("a--withdrawn", WEEK, ["a"])
     assert [s.item for s in job.context] == [other[1], other[0]]
     assert plan(first[1], items) == []
+
+
+def test_a_restored_product_is_merged_again() -> None:
+    first, other = of("a", 500), of("b", 500, "another scene")
+    said = [withdrawal("a", 1), withdrawal("a", 2, "restored")]
+    items = [*first, *other, *said]
+    assert plan(said[0], items) == []
+    (job,) = plan(said[1], items)
+    assert (job.product, job.week, job.notes["restored"]) == ("a--restored", WEEK, ["a"])
+    assert [s.item for s in job.inputs] == [said[1], first[1], first[0]]
+    assert len(plan(first[1], items)) == 1
+
+
+def test_a_withdrawal_of_what_did_not_arrive_waits() -> None:
+    said = withdrawal("a", 1)
+    assert plan(said, [said]) == []
+    first, mask = of("a", 500)
+    assert plan(mask, [first, mask, said]) == []

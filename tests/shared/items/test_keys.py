@@ -27,7 +27,7 @@ NAMES = st.text("abcXYZ019_-.", min_size=1, max_size=40).filter(lambda s: s not 
 def test_ids_come_apart_as_they_were_made(product: str, version: int, number: int) -> None:
     digest = f"{number:08x}"
     item_id = make_id(product, version, digest)
-    assert split_id(item_id) == (product, version, digest)
+    assert split_id(item_id) == (product, version, digest, 0, item_id)
     assert split_item_key(item_key("c", "2018-W23", item_id)) == ("c", "2018-W23", item_id)
 
 

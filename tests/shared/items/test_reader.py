@@ -1,34 +1,60 @@
+"""Reading items from a store: at the cost of what is new, week by week, with and without an index."""
+
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
-from shared.area import load_area
-from shared.items.keys import canonical, item_key
-from shared.items.reader import CatalogueReader
+from shared.items.index import Stored, index_key, pack
+from shared.items.keys import canonical, failure_key, item_key
+from shared.items.reader import INDEXED, CatalogueReader
 from shared.items.stac import make_item
-from tests.conftest import AREAS
+from shared.stage import registry
+from tests.catalogues import AREA, WEEK
 
 POLYGON = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
+OTHER = "2018-W24"
 
 
 class Objects(dict[str, bytes]):
-    """A store of items; `listed` are keys that a listing gives beside."""
+    """A store of items that counts what it is asked; `listed` are names that a listing gives beside."""
 
+    remote = True
     listed: tuple[str, ...] = ()
 
-    def keys(self, prefix: str) -> list[str]:
-        return [key for key in (*sorted(self), *self.listed) if key.startswith(prefix)]
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
 
-    def get(self, key: str) -> bytes:
+    def keys(self, prefix: str = "") -> Iterator[str]:  # type: ignore[override]
+        self.asked["list"] += 1
+        return iter([key for key in sorted(self) if key.startswith(prefix)])
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        return (Stored(key, len(self[key]), str(hash(self[key]))) for key in self.keys(prefix))
+
+    def children(self, prefix: str) -> Iterator[str]:
+        self.asked["list"] += 1
+        found = [key for key in (*sorted(self), *self.listed) if key.startswith(prefix)]
+        return iter(sorted({key.removeprefix(prefix).split("/")[0] for key in found}))
+
+    def exists(self, key: str) -> bool:
+        self.asked["head"] += 1
+        return key in self
+
+    def get(self, key: str) -> bytes:  # type: ignore[override]
+        self.asked["get"] += 1
         return self[key]
 
-    def arrive(self, product: str) -> str:
+    def arrive(self, product: str, week: str = WEEK) -> str:
         item = make_item(
-            collection="cube-updates", week="2018-W23", item_id=f"{product}--v1-00000000", geometry=POLYGON,
+            collection="cube-updates", week=week, item_id=f"{product}--v1-00000000", geometry=POLYGON,
             bbox=(0, 0, 1, 1), properties={"datetime": "2018-06-04T00:00:00Z"}, assets={}, inputs=[],
             stage="test", stage_version=1,
         )  # fmt: skip
-        key = item_key("cube-updates", "2018-W23", f"{product}--v1-00000000")
+        key = item_key("cube-updates", week, f"{product}--v1-00000000")
         self[key] = canonical(item)
         return key
 
@@ -40,37 +66,112 @@ def objects() -> Objects:
 
 @pytest.fixture
 def reader(objects: Objects) -> CatalogueReader:
-    return CatalogueReader(objects, load_area(AREAS / "small.yaml"))
+    return CatalogueReader(objects, AREA, registry.rules())
 
 
-def products(reader: CatalogueReader) -> list[str]:
-    return [item.product for item in reader.snapshot().items("cube-updates")]
+def products(reader: CatalogueReader, week: str = WEEK) -> list[str]:
+    return [item.product for item in reader.snapshot().items("cube-updates", week)]
 
 
-def test_the_same_object_while_nothing_changed(objects: Objects, reader: CatalogueReader) -> None:
+def test_what_was_read_is_not_read_again(objects: Objects, reader: CatalogueReader) -> None:
     objects.arrive("a")
-    first = reader.snapshot()
-    assert reader.snapshot() is first
+    assert products(reader) == ["a"]
+    objects.asked.clear()
+    assert products(reader) == ["a"]
+    assert objects.asked == {"list": 1}
     objects.arrive("b")
+    objects.asked.clear()
     assert products(reader) == ["a", "b"]
-    objects["receipts/r.json"] = b"{}"
-    assert reader.snapshot().receipts == {"receipts/r.json"}
+    assert objects.asked == {"list": 1, "get": 1}
 
 
-def test_what_vanished_since_the_listing_is_not_waited_for(objects: Objects, reader: CatalogueReader) -> None:
+def test_a_week_costs_the_same_however_many_others_there_are(objects: Objects, reader: CatalogueReader) -> None:
+    objects.arrive("a")
+    for n in range(30, 50):
+        objects.arrive("b", f"2018-W{n}")
+    assert products(reader) == ["a"]
+    assert objects.asked == {"list": 1, "get": 1}
+
+
+def test_during_one_look_a_week_stays_as_it_was_first_seen(objects: Objects, reader: CatalogueReader) -> None:
+    objects.arrive("a")
+    catalogue = reader.snapshot()
+    assert len(catalogue.items("cube-updates", WEEK)) == 1
+    objects.arrive("b")
+    assert len(catalogue.items("cube-updates", WEEK)) == 1
+    catalogue.let_go(WEEK)
+    assert len(catalogue.items("cube-updates", WEEK)) == 2
+
+
+def test_what_vanished_since_the_listing_is_missing(objects: Objects, reader: CatalogueReader) -> None:
     objects.arrive("a")
     gone = objects.arrive("b")
     del objects[gone]
     objects.listed = (gone,)
-    assert (products(reader), reader.whole) == (["a"], False)
-    objects.listed = ()
-    assert (products(reader), reader.whole) == (["a"], True)
+    assert products(reader) == ["a"]
 
 
-@pytest.mark.parametrize("key", ["items/README.md", "items/cube-updates/2018-W23/x--v1-00000000.json"])
+@pytest.mark.parametrize("name", ["README.md", "x--v1-00000000.json", "no id.json"])
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"id": "x", "collection": "y", "properties": 1, "assets": 2}'])
-def test_what_is_no_item_is_left_alone(objects: Objects, reader: CatalogueReader, key: str, data: bytes) -> None:
+def test_what_is_not_an_item_is_left_alone(objects: Objects, reader: CatalogueReader, name: str, data: bytes) -> None:
     objects.arrive("a")
+    key = f"items/cube-updates/{WEEK}/{name}"
     objects[key] = data
-    assert (products(reader), reader.whole, list(reader.foreign)) == (["a"], True, [key])
-    assert reader.snapshot() is reader.snapshot()
+    assert (products(reader), products(reader), list(reader.foreign)) == (["a"], ["a"], [key])
+
+
+def test_strange_folders_are_left_alone(objects: Objects, reader: CatalogueReader) -> None:
+    objects.arrive("a")
+    objects["items/README.md"] = b"hello"
+    objects["items/cube-updates/notes/x.json"] = b"{}"
+    catalogue = reader.snapshot()
+    assert (list(catalogue.collections), catalogue.weeks("cube-updates")) == (["cube-updates"], [WEEK])
+    assert sorted(reader.foreign) == ["items/README.md", "items/cube-updates/notes"]
+
+
+def index(objects: Objects, damage: bytes = b"") -> str:
+    stored = list(objects.list(f"items/cube-updates/{WEEK}/"))
+    key = index_key("cube-updates", WEEK, stored)
+    objects[key] = pack({o: objects.get(o.key) for o in stored}) + damage
+    objects.asked.clear()
+    return key
+
+
+def test_starting_cold_an_index_stands_for_a_weeks_items(objects: Objects, reader: CatalogueReader) -> None:
+    for n in range(INDEXED):
+        objects.arrive(f"p{n:02d}")
+    index(objects)
+    assert len(products(reader)) == INDEXED
+    assert objects.asked == {"list": 2, "get": 1}
+
+
+def test_of_a_stale_index_what_still_holds_is_used(objects: Objects, reader: CatalogueReader) -> None:
+    for n in range(INDEXED):
+        objects.arrive(f"p{n:02d}")
+    index(objects)
+    objects.arrive("new")
+    del objects[item_key("cube-updates", WEEK, "p03--v1-00000000")]
+    objects.asked.clear()
+    assert len(products(reader)) == INDEXED
+    assert objects.asked["get"] == 3, "the exact index, which is not there; the stale one; the new item"
+
+
+@pytest.mark.parametrize("damage", [b"x", b"damaged whole"])
+def test_a_damaged_index_is_never_believed(objects: Objects, reader: CatalogueReader, damage: bytes) -> None:
+    for n in range(INDEXED):
+        objects.arrive(f"p{n:02d}")
+    key = index(objects)
+    data = bytearray(objects[key])
+    data[len(data) // 2] ^= 0xFF
+    objects[key] = bytes(data) if damage == b"x" else damage
+    assert len(products(reader)) == INDEXED
+
+
+def test_broken_pictures_are_asked_for_by_name(objects: Objects, reader: CatalogueReader) -> None:
+    objects[failure_key("cloudmask", "a--00000000")] = b'{"broken": true}'
+    objects[failure_key("cloudmask", "b--00000000")] = b'{"broken": false}'
+    objects[failure_key("tiler", "c--00000000")] = b"not json"
+    catalogue = reader.snapshot()
+    assert [catalogue.is_broken(p) for p in "abcd"] == [True, False, False, False]
+    assert catalogue.is_failed("cloudmask", "b--00000000")
+    assert not catalogue.is_failed("tiler", "b--00000000")

@@ -7,7 +7,7 @@ import signal
 import time
 
 from shared.items.item import Item
-from shared.stage import Job, NewAsset, NewItem, RejectScene, RetryLater, Source, Stage, Task
+from shared.stage import BrokenPicture, Collection, Job, NewAsset, NewItem, RejectScene, RetryLater, Source, Stage, Task
 
 
 def plan(item: Item, catalogue, area, settings) -> list[Job]:
@@ -25,6 +25,8 @@ def process(task: Task) -> NewItem:
         raise RejectScene("B02.jp2", "is torn", "deliver it again")
     if do == "later" or (do == "later-once" and attempts == 1):
         raise RetryLater("the world is not ready")
+    if do == "torn":
+        raise BrokenPicture("B02.jp2", "cannot be decoded", "deliver it again")
     if do == "fail" or (do == "fail-once" and attempts == 1):
         raise KeyError("surprise")
     if do == "crash":
@@ -51,7 +53,7 @@ STAGE = Stage(
     "fake",
     1,
     ("sentinel-2-l2a",),
-    ("cloud-masks",),
+    (Collection("cloud-masks", "Masks", "Made by a test."),),
     plan,
     f"{__name__}:process",
     timeout_s=6,

@@ -18,10 +18,11 @@ from shared.items.item import Item
 from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
 from shared.items.reader import CatalogueReader
 from shared.items.stac import make_item, multihash
+from shared.process.command_line import due_sources
 from shared.run.child import Stopped
 from shared.run.context import Context
 from shared.run.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped
-from shared.stage.due import survey
+from shared.stage import registry
 from shared.store import FolderStore
 from tests.conftest import AREAS
 from tests.shared.run.fake import STAGE
@@ -38,11 +39,11 @@ class World:
         self.bus = MemoryBus()
         self.store = FolderStore(root, lambda event: self.bus.publish(OBJECTS, parse(event).key, event))
         self.context = Context(
-            self.store, self.bus, self.area, CatalogueReader(self.store, self.area), "", self.store.work,
+            self.store, self.bus, self.area, CatalogueReader(self.store, self.area, registry.rules()), "", self.store.work,
             lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1,
         )  # fmt: skip
-        self.later: dict = {}
-        self.runner = Runner(STAGE, "tests.shared.run.fake", self.context, self.later)
+        self.later: list[str] = []
+        self.runner = Runner(STAGE, "tests.shared.run.fake", self.context, self.later.append)
 
     def arrive(self, product: str, do: str, data: bytes | None = None) -> None:
         item_id = make_id(product, 1, digest8([product, do]))
@@ -170,8 +171,7 @@ def test_later_counts_no_attempt_and_comes_back(world: World) -> None:
     world.arrive("a", "later-once")
     world.work()
     assert (world.outputs(), world.failures(), list(world.later)) == ([], [], world_later(world))
-    catalogue = world.context.reader.snapshot()
-    ((source, _),) = survey(STAGE, catalogue, world.area, world.runner.settings, []).due
+    (source,) = due_sources(STAGE, world.context)
     world.bus.publish(OBJECTS, source.key, hint(source.key))
     world.work()
     assert (world.outputs(), world.failures()) == (["a"], [])
@@ -201,6 +201,15 @@ def test_a_bad_deploy_stops_the_stage(world: World) -> None:
     with pytest.raises(StageStopped, match=r"10 failures in a row of builtins\.KeyError"):
         world.work()
     assert len(world.failures()) == UNEXPECTED_IN_A_ROW
+
+
+def test_a_broken_picture_is_recorded_as_such(world: World) -> None:
+    world.arrive("bad", "torn")
+    world.arrive("refused", "reject")
+    world.work()
+    assert {r["id"].split("--")[0]: r["broken"] for r in world.failures()} == {"bad": True, "refused": False}
+    catalogue = world.context.reader.snapshot()
+    assert [catalogue.is_broken(p) for p in ("bad", "refused")] == [True, False]
 
 
 def test_refusals_never_stop_the_stage(world: World) -> None:

@@ -1,0 +1,74 @@
+"""Catalogues of items in memory, under the rules that the services declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from shared.area import Area, load_area
+from shared.items.catalogue import Catalogue
+from shared.items.item import Item
+from shared.items.keys import digest8, make_id, numbered_id
+from shared.items.partition import MemoryShelf
+from shared.stage import registry
+from tests.conftest import AREAS
+
+AREA = load_area(AREAS / "small.yaml")
+WEEK = "2018-W23"
+
+
+def catalogue_of(items: Iterable[Item], area: Area = AREA, **more: Iterable[str]) -> Catalogue:
+    """The catalogue of some items; `more` goes to the shelf."""
+    return Catalogue(MemoryShelf(items, **more), area, registry.rules())
+
+
+def make(
+    collection: str, name: str, inputs: Sequence[Item] = (), /, *, version: int = 1, week: str = WEEK, **properties: Any
+) -> Item:
+    """An item as far as a catalogue reads it; property names without `landstream:`."""
+    digest = digest8([name, [i.id for i in inputs]])
+    return item(collection, make_id(name, version, digest), inputs, week, **properties)
+
+
+def item(collection: str, item_id: str, inputs: Sequence[Item] = (), at: str = WEEK, **properties: Any) -> Item:
+    """An item of a given id."""
+    json = {
+        "id": item_id,
+        "collection": collection,
+        "properties": {"landstream:inputs": [[i.collection, i.id] for i in inputs]}
+        | {f"landstream:{key}": value for key, value in properties.items()},
+        "assets": {},
+        "links": [{"rel": "derived_from", "href": f"../../{i.collection}/{i.week}/{i.id}.json"} for i in inputs],
+    }
+    return Item(json, at)
+
+
+def scene(product: str, baseline: int, identity: str = "scene", **properties: Any) -> Item:
+    """A Sentinel-2 product."""
+    return make("sentinel-2-l2a", product, scene=identity, product_version=[baseline], product=product, **properties)
+
+
+def chain(s: Item, tiles: list[list[int]], sensor: str = "msi") -> list[Item]:
+    """A scene, its mask and its cube update."""
+    mask = make("cloud-masks", s.product, [s], week=s.week)
+    update = make("cube-updates", s.product, [mask, s], week=s.week, sensor=sensor, product=s.product, tiles=tiles)
+    return [s, mask, update]
+
+
+def labels(product: str, year: int, campaign: str = "2018", release: str = "1") -> Item:
+    """A delivery of label polygons."""
+    return make(
+        "label-polygons", product, week="static", reference_year=year, campaign=campaign, release=release,
+        label_source="clc", scene=product, product_version=[],
+    )  # fmt: skip
+
+
+def withdrawal(product: str, number: int, state: str = "withdrawn", week: str = WEEK) -> Item:
+    """What somebody said of a product."""
+    item_id = numbered_id(product, number)
+    return item("withdrawals", item_id, (), "static", product=product, state=state, week=week)
+
+
+def promotion(model: Item, number: int) -> Item:
+    """The promotion of a model."""
+    return item("promotions", numbered_id("small", number), [model], "static", model=model.id)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pystac
+import pytest
+
+from services.sweeper.pages import Pages
+from shared.stage import registry
+from tests.shared.run.test_runner import WEEK, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "store")
+
+
+def refresh(world: World, pages: Pages) -> None:
+    catalogue = world.context.reader.snapshot()
+    pages.see(catalogue, WEEK, repr(catalogue.ids("sentinel-2-l2a", WEEK)))
+    pages.finish(catalogue)
+
+
+def test_pages_follow_the_items(world: World) -> None:
+    world.arrive("a", "work")
+    pages = Pages(world.store, world.area, registry.collections())
+    refresh(world, pages)
+    first = world.store.head("sentinel-2-l2a/collection.json")
+    refresh(world, pages)
+    refresh(world, Pages(world.store, world.area, registry.collections()))
+    assert world.store.head("sentinel-2-l2a/collection.json") == first, "written only where it changed"
+    world.arrive("b", "work")
+    refresh(world, pages)
+    catalog = pystac.Catalog.from_file(world.store.root / "catalog.json")
+    assert sorted(i.id[0] for i in catalog.get_items(recursive=True)) == ["a", "b"]
+    collection = json.loads(world.store.get("sentinel-2-l2a/collection.json"))
+    pystac.Collection.from_dict(collection)
+    assert (collection["license"], collection["title"]) == ("other", "Sentinel-2 L2A")
+    assert collection["extent"]["temporal"]["interval"] == [["2018-06-04T00:00:00Z", "2018-06-04T00:00:00Z"]]
