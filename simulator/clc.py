@@ -58,7 +58,7 @@ def write_polygons(out: Path, polygons: NDArray[np.object_], codes: NDArray[np.i
     path = out / f"{layer}.gpkg"
     path.unlink(missing_ok=True)
     areas_ha = shapely.area(polygons) / 1e4
-    with _fixed_clock():
+    with fixed_clock():
         pyogrio.raw.write(
             path,
             geometry=shapely.to_wkb(shapely.multipolygons(polygons[:, np.newaxis])),
@@ -99,7 +99,7 @@ def _generalise(
 
 
 @contextlib.contextmanager
-def _fixed_clock() -> Iterator[None]:
+def fixed_clock() -> Iterator[None]:
     """GDAL writes the time of the last change into a GeoPackage: the same file every time needs the same time."""
     before = os.environ.get("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _TIME})
