@@ -102,7 +102,7 @@ def new(
 
 
 def read_aoi(text: str) -> BaseGeometry:
-    """A polygon in longitude, latitude from `W,S,E,N` or a GeoJSON file.
+    """Read a polygon in longitude, latitude from `W,S,E,N` or a GeoJSON file.
 
     Raises:
         AreaError: it is neither.
@@ -125,7 +125,7 @@ def read_aoi(text: str) -> BaseGeometry:
 
 
 def describe(file: str, name: str, aoi: BaseGeometry, grid: Grid, year: int, labels: str) -> str:
-    """The text of an area file."""
+    """Return the text of an area file."""
     rectangle = aoi.equals(box(*aoi.bounds))
     written: Any = [round(v, 6) for v in aoi.bounds] if rectangle else json.loads(json.dumps(aoi.__geo_interface__))
     size = BYTES_A_TILE_WEEK * COMPRESSED * grid.rows * grid.cols
@@ -214,13 +214,13 @@ def _verdict_s2(product: SafeName, area: Area) -> str:
 
 
 def _outside_years(start: datetime, area: Area) -> str | None:
-    """Why a start is refused; the ISO year counts. None = it is not."""
+    """Return why a start is refused; the ISO year counts. None = it is not."""
     week = iso_week(start)
     return None if int(week[:4]) in area.years else f"refused: {week[:4]} (week {week}) is not in {area.years}"
 
 
 def _meets(tile: MgrsTile, area: Area) -> bool:
-    """Whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
+    """Tell whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
     context = box(*area.polygon.buffer(1.0).bounds)
     for other, bounds in tiles_over(context):
         if other.name == tile.name:

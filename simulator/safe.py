@@ -1,4 +1,4 @@
-"""Writes Sentinel-2 products: complete SAFE folders of any size, a crop being a valid product of its own grid."""
+"""Write Sentinel-2 products: complete SAFE folders of any size, a crop being a valid product of its own grid."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def encode_dn(reflectance: FloatArray, offset: int) -> DnArray:
 
 
 def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
-    """Writes a level-2A product into folder `out`.
+    """Write a level-2A product into folder `out`.
 
     Args:
         out: Existing or new parent folder.
@@ -88,7 +88,7 @@ def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
 
 
 def write_l1c(out: Path, name: SafeName, content: SafeContent) -> Path:
-    """Writes a level-1C product into folder `out`.
+    """Write a level-1C product into folder `out`.
 
     Args:
         out: Existing or new parent folder.
@@ -108,7 +108,7 @@ def write_l1c(out: Path, name: SafeName, content: SafeContent) -> Path:
 
 
 def write_manifest(root: Path, name: SafeName) -> None:
-    """(Re)writes `manifest.safe` with sizes and checksums of what lies in the folder."""
+    """Write `manifest.safe` anew with sizes and checksums of what lies in the folder."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "manifest.safe")
     entries = []
     for path in files:
@@ -136,7 +136,7 @@ def _finish(root: Path, name: SafeName, content: SafeContent) -> None:
 
 
 def _quality(root: Path, name: SafeName, content: SafeContent) -> list[safe_tile.Mask]:
-    """Writes QI_DATA and says what it holds."""
+    """Write QI_DATA and return the masks that it holds."""
     lattice, folder = content.lattice, f"GRANULE/{name.granule}/QI_DATA"
     masks: list[safe_tile.Mask] = []
     if name.modern:
@@ -179,7 +179,7 @@ def _jp2(root: Path, stem: str, image: DnArray | ByteArray, lattice: Lattice, pi
 
 
 def at_resolution(levels: dict[int, DnArray], resolution_m: int) -> DnArray:
-    """The band at a resolution: means of whole observed blocks, or repeated pixels where only coarser ones exist."""
+    """Return the band at a resolution: means of whole observed blocks, or repeated pixels where only coarser ones exist."""
     if resolution_m not in levels:
         finest = min(levels)
         best = max((r for r in levels if r < resolution_m and resolution_m % r == 0), default=finest)

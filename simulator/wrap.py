@@ -1,4 +1,4 @@
-"""Puts real bands into a Sentinel-2 product, so that they run through the pipeline like any other."""
+"""Put real bands into a Sentinel-2 product, so that they run through the pipeline like any other."""
 
 from __future__ import annotations
 
