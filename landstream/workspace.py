@@ -25,7 +25,7 @@ class WorkspaceError(ValueError):
 
 @contextmanager
 def workspace(location: str) -> Iterator[tuple[Store, Path]]:
-    """Make a store ready for one `run`; yield it and the run's folder for logs and scratch; one run of a machine at a time.
+    """Make a store ready for one `run`, and a folder for its logs and scratch; one run per machine at a time.
 
     Raises:
         WorkspaceError: the location names no store.

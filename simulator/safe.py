@@ -179,7 +179,7 @@ def _jp2(root: Path, stem: str, image: DnArray | ByteArray, lattice: Lattice, pi
 
 
 def at_resolution(levels: dict[int, DnArray], resolution_m: int) -> DnArray:
-    """Return the band at a resolution: means of whole observed blocks, or repeated pixels where only coarser ones exist."""
+    """Return the band at a resolution: means of whole observed blocks, or coarser pixels repeated."""
     if resolution_m not in levels:
         finest = min(levels)
         best = max((r for r in levels if r < resolution_m and resolution_m % r == 0), default=finest)
