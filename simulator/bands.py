@@ -99,14 +99,14 @@ def find_bands(folder: Path, pattern: str, wanted: Iterable[str]) -> dict[str, B
         Band to file, for those that were found.
 
     Raises:
-        WrapError: The folder is absent, the pattern lacks `{band}`, or two files match one band.
+        WrapError: The folder is absent, the pattern lacks `{band}` or matches nothing, or two files match one band.
     """
     if not folder.is_dir():
         raise WrapError(f"{folder}: no such folder; name the one that holds the bands")
     if "{band}" not in pattern:
         raise WrapError(f"--pattern {pattern}: holds no {{band}}; write it as in '*_{{band}}.tif'")
-    found = {}
-    for band in wanted:
+    found, names = {}, tuple(wanted)
+    for band in names:
         paths = sorted(folder.glob(pattern.replace("{band}", band)))
         if len(paths) > 1:
             raise WrapError(
@@ -115,6 +115,9 @@ def find_bands(folder: Path, pattern: str, wanted: Iterable[str]) -> dict[str, B
             )
         if paths:
             found[band] = BandFile(paths[0])
+    if names and not found:
+        glob = pattern.replace("{band}", names[0])
+        raise WrapError(f"{folder}: no file matches {glob}; give a --pattern, such as 'IMG_DATA/*_{{band}}.jp2'")
     return found
 
 

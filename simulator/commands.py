@@ -236,16 +236,14 @@ def wrap(
         wanted = [key for key in bands_of(name) if key not in given and key not in left_out]
         found = find_bands(folder, pattern, wanted) if folder else {}
         identity = Identity(name, sensed, platform, orbit, baseline=baseline, mgrs_tile=tile)
+        beside = [write_labels(labels, attribute, out, layer)] if labels else []
         made = wrap(out, found | given, identity, Encoding(scale, offset, nodata), scl, left_out)
-        paths = [made.product]
-        if labels:
-            paths.append(write_labels(labels, attribute, out, layer))
     except WrapError as error:
         typer.echo(f"landstream: {error}", err=True)
         raise typer.Exit(2) from error
     for note in made.notes:
         typer.echo(f"note: {note}", err=True)
-    for path in paths:
+    for path in (made.product, *beside):
         typer.echo(path)
 
 

@@ -178,6 +178,7 @@ def test_bands_are_found_by_pattern(tmp_path: Path) -> None:
     for folder, pattern, fault in (
         (tmp_path, "*_{band}*.tif", "both match B02"),
         (tmp_path, "*.tif", "holds no {band}"),
+        (tmp_path, "*_{band}.jp2", r"no file matches \*_B02\.jp2"),
         (tmp_path / "absent", "*_{band}.tif", "no such folder"),
     ):
         with pytest.raises(WrapError, match=fault):
