@@ -69,7 +69,7 @@ def merged(store: Store) -> int:
 def stream(store: Store, location: str, products: list[Path]) -> float:
     """Seconds from the first product's first object to the last one's merge; the stream runs already."""
     begin = time.monotonic()
-    landstream("land", "--store", location, *products)
+    landstream("deliver", "--store", location, *products)
     wait("merging", lambda: merged(store) == len(products) - 1)  # one is merged by none: it is superseded
     return time.monotonic() - begin
 

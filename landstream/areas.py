@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
 from shared.area import Area, AreaError, load_area
 from shared.area.area import default_grid
 from shared.area.scheme import PRESETS
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 BYTES_A_TILE_WEEK = 256 * 256 * 4 * 2 + 128 * 128 * (6 * 2 + 2) + 43 * 43 * 6 + 9 * 9 * (21 * 4 + 2)
 COMPRESSED = 0.6
+UNKNOWN = "refused: not a product that Landstream knows"
 
 _TEMPLATE = """\
 # A study area of Landstream. `landstream area check {file}` says what it would use.
@@ -100,7 +102,7 @@ def new(
 
 
 def read_aoi(text: str) -> BaseGeometry:
-    """A polygon in longitude, latitude from `W,S,E,N` or a GeoJSON file.
+    """Read a polygon in longitude, latitude from `W,S,E,N` or a GeoJSON file.
 
     Raises:
         AreaError: it is neither.
@@ -123,7 +125,7 @@ def read_aoi(text: str) -> BaseGeometry:
 
 
 def describe(file: str, name: str, aoi: BaseGeometry, grid: Grid, year: int, labels: str) -> str:
-    """The text of an area file."""
+    """Return the text of an area file."""
     rectangle = aoi.equals(box(*aoi.bounds))
     written: Any = [round(v, 6) for v in aoi.bounds] if rectangle else json.loads(json.dumps(aoi.__geo_interface__))
     size = BYTES_A_TILE_WEEK * COMPRESSED * grid.rows * grid.cols
@@ -154,7 +156,12 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An area file.")],
     products: Annotated[list[Path] | None, typer.Argument(metavar="[PRODUCT]...", help="Products by name.")] = None,
 ) -> None:
-    """Check an area file, and say which products would be used, warped or refused, by their names."""
+    """Check an area file, and judge products by their names.
+
+    Each is said to be used, warped or refused, and why; nothing is opened.
+
+    Example: landstream area check sibiu.yaml downloads/*
+    """
     try:
         area = load_area(file)
     except AreaError as error:
@@ -168,50 +175,52 @@ def check(
 
 
 def verdict(name: str, area: Area) -> str:
-    """What an area would make of a product, judged by its name alone: used, warped or refused, and why."""
-    stem = name.removesuffix(".zip").removesuffix(".SAFE").removesuffix(".SEN3")
-    parts = stem.split("_")
-    if stem.startswith("S2") and len(parts) >= 6:
-        return _verdict_s2(parts, area)
-    if "_OL_1_" in stem:
-        if "_OL_1_ERR" in stem:
-            return "refused for the cube: reduced resolution (ERR)"
-        return _outside_years(stem[16:31], area) or "used: OLCI"
-    if name.endswith((".gpkg", ".gdb.zip", ".zip")):
-        return "labels: read to tell"
-    return "refused: not a product that Landstream knows"
+    """Say what an area would make of a product, judged by its name alone: used, warped or refused, and why.
+
+    Args:
+        name: of the folder or file; the grammar is that of ingest.
+        area: the study area.
+    """
+    if name.startswith("."):
+        return "left alone: a hidden name"
+    if name.lower().endswith(ARRIVING):
+        return "refused: the name of an unfinished transfer"
+    match parse_product(name):
+        case SafeName() as product:
+            return _verdict_s2(product, area)
+        case Sen3Name(product_type="ERR"):
+            return "registered, refused for the cube: reduced resolution (ERR)"
+        case Sen3Name() as product:
+            return _outside_years(product.start, area) or "used: OLCI"
+    if name.lower().endswith((".gpkg", ".zip")):
+        return "read to tell: labels, or a product inside"
+    return UNKNOWN
 
 
-def _verdict_s2(parts: list[str], area: Area) -> str:
-    level = parts[1][3:].lower()
-    if level not in ("l1c", "l2a"):
-        return f"refused: level {level}"
-    outside = _outside_years(parts[2], area)
+def _verdict_s2(product: SafeName, area: Area) -> str:
+    outside = _outside_years(product.datatake_start, area)
     if outside:
         return outside
     try:
-        tile = MgrsTile.parse(parts[5])
+        tile = MgrsTile.parse(product.mgrs_tile)
     except ValueError as error:
         return f"refused: {error}"
-    needed = {t.name: bounds for t, bounds in tiles_over(area.polygon)}
+    needed = {t.name for t, _ in tiles_over(area.polygon)}
     if tile.name not in needed and not _meets(tile, area):
         return f"refused: {tile.name} is outside the area"
-    if level != area.level:
+    if product.level.lower() != area.level:
         return f"registered and masked, not tiled: the area's level is {area.level}"
     return "used: copied" if tile.epsg == area.grid.epsg else f"used: warped from EPSG:{tile.epsg}"
 
 
-def _outside_years(start: str, area: Area) -> str | None:
-    """Why a start time such as 20180529T092031 is refused; the ISO year counts. None = it is not."""
-    try:
-        week = iso_week(datetime.strptime(start, "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
-    except ValueError:
-        return f"refused: {start} is no time"
+def _outside_years(start: datetime, area: Area) -> str | None:
+    """Return why a start is refused; the ISO year counts. None = it is not."""
+    week = iso_week(start)
     return None if int(week[:4]) in area.years else f"refused: {week[:4]} (week {week}) is not in {area.years}"
 
 
 def _meets(tile: MgrsTile, area: Area) -> bool:
-    """Whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
+    """Tell whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
     context = box(*area.polygon.buffer(1.0).bounds)
     for other, bounds in tiles_over(context):
         if other.name == tile.name:

@@ -47,7 +47,7 @@ def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
 
 
 def unit_name(name: str) -> str:
-    """A name that can be a key's segment."""
+    """Return a name that can be a key's segment."""
     return re.sub(r"[^A-Za-z0-9._=+@()-]", "_", name)[:200] or "_"
 
 
@@ -65,7 +65,7 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _existing(store: Store, key: str, file: Path) -> ObjectInfo | None:
-    """The object if it has this file's content already."""
+    """Return the object if it has this file's content already."""
     try:
         info = store.head(key)
     except NotFound:

@@ -33,7 +33,7 @@ def landstream(*arguments: object, capture: bool = False) -> str:
 
 
 def items(collection: str, store: Path) -> list[Item]:
-    """The current items of a collection."""
+    """Return the current items of a collection."""
     found = [json.loads(line) for line in landstream("items", collection, "--store", store, capture=True).splitlines()]
     return [Item(json_, Path(_self(json_)).parent.name) for json_ in found]
 

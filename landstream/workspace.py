@@ -32,7 +32,7 @@ class WorkspaceError(ValueError):
 
 @contextmanager
 def workspace(location: str) -> Iterator[tuple[Store, Path]]:
-    """A store made ready for one `run`, and the run's folder for logs and scratch; one run of a machine at a time.
+    """Make a store ready for one `run`, and a folder for its logs and scratch; one run per machine at a time.
 
     Raises:
         WorkspaceError: the location names no store.
@@ -54,7 +54,7 @@ def workspace(location: str) -> Iterator[tuple[Store, Path]]:
 
 
 def machine_folder(bucket: str, command: str) -> Path:
-    """The folder of logs and scratch of a command that works on a bucket, where none is given: this user's own.
+    """Return this user's folder of logs and scratch for a command that works on a bucket, where none is given.
 
     Raises:
         WorkspaceError: it cannot be made.
@@ -94,10 +94,10 @@ def bind(store: Store, area: Area) -> None:
 
 
 def area_of(store: Store) -> Area:
-    """The area that a store belongs to.
+    """Return the area that a store belongs to.
 
     Raises:
-        WorkspaceError: it is no store of Landstream.
+        WorkspaceError: it is not a store of Landstream.
     """
     try:
         return read_area(store)
@@ -108,7 +108,7 @@ def area_of(store: Store) -> Area:
 
 
 def open_bound(location: str) -> tuple[Store, Area]:
-    """An existing store, in a folder or at `s3://BUCKET`, and its area.
+    """Open an existing store, in a folder or at `s3://BUCKET`, and its area.
 
     Raises:
         WorkspaceError: there is none, or it does not answer.

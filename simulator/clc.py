@@ -1,4 +1,4 @@
-"""Writes the landscape as Corine Land Cover: generalised polygons in a GeoPackage of the pan-European schema."""
+"""Write the landscape as Corine Land Cover: generalised polygons in a GeoPackage of the pan-European schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIME = "2020-06-13T00:00:00.000Z"
 
 
 def write_clc(out: Path, seed: int, bounds_m: tuple[float, float, float, float], layer: str = LAYER) -> Path:
-    """Writes the land cover of a window.
+    """Write the land cover of a window.
 
     Args:
         out: Parent folder.
@@ -43,7 +43,7 @@ def write_clc(out: Path, seed: int, bounds_m: tuple[float, float, float, float],
 
 
 def write_polygons(out: Path, polygons: NDArray[np.object_], codes: NDArray[np.int32], layer: str = LAYER) -> Path:
-    """Writes polygons with codes as the pan-European file has them.
+    """Write polygons with codes as the pan-European file has them.
 
     Args:
         out: Parent folder.
@@ -58,7 +58,7 @@ def write_polygons(out: Path, polygons: NDArray[np.object_], codes: NDArray[np.i
     path = out / f"{layer}.gpkg"
     path.unlink(missing_ok=True)
     areas_ha = shapely.area(polygons) / 1e4
-    with _fixed_clock():
+    with fixed_clock():
         pyogrio.raw.write(
             path,
             geometry=shapely.to_wkb(shapely.multipolygons(polygons[:, np.newaxis])),
@@ -81,7 +81,7 @@ def write_polygons(out: Path, polygons: NDArray[np.object_], codes: NDArray[np.i
 def _generalise(
     codes: NDArray[np.int32], west_m: float, north_m: float
 ) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Polygons and codes: majority over some 75 m, small patches merged into neighbours, outlines simplified."""
+    """Return polygons and codes: majority over some 75 m, small patches merged into neighbours, outlines simplified."""
     present = np.unique(codes)
     votes = np.stack([uniform_filter((codes == code).astype(np.float32), 3) for code in present])
     # Rivers are narrower than the filter: Corine exaggerates them to its minimum width of 100 m.
@@ -99,7 +99,7 @@ def _generalise(
 
 
 @contextlib.contextmanager
-def _fixed_clock() -> Iterator[None]:
+def fixed_clock() -> Iterator[None]:
     """GDAL writes the time of the last change into a GeoPackage: the same file every time needs the same time."""
     before = os.environ.get("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _TIME})

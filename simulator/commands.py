@@ -5,20 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from pyproj import Transformer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from shared.geo.mgrs import utm_epsg
-from simulator.bad import KINDS, make_bad
-from simulator.season import Acquisition, Kind, Site, plan_season, week_time, write_season
-from simulator.wrap import WRAPPINGS, default_source
-from simulator.wrap import wrap as wrap_real
+if TYPE_CHECKING:
+    from simulator.season import Acquisition, Kind, Site
 
 app = typer.Typer(
     name="simulate",
@@ -26,11 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
-    help="Make products to try the pipeline with: of a simulated landscape, or of real pixels (wrap).",
+    help="Make products: of a simulated landscape, or of your own bands (wrap).",
 )
-
-# Progress goes to stderr: stdout is the list of paths, ready for xargs.
-_console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; created if absent.")]
 Seed = Annotated[int, typer.Option("--seed", help="Which landscape and weather. The same seed gives the same bytes.")]
@@ -56,7 +47,10 @@ def s2_l2a(
         str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")
     ] = "0500",
 ) -> None:
-    """Make one Sentinel-2 L2A product (SAFE): surface reflectance and a scene classification."""
+    """Make one Sentinel-2 L2A product (SAFE).
+
+    It holds surface reflectance in 12 bands and a scene classification.
+    """
     _one("s2-l2a", out, size, week, seed, centre, cloud, baseline)
 
 
@@ -72,7 +66,10 @@ def s2_l1c(
         str, typer.Option(help="Processing baseline, four digits; 0400 and later have the offset -1000.")
     ] = "0500",
 ) -> None:
-    """Make one Sentinel-2 L1C product (SAFE): top-of-atmosphere reflectance, 13 bands."""
+    """Make one Sentinel-2 L1C product (SAFE).
+
+    It holds top-of-atmosphere reflectance in 13 bands.
+    """
     _one("s2-l1c", out, size, week, seed, centre, cloud, baseline)
 
 
@@ -88,13 +85,19 @@ def s3_olci(
         str, typer.Option(help="002, 003 or 004: from 003 on other flags and uncertainties.")
     ] = "002",
 ) -> None:
-    """Make one Sentinel-3 OLCI EFR product (SEN3) whose swath covers the square."""
+    """Make one Sentinel-3 OLCI EFR product (SEN3).
+
+    Its swath covers the square.
+    """
     _one("s3-olci", out, size, week, seed, centre, cloud, collection)
 
 
 @app.command("clc", epilog="Try: landstream simulate clc --out /tmp/clc --size 2100; the same --seed fits the images.")
 def clc(out: Out, size: Size = 1098, seed: Seed = 0, centre: Centre = _CENTRE) -> None:
-    """Make Corine Land Cover of the landscape (GeoPackage, EPSG:3035) around the square."""
+    """Make Corine Land Cover of the landscape (GeoPackage).
+
+    It reaches around the square, in EPSG:3035 as the pan-European file.
+    """
     _one("clc", out, size, "2018-W01", seed, centre, 0, "")
 
 
@@ -117,12 +120,14 @@ def season(
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = min(2, os.cpu_count() or 1),
 ) -> None:
-    """Make a season over an area, ready for `landstream run --area AREA DIR/*`.
+    """Make a season of products over an area.
 
-    It holds what makes real streams hard: two UTM zones, baselines with and without the offset, twin and reprocessed
-    products, an acquisition at both levels, overlapping OLCI frames, and a near-real-time frame with its final version.
+    They are ready for `landstream run --area AREA --store STORE --once DIR/*`. The season holds what makes real streams
+    hard: two UTM zones, baselines with and without the offset, twin and reprocessed products, an acquisition at both
+    levels, overlapping OLCI frames, and a near-real-time frame with its final version.
     """
     from shared.area import AreaError, load_area
+    from simulator.season import Site, plan_season
 
     try:
         spec = load_area(area)
@@ -137,46 +142,117 @@ def season(
     _write(site, plan_season(spec.years[0], spec.level, products), out, workers)
 
 
-@app.command(
-    "wrap",
-    epilog="Try: landstream simulate wrap brandenburg --from ../shared/data/s2-l1c-brandenburg-t33uuu --out DIR",
-)
+@app.command("wrap")
 def wrap(
-    kind: Annotated[str, typer.Argument(help="; ".join(f"{key}: {value.makes}" for key, value in WRAPPINGS.items()))],
     out: Out,
-    source: Annotated[
-        Path | None,
+    time: Annotated[
+        str, typer.Option("--time", metavar="TIME", help="When it was sensed, UTC, such as 2017-02-16T10:21:01Z.")
+    ],
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder of the bands.")] = None,
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="Files of the bands below DIR; {band} stands for B01 .. B12, B8A.")
+    ] = "*_{band}.tif",
+    band: Annotated[
+        list[str] | None,
         typer.Option(
-            "--from",
-            help="Folder of the real data. [default: $LANDSTREAM_DATA/<folder>, else ../shared/data/<folder>]",
-            show_default=False,
+            "--band",
+            metavar="BAND=FILE",
+            help="One band's file, in place of the pattern's; B02,B03,-,B04=FILE for a file of several bands, "
+            "of which - is left out. Repeat it.",
         ),
     ] = None,
+    level: Annotated[
+        Literal["l1c", "l2a"],
+        typer.Option("--level", help="Reflectance at the top of the atmosphere (l1c, 13 bands) or surface (l2a, 12)."),
+    ] = "l2a",
+    scale: Annotated[float, typer.Option("--scale", help="Reflectance = value x SCALE + OFFSET.")] = 1e-4,
+    offset: Annotated[
+        float, typer.Option("--offset", help="-0.1 for DN of Sentinel-2 from processing baseline 04.00 on.")
+    ] = 0.0,
+    nodata: Annotated[
+        float | None,
+        typer.Option("--nodata", help="Value without data. [default: the file's, else 0 for integers]"),
+    ] = None,
+    scl: Annotated[
+        Path | None, typer.Option("--scl", metavar="FILE", help="Scene classification of Sen2Cor, 20 or 60 m (l2a).")
+    ] = None,
+    without: Annotated[
+        str, typer.Option("--without", metavar="BANDS", help="Bands that you lack, of B01,B09 (l2a): without data.")
+    ] = "",
+    tile: Annotated[
+        str, typer.Option("--tile", metavar="TILE", help="MGRS tile, such as T33UUU. [default: that of the centre]")
+    ] = "",
+    platform: Annotated[Literal["S2A", "S2B", "S2C", "S2D"], typer.Option("--platform", help="Satellite.")] = "S2A",
+    orbit: Annotated[int, typer.Option("--orbit", min=1, max=143, help="Relative orbit.")] = 1,
+    baseline: Annotated[
+        str,
+        typer.Option(
+            "--baseline", help="Processing baseline, four digits. [default: 0500 if OFFSET is negative, else 0209]"
+        ),
+    ] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="Label polygons, any vector format; with --attribute."),
+    ] = None,
+    attribute: Annotated[str, typer.Option("--attribute", metavar="FIELD", help="Field of the labels' class.")] = "",
+    layer: Annotated[str, typer.Option("--layer", help="Layer of the labels, where several have the field.")] = "",
 ) -> None:
-    """Put real pixels into products, so that real crops run like any other product."""
-    if kind not in WRAPPINGS:
-        raise typer.BadParameter(f"{kind!r} is not one of {', '.join(WRAPPINGS)}", param_hint="KIND")
-    try:
-        for path in wrap_real(kind, source or default_source(kind), out):
-            typer.echo(path)
-    except FileNotFoundError as error:
-        raise typer.BadParameter(str(error), param_hint="--from") from error
+    """Make a Sentinel-2 product of your own bands.
 
+    The bands are GeoTIFF or JPEG2000 on any UTM grid, with pixels of 10, 20 or 60 m. They become a SAFE product that
+    Landstream takes as it takes ESA's, so that a crop, an export or a data set for research can be mapped. Label
+    polygons beside them become a GeoPackage with the field of their classes.
 
-@app.command("bad", epilog="Try: landstream simulate bad missing_band --product DIR/S2A_....SAFE --out BAD")
-def bad(
-    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
-    out: Out,
-    product: Annotated[Path, typer.Option("--product", exists=True, help="A good product of another folder.")],
-) -> None:
-    """Make a broken or hostile product from a good one, to see it refused."""
+    A band at its own resolution is copied pixel by pixel. Finer pixels become means, coarser ones are repeated, and
+    what not all bands cover is left out; each is said on standard error. The paths of what was made are printed.
+
+    \b
+    A folder of DN as ESA delivers them since 2022, with their scene classification:
+      landstream simulate wrap crops --time 2022-06-05T09:20:31Z --offset -0.1 \\
+        --pattern '*_{band}.tif' --scl crops/SCL.tif --out products
+
+    \b
+    Two files of reflectance as floats, and label polygons:
+      landstream simulate wrap --time 2019-07-01T10:10:31Z --scale 1 \\
+        --band B02,B03,B04,B08=ten.tif --band B05,B06,B07,B8A,B11,B12=twenty.tif \\
+        --without B01,B09 --labels fields.shp --attribute crop --out products
+    """  # noqa: D301  # a backspace keeps the lines below it as they are
+    from simulator.bands import Encoding, WrapError, find_bands, parse_band
+    from simulator.labels import write_labels
+    from simulator.wrap import Identity, bands_of, wrap
+
     try:
-        typer.echo(make_bad(kind, product, out))
+        sensed = datetime.fromisoformat(time)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"{time!r} is not a time such as 2017-02-16T10:21:01Z", param_hint="--time") from error
+    if baseline and re.fullmatch(r"\d{4}", baseline) is None:
+        raise typer.BadParameter(f"{baseline!r} is not four digits such as 0500", param_hint="--baseline")
+    if bool(labels) != bool(attribute):
+        raise typer.BadParameter("--labels and --attribute need each other", param_hint="--labels")
+    name: Literal["L1C", "L2A"] = "L1C" if level == "l1c" else "L2A"
+    left_out = tuple(part for part in without.split(",") if part)
+    try:
+        given = {key: file for text in band or [] for key, file in parse_band(text).items()}
+        wanted = [key for key in bands_of(name) if key not in given and key not in left_out]
+        found = find_bands(folder, pattern, wanted) if folder else {}
+        identity = Identity(name, sensed, platform, orbit, baseline=baseline, mgrs_tile=tile)
+        beside = [write_labels(labels, attribute, out, layer)] if labels else []
+        made = wrap(out, found | given, identity, Encoding(scale, offset, nodata), scl, left_out)
+    except WrapError as error:
+        typer.echo(f"landstream: {error}", err=True)
+        raise typer.Exit(2) from error
+    for note in made.notes:
+        typer.echo(f"note: {note}", err=True)
+    for path in (made.product, *beside):
+        typer.echo(path)
 
 
 def _one(kind: Kind, out: Path, size: int, week: str, seed: int, centre: str, cloud: float, version: str) -> None:
+    from pyproj import Transformer
+
+    from shared.geo.mgrs import utm_epsg
+    from simulator.season import Acquisition, Site, week_time
+
     _check_size(size)
     match = re.fullmatch(r"(\d{4})-W(\d{2})", week)
     if match is None:
@@ -206,8 +282,14 @@ def _check_size(size: int) -> None:
 
 
 def _write(site: Site, plan: list[Acquisition], out: Path, workers: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from simulator.season import write_season
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_console, transient=True) as progress:
+    # Progress goes to stderr: stdout is the list of paths, ready for xargs.
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("products", total=len(plan))
         for path in write_season(site, plan, out, workers):
             progress.advance(task)

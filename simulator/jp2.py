@@ -20,7 +20,7 @@ def write_jp2(
     uly_m: float,
     pixel_m: float,
 ) -> None:
-    """Writes one image.
+    """Write one image.
 
     Args:
         path: File to create.

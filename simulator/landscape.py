@@ -101,7 +101,7 @@ class World:
 
 
 def build_world(seed: int, bounds_m: tuple[float, float, float, float], step_m: float = 10.0) -> World:
-    """Evaluates the landscape over a window.
+    """Evaluate the landscape over a window.
 
     Args:
         seed: Which landscape.

@@ -117,7 +117,7 @@ class MsiImages:
 
 
 def look_at(world: World, lattice: Lattice) -> Ground:
-    """Brings the landscape to a granule's lattice, nearest."""
+    """Bring the landscape to a granule's lattice, nearest."""
     x, y = lattice_to_world(lattice.epsg, lattice.ulx_m, lattice.uly_m, lattice.rows, lattice.columns, 10)
     cells = world.cells_of(x, y)
     coarse_x, coarse_y = lattice_to_world(
@@ -134,7 +134,7 @@ def look_at(world: World, lattice: Lattice) -> Ground:
 
 
 def observe(ground: Ground, moment: Moment, level: str) -> MsiImages:
-    """Images of a granule.
+    """Return the images of a granule.
 
     Args:
         ground: The landscape on the lattice.
@@ -216,7 +216,7 @@ def _through_air(
 def _classify(
     ground: Ground, moment: Moment, sky: Sky, clear: dict[str, FloatArray]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A scene classification as Sen2Cor would give it: mostly right."""
+    """Return a scene classification as Sen2Cor would give it: mostly right."""
     shape = clear["B8A"].shape
     opacity, ice, shade = (_at(field, shape, 20) for field in (sky.cloud, sky.cirrus, sky.shade))
     lattice = ground.lattice
@@ -254,7 +254,7 @@ def _gain(ground: Ground, seed: int) -> FloatArray:
 
 
 def _outside(lattice: Lattice, covered: float) -> NDArray[np.bool_] | None:
-    """Pixels without data, bool (y, x) in whole 60 m blocks, or None if there are none."""
+    """Return the pixels without data, bool (y, x) in whole 60 m blocks, or None if there are none."""
     if covered >= 1:
         return None
     rows, columns = np.arange(lattice.rows // 6), np.arange(lattice.columns // 6)

@@ -17,7 +17,7 @@ _VALUE_NOISE_STD = 0.2145
 
 
 def hash32(seed: int, *coordinates: ArrayLike) -> HashArray:
-    """Mixes a seed and integer coordinates to 32 well spread bits (murmur3's finaliser).
+    """Mix a seed and integer coordinates to 32 well spread bits (murmur3's finaliser).
 
     Args:
         seed: Any integer.

@@ -74,7 +74,7 @@ def swath_over(
     shift: float = 0.0,
     nadir_column: float = 40.0,
 ) -> Swath:
-    """A swath that covers a square of a given side around a point, with a margin of about 3 km.
+    """Return a swath that covers a square of a given side around a point, with a margin of about 3 km.
 
     Args:
         longitude_deg: Centre of the square.
@@ -101,7 +101,7 @@ def swath_over(
 
 
 def observe_olci(seed: int, swath: Swath, weather: Weather, noise_seed: int, gain: float = 1.0) -> OlciContent:
-    """Images of a frame.
+    """Return the images of a frame.
 
     Args:
         seed: Which landscape.

@@ -1,4 +1,4 @@
-"""Writes Sentinel-2 products: complete SAFE folders of any size, a crop being a valid product of its own grid."""
+"""Write Sentinel-2 products: complete SAFE folders of any size, a crop being a valid product of its own grid."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from simulator.noise import FloatArray
 from simulator.safe_names import BAND_IDS, L2A_FILES, SafeName, compact
 from simulator.sky import Sun
 from simulator.spectra import S2_RESOLUTION_M
+
+QUANTIFICATION = 10_000
+"""DN of a reflectance of 1."""
 
 DnArray = NDArray[np.uint16]
 ByteArray = NDArray[np.uint8]
@@ -44,12 +47,12 @@ class SafeContent:
 
 def encode_dn(reflectance: FloatArray, offset: int) -> DnArray:
     """Reflectance to DN: 10,000 times, less the offset, 1 at least; NaN to 0."""
-    dn = np.rint(reflectance * np.float32(10000)) - offset
+    dn = np.rint(reflectance * np.float32(QUANTIFICATION)) - offset
     return np.where(np.isnan(reflectance), 0, np.clip(np.nan_to_num(dn), 1, 32767)).astype(np.uint16)
 
 
 def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
-    """Writes a level-2A product into folder `out`.
+    """Write a level-2A product into folder `out`.
 
     Args:
         out: Existing or new parent folder.
@@ -68,12 +71,12 @@ def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
             if file == "B01" and resolution_m == 20 and not name.modern:
                 continue
             if file in BAND_IDS:
-                image: DnArray | ByteArray = _at_resolution(pyramid[file], resolution_m)
+                image: DnArray | ByteArray = at_resolution(pyramid[file], resolution_m)
             elif file == "SCL":
                 image = content.scl if resolution_m == 20 else content.scl[1::3, 1::3]
             elif file == "TCI":
                 image = _true_colour(
-                    [_at_resolution(pyramid[b], resolution_m) for b in ("B04", "B03", "B02")], name.offset
+                    [at_resolution(pyramid[b], resolution_m) for b in ("B04", "B03", "B02")], name.offset
                 )
             else:
                 # Aerosol and vapour are smooth; a constant with a slow ramp says as much.
@@ -85,7 +88,7 @@ def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
 
 
 def write_l1c(out: Path, name: SafeName, content: SafeContent) -> Path:
-    """Writes a level-1C product into folder `out`.
+    """Write a level-1C product into folder `out`.
 
     Args:
         out: Existing or new parent folder.
@@ -105,7 +108,7 @@ def write_l1c(out: Path, name: SafeName, content: SafeContent) -> Path:
 
 
 def write_manifest(root: Path, name: SafeName) -> None:
-    """(Re)writes `manifest.safe` with sizes and checksums of what lies in the folder."""
+    """Write `manifest.safe` anew with sizes and checksums of what lies in the folder."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "manifest.safe")
     entries = []
     for path in files:
@@ -133,7 +136,7 @@ def _finish(root: Path, name: SafeName, content: SafeContent) -> None:
 
 
 def _quality(root: Path, name: SafeName, content: SafeContent) -> list[safe_tile.Mask]:
-    """Writes QI_DATA and says what it holds."""
+    """Write QI_DATA and return the masks that it holds."""
     lattice, folder = content.lattice, f"GRANULE/{name.granule}/QI_DATA"
     masks: list[safe_tile.Mask] = []
     if name.modern:
@@ -165,7 +168,7 @@ def _quality(root: Path, name: SafeName, content: SafeContent) -> list[safe_tile
                 _jp2(root, f"{folder}/{kind}_{resolution_m}m", part, lattice, resolution_m)
             masks.append(safe_tile.Mask(kind, f"{folder}/{kind}_20m.jp2"))
     step = max(1, -(-max(lattice.rows, lattice.columns) // 6 // 343))
-    bands = [_at_resolution({10: content.dn[b]}, 60)[::step, ::step] for b in ("B04", "B03", "B02")]
+    bands = [at_resolution({10: content.dn[b]}, 60)[::step, ::step] for b in ("B04", "B03", "B02")]
     preview = f"{folder}/{name.mgrs_tile}_{compact(name.datatake_start)}_PVI"
     _jp2(root, preview, _true_colour(bands, name.offset), lattice, 60 * step)
     return masks
@@ -175,8 +178,8 @@ def _jp2(root: Path, stem: str, image: DnArray | ByteArray, lattice: Lattice, pi
     write_jp2(root / f"{stem}.jp2", image, lattice.epsg, lattice.ulx_m, lattice.uly_m, pixel_m)
 
 
-def _at_resolution(levels: dict[int, DnArray], resolution_m: int) -> DnArray:
-    """The band at a resolution: means of whole observed blocks, or repeated pixels where only coarser ones exist."""
+def at_resolution(levels: dict[int, DnArray], resolution_m: int) -> DnArray:
+    """Return the band at a resolution: means of whole observed blocks, or coarser pixels repeated."""
     if resolution_m not in levels:
         finest = min(levels)
         best = max((r for r in levels if r < resolution_m and resolution_m % r == 0), default=finest)

@@ -151,7 +151,7 @@ def datastrip_document(name: SafeName) -> str:
 
 
 def empty_mask(kind: str, band: str, epsg: int) -> str:
-    """A GML mask without a polygon, as old baselines deliver them for flawless bands."""
+    """Return a GML mask without a polygon, as old baselines deliver them for flawless bands."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2" \
 gml:id="S2__OPER_{kind}_{band}">

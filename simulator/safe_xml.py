@@ -45,7 +45,7 @@ class ManifestEntry:
 
 
 def cloudy_percentage(percentages: dict[int, float]) -> float:
-    """Clouds of medium and high probability and thin cirrus, percent."""
+    """Return the clouds of medium and high probability and thin cirrus, percent."""
     return percentages[8] + percentages[9] + percentages[10]
 
 
@@ -62,7 +62,7 @@ def image_content(percentages: dict[int, float], level: str, indent: str) -> str
 
 
 def footprint(lattice: Lattice) -> str:
-    """Closed ring of the granule's corners, latitude before longitude."""
+    """Return the closed ring of the granule's corners, latitude before longitude."""
     west, north = lattice.ulx_m, lattice.uly_m
     east, south = west + lattice.columns * 10, north - lattice.rows * 10
     to_degrees = Transformer.from_crs(lattice.epsg, 4326, always_xy=True)
@@ -74,7 +74,7 @@ def footprint(lattice: Lattice) -> str:
 
 
 def image_files(name: SafeName) -> list[str]:
-    """Paths of the images below the product's folder, without extension."""
+    """Return the paths of the images below the product's folder, without extension."""
     if name.level == "L1C":
         return [name.image_stem(band, 0) for band in (*BAND_IDS, "TCI")]
     return [
@@ -239,7 +239,7 @@ def _characteristics(name: SafeName) -> str:
 
 
 def inspire_document(name: SafeName) -> str:
-    """A short INSPIRE record."""
+    """Return a short INSPIRE record."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <gmd:MD_Metadata xmlns:gmd="http://www.isotc211.org/2005/gmd" xmlns:gco="http://www.isotc211.org/2005/gco">
   <gmd:fileIdentifier><gco:CharacterString>{name.product}</gco:CharacterString></gmd:fileIdentifier>

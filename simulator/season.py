@@ -101,13 +101,13 @@ class Acquisition:
 
 
 def week_time(year: int, week: int, weekday: int, hour: int, minute: int, second: int = 31) -> datetime:
-    """A time in an ISO week, UTC; weekday 1 is Monday."""
+    """Return a time in an ISO week, UTC; weekday 1 is Monday."""
     day = datetime.fromisocalendar(year, week, weekday)
     return day.replace(hour=hour, minute=minute, second=second, microsecond=24000, tzinfo=UTC)
 
 
 def plan_season(year: int, level: str = "l2a", products: int | None = None) -> list[Acquisition]:
-    """What is acquired in a season.
+    """Plan what is acquired in a season.
 
     Args:
         year: ISO year.
@@ -213,7 +213,7 @@ def granule_of(site: Site, tile: int) -> tuple[str, Lattice]:
 
 
 def write_season(site: Site, plan: list[Acquisition], out: Path, workers: int = 2) -> Iterator[Path]:
-    """Writes the products of a plan, in its order.
+    """Write the products of a plan, in its order.
 
     Args:
         site: The area.
@@ -237,7 +237,7 @@ def write_season(site: Site, plan: list[Acquisition], out: Path, workers: int = 
 
 
 def write_acquisition(site: Site, acquisition: Acquisition, out: Path) -> Path:
-    """Writes one product; the same arguments give the same bytes."""
+    """Write one product; the same arguments give the same bytes."""
     if acquisition.kind == "clc":
         return write_clc(out, site.seed, _world_bounds(site, 2500))
     if acquisition.kind == "s3-olci":
@@ -297,7 +297,7 @@ def _write_olci(site: Site, acquisition: Acquisition, out: Path) -> Path:
 
 
 def derive(seed: int, *parts: str) -> int:
-    """A number below 2^20 that a seed and some words determine."""
+    """Return a number below 2^20 that a seed and some words determine."""
     return int.from_bytes(hashlib.sha256("/".join([str(seed), *parts]).encode()).digest()[:4], "big") % 2**20
 
 

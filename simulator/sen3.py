@@ -1,4 +1,4 @@
-"""Writes OLCI level-1 EFR products: SEN3 folders with ESA's packing, tie points, flags and manifest."""
+"""Write OLCI level-1 EFR products: SEN3 folders with ESA's packing, tie points, flags and manifest."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def flag_layout(name: Sen3Name) -> dict[str, int]:
 
 
 def write_efr(out: Path, name: Sen3Name, content: OlciContent) -> Path:
-    """Writes a full-resolution product into folder `out`.
+    """Write a full-resolution product into folder `out`.
 
     Args:
         out: Existing or new parent folder.
@@ -122,7 +122,7 @@ def write_efr(out: Path, name: Sen3Name, content: OlciContent) -> Path:
 
 
 def write_manifest(root: Path, name: Sen3Name, content: OlciContent) -> None:
-    """Writes `xfdumanifest.xml` with sizes and MD5 of what lies in the folder."""
+    """Write `xfdumanifest.xml` with sizes and MD5 of what lies in the folder."""
     files = []
     for path in sorted(root.glob("*.nc")):
         data = path.read_bytes()

@@ -103,7 +103,7 @@ class Sky:
 
 
 def sky_over(weather: Weather, sun: Sun, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Sky:
-    """Clouds and shadows over positions in EPSG:3035.
+    """Return clouds and shadows over positions in EPSG:3035.
 
     Args:
         weather: The sky.

@@ -1,170 +1,225 @@
-"""Puts real pixels into products: how real crops run through the pipeline."""
+"""Put real bands into a Sentinel-2 product, so that they run through the pipeline like any other."""
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-import netCDF4
 import numpy as np
-import rasterio
-from numpy.typing import NDArray
 
-from simulator.msi import Lattice
-from simulator.safe import SafeContent, write_l1c
-from simulator.safe_names import BAND_IDS, SafeName
-from simulator.sen3 import write_efr
-from simulator.sen3_content import LINE_S, OlciContent, solar_flux
-from simulator.sen3_xml import Sen3Name
-from simulator.sky import sun_at
-
-BRANDENBURG = SafeName(
-    "S2A",
-    "L1C",
-    datetime(2017, 2, 16, 10, 21, 1, tzinfo=UTC),
-    "0204",
-    65,
-    8642,
-    "T33UUU",
-    datetime(2017, 2, 16, 10, 22, 4, tzinfo=UTC),
+from shared.geo.mgrs import SQUARE_M, MgrsTile, latitude_band, square_letters
+from simulator.bands import (
+    HIGHEST_DN,
+    BandFile,
+    Encoding,
+    FileGrid,
+    WrapError,
+    common_lattice,
+    read_classes,
+    read_dn,
+    read_grid,
 )
-_EAST_ANGLIA = "O_L2_0001_SNS_2017104102450_v1.0.nc"
-_EAST_ANGLIA_START = datetime(2017, 4, 14, 10, 27, 29, 454657, tzinfo=UTC)
-# The source's tie points begin 62 columns before its image; three of their spacings hold it: 62 + 100 + 31 = 193.
-_LEFT, _COLUMNS, _TIE_COLUMNS = 62, 193, 4
-_MALTA = ("clc2018_mt.gpkg", "clc2012_mt.gdb.zip", "CLC2024_MT.gdb.zip")
+from simulator.msi import Lattice
+from simulator.safe import ByteArray, DnArray, SafeContent, at_resolution, write_l1c, write_l2a
+from simulator.safe_names import BAND_IDS, SafeName
+from simulator.sky import sun_at
+from simulator.spectra import S2_RESOLUTION_M
+
+UNCLASSIFIED = 7
+"""Scene class that counts as clear and claims nothing else."""
+
+MAY_LACK = ("B01", "B09")
+"""Bands of L2A that no mask and no 10 or 20 m array needs."""
+
+_DARKEST = 100
+"""DN, a reflectance of 0.01: no scene of all bands stays below."""
 
 
 @dataclass(frozen=True)
-class Wrapping:
-    """One kind of real data: folder below the data directory, what it becomes, and how."""
+class Identity:
+    """What the name of a product says of its scene.
 
-    folder: str
-    makes: str
-    run: Callable[[Path, Path], list[Path]]
+    Attributes:
+        level: `L1C` top of atmosphere, `L2A` surface reflectance.
+        time: Datatake start; UTC where it has no zone.
+        platform: `S2A` .. `S2D`.
+        relative_orbit: 1..143.
+        absolute_orbit: Of the datatake.
+        baseline: Processing baseline, four digits; from 0400 on DN have the offset -1000. Empty = 0500 if the files'
+            offset is negative, else 0209: numbers that are DN of Sentinel-2 then stay what they are.
+        mgrs_tile: Such as `T33UUU`; empty = the 100 km square of the centre.
+        generated: When the product was made; None = `time`.
+    """
+
+    level: Literal["L1C", "L2A"]
+    time: datetime
+    platform: str = "S2A"
+    relative_orbit: int = 1
+    absolute_orbit: int = 1
+    baseline: str = ""
+    mgrs_tile: str = ""
+    generated: datetime | None = None
 
 
-def default_source(kind: str) -> Path:
-    """`$LANDSTREAM_DATA/<folder>`, or `../shared/data/<folder>`."""
-    return Path(os.environ.get("LANDSTREAM_DATA") or "../shared/data") / WRAPPINGS[kind].folder
+@dataclass(frozen=True)
+class Wrapped:
+    """A product that was made.
+
+    Attributes:
+        product: Its SAFE folder.
+        notes: What a person should know of it, one line each.
+    """
+
+    product: Path
+    notes: tuple[str, ...]
 
 
-def wrap(kind: str, source: Path, out: Path) -> list[Path]:
-    """Wraps real data.
+def bands_of(level: str) -> tuple[str, ...]:
+    """Return the bands of a level, `L1C` or `L2A`: only the former has B10."""
+    return tuple(band for band in BAND_IDS if level == "L1C" or band != "B10")
+
+
+def wrap(
+    out: Path,
+    bands: Mapping[str, BandFile],
+    identity: Identity,
+    encoding: Encoding | None = None,
+    scl: Path | None = None,
+    without: Collection[str] = (),
+) -> Wrapped:
+    """Write bands as a SAFE product.
+
+    Pixels at a band's own resolution are taken as they are. Finer ones become means of whole observed blocks, coarser
+    ones are repeated. What lies outside the extent that all files share, in whole 60 m pixels, is left out.
 
     Args:
-        kind: A key of `WRAPPINGS`.
-        source: Folder with the data.
-        out: Parent folder of the products.
+        out: Parent folder; a product of the same name in it is replaced.
+        bands: Band to file: all of the level but those of `without`.
+        identity: Which scene it is.
+        encoding: How the files hold reflectance; DN of Sentinel-2 without offset by default.
+        scl: Scene classification of Sen2Cor at 20 or 60 m, for L2A; without one all that is observed counts as clear.
+        without: Bands written without data, of B01 and B09 of L2A.
 
     Returns:
-        The products.
+        The product, and notes on what was made up, left out or clipped.
 
     Raises:
-        FileNotFoundError: The data are not there; the message says what was looked for.
+        WrapError: The files do not make a product; says which, why and what to do.
     """
-    if not source.is_dir():
-        raise FileNotFoundError(f"{source} is not a folder: name the one that holds the {kind} data with --from")
-    out.mkdir(parents=True, exist_ok=True)
-    return WRAPPINGS[kind].run(source, out)
+    encoding = encoding or Encoding()
+    _check_bands(bands, identity.level, without)
+    if scl and identity.level == "L1C":
+        raise WrapError(f"{scl}: a level-1C product holds no scene classification; leave it out, or wrap level l2a")
+    grids = {file.path: read_grid(file) for file in bands.values()}
+    if scl:
+        grids[scl] = read_grid(BandFile(scl))
+    lattice = common_lattice(grids)
+    notes = _left_out(grids, lattice)
+    name = _name(identity, lattice, encoding)
+    dn: dict[str, DnArray] = {}
+    for band in bands_of(name.level):
+        pixel_m = S2_RESOLUTION_M[band]
+        if band in without:
+            dn[band] = np.zeros((lattice.rows * 10 // pixel_m, lattice.columns * 10 // pixel_m), dtype=np.uint16)
+            notes.append(f"{band} is written without data")
+            continue
+        file = bands[band]
+        grid = grids[file.path]
+        image, clipped = read_dn(file, grid, lattice, encoding, name.offset)
+        if not image.any():
+            raise WrapError(f"{file.path}: {band} is nodata everywhere in the extent of all bands; check --nodata")
+        _check_scale(file.path, band, image, encoding)
+        if clipped:
+            notes.append(f"{file.path}: {clipped} pixels of {band} were clipped to what a DN can say")
+        if grid.pixel_m != pixel_m:
+            notes.append(f"{file.path}: {band} was brought from {grid.pixel_m} m to {pixel_m} m")
+        dn[band] = at_resolution({grid.pixel_m: image}, pixel_m)
+    if all(int(image.max()) + name.offset < _DARKEST for image in dn.values()):
+        raise WrapError(
+            f"{next(iter(bands.values())).path}: no reflectance reaches 0.01 with the scale {encoding.scale:g}; values "
+            "that are reflectance already need --scale 1"
+        )
+    if scl:
+        classes = read_classes(scl, grids[scl], lattice)
+    else:
+        classes = np.where(dn["B05"] == 0, 0, UNCLASSIFIED).astype(np.uint8)
+        if name.level == "L2A":
+            notes.append("no --scl was given: all that is observed counts as clear, clouds too")
+    return Wrapped(_write(out, name, lattice, dn, classes), tuple(notes))
 
 
-def wrap_brandenburg(source: Path, out: Path) -> list[Path]:
-    """The 13 real L1C bands as one product, and the OpenStreetMap polygons beside it."""
-    dn: dict[str, NDArray[np.uint16]] = {}
-    for band in BAND_IDS:
-        path = source / "IMG_DATA" / f"T33UUU_20170216T102101_{band}.jp2"
-        with rasterio.open(path, driver="JP2OpenJPEG") as image:
-            dn[band] = image.read(1)
-            if band == "B02":
-                left, top, epsg = round(image.transform.c), round(image.transform.f), image.crs.to_epsg()
-    rows, columns = dn["B02"].shape
-    lattice = Lattice(epsg, left, top, rows, columns)
-    # No classification comes with the data: everything observed is "unclassified".
-    scl = np.where(dn["B05"] == 0, 0, 7).astype(np.uint8)
-    content = SafeContent(lattice, dn, sun_at(BRANDENBURG.datatake_start, *lattice.centre_deg), scl, np.zeros_like(scl))
-    product = write_l1c(out, BRANDENBURG, content)
-    labels = out / "osm_landuse_water.gpkg"
-    shutil.copyfile(source / labels.name, labels)
-    return [product, labels]
+def tile_of(lattice: Lattice) -> str:
+    """Return the MGRS tile of the 100 km square that holds a lattice's centre, in the lattice's own zone.
+
+    Raises:
+        WrapError: The centre lies further from the zone's meridian than MGRS has squares.
+    """
+    x, y = lattice.ulx_m + lattice.columns * 5, lattice.uly_m - lattice.rows * 5
+    zone, easting = lattice.epsg % 100, x // SQUARE_M
+    if not 1 <= easting <= 8:
+        raise WrapError(f"EPSG:{lattice.epsg}: x = {x} m is outside the zone; warp the bands to the zone they lie in")
+    column, row = square_letters(zone, easting, y // SQUARE_M)
+    return MgrsTile(zone, latitude_band(lattice.centre_deg[1]), column, row).name
 
 
-def wrap_east_anglia(source: Path, out: Path) -> list[Path]:
-    """The real OLCI swath crop as one EFR product: reflectance turned back into radiance."""
-    with netCDF4.Dataset(source / _EAST_ANGLIA) as data:
-        image = {key: _plain(data, key) for key in ("lat", "lon")}
-        reflectance = np.stack([_plain(data, f"rtoa_{band}") for band in range(1, 22)])
-        data["quality_flags"].set_auto_maskandscale(False)
-        flags = np.asarray(data["quality_flags"][:]).astype(np.int64) & 0xFFFFFFFF
-        names = data["quality_flags"].flag_meanings.split()
-        rows, columns = flags.shape
-        tie = {
-            key: _plain(data, key)[:rows, :_TIE_COLUMNS]
-            for key in ("TP_latitude", "TP_longitude", "SZA", "SAA", "OZA", "OAA")
-        }
-    place = slice(_LEFT, _LEFT + columns)
-    nodes, every = np.arange(_TIE_COLUMNS) * 64, np.arange(_COLUMNS)
+def _check_bands(bands: Mapping[str, BandFile], level: str, without: Collection[str]) -> None:
+    wanted = bands_of(level)
+    for band in without:
+        if level != "L2A" or band not in MAY_LACK:
+            raise WrapError(f"--without {band}: only {' and '.join(MAY_LACK)} of l2a may be left out; name its file")
+    if surplus := [band for band in bands if band not in wanted]:
+        raise WrapError(f"{bands[surplus[0]].path}: level {level} has no {surplus[0]}; leave it out")
+    if missing := [band for band in wanted if band not in bands and band not in without]:
+        dispensable = level == "L2A" and set(missing) <= set(MAY_LACK)
+        hint = f", or go --without {','.join(missing)}" if dispensable else ""
+        raise WrapError(f"no file of {', '.join(missing)}; correct --pattern, or name them with --band BAND=FILE{hint}")
 
-    def fill(values: NDArray[np.float64], key: str) -> NDArray[np.float64]:
-        """The image inside the wider frame; around it positions follow from the tie points."""
-        full = np.stack([np.interp(every, nodes, row) for row in tie[key]])
-        full[:, place] = values
-        return full
 
-    def flag(name: str) -> NDArray[np.bool_]:
-        mask = np.zeros((rows, _COLUMNS), dtype=bool)
-        mask[:, place] = flags >> (31 - names.index(name)) & 1
-        return mask
-
-    cosine = np.cos(np.radians(np.stack([np.interp(every, nodes, row) for row in tie["SZA"]])))
-    detector = (1480 + np.broadcast_to(every, (rows, _COLUMNS))).astype(np.int16)
-    flux = solar_flux(_EAST_ANGLIA_START.timetuple().tm_yday)
-    radiance = np.full((21, rows, _COLUMNS), np.nan, dtype=np.float32)
-    radiance[:, :, place] = reflectance * flux[:, detector[:, place]] * cosine[:, place] / math.pi
-    invalid = flag("invalid") | np.isnan(radiance).all(axis=0)
-    content = OlciContent(
-        radiance=radiance,
-        longitude_deg=fill(image["lon"], "TP_longitude"),
-        latitude_deg=fill(image["lat"], "TP_latitude"),
-        altitude_m=np.zeros((rows, _COLUMNS), dtype=np.int16),
-        detector_index=np.where(invalid, -1, detector).astype(np.int16),
-        invalid=invalid,
-        duplicated=flag("duplicated"),
-        land=flag("land"),
-        inland_water=flag("fresh_inland_water"),
-        bright=flag("bright"),
-        tie_longitude_deg=tie["TP_longitude"],
-        tie_latitude_deg=tie["TP_latitude"],
-        sza_deg=tie["SZA"],
-        saa_deg=tie["SAA"],
-        oza_deg=tie["OZA"],
-        oaa_deg=tie["OAA"],
-        start=_EAST_ANGLIA_START,
+def _name(identity: Identity, lattice: Lattice, encoding: Encoding) -> SafeName:
+    time = identity.time if identity.time.tzinfo else identity.time.replace(tzinfo=UTC)
+    generated = identity.generated or time
+    baseline = identity.baseline or ("0500" if encoding.offset < 0 else "0209")
+    try:
+        tile = MgrsTile.parse(identity.mgrs_tile or tile_of(lattice))
+    except ValueError as error:
+        raise WrapError(f"--tile {identity.mgrs_tile}: {error}") from error
+    if tile.epsg != lattice.epsg:
+        raise WrapError(
+            f"--tile {tile.name}: lies in EPSG:{tile.epsg}, but the bands in EPSG:{lattice.epsg}; name a tile of that "
+            "zone, or leave it out"
+        )
+    return SafeName(
+        identity.platform,
+        identity.level,
+        time.astimezone(UTC),
+        baseline,
+        identity.relative_orbit,
+        identity.absolute_orbit,
+        tile.name,
+        generated.astimezone(UTC),
     )
-    stop = _EAST_ANGLIA_START + timedelta(seconds=LINE_S * (rows - 1))
-    # Cycle and orbit follow from a later product (cycle 77, orbit 334 on 2021-10-21): 385 orbits in 27 days.
-    name = Sen3Name("S3A", _EAST_ANGLIA_START, stop, datetime(2018, 2, 7, 12, tzinfo=UTC), 16, 279, 1980)
-    return [write_efr(out, name, content)]
 
 
-def wrap_malta(source: Path, out: Path) -> list[Path]:
-    """The three real national Corine deliveries, as they are."""
-    return [Path(shutil.copyfile(source / name, out / name)) for name in _MALTA]
+def _left_out(grids: Mapping[Path, FileGrid], lattice: Lattice) -> list[str]:
+    """Return a note if any file reaches further than the lattice."""
+    bounds = (lattice.ulx_m, lattice.uly_m, lattice.rows * 10, lattice.columns * 10)
+    if all((g.west_m, g.north_m, g.rows * g.pixel_m, g.columns * g.pixel_m) == bounds for g in grids.values()):
+        return []
+    return [f"cut to what all bands share in whole 60 m pixels: {lattice.rows} x {lattice.columns} pixels of 10 m"]
 
 
-def _plain(data: netCDF4.Dataset, key: str) -> NDArray[np.float64]:
-    return np.ma.filled(data[key][:].astype(np.float64), np.nan)
+def _check_scale(path: Path, band: str, image: DnArray, encoding: Encoding) -> None:
+    if np.median(image[image > 0]) == HIGHEST_DN:
+        raise WrapError(
+            f"{path}: most of {band} would have a reflectance above 3 with the scale {encoding.scale:g}; "
+            "DN of Sentinel-2 need --scale 1e-4"
+        )
 
 
-WRAPPINGS = {
-    "brandenburg": Wrapping(
-        "s2-l1c-brandenburg-t33uuu", "a Sentinel-2 L1C product and its OpenStreetMap labels", wrap_brandenburg
-    ),
-    "east-anglia": Wrapping("s3-olci-swath-east-anglia", "an OLCI EFR product", wrap_east_anglia),
-    "malta": Wrapping("clc-vector-malta", "three national Corine deliveries", wrap_malta),
-}
+def _write(out: Path, name: SafeName, lattice: Lattice, dn: Mapping[str, DnArray], classes: ByteArray) -> Path:
+    sun = sun_at(name.datatake_start, *lattice.centre_deg)
+    content = SafeContent(lattice, dn, sun, classes, np.zeros_like(classes))
+    return (write_l2a if name.level == "L2A" else write_l1c)(out, name, content)

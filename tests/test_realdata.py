@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,15 @@ import pytest
 import rasterio
 
 from shared.area import load_area
-from tests.conftest import AREAS, landstream
+from tests.conftest import AREAS, ROOT, landstream, real_data
+from tests.products.presets import wrap
 
 pytestmark = pytest.mark.realdata
 
 
 def stream(kind: str, source: Path, folder: Path, area: Path) -> Path:
     """Wrap real arrays, run them, return the store."""
-    landstream("simulate", "wrap", kind, "--from", source, "--out", folder / "products")
-    products = sorted((folder / "products").iterdir())
+    products = wrap(kind, source, folder / "products")
     landstream("run", "--area", area, "--store", folder / "store", "--once", *products)
     return folder / "store"
 
@@ -104,3 +106,25 @@ def test_east_anglia_lies_where_its_readme_says(data: Path, tmp_path: Path) -> N
     assert (low, high) == (pytest.approx(0.08, abs=0.05), pytest.approx(0.76, abs=0.05))
     (update,) = items(store, "cube-updates")
     assert update["properties"]["landstream:tiles"]
+
+
+def test_the_line_of_the_readme_makes_products_that_are_taken_in(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (line,) = re.findall(r"^`?landstream (simulate wrap .* --out DIR)`?$", readme, re.MULTILINE)
+    arguments = [part.replace("../shared/data", str(real_data())) for part in shlex.split(line)]
+    made = landstream(*arguments[:-1], tmp_path / "products").stdout.splitlines()
+    assert sorted(Path(path) for path in made) == sorted((tmp_path / "products").iterdir())
+    area = tmp_path / "brandenburg.yaml"
+    text = (AREAS / "brandenburg.yaml").read_text().replace("epochs: 24", "epochs: 1").replace("folds: 5", "folds: 0")
+    area.write_text(text)
+    landstream("run", "--area", area, "--store", tmp_path / "store", "--once", *made)
+    (scene,) = items(tmp_path / "store", "sentinel-2-l1c")
+    assert scene["properties"]["landstream:mgrs_tile"] == "T33UUU"
+    assert scene["properties"]["landstream:baseline"] == "02.04"
+    with rasterio.open(path_of(scene, "B04_10m"), driver="JP2OpenJPEG") as taken:
+        source = real_data() / "s2-l1c-brandenburg-t33uuu" / "IMG_DATA" / "T33UUU_20170216T102101_B04.jp2"
+        with rasterio.open(source, driver="JP2OpenJPEG") as real:
+            assert np.array_equal(taken.read(1), real.read(1))
+    (labels,) = items(tmp_path / "store", "corine-land-cover")
+    assert labels["properties"]["landstream:attribute"] == "fclass"
+    assert len(items(tmp_path / "store", "land-cover-maps")) == 1

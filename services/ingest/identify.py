@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from services.ingest import read_safe, read_sen3
-from services.ingest.names import SafeName, Sen3Name, parse_product
+from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
 from services.ingest.read_labels import check_dataset, find_datasets
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.unpack import Limits, unpack
@@ -16,7 +16,6 @@ from shared.stage import RejectScene
 
 MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
 REMEDY = "deliver a SAFE or SEN3 product (folder or .zip) or label polygons (.gpkg, .gdb.zip, zipped .shp)"
-_ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
         RejectScene: unsafe, damaged, or not a product.
     """
     name = unit.lower()
-    if name.endswith(_ARRIVING):
+    if name.endswith(ARRIVING):
         raise Incomplete(unit, "has the name of an unfinished transfer")
     if not path.exists() or (path.is_dir() and all(o.rsplit("/", 1)[-1] in MARKERS for o in objects)):
         raise Incomplete(unit, "is an empty folder")

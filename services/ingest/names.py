@@ -22,6 +22,9 @@ _SEN3 = re.compile(
 )
 _CAMPAIGN = re.compile(r"U(\d{4})_CLC(\d{4})(?:_(V\d{4}_\w+?))?(?:$|_(?:FR|ES|PT)_)", re.IGNORECASE)
 _YEAR = re.compile(r"(?:clc|cha)_?(\d{4})", re.IGNORECASE)
+ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
+"""How programs end the names of what they have not sent whole yet; lower case."""
+
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 

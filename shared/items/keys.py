@@ -59,7 +59,7 @@ def check_week(week: str) -> str:
 def iso_week(moment: datetime) -> str:
     """ISO week in UTC of a datatake or frame start: `2018-W23`."""
     year, week, _ = moment.astimezone(UTC).isocalendar()
-    return f"{year}-W{week:02d}"
+    return f"{year:04d}-W{week:02d}"
 
 
 def week_bounds(week: str) -> tuple[datetime, datetime]:

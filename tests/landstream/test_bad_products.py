@@ -16,7 +16,6 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from simulator.bad import KINDS, make_bad, reseal
 from simulator.msi import Lattice
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, write_l2a
@@ -26,6 +25,7 @@ from simulator.sen3_xml import Sen3Name
 from simulator.sky import Sun, Weather
 from simulator.spectra import S2_RESOLUTION_M
 from tests.conftest import AREAS, landstream
+from tests.products.bad import KINDS, make_bad, reseal
 
 EXPECTED = {
     # kind: (file named, fault named)

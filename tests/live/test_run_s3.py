@@ -50,7 +50,7 @@ def test_a_watching_run_outlives_the_stores_absence(
             gateway.stop()
             time.sleep(AWAY_S)
             gateway.start()
-            landstream("land", "--store", "s3://away", scene)
+            landstream("deliver", "--store", "s3://away", scene)
             wait(run, lambda: any(store.keys("items/cloud-masks/")), tmp_path / "log")
         finally:
             run.send_signal(signal.SIGTERM)

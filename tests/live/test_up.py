@@ -16,6 +16,7 @@ import yaml
 
 from shared.store.s3 import S3Settings, connect
 from tests.conftest import AREAS, ROOT, Servers, landstream
+from tests.products.presets import wrap
 from tools.servers import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -92,10 +93,8 @@ def test_real_products_give_the_digest_of_an_embedded_run(
     # What the model is worth is tested embedded; here it is to be the same one.
     area["policy"] = {"quiet_s": 5, "training": {**area["policy"]["training"], "epochs": 1, "folds": 0}}
     (tmp_path / "area.yaml").write_text(yaml.safe_dump(area))
-    source = data / "s2-l1c-brandenburg-t33uuu"
-    landstream("simulate", "wrap", "brandenburg", "--from", source, "--out", tmp_path / "products")
-    products = sorted((tmp_path / "products").iterdir())
+    products = wrap("brandenburg", data / "s2-l1c-brandenburg-t33uuu", tmp_path / "products")
     landstream("run", "--area", tmp_path / "area.yaml", "--store", tmp_path / "store", "--once", *products)
     with up(tmp_path / "area.yaml", bucket, servers, tmp_path / "work"):
-        landstream("land", "--store", f"s3://{bucket}", *products)
+        landstream("deliver", "--store", f"s3://{bucket}", *products)
         becomes(landstream("digest", "--store", tmp_path / "store").stdout.splitlines(), bucket, servers.kafka)

@@ -40,21 +40,17 @@ def test_season_of_an_area(tmp_path: Path) -> None:
     assert all(path.parent == out for path in paths)
 
 
-def test_bad_product_from_a_good_one(tmp_path: Path) -> None:
-    made = CliRunner().invoke(app, ["s2-l2a", "--size", "120", "--out", str(tmp_path / "good")])
-    arguments = ["bad", "missing_band", "--product", made.stdout.strip(), "--out", str(tmp_path / "bad")]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    assert not list(Path(result.stdout.strip()).rglob("*_B08_10m.jp2"))
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["s2-l2a", "--size", "100"], "multiple of 6"),
         (["s2-l2a", "--week", "2018-23"], "ISO week"),
         (["s2-l2a", "--baseline", "5.9"], "form"),
-        (["wrap", "mars"], "brandenburg"),
+        (["wrap", "--time", "yesterday"], "not a time such as 2017"),
+        (["wrap", "--time", "2018-06-05", "--baseline", "5.9"], "not four digits"),
+        (["wrap", "--time", "2018-06-05", "--attribute", "fclass"], "need each other"),
+        (["wrap", "nowhere", "--time", "2018-06-05"], "nowhere: no such folder"),
+        (["wrap", "--time", "2018-06-05", "--band", "B4"], "write it as B04=FILE"),
     ],
 )
 def test_mistakes_are_explained(tmp_path: Path, arguments: list[str], says: str) -> None:

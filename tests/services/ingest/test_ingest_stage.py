@@ -23,8 +23,8 @@ from services.ingest.stage import STAGE, IngestSettings, plan
 from shared.area import Area
 from shared.items.keys import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, RejectScene, RetryLater, Task
-from simulator.bad import KINDS, make_bad, reseal, zip_product
 from simulator.clc import write_polygons
+from tests.products.bad import KINDS, make_bad, reseal, zip_product
 
 from .conftest import make_area, unit_of, write_scene
 

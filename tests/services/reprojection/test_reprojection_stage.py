@@ -26,7 +26,7 @@ from simulator.sen3 import write_efr
 from simulator.sen3_content import OlciContent
 from simulator.sen3_xml import Sen3Name
 from simulator.sky import Weather
-from simulator.wrap import wrap
+from tests.products.presets import wrap
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2018, 6, 5, 9, 5, 10, 123456, tzinfo=UTC)

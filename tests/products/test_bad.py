@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pyogrio
@@ -14,10 +13,10 @@ import rasterio
 import shapely
 from pyproj import Transformer
 
-from simulator.bad import KINDS, make_bad
-from simulator.season import Acquisition
+from simulator.season import plan_season, write_acquisition
+from tests.products.bad import KINDS, make_bad
+from tests.simulator.conftest import small_site
 
-Season = Mapping[str, tuple[Acquisition, Path]]
 _ENTRY = re.compile(r'href="\./([^"]+)"[^>]*>\s*<checksum checksumName="SHA3-256">(\w+)<')
 
 
@@ -31,9 +30,20 @@ def _mismatches(root: Path) -> set[str]:
     }
 
 
-@pytest.fixture
-def good(season: Season) -> Path:
-    return season["late summer"][1]
+def make_good(why: str, out: Path) -> Path:
+    """One product of the simulator's season, over a small square."""
+    acquisition = next(a for a in plan_season(2018) if a.why == why)
+    return write_acquisition(small_site(), acquisition, out)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_good("late summer", tmp_path_factory.mktemp("safe"))
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_good("near real time", tmp_path_factory.mktemp("sen3"))
 
 
 def test_there_are_twelve_kinds() -> None:
@@ -74,13 +84,13 @@ def test_units_that_are_no_products(good: Path, tmp_path: Path) -> None:
     assert sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) == 0
 
 
-def test_unknown_classes_lie_under_the_product(season: Season, good: Path, tmp_path: Path) -> None:
+def test_unknown_classes_lie_under_the_product(good: Path, frame: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.SAFE"
     elsewhere.mkdir()
     (elsewhere / "MTD_MSIL2A.xml").write_text("<EXT_POS_LIST>50 10 50 10.2 49.8 10.2 49.8 10 50 10 </EXT_POS_LIST>")
     for product, place in (
         (good, (24.0, 45.6)),
-        (season["near real time"][1], (24.0, 45.6)),
+        (frame, (24.0, 45.6)),
         (elsewhere, (10.1, 49.9)),
     ):
         _, _, (square,), (codes, *_) = pyogrio.raw.read(make_bad("unknown_class", product, tmp_path / "bad"))
@@ -90,8 +100,8 @@ def test_unknown_classes_lie_under_the_product(season: Season, good: Path, tmp_p
         assert found == pytest.approx(place, abs=0.05)
 
 
-def test_sen3_without_coordinates(season: Season, good: Path, tmp_path: Path) -> None:
-    root = make_bad("sen3_without_coordinates", season["near real time"][1], tmp_path)
+def test_sen3_without_coordinates(good: Path, frame: Path, tmp_path: Path) -> None:
+    root = make_bad("sen3_without_coordinates", frame, tmp_path)
     assert not (root / "geo_coordinates.nc").exists()
     assert "./geo_coordinates.nc" not in (root / "xfdumanifest.xml").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="SEN3"):
