@@ -18,7 +18,7 @@ from shared.area import AreaError, load_area
 from shared.bus import BusError
 from shared.bus.kafka import KafkaBus, KafkaSettings
 from shared.items.keys import BadKey
-from shared.store import FolderStore, open_store
+from shared.store import FolderStore, Forbidden, open_store
 from shared.store import StoreError as ServerError
 from shared.store.s3 import S3Store
 
@@ -34,7 +34,12 @@ KafkaOption = Annotated[
 
 
 def fail(message: object, code: int = 2) -> NoReturn:
-    """End with one line on standard error."""
+    """End with one line on standard error; one that lacks a right also says whose keys have it."""
+    if isinstance(message, Forbidden):
+        from landstream.provision.grants import who_may  # a package that loads what provisioning needs
+
+        user = who_may(message.verb, message.key)
+        message = f"{message}; use the keys of the user `{user}`" if user else message
     typer.echo(f"landstream: {message}", err=True)
     raise typer.Exit(code)
 

@@ -5,6 +5,7 @@ from shared.store.opening import open_store
 from shared.store.probe import probe
 from shared.store.protocol import (
     ChecksumMismatch,
+    Forbidden,
     NotFound,
     ObjectInfo,
     PreconditionFailed,
@@ -18,6 +19,7 @@ from shared.store.protocol import (
 __all__ = [
     "ChecksumMismatch",
     "FolderStore",
+    "Forbidden",
     "NotFound",
     "ObjectInfo",
     "PreconditionFailed",
