@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from landstream import areas, distributed, report
+from landstream import areas, distributed, new_service, report
 from landstream.distributed import fail
 from landstream.progress import Progress
 from landstream.stream import Outcome, Stream
@@ -43,6 +43,7 @@ app.add_typer(areas.app, name="area")
 app.command()(distributed.provision)
 app.command()(distributed.up)
 app.command("land")(distributed.deliver)
+app.command("new-service")(new_service.new_service)
 
 StoreOption = Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]
