@@ -39,6 +39,7 @@ class LazyGroup(NamedTuple):
 
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
+    "new-service": LazyGroup("landstream.new_service:app", "Write the files of a new service."),
     "simulate": LazyGroup("simulator.commands:app", "Make format-faithful Sentinel and Corine products."),
 }
 

@@ -23,7 +23,14 @@ KafkaOption = Annotated[
 
 
 def fail(message: object, code: int = 2) -> NoReturn:
-    """End with one line on standard error."""
+    """End with one line on standard error; one that lacks a right also says whose keys have it."""
+    from shared.store import Forbidden
+
+    if isinstance(message, Forbidden):
+        from landstream.provision.grants import who_may  # a package that loads what provisioning needs
+
+        user = who_may(message.verb, message.key)
+        message = f"{message}; use the keys of the user `{user}`" if user else message
     typer.echo(f"landstream: {message}", err=True)
     raise typer.Exit(code)
 

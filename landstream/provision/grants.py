@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from shared.items.landing import PREFIX as LANDING_PREFIX
@@ -91,6 +92,19 @@ def _of_stage(stage: Stage[Any]) -> Grant:
     if stage.cube:
         own += CUBE if stage.cube == "write" else TAGS
     return Grant(stage.name, (*RESULTS, *own))
+
+
+def who_may(verb: str, key: str) -> str | None:
+    """Return who beside the services may write or delete an object; None where nobody may.
+
+    Args:
+        verb: `write` or `delete`.
+        key: the object's key.
+    """
+    for grant in PEOPLE:
+        if any(fnmatchcase(key, pattern) for pattern in {"write": grant.writes, "delete": grant.deletes}[verb]):
+            return grant.user
+    return None
 
 
 def user_policy(grant: Grant, bucket: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from shared.store.opening import open_store
 from shared.store.probe import probe
 from shared.store.protocol import (
     ChecksumMismatch,
+    Forbidden,
     NotFound,
     ObjectInfo,
     PreconditionFailed,
@@ -20,6 +21,7 @@ __all__ = [
     "AREA_KEY",
     "ChecksumMismatch",
     "FolderStore",
+    "Forbidden",
     "NotFound",
     "ObjectInfo",
     "OtherFormat",

@@ -32,6 +32,20 @@ class StoreUnavailable(StoreError):
     """Raised when the store does not answer now: no fault of any job."""
 
 
+class Forbidden(StoreError):
+    """Raised when the keys in use may not write or delete an object.
+
+    Args:
+        location: the store.
+        key: the object's key.
+        verb: `write` or `delete`.
+    """
+
+    def __init__(self, location: str, key: str, verb: str) -> None:
+        super().__init__(f"{location}/{key}: these keys may not {verb} it")
+        self.key, self.verb = key, verb
+
+
 class UnsafeStore(StoreError):
     """Raised when a store lets two conditional creates of one object succeed."""
 

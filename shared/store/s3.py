@@ -28,6 +28,7 @@ from shared.items.keys import BadKey, check_key, is_key
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import (
     ChecksumMismatch,
+    Forbidden,
     NotFound,
     ObjectInfo,
     PreconditionFailed,
@@ -54,6 +55,16 @@ _TRANSIENT: Final = {
     "OperationAborted",
     "ConditionalRequestConflict",  # AWS: two conditional puts met; neither counts yet
 }
+
+
+_VERBS: Final = {
+    "PutObject": "write",
+    "CreateMultipartUpload": "write",
+    "UploadPart": "write",
+    "CompleteMultipartUpload": "write",
+    "DeleteObject": "delete",
+}
+"""What a person calls an operation that changes an object."""
 
 
 class S3Settings(BaseSettings):
@@ -362,6 +373,8 @@ class S3Store:
             return BadKey(f"key {key[:200]!r} is another object's folder, or has an object for a folder")
         if status == 404:
             return NotFound(key)
+        if code == "AccessDenied" and error.operation_name in _VERBS:
+            return Forbidden(self.location, key, _VERBS[error.operation_name])
         if status in (401, 403):
             return StoreError(f"{self.location}/{key}: access denied ({code}); check the keys and this user's policy")
         if status == 412:

@@ -15,7 +15,7 @@ from landstream.provision.grants import grants
 from shared.stage import registry
 from shared.stage.deployment import Image, Service
 from tests.conftest import ROOT
-from tools.make_secrets import USERS, make_secrets
+from tools.make_secrets import FOLDER, USERS, make_secrets
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 LOCAL = yaml.safe_load((ROOT / "docker" / "compose.local.yaml").read_text())
@@ -105,6 +105,7 @@ def test_extras_exist() -> None:
 def test_every_secret_is_made(tmp_path) -> None:
     folder = tmp_path / "secrets"
     make_secrets(folder)
+    assert FOLDER == ROOT / "docker" / "secrets"
     files = {s["file"].removeprefix("./docker/secrets/") for s in STACK["secrets"].values() if "file" in s}
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == made

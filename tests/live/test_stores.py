@@ -16,11 +16,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from landstream.provision.grants import BUCKET, Grant, grants
+from landstream.provision.grants import Grant, grants
 from landstream.provision.notify import configure_notifications
 from landstream.provision.users import MinioAdministration, read_credentials
 from shared.events import ObjectCreated, parse
-from shared.stage import registry
 from shared.store import Store, StoreError, UnsafeStore, probe
 from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import remove_bucket
@@ -145,7 +144,7 @@ KEYS = [
 
 def test_users_may_do_what_the_table_says(minio: S3Store, tmp_path: Path) -> None:
     make_secrets(tmp_path)
-    table = grants(registry.all_stages())
+    table = grants()
     keys = read_credentials(tmp_path / "users", table)
     admin = MinioAdministration(minio)
     assert admin.speaks()
@@ -156,16 +155,16 @@ def test_users_may_do_what_the_table_says(minio: S3Store, tmp_path: Path) -> Non
     wrong = []
     for grant in table:
         client = connect(minio, *keys[grant.user])
-        reads = [*grant.writes, *(p for patterns in grant.reads for p in patterns)]
         for key in KEYS:
             where: dict[str, Any] = {"Bucket": minio.bucket, "Key": key}
             for verb, expected, call in (
-                ("get", may(reads, key), lambda w=where, c=client: c.get_object(**w)),
+                ("get", True, lambda w=where, c=client: c.get_object(**w)),
                 ("put", may(grant.writes, key), lambda w=where, c=client: c.put_object(**w, Body=b"2")),
-                ("delete", False, lambda w=where, c=client: c.delete_object(**w)),
+                ("delete", may(grant.deletes, key), lambda w=where, c=client: c.delete_object(**w)),
             ):
                 if allowed(call) != expected:
                     wrong.append((grant.user, verb, key, expected))
+            minio.put(key, b"1")  # for the next one, if it was deleted
         assert allowed(lambda c=client: c.head_bucket(Bucket=minio.bucket)), grant.user
         assert not allowed(lambda c=client: c.create_bucket(Bucket="new-bucket")), grant.user
         assert not allowed(lambda c=client: c.get_bucket_policy(Bucket=minio.bucket)), grant.user
@@ -174,13 +173,11 @@ def test_users_may_do_what_the_table_says(minio: S3Store, tmp_path: Path) -> Non
 
 def test_a_changed_table_and_changed_keys_are_made_so(minio: S3Store) -> None:
     admin = MinioAdministration(minio)
-    admin.grant([Grant("u", ((BUCKET, "a/*"),), ())], {"u": ("changing", "first-secret")})
-    admin.grant([Grant("u", ((BUCKET, "b/*"),), ())], {"u": ("changing", "second-secret")})
-    for key in ("a/x", "b/x"):
-        minio.put(key, b"1")
+    admin.grant([Grant("u", ("a/*",))], {"u": ("changing", "first-secret")})
+    admin.grant([Grant("u", ("b/*",))], {"u": ("changing", "second-secret")})
     client = connect(minio, "changing", "second-secret")
-    assert not allowed(lambda: client.get_object(Bucket=minio.bucket, Key="a/x"))
-    assert allowed(lambda: client.get_object(Bucket=minio.bucket, Key="b/x"))
+    assert not allowed(lambda: client.put_object(Bucket=minio.bucket, Key="a/x", Body=b"1"))
+    assert allowed(lambda: client.put_object(Bucket=minio.bucket, Key="b/x", Body=b"1"))
     assert not allowed(lambda: connect(minio, "changing", "first-secret").head_bucket(Bucket=minio.bucket))
 
 

@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+import typer
 
+from landstream.distributed import fail
 from landstream.provision.grants import (
     BUCKET,
     CUBE,
@@ -21,8 +23,10 @@ from landstream.provision.grants import (
     grants,
     size_of,
     user_policy,
+    who_may,
 )
 from shared.stage import Stage, published, registry
+from shared.store import Forbidden
 from tools.make_secrets import USERS, access_key
 
 STAGES = registry.all_stages()
@@ -181,3 +185,17 @@ def test_as_few_as_may_be_share_a_right() -> None:
     policy = coarse_bucket_policy(table, LAND)
     assert size_of(policy) > ROOM - 200, "the next finer policy would not fit"
     assert max(len(listed(s["Principal"])) for s in policy["Statement"] if "items" in str(s["Resource"])) == 2
+
+
+def test_who_beside_the_services_may_do_what() -> None:
+    assert who_may("delete", "failures/tiler/x.json") == who_may("write", "reprocess/tiler/x.json") == "operator"
+    assert who_may("delete", "landing/x/y") == "prune"
+    assert who_may("write", "landing/x/y") == "deliver"
+    assert who_may("write", "area.json") is who_may("delete", "items/models/x.json") is None
+
+
+def test_a_command_without_the_right_says_whose_keys_have_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for key, hint in (("failures/x.json", "; use the keys of the user `operator`"), ("area.json", "")):
+        with pytest.raises(typer.Exit):
+            fail(Forbidden("s3://b", key, "delete"))
+        assert capsys.readouterr().err == f"landstream: s3://b/{key}: these keys may not delete it{hint}\n"
