@@ -25,6 +25,7 @@ from services.tiler.update import update_msi
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.item import Item
+from shared.items.properties import SceneFacts
 from shared.raster.cog import Encoding, Strip, write_cog
 from shared.raster.grid import Lattice
 from shared.sensors import msi_assets
@@ -116,11 +117,16 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
     properties = {
         "datetime": "2018-06-26T09:20:31Z",
         "platform": "sentinel-2a",
-        "landstream:product": PRODUCT,
-        "landstream:mgrs_tile": "T34TGR",
-        "landstream:quantification": 10000.0,
-        "landstream:offsets": {name.split("_")[0]: -1000 for name in paths},
-    }
+    } | SceneFacts(
+        scene="benchmark",
+        product=PRODUCT,
+        product_version=(500,),
+        attribution="",
+        mgrs_tile="T34TGR",
+        level="l2a",
+        quantification=10000.0,
+        offsets={name.split("_")[0]: -1000 for name in paths},
+    ).properties()
     item = Item({"id": PRODUCT, "properties": properties, "assets": assets}, "2018-W26")
     return LocalItem(item, {"mask": mask}), LocalItem(item, paths)
 

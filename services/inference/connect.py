@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.inference.launch import Embedded
 from shared.items.model_archive import UnsafeModel
+from shared.items.properties import ModelFacts
 from shared.stage import RejectScene, Task
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def connect(task: Task) -> Client:
         RejectScene: the model's archive is no plain SavedModel.
     """
     settings, model = task.settings, task.inputs[0]
-    name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
+    facts = ModelFacts.of(model.item)
+    name, version = facts.model_name, facts.model_version
     if not settings.serving_address:
         try:
             embedded().offer(model.paths["model"], name, version)

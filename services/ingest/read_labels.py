@@ -31,7 +31,7 @@ pyogrio.set_gdal_config_options(dict(NO_NETWORK))
 
 
 @dataclass(frozen=True)
-class LabelFacts:
+class LayerFacts:
     """Where the polygons of a delivery are.
 
     Attributes:
@@ -96,7 +96,7 @@ def check_dataset(path: Path, relative: str) -> None:
         raise Incomplete(relative, f"is truncated: its header states {pages} pages of {page_bytes} bytes")
 
 
-def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LabelFacts:
+def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LayerFacts:
     """Choose the layer that holds the classes of the delivery's year, and check its codes over the area.
 
     Args:
@@ -154,7 +154,7 @@ def _layers(member: str, path: Path, scheme: LabelScheme, unit: str) -> list[_La
     return found
 
 
-def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LabelFacts]:
+def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LayerFacts]:
     """Class codes of the features over the AOI's bounds, and where the layer is."""
     where = layer.member or unit
     try:
@@ -177,4 +177,4 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
     except (DataSourceError, DataLayerError) as error:
         raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     year = layer.year if area.labels.source == "clc" and layer.year else area.label_year
-    return codes, LabelFacts(layer.member, layer.name, layer.attribute, year, crs, extent)
+    return codes, LayerFacts(layer.member, layer.name, layer.attribute, year, crs, extent)

@@ -8,6 +8,7 @@ from services.tiler.apply import apply
 from services.tiler.stage import sensor_of
 from shared.items.catalogue import runs_of
 from shared.items.keys import STATIC, rfc3339, week_bounds
+from shared.items.properties import UpdateFacts
 from shared.stage import NewItem, Task
 
 
@@ -23,12 +24,11 @@ def process(task: Task) -> NewItem:
         start, end = map(rfc3339, week_bounds(task.job.week))
         times = {"datetime": None, "start_datetime": start, "end_datetime": end}
     west, south, east, north = first.json["bbox"]
-    properties = {
-        **times,
-        "landstream:sensor": sensor,
-        "landstream:week": task.job.week,
-        "landstream:product": p.get("landstream:product", task.job.product),
-        "landstream:tiles": runs_of(touched),
-        "landstream:attribution": p.get("landstream:attribution", ""),
-    }
-    return NewItem(first.json["geometry"], (west, south, east, north), properties)
+    facts = UpdateFacts(
+        sensor=sensor,
+        week=task.job.week,
+        product=p.get("landstream:product", task.job.product),
+        tiles=tuple((row, west_col, east_col) for row, west_col, east_col in runs_of(touched)),
+        attribution=p.get("landstream:attribution", ""),
+    )
+    return NewItem(first.json["geometry"], (west, south, east, north), times | facts.properties())
