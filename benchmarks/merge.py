@@ -9,19 +9,21 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
+import zarr
 from pyproj import Transformer
 from race import race
 from scipy.ndimage import gaussian_filter
 
 from services.cloudmask.item import BANDS
 from services.cloudmask.mask import classify_scl, dilate_clear
+from services.tiler.merge_msi import SENTINEL_2
 from services.tiler.scene import Scene
-from services.tiler.update import update_msi
+from services.tiler.update import Tiles, rebuild_then_merge
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.item import Item
@@ -54,10 +56,11 @@ def main() -> None:
             opened = open_cube(str(cube), area, "write")
             candidate = Scene(area.grid, "l2a", 2, mask, scene)
 
-            def change(group: Any) -> None:
-                update_msi(group["2018"], 25, candidate, {}, [], None, lambda done, total: None)
+            def change(group: zarr.Group, again: Tiles | None) -> None:
+                now = datetime.now(UTC)
+                rebuild_then_merge(SENTINEL_2, group, 25, candidate, others={}, outdated=[], again=again, now=now)
 
-            opened.write(change, 2018, "benchmark")
+            opened.write_year(2018, change, "benchmark")
             assert candidate.touched()
 
         def peer() -> None:
