@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def connect(task: Task) -> Client:
-    """A connection to the given server, or to the embedded one, which is then given the model.
+    """Connect to the given server, or to the embedded one, which is then given the model.
 
     Raises:
-        RejectScene: the model's archive is no plain SavedModel.
+        RejectScene: the model's archive is not a plain SavedModel.
     """
     settings, model = task.settings, task.inputs[0]
     facts = ModelFacts.of(model.item)
@@ -39,11 +39,11 @@ def connect(task: Task) -> Client:
 
 def load() -> None:
     """Load the client, and with it TensorFlow for its protocol; it takes seconds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
     import services.inference.client  # noqa: F401 - loaded for later
 
 
 @cache
 def embedded() -> Embedded:
-    """This worker's server: started for its first map, kept for the next ones."""
+    """Return this worker's server: started for its first map, kept for the next ones."""
     return Embedded()

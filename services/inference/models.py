@@ -43,7 +43,7 @@ class Models:
         for name, path in paths.items():
             if not path.resolve().is_relative_to(self._folder.resolve()) or not path.is_dir():
                 raise Refused(
-                    grpc.StatusCode.INVALID_ARGUMENT, f"base path {path} of {name} is no folder of this server"
+                    grpc.StatusCode.INVALID_ARGUMENT, f"base path {path} of {name} is not a folder of this server"
                 )
         with self._lock:
             self._paths = dict(paths)
@@ -58,10 +58,10 @@ class Models:
         return sorted(int(p.name) for p in base.iterdir() if p.name.isdecimal() and (p / "saved_model.pb").is_file())
 
     def choose(self, spec: Any) -> int:
-        """The version that a ModelSpec means.
+        """Choose the version that a ModelSpec means.
 
         Raises:
-            Refused: there is none.
+            Refused: there is no such version.
         """
         if not spec.name:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
@@ -81,7 +81,7 @@ class Models:
         return versions[-1]
 
     def load(self, name: str, version: int) -> Any:
-        """A version's SavedModel."""
+        """Load a version's SavedModel."""
         import tensorflow as tf
 
         with self._lock:

@@ -45,7 +45,7 @@ def answer_with_status(
 
 
 def make_server(folder: Path, port: int) -> tuple[grpc.Server, int]:
-    """A server over a folder, not yet started, and its port; `port` 0 = any free one."""
+    """Make a server over a folder, not yet started, and return its port too; `port` 0 = any free one."""
     from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
     models = Models(folder)
@@ -95,7 +95,7 @@ def main() -> None:
         if os.getppid() != arguments.parent:
             ended.set()
     try:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # maps are promised equal bit for bit on a CPU
         import tensorflow as tf
 

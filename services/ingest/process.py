@@ -24,7 +24,7 @@ def process(task: Task) -> NewItem:
     """
     unit, settings = task.job.unit, task.settings
     if unit is None or task.unit_path is None:
-        raise RejectScene("unit", "is no landing unit", REMEDY)
+        raise RejectScene("unit", "is not a landing unit", REMEDY)
     limits = Limits(settings.max_members, settings.max_bytes, settings.max_ratio)
     may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
     try:

@@ -39,7 +39,7 @@ def merge_scene(
 
 
 def _masked(cells: Cells, block: Block, tiles: set[TileIndex]) -> Cells:
-    """The cells of some tiles of a block; the others do not compete."""
+    """Keep the cells of some tiles of a block; the others do not compete."""
     source = cells.source.copy()
     for tile in block.tiles():
         if tile not in tiles:
@@ -49,7 +49,7 @@ def _masked(cells: Cells, block: Block, tiles: set[TileIndex]) -> Cells:
 
 
 def _near(cells: Cells, y: int, x: int, tiles: set[TileIndex]) -> Cells:
-    """The 60 m pixels that share area with some tiles; the others do not compete."""
+    """Keep the 60 m pixels that share area with some tiles; the others do not compete."""
     keep = np.zeros(cells.source.shape, bool)
     for tile in tiles:
         rows, cols = _span_60m(tile)

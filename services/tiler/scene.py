@@ -114,7 +114,7 @@ class Scene:
         return Block(tiles[0].row, tiles[-1].row + 1, tiles[0].col, tiles[-1].col + 1)
 
     def blocks(self, near: Iterable[TileIndex] | None = None) -> list[list[Block]]:
-        """The box in rows of blocks.
+        """Divide the box into rows of blocks.
 
         Args:
             near: leave out blocks that neither hold nor touch any of these; None = all blocks.

@@ -92,7 +92,7 @@ def write_split(area: Area, holdout: Array, fold: Array) -> str:
 
 
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
-    """The `mlm:` properties of the networks."""
+    """Return the `mlm:` properties of the networks."""
     classes = classification(classes_of(area.labels))
     raster = {
         "shape": [-1, TILE_10M_PX, TILE_10M_PX],

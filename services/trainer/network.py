@@ -158,7 +158,7 @@ def _inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
 
 
 def build_committee(unet: keras.Model, texture: keras.Model, perceptron: keras.Model) -> keras.Model:
-    """The mean of both networks' probabilities.
+    """Build the mean of both networks' probabilities.
 
     Returns:
         Model: msi_10m, msi_20m -> float32 (batch, y, x, classes), sums to 1.

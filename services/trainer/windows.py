@@ -83,7 +83,7 @@ class Windows:
         return result
 
     def inner(self, values: Array) -> Array:
-        """The blocks themselves, of an array (n, y, x, ...)."""
+        """Return the blocks themselves, of an array (n, y, x, ...)."""
         return values[:, self.margin : self.margin + BLOCK_PX, self.margin : self.margin + BLOCK_PX]
 
 
@@ -147,7 +147,7 @@ def sample_pixels(targets: Array, most: int, rng: np.random.Generator) -> tuple[
 
 
 def spectra(windows: Windows, chosen: tuple[Array, Array, Array]) -> Array:
-    """Stored values of single pixels.
+    """Return the stored values of single pixels.
 
     Args:
         windows: n windows.

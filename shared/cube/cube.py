@@ -82,7 +82,7 @@ class Cube:
         return zarr.open_group(self._session.store, mode="r")
 
     def array(self, path: str) -> zarr.Array[Any] | None:
-        """An array below the area's group, None where it does not exist yet."""
+        """Return an array below the area's group, None where it does not exist yet."""
         # Opening an array takes as long as reading a tile of it.
         if path not in self._arrays and isinstance(found := self._root.get(f"{self._area.name}/{path}"), zarr.Array):
             self._arrays[path] = found
@@ -122,7 +122,7 @@ class Cube:
         ]
 
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """A window of Sentinel-2 values in the cube's encoding, 0 = not observed clear or outside the grid.
+        """Read a window of Sentinel-2 values in the cube's encoding, 0 = not observed clear or outside the grid.
 
         Args:
             week: `2018-W23`.
@@ -146,7 +146,7 @@ class Cube:
         return fine, coarse
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
-        """A window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
+        """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
         array = self.array(f"labels/{self._area.labels.scheme}/class")
         return read_window(array, (), Window(y, x, ny, nx), (), "uint8")
 
@@ -272,7 +272,7 @@ class Cube:
 
 
 def tiles_of_chunk(path: str, chunk: tuple[int, ...], grid: Grid) -> Iterator[TileIndex]:
-    """The tiles that a chunk of a weekly array shares area with.
+    """List the tiles that a chunk of a weekly array shares area with.
 
     Args:
         path: the array's path.

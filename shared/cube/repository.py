@@ -62,7 +62,7 @@ def _storage(location: str) -> icechunk.Storage:
 
 @contextmanager
 def one_at_a_time(location: str) -> Iterator[None]:
-    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait.
+    """Hold the lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait.
 
     On S3 commits are conditional writes, and writers need not wait.
     """
