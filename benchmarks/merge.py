@@ -9,22 +9,25 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
+import zarr
 from pyproj import Transformer
 from race import race
 from scipy.ndimage import gaussian_filter
 
 from services.cloudmask.item import BANDS
 from services.cloudmask.mask import classify_scl, dilate_clear
+from services.tiler.merge_msi import SENTINEL_2
 from services.tiler.scene import Scene
-from services.tiler.update import update_msi
+from services.tiler.update import Tiles, rebuild_then_merge
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.item import Item
+from shared.items.properties import SceneFacts
 from shared.raster.cog import Encoding, Strip, write_cog
 from shared.raster.grid import Lattice
 from shared.sensors import msi_assets
@@ -53,10 +56,11 @@ def main() -> None:
             opened = open_cube(str(cube), area, "write")
             candidate = Scene(area.grid, "l2a", 2, mask, scene)
 
-            def change(group: Any) -> None:
-                update_msi(group["2018"], 25, candidate, {}, [], None, lambda done, total: None)
+            def change(group: zarr.Group, again: Tiles | None) -> None:
+                now = datetime.now(UTC)
+                rebuild_then_merge(SENTINEL_2, group, 25, candidate, others={}, outdated=[], again=again, now=now)
 
-            opened.write(change, 2018, "benchmark")
+            opened.write_year(2018, change, "benchmark")
             assert candidate.touched()
 
         def peer() -> None:
@@ -116,11 +120,16 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
     properties = {
         "datetime": "2018-06-26T09:20:31Z",
         "platform": "sentinel-2a",
-        "landstream:product": PRODUCT,
-        "landstream:mgrs_tile": "T34TGR",
-        "landstream:quantification": 10000.0,
-        "landstream:offsets": {name.split("_")[0]: -1000 for name in paths},
-    }
+    } | SceneFacts(
+        scene="benchmark",
+        product=PRODUCT,
+        product_version=(500,),
+        attribution="",
+        mgrs_tile="T34TGR",
+        level="l2a",
+        quantification=10000.0,
+        offsets={name.split("_")[0]: -1000 for name in paths},
+    ).properties()
     item = Item({"id": PRODUCT, "properties": properties, "assets": assets}, "2018-W26")
     return LocalItem(item, {"mask": mask}), LocalItem(item, paths)
 

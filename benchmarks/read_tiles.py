@@ -14,10 +14,10 @@ from zarr.codecs import BloscCodec
 
 from shared.area import Area
 from shared.cube import open_cube
+from shared.geo import TILE_10M_PX, TILE_20M_PX
 
 ROWS = 12
 WEEK = 20
-TILE_PX = 256
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
          "years": [2018]}
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    sides = {"10m": (ROWS * 256, 256, 4), "20m": (ROWS * 128, 128, 6)}
+    sides = {"10m": (ROWS * TILE_10M_PX, TILE_10M_PX, 4), "20m": (ROWS * TILE_20M_PX, TILE_20M_PX, 6)}
     scene = {}
     for name, (side, _, bands) in sides.items():
         smooth = 2000 + 800 * np.sin(np.arange(side) / 40)[:, None, None]
@@ -42,9 +42,9 @@ def main() -> None:
 
         def fill(group: zarr.Group, again: object) -> None:
             for name, values in scene.items():
-                group[f"2018/Sentinel-2/MSI/{name}"][WEEK] = values  # type: ignore[index]
+                group[f"Sentinel-2/MSI/{name}"][WEEK] = values  # type: ignore[index]
 
-        cube.write(fill, 2018, "tiles")
+        cube.write_year(2018, fill, "tiles")
         plain = {}
         for name, (side, chunk, bands) in sides.items():
             plain[name] = zarr.create_array(
@@ -55,16 +55,17 @@ def main() -> None:
                 compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
             )
             plain[name][WEEK] = scene[name]
-        corners = rng.integers(0, ROWS, (options.tiles, 2)) * TILE_PX
+        corners = rng.integers(0, ROWS, (options.tiles, 2)) * TILE_10M_PX
 
         def ours() -> list[tuple[Any, ...]]:
-            return [cube.msi(f"2018-W{WEEK + 1}", y, x, TILE_PX, TILE_PX) for y, x in corners.tolist()]
+            return [cube.msi(f"2018-W{WEEK + 1}", y, x, TILE_10M_PX, TILE_10M_PX) for y, x in corners.tolist()]
 
         def loop(fine: Any, coarse: Any) -> list[tuple[Any, ...]]:
             found = []
             for y, x in corners.tolist():
-                part = fine[WEEK, y : y + 256, x : x + 256]
-                found.append((part, coarse[WEEK, y // 2 : y // 2 + 128, x // 2 : x // 2 + 128]))
+                part = fine[WEEK, y : y + TILE_10M_PX, x : x + TILE_10M_PX]
+                v, u = y // 2, x // 2
+                found.append((part, coarse[WEEK, v : v + TILE_20M_PX, u : u + TILE_20M_PX]))
             return found
 
         def peer() -> list[tuple[Any, ...]]:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
-from shared.stage import Job, Settings, Source, Stage
+from shared.stage import Collection, Job, Settings, Source, Stage
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
@@ -44,7 +44,7 @@ STAGE = Stage(
     name="{name}",
     version=1,
     consumes=({consumes}),
-    publishes=("{publishes}",),
+    publishes=(Collection("{publishes}", "{title}", "One item for each current item of {consumed_plain}."),),
     plan=plan,
     process="services.{name}.process:process",
 )
@@ -53,12 +53,12 @@ STAGE = Stage(
 
 from __future__ import annotations
 
-from shared.stage import NewItem, Task
+from shared.stage import NewItem, Settings, Task
 
 TIMES = ("datetime", "start_datetime", "end_datetime")
 
 
-def process(task: Task) -> NewItem:
+def process(task: Task[Settings]) -> NewItem:
     """Make an item of the same place and time as the input."""
     item = task.inputs[0].item
     properties = {{name: item.properties[name] for name in TIMES if name in item.properties}}
@@ -106,6 +106,7 @@ def new_service(
         "title": name.replace("_", " ").capitalize(),
         "publishes": publishes,
         "consumes": ", ".join(f'"{collection}"' for collection in consumes) + ("," if len(consumes) == 1 else ""),
+        "consumed_plain": " or ".join(consumes),
         "consumed": " or ".join(f"`{collection}`" for collection in consumes),
     }
     for path, text in FILES.items():

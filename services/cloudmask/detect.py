@@ -1,4 +1,4 @@
-"""Detects clouds where no classification is delivered (L1C): s2cloudless on reflectance at 60 m."""
+"""The detection of clouds where no classification is delivered (L1C): s2cloudless on reflectance at 60 m."""
 
 from __future__ import annotations
 

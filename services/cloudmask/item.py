@@ -8,6 +8,7 @@ from pathlib import Path
 from services.cloudmask.mask import DILATION_M
 from shared.items.classes import CLEAR_CLASSES, MASK_CLASSES, classification
 from shared.items.item import Item
+from shared.items.properties import MaskFacts, SceneFacts
 from shared.items.stac import (
     CLASSIFICATION_EXTENSION,
     COG,
@@ -23,10 +24,7 @@ from shared.stage import NewAsset, NewItem
 BANDS = (Band("code", classes=MASK_CLASSES), Band("clear", classes=CLEAR_CLASSES))
 """Bands of the mask's raster."""
 
-_COPIED = (
-    *("datetime", "platform", "constellation", "instruments", "proj:code", "sat:relative_orbit", "sat:orbit_state"),
-    *(f"landstream:{name}" for name in ("scene", "product", "product_version", "mgrs_tile", "level", "baseline")),
-)
+_COPIED = ("datetime", "platform", "constellation", "instruments", "proj:code", "sat:relative_orbit", "sat:orbit_state")
 _CLEAR = f"1 = clear and farther than {DILATION_M} m from cloud and shadow"
 
 
@@ -53,24 +51,31 @@ def make_item(
             {"name": "clear", "data_type": "uint8", "description": _CLEAR, "classification:classes": clear},
         ],
     }
+    facts = SceneFacts.of(scene)
+    own = MaskFacts(
+        scene=facts.scene,
+        product=facts.product,
+        product_version=facts.product_version,
+        attribution=attribution,
+        mgrs_tile=facts.mgrs_tile,
+        level=facts.level,
+        baseline=facts.baseline,
+        cloud_percent=shares["cloud"],
+        clear_percent=shares["clear"],
+        usable_percent=shares["usable"],
+        observed_percent=shares["observed"],
+        shadow_percent=shares["cloud-shadow"],
+        snow_percent=shares["snow-or-ice"],
+        dilation_m=DILATION_M,
+        mask_source=source,
+    )
+    properties = {name: p[name] for name in _COPIED if name in p} | {"eo:cloud_cover": own.cloud_percent}
     west, south, east, north = scene.json["bbox"]
     sidecar = path.with_name(f"{path.name}.aux.xml")
     return NewItem(
         geometry=scene.json["geometry"],
         bbox=(west, south, east, north),
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {
-            "eo:cloud_cover": shares["cloud"],
-            "landstream:cloud_percent": shares["cloud"],
-            "landstream:clear_percent": shares["clear"],
-            "landstream:usable_percent": shares["usable"],
-            "landstream:observed_percent": shares["observed"],
-            "landstream:shadow_percent": shares["cloud-shadow"],
-            "landstream:snow_percent": shares["snow-or-ice"],
-            "landstream:dilation_m": DILATION_M,
-            "landstream:mask_source": source,
-            "landstream:attribution": attribution,
-        },
+        properties=properties | own.properties(),
         assets={
             "mask": NewAsset(path, COG, ("data", "cloud"), "Cloud mask and dilated clear band", fields),
             "mask_aux": NewAsset(sidecar, XML, ("metadata",), "Names and colours of the classes", beside="mask"),

@@ -38,7 +38,7 @@ def classify_scl(scl: NDArray[np.uint8], thin_cirrus_is_cloud: bool) -> NDArray[
 
 
 def dilate_clear(codes: NDArray[np.uint8], radius_px: int = DILATION_PX) -> NDArray[np.uint8]:
-    """What is clear outside an exact Euclidean disk around each cloud and shadow.
+    """Return what is clear outside an exact Euclidean disk around each cloud and shadow.
 
     Args:
         codes: mask codes (y, x).
@@ -53,7 +53,7 @@ def dilate_clear(codes: NDArray[np.uint8], radius_px: int = DILATION_PX) -> NDAr
 
 
 def dilate(mask: NDArray[np.bool_], radius_px: int) -> NDArray[np.bool_]:
-    """The dilation bool (y, x) of a mask with a disk, 64 pixels of a row at a time in the bits of a word."""
+    """Dilate a mask bool (y, x) with a disk, 64 pixels of a row at a time in the bits of a word."""
     rows, columns = mask.shape
     octets = np.packbits(mask, axis=1, bitorder="little")
     words = np.zeros((rows, -(-columns // 64)), "<u8")

@@ -13,6 +13,7 @@ from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.read_bands import read_all, read_l1c
 from services.cloudmask.stage import CloudmaskSettings
+from shared.items.properties import SceneFacts
 from shared.items.stac import attribution
 from shared.raster.cog import Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
@@ -51,8 +52,7 @@ def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:
 
 
 def _detect(scene: LocalItem, grid: dict[str, Any], task: Task[CloudmaskSettings]) -> NDArray[np.uint8]:
-    p = scene.item.properties
+    facts = SceneFacts.of(scene.item)
     ny, nx = grid["proj:shape"]
-    quantification = float(p["landstream:quantification"])
-    reflectance, observed = read_l1c(scene.paths, p["landstream:offsets"], quantification, (ny, nx))
+    reflectance, observed = read_l1c(scene.paths, facts.offsets, float(facts.quantification), (ny, nx))
     return codes_from_probability(cloud_probability(reflectance), observed, task.settings.cloud_threshold)

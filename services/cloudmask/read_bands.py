@@ -1,4 +1,4 @@
-"""Reads the images of a scene in strips: L1C bands as reflectance at 60 m, and where all of them were observed."""
+"""The images of a scene, read in strips: L1C bands as reflectance at 60 m, and where all of them were observed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_ROWS = 4096
 
 
 def read_all(path: Path) -> NDArray[Any]:
-    """The one band of an image, (y, x)."""
+    """Read the one band of an image, (y, x)."""
     with rasterio.Env(**DELIVERED), rasterio.open(path, driver="JP2OpenJPEG") as image:
         result: NDArray[Any] = image.read(1)
         return result
@@ -74,7 +74,7 @@ def _strips(path: Path, factor: int) -> Iterator[tuple[int, NDArray[np.uint16]]]
 
 
 def _observed_20m(observed: NDArray[np.bool_], pixel_m: int) -> NDArray[np.bool_]:
-    """A band's observed pixels on the 20 m lattice: all four 10 m pixels, or the 60 m pixel around."""
+    """Put a band's observed pixels on the 20 m lattice: all four 10 m pixels, or the 60 m pixel around."""
     if pixel_m == 10:
         even = observed[: len(observed) // 2 * 2, : observed.shape[1] // 2 * 2]
         return np.asarray(even.reshape(len(even) // 2, 2, even.shape[1] // 2, 2).all(axis=(1, 3)))

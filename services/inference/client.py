@@ -103,14 +103,14 @@ class Client:
 
 
 def encode(values: Array) -> tensor_pb2.TensorProto:
-    """An array as a tensor of raw bytes."""
+    """Encode an array as a tensor of raw bytes."""
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in values.shape])
     return tensor_pb2.TensorProto(dtype=_CODES[little.dtype], tensor_shape=shape, tensor_content=little.tobytes())
 
 
 def decode(tensor: tensor_pb2.TensorProto) -> Array:
-    """A tensor as an array.
+    """Decode a tensor to an array.
 
     TF Serving answers in typed lists unless told otherwise, the embedded server in raw bytes.
 

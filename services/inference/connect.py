@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from services.inference.launch import Embedded
 from services.inference.stage import InferenceSettings
 from shared.items.model_archive import UnsafeModel
+from shared.items.properties import ModelFacts
 from shared.stage import RejectScene, Task
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 
 def connect(task: Task[InferenceSettings]) -> Client:
-    """A connection to the given server, or to the embedded one, which is then given the model.
+    """Connect to the given server, or to the embedded one, which is then given the model.
 
     Raises:
-        RejectScene: the model's archive is no plain SavedModel.
+        RejectScene: the model's archive is not a plain SavedModel.
     """
     settings, model = task.settings, task.inputs[0]
-    name, version = model.item.properties["landstream:model_name"], model.item.properties["landstream:model_version"]
+    facts = ModelFacts.of(model.item)
+    name, version = facts.model_name, facts.model_version
     if not settings.serving_address:
         try:
             embedded().offer(model.paths["model"], name, version)
@@ -38,11 +40,11 @@ def connect(task: Task[InferenceSettings]) -> Client:
 
 def load() -> None:
     """Load the client, and with it TensorFlow for its protocol; it takes seconds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
     import services.inference.client  # noqa: F401 - loaded for later
 
 
 @cache
 def embedded() -> Embedded:
-    """This worker's server: started for its first map, kept for the next ones."""
+    """Return this worker's server: started for its first map, kept for the next ones."""
     return Embedded()

@@ -14,6 +14,7 @@ from shared.geo import TILE_10M_PX, Grid
 from shared.geo.outline import bbox, geojson
 from shared.items.classes import NOT_OBSERVED, classes_of, classification
 from shared.items.keys import rfc3339, week_bounds
+from shared.items.properties import MapFacts
 from shared.items.sheets import SHEET_TILES
 from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PNG, PROJECTION_EXTENSION, XML, attribution
 from shared.raster.grid import Lattice, Window
@@ -51,18 +52,21 @@ def make_item(area: Area, job: Job, model_id: str, lattice: Lattice, values: Arr
         "title": title_of(area, job),
         "gsd": PIXEL_M,
         **lattice.projection,
-        "landstream:sheet": list(job.parameters["sheet"]),
-        "landstream:ledger": job.parameters["ledger"],
-        "landstream:model": model_id,
-        "landstream:observed_percent": round(100 * float(np.count_nonzero(values)) / values.size, 3),
-        "landstream:classes": areas_of(values, area.labels),
-        "landstream:attribution": attribution([job.week[:4]], area.labels.attribution),
     }
+    row, col = job.parameters["sheet"]
+    own = MapFacts(
+        sheet=(row, col),
+        ledger=job.parameters["ledger"],
+        model=model_id,
+        observed_percent=round(100 * float(np.count_nonzero(values)) / values.size, 3),
+        classes=areas_of(values, area.labels),
+        attribution=attribution([job.week[:4]], area.labels.attribution),
+    )
     outline = lattice.outline()
     return NewItem(
         geometry=geojson(outline),
         bbox=bbox(outline),
-        properties=properties,
+        properties=properties | own.properties(),
         assets=_assets(folder, area.labels),
         extensions=(CLASSIFICATION_EXTENSION, PROJECTION_EXTENSION),
     )

@@ -80,7 +80,7 @@ class Embedded:
 
 
 def _read_address(stream: IO[str]) -> str:
-    """The address from the server's first line; an end of the stream means that it died."""
+    """Read the address from the server's first line; an end of the stream means that it died."""
     for line in stream:
         if line.startswith("listening on "):
             return line.removeprefix("listening on ").strip()

@@ -18,14 +18,14 @@ NOT_READY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.Status
 """The server is starting, has not been given the model yet, or is busy."""
 
 
-class Reads(Protocol):
+class WindowCube(Protocol):
     """What prediction reads of a cube."""
 
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
         """uint16 (ny, nx, 4) and (ny/2, nx/2, 6), zero outside the grid."""
 
 
-class Predicts(Protocol):
+class Predictor(Protocol):
     """What prediction needs of a client."""
 
     def predict(self, windows: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
@@ -44,7 +44,7 @@ class Windows:
             any other: the embedded server is ready or broken.
     """
 
-    def __init__(self, cube: Reads, week: str, client: Predicts, classes: int, patient: bool) -> None:
+    def __init__(self, cube: WindowCube, week: str, client: Predictor, classes: int, patient: bool) -> None:
         self._cube, self._week, self._client, self._classes, self._patient = cube, week, client, classes, patient
 
     def predict(self, row: list[tuple[int, int]]) -> Iterator[Array]:

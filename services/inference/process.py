@@ -16,7 +16,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
 
     Raises:
         RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
-        RejectScene: the model's archive is no plain SavedModel.
+        RejectScene: the model's archive is not a plain SavedModel.
     """
     from services.inference.blend import map_extent
     from services.inference.item import PIXEL_M, extent_of, make_item, title_of

@@ -1,4 +1,4 @@
-"""Opens an image of a product as what it must be, and decodes all of it once."""
+"""The check of a product's image: opened as what it must be, and decoded once as a whole."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
     if not head:
         raise RejectScene(relative, "is empty (0 bytes)", DELIVER_AGAIN)
     if not head.startswith(_SIGNATURES):
-        raise RejectScene(relative, f"is no JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
+        raise RejectScene(relative, f"is not a JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
     try:
         with warnings.catch_warnings(), rasterio.Env(**DELIVERED, GDAL_NUM_THREADS=str(threads)):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -1,4 +1,4 @@
-"""Tells from a listing and the manifest alone that a product is still arriving, before anything large is fetched."""
+"""Completeness: whether a product is still arriving, told from a listing and the manifest alone."""
 
 from __future__ import annotations
 

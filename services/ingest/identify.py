@@ -1,4 +1,4 @@
-"""Tells what a landing unit is, by the grammar of its name and by its content."""
+"""Identification: what a landing unit is, by the grammar of its name and by its content."""
 
 from __future__ import annotations
 

@@ -7,18 +7,19 @@ import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.names import LabelName, SafeName, Sen3Name
 from services.ingest.outline import bounds_text
-from services.ingest.read_labels import LabelFacts
+from services.ingest.read_labels import LayerFacts
 from services.ingest.read_safe import SafeFacts
-from services.ingest.read_sen3 import Sen3Facts
+from services.ingest.read_sen3 import MANIFEST, Sen3Facts
 from shared.area import Area
 from shared.geo.outline import bbox, geojson
 from shared.items.keys import STATIC, iso_week, rfc3339
+from shared.items.properties import DeliveryFacts, FrameFacts, SceneFacts
 from shared.items.stac import (
     EO_EXTENSION,
     GEOPACKAGE,
@@ -54,7 +55,7 @@ def check_place(product: str, footprint: BaseGeometry, start: datetime, area: Ar
         raise RejectScene(product, fault, "deliver scenes of the area, or another area file")
 
 
-def scene_item(
+def make_scene_item(
     name: SafeName,
     facts: SafeFacts,
     grids: Mapping[str, Lattice],
@@ -62,56 +63,42 @@ def scene_item(
     root: Path,
     folder: Path,
 ) -> NewItem:
-    """The item of a Sentinel-2 scene.
+    """Make the item of a Sentinel-2 scene.
 
     Args:
         name: the product's parsed name.
         facts: what its metadata state.
-        grids: asset name -> grid of the image.
+        grids: asset name -> lattice of the image.
         footprint: longitude, latitude (degrees).
         root: the SAFE folder.
         folder: the task's folder.
     """
-    assets = {
-        asset: NewAsset(
-            place(root / path, folder),
-            JP2,
-            ("data", "reflectance") if asset[0] == "B" else ("data", "classification"),
-            f"{asset.split('_')[0]} at {asset.split('_')[1][:-1]} m",
-            grids[asset].projection | {"gsd": int(asset[-3:-1])},
-        )
-        for asset, path in facts.images.items()
-    }
-    assets |= {
-        asset: NewAsset(place(root / path, folder), XML, ("metadata",), Path(path).name)
-        for asset, path in facts.metadata.items()
-    }
-    level = name.level.lower()
-    properties: dict[str, Any] = {
+    level: Literal["l1c", "l2a"] = "l1c" if name.level == "L1C" else "l2a"
+    own = SceneFacts(
+        scene=name.scene,
+        product=name.product,
+        product_version=(int(name.baseline),),
+        attribution=attribution([facts.datatake_start.year], modified=False),
+        mgrs_tile=name.mgrs_tile,
+        level=level,
+        quantification=facts.quantification,
+        offsets=facts.offsets,
+        baseline=facts.baseline,
+    )
+    properties = {
         "datetime": rfc3339(facts.datatake_start),
-        "platform": f"sentinel-{name.platform[1:].lower()}",
+        "platform": _platform(name.platform),
         "constellation": "sentinel-2",
         "instruments": ["msi"],
         "eo:cloud_cover": facts.cloud_cover,
         "sat:relative_orbit": facts.relative_orbit,
         "proj:code": f"EPSG:{facts.epsg}",
-        "landstream:scene": name.scene,
-        "landstream:product": name.product,
-        "landstream:product_version": [int(name.baseline)],
-        "landstream:mgrs_tile": name.mgrs_tile,
-        "landstream:level": level,
-        "landstream:quantification": facts.quantification,
-        "landstream:offsets": facts.offsets,
-        "landstream:baseline": facts.baseline,
-        "landstream:attribution": attribution([facts.datatake_start.year], modified=False),
     }
-    if facts.orbit_state in {"ascending", "descending"}:
-        properties["sat:orbit_state"] = facts.orbit_state
     return NewItem(
         geometry=geojson(footprint),
         bbox=bbox(footprint),
-        properties=properties,
-        assets=assets,
+        properties=properties | _orbit_state(facts.orbit_state) | own.properties(),
+        assets=_scene_assets(facts, grids, root, folder),
         collection=f"sentinel-2-{level}",
         product=name.product,
         week=iso_week(facts.datatake_start),
@@ -119,41 +106,46 @@ def scene_item(
     )
 
 
-def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
-    """The item of an OLCI frame or stripe; see `scene_item`."""
-    assets = {
-        asset: NewAsset(place(root / path, folder), NETCDF, ("data" if asset.startswith("Oa") else "metadata",), asset)
-        for asset, path in facts.files.items()
-    }
-    manifest = place(root / "xfdumanifest.xml", folder)
-    assets["manifest"] = NewAsset(manifest, XML, ("metadata",), "xfdumanifest.xml")
+def _scene_assets(facts: SafeFacts, grids: Mapping[str, Lattice], root: Path, folder: Path) -> dict[str, NewAsset]:
+    assets = {}
+    for name, path in facts.images.items():
+        band, resolution = name.split("_")
+        pixel_m = int(resolution.removesuffix("m"))
+        roles = ("data", "classification" if band == "SCL" else "reflectance")
+        fields = grids[name].projection | {"gsd": pixel_m}
+        assets[name] = NewAsset(place(root / path, folder), JP2, roles, f"{band} at {pixel_m} m", fields)
+    for name, path in facts.metadata.items():
+        assets[name] = NewAsset(place(root / path, folder), XML, ("metadata",), Path(path).name)
+    return assets
+
+
+def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
+    """Make the item of an OLCI frame or stripe; see `make_scene_item`."""
+    own = FrameFacts(
+        scene=name.scene,
+        product=name.product,
+        product_version=(1 if name.timeliness == "NT" else 0, int(name.collection), name.created),
+        attribution=attribution([facts.start.year], modified=False),
+        product_type=name.product_type,
+        timeliness=name.timeliness,
+        shape=facts.shape,
+        baseline=facts.baseline or None,
+        bright_percent=facts.bright_percent,
+    )
     properties: dict[str, Any] = {
         "datetime": rfc3339(facts.start),
-        "platform": f"sentinel-{name.platform[1:].lower()}",
+        "platform": _platform(name.platform),
         "constellation": "sentinel-3",
         "instruments": ["olci"],
         "sat:relative_orbit": name.relative_orbit,
-        "landstream:scene": name.scene,
-        "landstream:product": name.product,
-        "landstream:product_version": [1 if name.timeliness == "NT" else 0, int(name.collection), name.created],
-        "landstream:product_type": name.product_type,
-        "landstream:timeliness": name.timeliness,
-        "landstream:shape": list(facts.shape),
-        "landstream:attribution": attribution([facts.start.year], modified=False),
     }
-    if facts.orbit_state in {"ascending", "descending"}:
-        properties["sat:orbit_state"] = facts.orbit_state
     if facts.absolute_orbit is not None:
         properties["sat:absolute_orbit"] = facts.absolute_orbit
-    if facts.baseline:
-        properties["landstream:baseline"] = facts.baseline
-    if facts.bright_percent is not None:
-        properties["landstream:bright_percent"] = facts.bright_percent
     return NewItem(
         geometry=geojson(facts.footprint),
         bbox=bbox(facts.footprint),
-        properties=properties,
-        assets=assets,
+        properties=properties | _orbit_state(facts.orbit_state) | own.properties(),
+        assets=_frame_assets(facts, root, folder),
         collection="sentinel-3-olci-l1b",
         product=name.product,
         week=iso_week(facts.start),
@@ -161,29 +153,46 @@ def olci_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> New
     )
 
 
-def label_item(name: LabelName, facts: LabelFacts, area: Area, file: Path, folder: Path) -> NewItem:
-    """The item of a delivery of label polygons, kept as delivered."""
+def _frame_assets(facts: Sen3Facts, root: Path, folder: Path) -> dict[str, NewAsset]:
+    assets = {}
+    for name, path in facts.files.items():
+        role = "data" if name.startswith("Oa") else "metadata"
+        assets[name] = NewAsset(place(root / path, folder), NETCDF, (role,), name)
+    assets["manifest"] = NewAsset(place(root / MANIFEST, folder), XML, ("metadata",), MANIFEST)
+    return assets
+
+
+def _platform(unit: str) -> str:
+    """Spell a platform as STAC does: `S2A` -> `sentinel-2a`."""
+    return f"sentinel-{unit[1:].lower()}"
+
+
+def _orbit_state(state: str) -> dict[str, str]:
+    return {"sat:orbit_state": state} if state in {"ascending", "descending"} else {}
+
+
+def make_delivery_item(name: LabelName, layer: LayerFacts, area: Area, file: Path, folder: Path) -> NewItem:
+    """Make the item of a delivery of label polygons, kept as delivered."""
     scheme = area.labels
-    properties: dict[str, Any] = {
-        "datetime": f"{facts.reference_year:04d}-01-01T00:00:00Z",
-        "landstream:scene": name.product,
-        "landstream:product": name.product,
-        "landstream:product_version": [],
-        "landstream:layer": facts.layer,
-        "landstream:attribute": facts.attribute,
-        "landstream:member": facts.member,
-        "landstream:reference_year": facts.reference_year,
-        "landstream:campaign": name.campaign,
-        "landstream:release": name.release,
-        "landstream:label_source": scheme.source,
-        "landstream:crs": facts.crs,
-        "landstream:attribution": scheme.attribution,
-    }
+    own = DeliveryFacts(
+        scene=name.product,
+        product=name.product,
+        product_version=(),
+        attribution=scheme.attribution,
+        layer=layer.layer,
+        attribute=layer.attribute,
+        member=layer.member,
+        reference_year=layer.reference_year,
+        campaign=name.campaign,
+        release=name.release,
+        label_source=scheme.source,
+        crs=layer.crs,
+    )
     media_type = _LABEL_TYPES[file.suffix.lower()]
     return NewItem(
-        geometry=geojson(facts.outline),
-        bbox=bbox(facts.outline),
-        properties=properties,
+        geometry=geojson(layer.outline),
+        bbox=bbox(layer.outline),
+        properties={"datetime": f"{layer.reference_year:04d}-01-01T00:00:00Z"} | own.properties(),
         assets={"polygons": NewAsset(place(file, folder), media_type, ("data",), "Polygons as delivered")},
         collection="label-polygons",
         product=name.product,
@@ -192,7 +201,7 @@ def label_item(name: LabelName, facts: LabelFacts, area: Area, file: Path, folde
 
 
 def place(path: Path, folder: Path) -> Path:
-    """The file below the task's folder: where it is, or linked (copied across disks)."""
+    """Return the file below the task's folder: where it is, or linked (copied across disks)."""
     if path.is_relative_to(folder):
         return path
     target = folder / "delivered" / str(len(list((folder / "delivered").glob("*")))) / path.name

@@ -1,4 +1,4 @@
-"""Reads product names: the grammar of SAFE and SEN3 folders, and of label deliveries.
+"""Product names: the grammar of SAFE and SEN3 folders, and of label deliveries.
 
 Source: Sentinel-2 Products Specification Document; Sentinel-3 PDGS file naming convention; EEA readme of CLC.
 """
@@ -136,7 +136,7 @@ def parse_product(name: str) -> SafeName | Sen3Name | None:
                 match["timeliness"],
                 match["collection"],
             )
-    except ValueError:  # digits that are no date
+    except ValueError:  # digits that are not a date
         return None
     return None
 
@@ -153,7 +153,7 @@ def parse_label(name: str) -> LabelName:
 
 
 def year_of_field(field: str) -> int | None:
-    """Reference year that a CLC field or layer name ends in: `CODE_18` -> 2018, `clc90_mt` -> 1990."""
+    """Read the year that a CLC field or layer name ends in: `CODE_18` -> 2018, `clc90_mt` -> 1990."""
     match = re.search(r"(?:code|clc)_?(\d{4}|\d{2})(?!\d)", field, re.IGNORECASE)
     if match is None:
         return None

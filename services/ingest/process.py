@@ -6,7 +6,7 @@ import time
 
 from services.ingest import read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
-from services.ingest.item import check_place, label_item, olci_item, scene_item
+from services.ingest.item import check_place, make_delivery_item, make_frame_item, make_scene_item
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
@@ -57,14 +57,14 @@ def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
         grids = read_safe.read_grids(root, scene, task.settings.decode, task.settings.threads)
         footprint = read_safe.crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return scene_item(product.name, scene, grids, footprint, root, task.folder)
+        return make_scene_item(product.name, scene, grids, footprint, root, task.folder)
     frame = read_sen3.read_facts(root, product.name, files)
     check_place(product.name.product, frame.footprint, frame.start, task.area)
     read_sen3.check_files(root, frame, task.settings.decode)
-    return olci_item(product.name, frame, root, task.folder)
+    return make_frame_item(product.name, frame, root, task.folder)
 
 
 def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:
     name = parse_label(unit)
-    facts = read_labels.read_facts(labels.datasets, name, task.area, unit)
-    return label_item(name, facts, task.area, labels.file, task.folder)
+    layer = read_labels.read_facts(labels.datasets, name, task.area, unit)
+    return make_delivery_item(name, layer, task.area, labels.file, task.folder)

@@ -1,4 +1,4 @@
-"""Reads a delivery of label polygons: which layer and attribute hold the classes, of which year, all of them known."""
+"""Deliveries of label polygons: which layer and attribute hold the classes, of which year, all of them known."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pyogrio.set_gdal_config_options(dict(NO_NETWORK))
 
 
 @dataclass(frozen=True)
-class LabelFacts:
+class LayerFacts:
     """Where the polygons of a delivery are.
 
     Attributes:
@@ -85,18 +85,18 @@ def check_dataset(path: Path, relative: str) -> None:
         parts = {s for s in (".shx", ".dbf", ".prj") if not any(path.with_suffix(c).exists() for c in (s, s.upper()))}
         if head[:4] != b"\x00\x00\x27\x0a" or parts:
             missing = f"lacks its {', '.join(sorted(parts))}"
-            fault = missing if parts else f"is no shapefile: it begins with {head[:8]!r}"
+            fault = missing if parts else f"is not a shapefile: it begins with {head[:8]!r}"
             raise RejectScene(relative, fault, DELIVER_AGAIN)
         return
     # The application id makes GDAL take its GeoPackage driver, never the SQLite one, whose tables may name other files.
     if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] != b"GP":
-        raise RejectScene(relative, f"is no GeoPackage: it begins with {head[:16]!r}", DELIVER_AGAIN)
+        raise RejectScene(relative, f"is not a GeoPackage: it begins with {head[:16]!r}", DELIVER_AGAIN)
     page_bytes, pages = struct.unpack(">H", head[16:18])[0], struct.unpack(">I", head[28:32])[0]
     if (65536 if page_bytes == 1 else page_bytes) * pages > path.stat().st_size:
         raise Incomplete(relative, f"is truncated: its header states {pages} pages of {page_bytes} bytes")
 
 
-def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LabelFacts:
+def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LayerFacts:
     """Choose the layer that holds the classes of the delivery's year, and check its codes over the area.
 
     Args:
@@ -154,7 +154,7 @@ def _layers(member: str, path: Path, scheme: LabelScheme, unit: str) -> list[_La
     return found
 
 
-def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LabelFacts]:
+def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LayerFacts]:
     """Class codes of the features over the AOI's bounds, and where the layer is."""
     where = layer.member or unit
     try:
@@ -177,4 +177,4 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
     except (DataSourceError, DataLayerError) as error:
         raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     year = layer.year if area.labels.source == "clc" and layer.year else area.label_year
-    return codes, LabelFacts(layer.member, layer.name, layer.attribute, year, crs, extent)
+    return codes, LayerFacts(layer.member, layer.name, layer.attribute, year, crs, extent)

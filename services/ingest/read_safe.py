@@ -1,4 +1,4 @@
-"""Reads a Sentinel-2 product: facts from its XML, grids from its images."""
+"""Sentinel-2 products: facts from its XML, grids from its images."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict
 
 
 def crop_footprint(facts: SafeFacts, grids: dict[str, Lattice]) -> BaseGeometry:
-    """The footprint within the images.
+    """Cut the footprint to the images.
 
     Raises:
         RejectScene: they do not touch.
@@ -167,10 +167,10 @@ def crop_footprint(facts: SafeFacts, grids: dict[str, Lattice]) -> BaseGeometry:
 
 
 def read_time(value: str, file: str) -> datetime:
-    """A UTC time of ESA's XML.
+    """Read a UTC time of ESA's XML.
 
     Raises:
-        RejectScene: it is none.
+        RejectScene: it is not a time.
     """
     try:
         moment = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""Reads a Sentinel-3 OLCI level-1 product: facts from its manifest, shapes from its netCDF files."""
+"""Sentinel-3 OLCI level-1 products: facts from the manifest, shapes from its netCDF files."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def check_files(root: Path, facts: Sen3Facts, decode: bool) -> None:
         with path.open("rb") as raw:
             head = raw.read(8)
         if head != _SIGNATURE:
-            fault = "is empty (0 bytes)" if not head else f"is no netCDF-4 file: it begins with {head!r}"
+            fault = "is empty (0 bytes)" if not head else f"is not a netCDF-4 file: it begins with {head!r}"
             raise RejectScene(file, fault, DELIVER_AGAIN)
         try:
             with netCDF4.Dataset(path, "r") as dataset:

@@ -1,4 +1,4 @@
-"""Reads ESA's XML by local names: namespaces differ between PSD versions, and some children carry none."""
+"""ESA's XML by local names: namespaces differ between PSD versions, and some children carry none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotXml(RejectScene):
 
 
 def parse(path: Path) -> Element:
-    """The root of an XML file, without entities or a document type.
+    """Parse an XML file, without entities or a document type, and return its root.
 
     Raises:
         NotXml: empty, or not well-formed.
@@ -45,7 +45,7 @@ def parse(path: Path) -> Element:
 
 
 def local(element: Element) -> str:
-    """An element's name without namespace."""
+    """Return an element's name without namespace."""
     return str(element.tag).rsplit("}", 1)[-1]
 
 
@@ -55,12 +55,12 @@ def all_below(element: Element, name: str) -> Iterator[Element]:
 
 
 def attribute(element: Element, name: str) -> str:
-    """An attribute's text, or empty."""
+    """Return an attribute's text, or empty."""
     return element.get(name, "").strip()
 
 
 def find(element: Element, path: str) -> Element | None:
-    """The first element at a path of local names below an element."""
+    """Return the first element at a path of local names below an element."""
     head, _, rest = path.partition("/")
     for child in element:
         if local(child) == head:
@@ -71,7 +71,7 @@ def find(element: Element, path: str) -> Element | None:
 
 
 def text(element: Element, path: str, file: str) -> str:
-    """The text at a path of local names.
+    """Return the text at a path of local names.
 
     Raises:
         RejectScene: `file` lacks it.
@@ -84,20 +84,20 @@ def text(element: Element, path: str, file: str) -> str:
 
 
 def number(element: Element, path: str, file: str) -> float:
-    """The number at a path of local names.
+    """Return the number at a path of local names.
 
     Raises:
-        RejectScene: `file` lacks it, or it is no finite number.
+        RejectScene: `file` lacks it, or it is not a finite number.
     """
     value = text(element, path, file)
     return parse_number(value, path, file)
 
 
 def parse_number(value: str, what: str, file: str) -> float:
-    """A finite number.
+    """Read a finite number.
 
     Raises:
-        RejectScene: it is none.
+        RejectScene: it is not a finite number.
     """
     try:
         result = float(value)
@@ -109,5 +109,5 @@ def parse_number(value: str, what: str, file: str) -> float:
 
 
 def to_int(value: str) -> int | None:
-    """A whole number as metadata writes it; None for anything else, other scripts' digits and endless ones too."""
+    """Read a whole number as metadata write it; None for anything else, other scripts' and endless digits too."""
     return int(value) if value.isascii() and value.isdigit() and len(value) < MOST_DIGITS else None

@@ -1,4 +1,4 @@
-"""Says why a delivery cannot be used (yet): the one place where whole, incomplete and unsafe are told apart."""
+"""Why a delivery cannot be used (yet): the one place where whole, incomplete and unsafe are told apart."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Incomplete(Exception):
         self.file, self.fault = file, fault
 
     def rejection(self) -> RejectScene:
-        """The same, once nobody waits any longer."""
+        """Turn it into a rejection, once nobody waits any longer."""
         return RejectScene(self.file, self.fault, DELIVER_AGAIN)
 
 
 def check_relative(path: str, source: str) -> str:
-    """A path inside the product, as POSIX without a leading `./`.
+    """Check a path inside the product; return it as POSIX without a leading `./`.
 
     Args:
         path: as an archive, a manifest or metadata gives it.

@@ -1,4 +1,4 @@
-"""Unpacks archives that nobody vouches for: names, sizes, ratios and overlaps are checked before a byte is written."""
+"""Archives that nobody vouches for: names, sizes, ratios and overlaps are checked before a byte is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares a product's files with what its manifest states."""
+"""The comparison of a product's files with what its manifest states."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def list_files(root: Path, limits: Limits) -> dict[str, int]:
 
 
 def read_manifest(path: Path) -> dict[str, Entry]:
-    """The files that a `manifest.safe` or `xfdumanifest.xml` lists, by relative POSIX path.
+    """Read the files that a `manifest.safe` or `xfdumanifest.xml` lists, by relative POSIX path.
 
     Raises:
         RejectScene: not a manifest, or it names a path outside the product.
@@ -75,7 +75,7 @@ def read_manifest(path: Path) -> dict[str, Entry]:
                 raise RejectScene(path.name, f"states an unknown checksum {stated[:40]!r} of {relative}", DELIVER_AGAIN)
         entries[relative] = Entry(to_int(size), algorithm, digest)
     if not entries:
-        raise RejectScene(path.name, "lists no file, so it is no manifest", DELIVER_AGAIN)
+        raise RejectScene(path.name, "lists no file, so it is not a manifest", DELIVER_AGAIN)
     return entries
 
 

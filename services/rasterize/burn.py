@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 LONGEST_EDGE_M = 1000.0
-"""Edges are cut to this before a change of CRS: a straight line of one is none of the other."""
+"""Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
 
 Geometries = NDArray[np.object_]
 

@@ -11,13 +11,13 @@ from shared.area import Area
 from shared.geo.outline import bbox, geojson
 from shared.items.classes import classification
 from shared.items.item import Item
+from shared.items.properties import DeliveryFacts, LabelFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PROJECTION_EXTENSION, XML
 from shared.raster.cog import Band
 from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem
 
 PIXEL_M = 10
-_COPIED = tuple(f"landstream:{n}" for n in ("scene", "product", "reference_year", "campaign", "release"))
 
 
 def make_item(
@@ -41,7 +41,7 @@ def make_item(
         attribution: the line that the item carries.
         path: the raster; its sidecar lies beside it.
     """
-    p, scheme, grid = delivery.properties, area.labels, area.grid
+    facts, scheme, grid = DeliveryFacts.of(delivery), area.labels, area.grid
     lattice = Lattice.of_area(grid, PIXEL_M)
     fields = lattice.projection | {
         "gsd": PIXEL_M,
@@ -49,21 +49,24 @@ def make_item(
         "nodata": 0,
         "classification:classes": classification(band.classes),
     }
+    own = LabelFacts(
+        scene=facts.scene,
+        product=facts.product,
+        reference_year=facts.reference_year,
+        campaign=facts.campaign,
+        release=facts.release,
+        scheme=scheme.scheme,
+        polygons=polygons,
+        class_area_m2={c.code: int(counts[v]) * PIXEL_M**2 for v, c in scheme.values.items()},
+        unlabelled_area_m2=int(counts[0]) * PIXEL_M**2,
+        attribution=attribution,
+    )
     outline = lattice.outline()
     sidecar = path.with_name(f"{path.name}.aux.xml")
     return NewItem(
         geometry=geojson(outline),
         bbox=bbox(outline),
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {
-            "datetime": p["datetime"],
-            "proj:code": grid.crs,
-            "landstream:scheme": scheme.scheme,
-            "landstream:polygons": polygons,
-            "landstream:class_area_m2": {c.code: int(counts[v]) * PIXEL_M**2 for v, c in scheme.values.items()},
-            "landstream:unlabelled_area_m2": int(counts[0]) * PIXEL_M**2,
-            "landstream:attribution": attribution,
-        },
+        properties={"datetime": delivery.properties["datetime"], "proj:code": grid.crs} | own.properties(),
         assets={
             "labels": NewAsset(path, COG, ("data", "labels"), f"Classes of {scheme.scheme}", fields),
             "labels_aux": NewAsset(sidecar, XML, ("metadata",), "Names of the classes", beside="labels"),

@@ -14,9 +14,10 @@ from services.rasterize.item import PIXEL_M, make_item
 from services.rasterize.read_polygons import extract_member, read_polygons
 from shared.area import LabelScheme, UnknownClass
 from shared.items.classes import UNLABELLED, classes_of
+from shared.items.properties import DeliveryFacts
 from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
-from shared.stage import LocalItem, NewItem, RejectScene, Settings, Task
+from shared.stage import NewItem, RejectScene, Settings, Task
 
 
 def process(task: Task[Settings]) -> NewItem:
@@ -26,12 +27,16 @@ def process(task: Task[Settings]) -> NewItem:
         RejectScene: unreadable, a class code that the scheme does not know, or nothing on the grid.
     """
     delivery, scheme, grid = task.inputs[0], task.area.labels, task.area.grid
-    p = delivery.item.properties
+    facts = DeliveryFacts.of(delivery.item)
     geometries, codes, crs = read_polygons(
-        _dataset(delivery, task.folder), p["landstream:layer"], p["landstream:attribute"], grid.bounds_m, grid.crs
+        _dataset(delivery.paths["polygons"], facts.member, task.folder),
+        facts.layer,
+        facts.attribute,
+        grid.bounds_m,
+        grid.crs,
     )
-    values = class_values(codes, scheme, str(p["landstream:layer"]))
-    attribution = scheme.attribution or str(p.get("landstream:attribution", ""))
+    values = class_values(codes, scheme, facts.layer)
+    attribution = scheme.attribution or facts.attribution
     path, lattice = task.folder / "labels.tif", Lattice.of_area(grid, PIXEL_M)
     burned = burn(reproject(geometries, crs, grid.crs), values, lattice.transform, lattice.shape)
     counts, band = np.zeros(256, np.int64), Band("class", classes=classes_of(scheme, UNLABELLED))
@@ -41,7 +46,7 @@ def process(task: Task[Settings]) -> NewItem:
         [band],
         _counted(burned, counts, task),
         Encoding("uint8", 0, "mode"),
-        title=f"{scheme.scheme} of {delivery.item.product}, {p['landstream:reference_year']}",
+        title=f"{scheme.scheme} of {delivery.item.product}, {facts.reference_year}",
         attribution=attribution,
     )
     write_sidecar(path, [band])
@@ -73,8 +78,7 @@ def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArra
     return np.array([known[code] for code in codes.tolist()], np.uint8)
 
 
-def _dataset(delivery: LocalItem, folder: Path) -> Path:
-    path, member = delivery.paths["polygons"], str(delivery.item.properties.get("landstream:member", ""))
+def _dataset(path: Path, member: str, folder: Path) -> Path:
     return extract_member(path, member, folder / "unpacked") if member else path
 
 

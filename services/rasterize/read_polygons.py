@@ -1,4 +1,4 @@
-"""Reads the polygons of a label delivery around the area, as ingest has found and checked them."""
+"""The polygons of a label delivery around the area, as ingest has found and checked them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads OLCI's quality flags by their meanings: masks differ between the two layouts."""
+"""OLCI's quality flags by their meanings: masks differ between the two layouts."""
 
 from __future__ import annotations
 

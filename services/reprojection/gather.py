@@ -1,4 +1,4 @@
-"""Takes swath values to the lattice by an index map, and interpolates what is only given at tie points."""
+"""Swath values on the lattice, taken by an index map, and interpolated where they are given at tie points only."""
 
 from __future__ import annotations
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from services.reprojection.flags import FlagTable
 from services.reprojection.gather import NO_FLAGS
 from services.reprojection.stage import KEPT
+from shared.items.properties import FrameFacts
 from shared.items.stac import COG, NETCDF, PROJECTION_EXTENSION, SAT_EXTENSION
 from shared.raster.grid import Lattice
 from shared.sensors import OLCI_RADIANCES
 from shared.stage import LocalItem, NewAsset, NewItem
 
-_COPIED = (
-    *("datetime", "platform", "constellation", "instruments", "sat:relative_orbit", "sat:orbit_state"),
-    *(f"landstream:{n}" for n in ("scene", "product", "product_version", "product_type", "timeliness", "baseline")),
-)
+_COPIED = ("datetime", "platform", "constellation", "instruments", "sat:relative_orbit", "sat:orbit_state")
 
 
 def make_item(
@@ -67,12 +66,12 @@ def make_item(
         except OSError:  # another disk
             shutil.copyfile(frame.paths[name], target)
         assets[name] = NewAsset(target, NETCDF, ("metadata",), f"{name} as delivered")
+    own = replace(FrameFacts.of(frame.item), attribution=attribution, shape=None, bright_percent=None)
     west, south, east, north = frame.item.json["bbox"]
     return NewItem(
         geometry=frame.item.json["geometry"],
         bbox=(west, south, east, north),
-        properties={name: p[name] for name in _COPIED if name in p}
-        | {"proj:code": lattice.crs, "landstream:attribution": attribution},
+        properties={name: p[name] for name in _COPIED if name in p} | {"proj:code": lattice.crs} | own.properties(),
         assets=assets,
         extensions=(PROJECTION_EXTENSION, SAT_EXTENSION),
     )

@@ -42,7 +42,7 @@ def window_over(
     longitude_deg: NDArray[np.float64],
     within_deg: tuple[float, float, float, float] | None = None,
 ) -> Window | None:
-    """The cells that hold a pixel, as their bounding box.
+    """Find the bounding box of the cells that hold a pixel.
 
     Args:
         latitude_deg: (pixel,), NaN = unknown.

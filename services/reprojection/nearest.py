@@ -129,7 +129,7 @@ class _Field:
         return np.asarray(maximum_filter1d(far, 2 * reach[1] + 1, axis=1).ravel() > 0)
 
     def indices(self) -> NDArray[np.int32]:
-        """The pixel of each cell of the window, -1 = none."""
+        """Return the pixel of each cell of the window, -1 = none."""
         rows, cols = self.border
         inner = self.best.reshape(-1, self.stride)[rows : rows + self.window.ny, cols : cols + self.window.nx]
         result = (inner & np.uint64(2**32 - 1)).astype(np.int64)

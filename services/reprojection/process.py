@@ -17,6 +17,7 @@ from services.reprojection.lattice import lattice_of, unwrap, window_over
 from services.reprojection.nearest import nearest_source
 from services.reprojection.read_frame import read_flags, read_positions, read_radiance, read_view_zenith
 from shared.area import Area
+from shared.items.properties import FrameFacts
 from shared.items.stac import attribution
 from shared.raster.cog import NOISY, Band, Encoding, Strip, write_cog
 from shared.raster.grid import Window
@@ -37,9 +38,9 @@ def process(task: Task[Settings]) -> NewItem:
         RejectScene: reduced resolution, damaged, or without a position over the lattice.
     """
     frame = task.inputs[0]
-    p = frame.item.properties
-    if p["landstream:product_type"] != "EFR":
-        fault = f"is a reduced-resolution product ({p['landstream:product_type']}); the cube takes full resolution"
+    facts = FrameFacts.of(frame.item)
+    if facts.product_type != "EFR":
+        fault = f"is a reduced-resolution product ({facts.product_type}); the cube takes full resolution"
         raise RejectScene(frame.item.product, fault, "deliver the EFR product of this orbit")
     latitude, longitude = read_positions(frame.paths["geo_coordinates"])
     flags, table = read_flags(frame.paths["qualityFlags"], latitude.shape)
@@ -52,7 +53,7 @@ def process(task: Task[Settings]) -> NewItem:
     columns = latitude.shape[1]
     del latitude, longitude, candidate
 
-    lattice, line = lattice_of(window), attribution([str(p["datetime"])[:4]])
+    lattice, line = lattice_of(window), attribution([str(frame.item.properties["datetime"])[:4]])
     meanings = {
         "flag_masks": json.dumps(list(table.masks.values())),
         "flag_meanings": " ".join(table.masks),

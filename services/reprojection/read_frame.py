@@ -1,4 +1,4 @@
-"""Reads an OLCI frame's netCDF files: packed values with the scale, offset and fill that each file states."""
+"""An OLCI frame's netCDF files: packed values with the scale, offset and fill that each file states."""
 
 from __future__ import annotations
 

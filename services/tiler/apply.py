@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from services.tiler.frame import Frame
+from services.tiler.merge_labels import update_labels
+from services.tiler.merge_msi import SENTINEL_2
+from services.tiler.merge_olci import SENTINEL_3
 from services.tiler.scene import Scene
 from services.tiler.stage import TilerSettings
-from services.tiler.update import Superseded, Tiles, update_labels, update_msi, update_olci
+from services.tiler.superseded import Superseded
+from services.tiler.update import ObservationT, Sensor, Tiles, rebuild_then_merge
 from shared.cube.cube import split_week
 from shared.geo import TileIndex
+from shared.items.collections import WITHDRAWALS
 from shared.items.keys import product_number
-from shared.stage import Task
+from shared.stage import LocalItem, Task
+
+if TYPE_CHECKING:
+    import zarr
+
+    from shared.cube import Cube
 
 Merger = Callable[[Task[TilerSettings]], list[TileIndex]]
 
@@ -34,48 +45,71 @@ def apply(task: Task[TilerSettings], sensor: str) -> list[TileIndex]:
 
 
 def _msi(task: Task[TilerSettings]) -> list[TileIndex]:
-    year, week = split_week(task.job.week)
     opened = partial(Scene, task.area.grid, task.area.level, task.settings.threads)
-    scene = None if _is_withdrawal(task) else opened(*task.inputs)
+    sources = _merged(task)
+    scene = opened(*sources) if sources else None
     # The context holds masks and scenes one after the other, as the plan asked for them.
     pairs = zip(task.context[::2], task.context[1::2], strict=True)
     others = {product_number(mask.item.product): partial(opened, mask, other) for mask, other in pairs}
-
-    def change(group: Any, again: Tiles | None) -> None:
-        update_msi(group[str(year)], week, scene, others, _outdated(task), again, task.progress)
-
-    _write(task, year, change)
+    _update(task, SENTINEL_2, scene, others)
     return scene.touched() if scene else []
 
 
 def _olci(task: Task[TilerSettings]) -> list[TileIndex]:
-    year, week = split_week(task.job.week)
-    frame = None if _is_withdrawal(task) else Frame(task.area.grid, task.inputs[0])
+    sources = _merged(task)
+    frame = Frame(task.area.grid, *sources) if sources else None
     others = {product_number(other.item.product): partial(Frame, task.area.grid, other) for other in task.context}
-
-    def change(group: Any, again: Tiles | None) -> None:
-        update_olci(group[str(year)], week, frame, others, _outdated(task), again)
-
-    _write(task, year, change)
+    _update(task, SENTINEL_3, frame, others)
     return frame.touched(*frame.pixels()) if frame else []
 
 
 def _labels(task: Task[TilerSettings]) -> list[TileIndex]:
-    scheme, raster, rank = task.area.labels, task.inputs[0].paths["labels"], list(task.job.notes["rank"])
-    _write(task, None, lambda group, again: update_labels(group, scheme.scheme, len(scheme.classes), raster, rank))
+    classes, raster, rank = len(task.area.labels.classes), task.inputs[0].paths["labels"], task.job.notes["rank"]
+    _cube(task).write_labels(lambda group, again: update_labels(group, classes, raster, rank), task.job.product)
     return []
 
 
-def _write(task: Task[TilerSettings], year: int | None, change: Callable[[Any, Tiles | None], None]) -> None:
-    assert task.cube is not None
+def _update(
+    task: Task[TilerSettings],
+    sensor: Sensor[ObservationT],
+    observation: ObservationT | None,
+    others: Mapping[int, Callable[[], ObservationT]],
+) -> None:
+    year, week = split_week(task.job.week)
+    outdated = [product_number(product) for product in task.job.notes.get("outdated", ())]
+    now = datetime.now(UTC)
+    # Since something was withdrawn or restored, others may be current that were not.
+    restored = [*others, *([observation.number] if observation else [])] if is_of_withdrawal(task) else []
+
+    def change(group: zarr.Group, again: Tiles | None) -> None:
+        rebuild_then_merge(
+            sensor,
+            group,
+            week,
+            observation,
+            others=others,
+            outdated=outdated,
+            again=again,
+            now=now,
+            restored=restored,
+            progress=task.progress,
+        )
+
     # What another tiler found superseded meanwhile is no longer to be merged; its update says what it would touch.
     with suppress(Superseded):
-        task.cube.write(change, year, task.job.product)
+        _cube(task).write_year(year, change, task.job.product)
 
 
-def _is_withdrawal(task: Task[TilerSettings]) -> bool:
-    return task.inputs[0].item.collection == "withdrawals"
+def _cube(task: Task[TilerSettings]) -> Cube:
+    assert task.cube is not None
+    return task.cube
 
 
-def _outdated(task: Task[TilerSettings]) -> list[int]:
-    return [product_number(product) for product in task.job.notes.get("outdated", ())]
+def is_of_withdrawal(task: Task[TilerSettings]) -> bool:
+    """Return whether a task follows from a product's being withdrawn or restored."""
+    return task.inputs[0].item.collection == WITHDRAWALS
+
+
+def _merged(task: Task[TilerSettings]) -> tuple[LocalItem, ...]:
+    """Return what is merged: nothing where a product is withdrawn."""
+    return task.inputs[1:] if is_of_withdrawal(task) else task.inputs

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 from services.tiler.merge import Pixels, source_code
 from shared.geo import TILE_M, Grid, TileIndex
 from shared.items.keys import product_number
+from shared.items.properties import FrameFacts
 from shared.stage import LocalItem
 
 PIXEL_M = 300
@@ -30,7 +31,7 @@ class Frame:
     def __init__(self, grid: Grid, frame: LocalItem) -> None:
         self._grid, self._frame = grid, frame
         properties = frame.item.properties
-        self.product = str(properties["landstream:product"])
+        self.product = FrameFacts.of(frame.item).product
         self.number = product_number(self.product)
         sensed = datetime.fromisoformat(str(properties["datetime"]))
         self.code = source_code(sensed.weekday(), str(properties["platform"])[-1])

@@ -91,7 +91,7 @@ def wins(candidate: Cells, stored: Cells) -> Mask:
 
 
 def merge(candidate: Cells, stored: Cells) -> Cells:
-    """The winners of each cell."""
+    """Take the winner of each cell."""
     won = wins(candidate, stored)
     layers = []
     for new, old in zip(candidate.layers, stored.layers, strict=True):
@@ -116,7 +116,7 @@ def wins_olci(candidate: Pixels, stored: Pixels) -> Mask:
 
 
 def merge_olci(candidate: Pixels, stored: Pixels) -> Pixels:
-    """The winners of each pixel."""
+    """Take the winner of each pixel."""
     won = wins_olci(candidate, stored)
     return Pixels(
         np.where(won[..., None], candidate.radiance, stored.radiance),

@@ -18,6 +18,7 @@ from services.tiler.merge import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cel
 from services.tiler.place import Index, fits, footprint_m, gather
 from shared.geo import TILE_10M_PX, TILE_20M_PX, Grid, MgrsTile, TileIndex
 from shared.items.keys import product_number
+from shared.items.properties import SceneFacts
 from shared.raster.grid import Lattice, Window
 from shared.sensors import CUBE_BANDS, MASK_CLEAR, MASK_CLOUD, MASK_SHADOW
 from shared.stage import LocalItem
@@ -90,11 +91,11 @@ class Scene:
 
     def __init__(self, grid: Grid, level: str, threads: int, mask: LocalItem, scene: LocalItem) -> None:
         self._grid, self._level, self._threads, self._mask, self._scene = grid, level, threads, mask, scene
-        properties = scene.item.properties
-        self.product = str(properties["landstream:product"])
+        self._facts, properties = SceneFacts.of(scene.item), scene.item.properties
+        self.product = self._facts.product
         self.number = product_number(self.product)
         self.lattice = Lattice.of_asset(scene.item.assets["B05_20m"])
-        mgrs = MgrsTile.parse(str(properties["landstream:mgrs_tile"]))
+        mgrs = MgrsTile.parse(self._facts.mgrs_tile)
         sensed = datetime.fromisoformat(str(properties["datetime"]))
         self.code = source_code(
             sensed.weekday(),
@@ -113,7 +114,7 @@ class Scene:
         return Block(tiles[0].row, tiles[-1].row + 1, tiles[0].col, tiles[-1].col + 1)
 
     def blocks(self, near: Iterable[TileIndex] | None = None) -> list[list[Block]]:
-        """The box in rows of blocks.
+        """Divide the box into rows of blocks.
 
         Args:
             near: leave out blocks that neither hold nor touch any of these; None = all blocks.
@@ -161,12 +162,8 @@ class Scene:
 
     def _bands(self, resolution: str) -> Bands:
         names = CUBE_BANDS[f"60m-{self._level}"] if resolution == "60m" else CUBE_BANDS[resolution]
-        properties = self._scene.item.properties
-        quantification = float(properties["landstream:quantification"])
-        images = [
-            Image(self._scene.paths[f"{b}_{resolution}"], properties["landstream:offsets"].get(b, 0), quantification)
-            for b in names
-        ]
+        quantification, offsets = float(self._facts.quantification), self._facts.offsets
+        images = [Image(self._scene.paths[f"{b}_{resolution}"], offsets.get(b, 0), quantification) for b in names]
         lattice = Lattice.of_asset(self._scene.item.assets[f"{names[0]}_{resolution}"])
         return Bands(images, lattice, int(resolution[:-1]), self._threads)
 

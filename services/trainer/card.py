@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from shared.area import Area
+from shared.items.properties import ModelFacts
 
 Array = npt.NDArray[Any]
 
@@ -43,30 +44,37 @@ _LIMITS = (
 )
 
 
-def write_card(area: Area, item: Mapping[str, Any], losses: Mapping[str, list[float]], holdout: Array) -> str:
-    """The page as HTML; the same arguments give the same bytes.
+def write_card(area: Area, model: ModelFacts, losses: Mapping[str, list[float]], holdout: Array) -> str:
+    """Write the page as HTML; the same arguments give the same bytes.
 
     Args:
         area: whose model it is.
-        item: the properties of the model's item.
+        model: what its item says.
         losses: network -> mean loss of each epoch.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
     """
     title = f"Land-cover model of {area.name}"
-    colors = {str(value): c.color for value, c in area.labels.values.items()}
-    metrics, folds = item["landstream:metrics"], item["landstream:folds"]
-    weeks = item["landstream:weeks"]
-    facts = {
-        "weeks": f"{weeks[0]} to {weeks[-1]} ({len(weeks)})",
-        "label scheme, year": f"{area.labels.scheme}, {area.label_year}",
-        "level": area.level,
-        "training": json.dumps(area.policy.training.model_dump(mode="json")),
-    } | {name: json.dumps(item[f"landstream:{name}"]).strip('"') for name in _FACTS}
-    per_class = metrics["per_class"]
-    names = {value: str(row["name"]) for value, row in per_class.items()}
-    used = [value for value, row in per_class.items() if row["support"]]
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{_WHAT}</p>",
+        *_scores(model.metrics),
+        _cross_validation(model.folds),
+        *_classes(area, model.metrics),
+        "<h2>Training</h2>",
+        _image("Mean loss of each epoch", _plot_losses(losses)),
+        _image("Split: train (blue), hold-out (orange), unlabelled (grey)", _plot_split(holdout)),
+        *_identity(area, model),
+        "<h2>Limits</h2>",
+        "<ul>" + "".join(f"<li>{limit}</li>" for limit in _LIMITS) + "</ul>",
+        f"<p>{escape(model.attribution)}</p>",
+    ]
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+
+
+def _scores(metrics: Mapping[str, Any]) -> list[str]:
     forest = metrics["forest"]
-    scores = [
+    rows = [
         ("Mean IoU", metrics["miou"], forest["miou"]),
         ("Accuracy", metrics["accuracy"], forest["accuracy"]),
         ("Accuracy of the most frequent class", metrics["majority_accuracy"], None),
@@ -74,39 +82,45 @@ def write_card(area: Area, item: Mapping[str, Any], losses: Mapping[str, list[fl
         ("Macro precision", metrics["precision_macro"], None),
         ("Macro recall", metrics["recall_macro"], None),
     ]
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{_WHAT}</p>",
+    return [
         "<h2>Scores on the hold-out</h2>",
         f"<p>{_HOLDOUT} Here {metrics['pixels']:,} pixels.</p>",
-        _table(("", "model", "random forest per pixel"), [(n, _share(a), _share(b)) for n, a, b in scores]),
-        _cross_validation(folds),
-        "<h2>Classes</h2>",
-        _table(
-            ("class", "IoU", "forest IoU", "precision", "recall", "F1", "pixels"),
-            [
-                (
-                    f'<span class="swatch" style="background:{colors[value]}"></span>{value} {escape(names[value])}',
-                    *(_share(number) for number in (row["iou"], forest["iou"][value])),
-                    *(_share(row[name]) for name in ("precision", "recall", "f1")),
-                    f"{row['support']:,}",
-                )
-                for value, row in per_class.items()
-            ],
-        ),
-        _image("IoU of each class, beside the forest", _plot_classes(used, names, colors, per_class, forest["iou"])),
-        _image("Confusion: rows reference, columns map, share of the reference", _plot_confusion(used, names, metrics)),
-        "<h2>Training</h2>",
-        _image("Mean loss of each epoch", _plot_losses(losses)),
-        _image("Split: train (blue), hold-out (orange), unlabelled (grey)", _plot_split(holdout)),
-        "<h2>Data and identity</h2>",
-        _table(("", ""), [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]),
-        "<h2>Limits</h2>",
-        "<ul>" + "".join(f"<li>{limit}</li>" for limit in _LIMITS) + "</ul>",
-        f"<p>{escape(item['landstream:attribution'])}</p>",
+        _table(("", "model", "random forest per pixel"), [(n, _share(a), _share(b)) for n, a, b in rows]),
     ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+
+
+def _classes(area: Area, metrics: Mapping[str, Any]) -> list[str]:
+    colors = {str(value): c.color for value, c in area.labels.values.items()}
+    per_class, forest_iou = metrics["per_class"], metrics["forest"]["iou"]
+    names = {value: str(row["name"]) for value, row in per_class.items()}
+    used = [value for value, row in per_class.items() if row["support"]]
+    rows = [
+        (
+            f'<span class="swatch" style="background:{colors[value]}"></span>{value} {escape(names[value])}',
+            *(_share(number) for number in (row["iou"], forest_iou[value])),
+            *(_share(row[name]) for name in ("precision", "recall", "f1")),
+            f"{row['support']:,}",
+        )
+        for value, row in per_class.items()
+    ]
+    return [
+        "<h2>Classes</h2>",
+        _table(("class", "IoU", "forest IoU", "precision", "recall", "F1", "pixels"), rows),
+        _image("IoU of each class, beside the forest", _plot_classes(used, names, colors, per_class, forest_iou)),
+        _image("Confusion: rows reference, columns map, share of the reference", _plot_confusion(used, names, metrics)),
+    ]
+
+
+def _identity(area: Area, model: ModelFacts) -> list[str]:
+    weeks = model.weeks
+    facts = {
+        "weeks": f"{weeks[0]} to {weeks[-1]} ({len(weeks)})",
+        "label scheme, year": f"{area.labels.scheme}, {area.label_year}",
+        "level": area.level,
+        "training": json.dumps(area.policy.training.model_dump(mode="json")),
+    } | {name: json.dumps(getattr(model, name)).strip('"') for name in _FACTS}
+    rows = [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]
+    return ["<h2>Data and identity</h2>", _table(("", ""), rows)]
 
 
 def _share(value: float | None) -> str:
@@ -136,7 +150,7 @@ def _cross_validation(folds: Mapping[str, Any]) -> str:
     return "<h2>Cross-validation over blocks</h2>" + _table(head, [*rows, ("mean ± sd", *mean, "", ""), pooled_row])
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{body}</table>"

@@ -17,7 +17,7 @@ class NotPinned(RuntimeError):
 
 def set_environment() -> None:
     """Set what TensorFlow reads from the environment while it is loaded; call before it is."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without GPU is no error
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU gives other bits, and not every operation is deterministic there
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 

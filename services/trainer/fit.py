@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,18 +220,18 @@ def _feature_pixels(texture: keras.Model, windows: Windows, targets: Array, draw
     return np.concatenate(features), targets[window, y, x]
 
 
-def predict_windows(model: keras.Model, batches: Any, size: int) -> Any:
+def predict_windows(model: keras.Model, batches: Iterable[Windows], size: int) -> Iterator[tuple[Windows, Array]]:
     """Map windows, in batches of one fixed (padded) size.
 
     Args:
         model: a committee, or a part of it that gives logits or probabilities.
-        batches: iterable of `Windows` of up to `size` windows.
+        batches: up to `size` windows each.
         size: windows in a batch.
 
     Yields:
         (windows, class uint8 (n, y, x): 1..K, 0 where not observed).
     """
-    compute: Any = None
+    compute: Callable[..., tf.Tensor] | None = None
     for windows in batches:
         count = len(windows.places)
         padding = [(0, size - count), (0, 0), (0, 0), (0, 0)]

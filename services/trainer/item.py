@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -13,34 +14,57 @@ from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX
 from shared.items.classes import classes_of, classification
 from shared.items.keys import rfc3339, week_bounds
-from shared.items.stac import attribution
+from shared.items.properties import ModelFacts
+from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
 from shared.sensors import CUBE_BANDS
+from shared.stage.declare import NewAsset, NewItem
 
 Array = npt.NDArray[Any]
 
 
-def describe(area: Area, identity: Mapping[str, Any], parameters: int) -> dict[str, Any]:
-    """The properties of a model's item.
+MODEL, CARD, SPLIT = "model.tar", "card.html", "split.json"
+
+
+def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> NewItem:
+    """Make the item of a model.
 
     Args:
         area: whose classes it maps.
-        identity: the `landstream:` properties that training told; among them `weeks` and `determinism`.
+        facts: what training told.
         parameters: number of weights.
+        folder: where `MODEL`, `CARD` and `SPLIT` are.
     """
-    weeks = identity["landstream:weeks"]
-    return {
+    properties = {
         "datetime": None,
-        "start_datetime": rfc3339(week_bounds(weeks[0])[0]),
-        "end_datetime": rfc3339(week_bounds(weeks[-1])[1]),
-        **identity,
-        "landstream:classes": {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()},
-        "landstream:attribution": attribution({week[:4] for week in weeks}, area.labels.attribution),
-        **_describe_network(area, parameters, identity["landstream:determinism"]),
+        "start_datetime": rfc3339(week_bounds(facts.weeks[0])[0]),
+        "end_datetime": rfc3339(week_bounds(facts.weeks[-1])[1]),
+        **_describe_network(area, parameters, facts.determinism),
     }
+    fields = {
+        "mlm:artifact_type": "tf.keras.Model.export",
+        "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
+    }
+    title = "TensorFlow SavedModel, one folder in an uncompressed tar"
+    return NewItem(
+        geometry=area.aoi,
+        bbox=area.polygon.bounds,
+        properties=properties | facts.properties(),
+        assets={
+            "model": NewAsset(folder / MODEL, TAR, ("mlm:model",), title, fields),
+            "card": NewAsset(folder / CARD, HTML, ("metadata", "overview"), "Model card"),
+            "split": NewAsset(folder / SPLIT, JSON, ("metadata",), "Blocks of training and tests"),
+        },
+        extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),
+    )
+
+
+def class_names(area: Area) -> dict[str, dict[str, str]]:
+    """Return raster value -> code and name of a class."""
+    return {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()}
 
 
 def write_split(area: Area, holdout: Array, fold: Array) -> str:
-    """The split as JSON text: a line of digits for each row of blocks.
+    """Write the split as JSON text: a line of digits for each row of blocks.
 
     Args:
         area: its grid says where the blocks lie.
@@ -68,7 +92,7 @@ def write_split(area: Area, holdout: Array, fold: Array) -> str:
 
 
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
-    """The `mlm:` properties of the networks."""
+    """Return the `mlm:` properties of the networks."""
     classes = classification(classes_of(area.labels))
     raster = {
         "shape": [-1, TILE_10M_PX, TILE_10M_PX],

@@ -16,6 +16,7 @@ from shared.sensors import CUBE_BANDS
 
 BANDS_10M, BANDS_20M = CUBE_BANDS["10m"], CUBE_BANDS["20m"]
 BANDS = (*BANDS_10M, *BANDS_20M)
+Shape = tuple[int | None, ...]
 LEVELS = 3
 """Halvings of the U-Net: 10, 20, 40, 80 m. A window's sides are multiples of 2 ** LEVELS."""
 
@@ -52,7 +53,7 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
         scaled = tf.clip_by_value((stored - self.scaling[0]) / self.scaling[1], -6.0, 6.0)
         return tf.concat([scaled * present, present], axis=-1)
 
-    def compute_output_shape(self, msi_10m_shape: tuple[Any, ...], msi_20m_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    def compute_output_shape(self, msi_10m_shape: Shape, msi_20m_shape: Shape) -> Shape:
         """Shape of the output."""
         return (*msi_10m_shape[:3], len(BANDS) + 1)
 
@@ -76,7 +77,7 @@ class Texture(keras.layers.Layer):  # type: ignore[misc]
             features += [mean, tf.sqrt(tf.maximum(variance, 1e-4))]
         return tf.concat(features, axis=-1)
 
-    def compute_output_shape(self, bands_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    def compute_output_shape(self, bands_shape: Shape) -> Shape:
         """Shape of the output."""
         return (*bands_shape[:3], FEATURES)
 
@@ -138,7 +139,7 @@ def build_unet(classes: int, filters: int, mean: npt.NDArray[Any], deviation: np
     return keras.Model([fine, coarse], logits, name="unet")
 
 
-def _convolve(x: Any, width: int) -> Any:
+def _convolve(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
     """Twice: a 3 x 3 convolution with a 1 x 1 branch beside it, normalised."""
     for _ in range(2):
         wide = keras.layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
@@ -149,7 +150,7 @@ def _convolve(x: Any, width: int) -> Any:
     return x
 
 
-def _inputs() -> tuple[Any, Any]:
+def _inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
     return (
         keras.Input((None, None, len(BANDS_10M)), dtype="uint16", name="msi_10m"),
         keras.Input((None, None, len(BANDS_20M)), dtype="uint16", name="msi_20m"),
@@ -157,7 +158,7 @@ def _inputs() -> tuple[Any, Any]:
 
 
 def build_committee(unet: keras.Model, texture: keras.Model, perceptron: keras.Model) -> keras.Model:
-    """The mean of both networks' probabilities.
+    """Build the mean of both networks' probabilities.
 
     Returns:
         Model: msi_10m, msi_20m -> float32 (batch, y, x, classes), sums to 1.

@@ -1,13 +1,18 @@
-"""The trainer's declaration: a training request becomes a model, once for each cube state."""
+"""The trainer: a training request becomes a model, once for each cube state."""
 
 from __future__ import annotations
 
-from services.trainer.item import describe, write_split
+from typing import TYPE_CHECKING
+
+from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, write_split
 from services.trainer.stage import STAGE
-from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
-from shared.sensors import CUBE_BANDS
-from shared.stage.declare import Job, NewAsset, NewItem, Settings, Task
+from shared.items.properties import ModelFacts
+from shared.items.stac import attribution
+from shared.stage.declare import Job, NewItem, Settings, Task
 from shared.stage.due import job_digest
+
+if TYPE_CHECKING:
+    from services.trainer.train import Outcome
 
 
 def process(task: Task[Settings]) -> NewItem:
@@ -16,65 +21,50 @@ def process(task: Task[Settings]) -> NewItem:
     Raises:
         RejectScene: there is nothing to train on.
     """
-    # Here, not above: planning must not wait seconds for TensorFlow.
+    # The environment first: TensorFlow reads it while it is loaded.
     from services.trainer.determinism import set_environment
 
     set_environment()
     from services.trainer.card import write_card
-    from services.trainer.export import export, pack, probe_sha256, weights_sha256
     from services.trainer.train import train
 
     assert task.cube is not None
     area, folder, snapshot = task.area, task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     outcome = train(task.cube, area, task.progress)
+    facts = _export(outcome, snapshot, task)
+    (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
+    (folder / CARD).write_text(write_card(area, facts, outcome.losses, outcome.holdout), encoding="utf-8")
+    return make_item(area, facts, outcome.model.count_params(), folder)
 
-    saved = folder / "saved_model"
+
+def _export(outcome: Outcome, snapshot: str, task: Task[Settings]) -> ModelFacts:
+    """Write the model to the task's folder, and gather what is known of it."""
+    from services.trainer.export import export, pack, probe_sha256, weights_sha256
+
+    area, saved = task.area, task.folder / "saved_model"
     export(outcome.model, saved)
-    pack(saved, folder / "model.tar")
-    identity = {
-        "landstream:cube_state": task.job.parameters["cube_state"],
-        "landstream:training": task.job.parameters["training"],
-        "landstream:snapshot": snapshot,
-        "landstream:model_name": area.name,
-        "landstream:model_version": version_of(task.job, task.settings),
-        "landstream:weights_sha256": weights_sha256(outcome.model),
-        "landstream:probe_sha256": probe_sha256(saved),
-        "landstream:weeks": list(outcome.weeks),
-        "landstream:windows": outcome.windows,
-        "landstream:metrics": outcome.metrics,
-        "landstream:folds": outcome.folds,
-        "landstream:determinism": outcome.determinism,
-    }
-    properties = describe(area, identity, outcome.model.count_params())
-    split = write_split(area, outcome.holdout, outcome.fold)
-    (folder / "split.json").write_text(split, encoding="utf-8")
-    card = write_card(area, properties, outcome.losses, outcome.holdout)
-    (folder / "card.html").write_text(card, encoding="utf-8")
-    return NewItem(
-        geometry=area.aoi,
-        bbox=area.polygon.bounds,
-        properties=properties,
-        assets={
-            "model": NewAsset(
-                folder / "model.tar",
-                TAR,
-                ("mlm:model",),
-                "TensorFlow SavedModel, one folder in an uncompressed tar",
-                {
-                    "mlm:artifact_type": "tf.keras.Model.export",
-                    "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
-                },
-            ),
-            "card": NewAsset(folder / "card.html", HTML, ("metadata", "overview"), "Model card"),
-            "split": NewAsset(folder / "split.json", JSON, ("metadata",), "Blocks of training and tests"),
-        },
-        extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),
+    pack(saved, task.folder / MODEL)
+    return ModelFacts(
+        cube_state=task.job.parameters["cube_state"],
+        training=task.job.parameters["training"],
+        snapshot=snapshot,
+        model_name=area.name,
+        model_version=version_of(task.job, task.settings),
+        weights_sha256=weights_sha256(outcome.model),
+        probe_sha256=probe_sha256(saved),
+        weeks=outcome.weeks,
+        windows=outcome.windows,
+        metrics=outcome.metrics,
+        folds=outcome.folds,
+        determinism=outcome.determinism,
+        classes=class_names(area),
+        attribution=attribution({week[:4] for week in outcome.weeks}, area.labels.attribution),
     )
 
 
 def version_of(job: Job, settings: Settings) -> int:
-    """The version folder that TF Serving wants: the digest in the item's id, as a number."""
+    """Return the version folder that TF Serving wants: the digest in the item's id, as a number."""
     return int(job_digest(STAGE, job, settings), 16)
 
 

@@ -88,7 +88,7 @@ def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
 
 
 def split_blocks(counts: Array, folds: int, seed: int) -> tuple[Array, Array]:
-    """The frozen hold-out, and folds over all labelled blocks.
+    """Deal the frozen hold-out, and folds over all labelled blocks.
 
     Args:
         counts: int64 (block row, block col, class), as of `count_blocks`.

@@ -16,7 +16,15 @@ from services.trainer.fit import fit_committee, predict_windows
 from services.trainer.forest import confuse_forest, train_forest
 from services.trainer.score import confuse, measure
 from services.trainer.split import count_blocks, split_blocks
-from services.trainer.windows import Place, Windows, count_places, list_places, read_in_batches, read_windows
+from services.trainer.windows import (
+    Place,
+    TrainingCube,
+    Windows,
+    count_places,
+    list_places,
+    read_in_batches,
+    read_windows,
+)
 from shared.area import Area
 from shared.area.area import TrainingPolicy
 from shared.geo import TILE_10M_PX
@@ -61,11 +69,11 @@ class Outcome:
     windows: dict[str, list[int]]
 
 
-def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+def train(cube: TrainingCube, area: Area, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
     """Train on all weeks of a cube.
 
     Args:
-        cube: a `shared.cube.Cube`, read at one snapshot.
+        cube: read at one snapshot.
         area: names the classes and the training policy.
         progress: called with (updates done, updates in total).
 
@@ -119,7 +127,7 @@ def train(cube: Any, area: Area, progress: Callable[[int, int], None] = lambda d
     )
 
 
-def _count(cube: Any, classes: int) -> Array:
+def _count(cube: TrainingCube, classes: int) -> Array:
     """Pixels of each class in each block, read a row of tiles at a time: int64 (block row, block col, class)."""
     rows, cols = cube.grid.rows, cube.grid.cols
     return np.concatenate(

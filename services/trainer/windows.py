@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.split import BLOCK_PX, trainable
-from shared.geo import TILE_10M_PX
+from shared.geo import TILE_10M_PX, Grid
 
 MARGIN_PX = 32
 """Surroundings of a block that a network sees; the same as between the middles of two windows of a map."""
@@ -18,8 +18,15 @@ MARGIN_PX = 32
 Array = npt.NDArray[Any]
 
 
-class Reads(Protocol):
-    """What training reads of a cube; see `shared.cube`."""
+class TrainingCube(Protocol):
+    """What training reads of a cube; see `shared.cube.Cube`."""
+
+    @property
+    def grid(self) -> Grid:
+        """The area's grid."""
+
+    def weeks(self) -> list[str]:
+        """Weeks that hold Sentinel-2 data, ascending."""
 
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
         """uint16 (ny, nx, 4) and (ny/2, nx/2, 6), zero outside the grid."""
@@ -76,7 +83,7 @@ class Windows:
         return result
 
     def inner(self, values: Array) -> Array:
-        """The blocks themselves, of an array (n, y, x, ...)."""
+        """Return the blocks themselves, of an array (n, y, x, ...)."""
         return values[:, self.margin : self.margin + BLOCK_PX, self.margin : self.margin + BLOCK_PX]
 
 
@@ -111,7 +118,7 @@ def _seen(blocks: Array, tiles: Array) -> Array:
     return seen
 
 
-def read_windows(cube: Reads, places: list[Place], margin: int = MARGIN_PX) -> Windows:
+def read_windows(cube: TrainingCube, places: list[Place], margin: int = MARGIN_PX) -> Windows:
     """Read the windows of some places."""
     side = BLOCK_PX + 2 * margin
     fine = np.zeros((len(places), side, side, 4), np.uint16)
@@ -124,7 +131,7 @@ def read_windows(cube: Reads, places: list[Place], margin: int = MARGIN_PX) -> W
     return Windows(tuple(places), fine, coarse, labels, margin)
 
 
-def read_in_batches(cube: Reads, places: list[Place], size: int, margin: int = MARGIN_PX) -> Iterator[Windows]:
+def read_in_batches(cube: TrainingCube, places: list[Place], size: int, margin: int = MARGIN_PX) -> Iterator[Windows]:
     """Read windows a few at a time."""
     for start in range(0, len(places), size):
         yield read_windows(cube, places[start : start + size], margin)
@@ -140,7 +147,7 @@ def sample_pixels(targets: Array, most: int, rng: np.random.Generator) -> tuple[
 
 
 def spectra(windows: Windows, chosen: tuple[Array, Array, Array]) -> Array:
-    """Stored values of single pixels.
+    """Return the stored values of single pixels.
 
     Args:
         windows: n windows.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager, suppress
-from functools import cached_property
-from pathlib import Path
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import icechunk
@@ -26,21 +24,17 @@ from shared.cube.layout import (
     label_layers,
     year_layers,
 )
+from shared.cube.repository import MAIN, one_at_a_time, open_repository
 from shared.geo import TILE_M, Grid, TileIndex
 from shared.items.sheets import Sheet
 from shared.items.tiles import digest_ledger, sheet_window
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
-
-MAIN = "main"
-
-# Its warning that a folder is not safe for concurrent commits goes to standard output: the lock sees to that.
-icechunk.set_logs_filter("error")
-
+from shared.raster.grid import Window
 
 Change = Callable[[zarr.Group, Set[TileIndex] | None], None]
-"""Merges into the arrays below the area's group: everything (None), or only in the tiles that another writer changed
-meanwhile, where what was merged before is gone."""
+"""Merges into the arrays below a group: everything (None), or only in the tiles that another writer changed meanwhile,
+where what was merged before is gone."""
 
 
 def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube:
@@ -51,66 +45,7 @@ def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube
         area: the study area.
         mode: `write` for the tiler alone.
     """
-    return Cube(_repository(location), location, area, mode)
-
-
-def _repository(location: str) -> icechunk.Repository:
-    config = icechunk.RepositoryConfig.default()
-    # A week's manifest is read and rewritten alone, however many years the cube holds.
-    split = icechunk.ManifestSplittingConfig.from_dict(
-        {icechunk.ManifestSplitCondition.AnyArray(): {icechunk.ManifestSplitDimCondition.DimensionName("week"): 1}}
-    )
-    config.manifest = icechunk.ManifestConfig(splitting=split)
-    storage = _storage(location)
-    if icechunk.Repository.exists(storage):
-        return icechunk.Repository.open(storage, config=config)
-    with _one_at_a_time(location):
-        try:
-            return icechunk.Repository.open_or_create(storage, config=config)
-        except icechunk.IcechunkError:  # two that create at once: the other was faster
-            return icechunk.Repository.open(storage, config=config)
-
-
-def _storage(location: str) -> icechunk.Storage:
-    if "://" not in location:
-        Path(location).mkdir(parents=True, exist_ok=True)
-        return icechunk.local_filesystem_storage(location)
-    # Its settings are the store's, and boto3 knows every place where keys may be.
-    import boto3
-
-    from shared.store.s3 import S3Settings
-
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    settings, session = S3Settings(), boto3.session.Session()
-    keys = session.get_credentials()
-    found = keys.get_frozen_credentials() if keys else None
-    return icechunk.s3_storage(
-        bucket=bucket,
-        prefix=prefix,
-        region=settings.region,
-        endpoint_url=settings.endpoint or None,
-        allow_http=settings.endpoint.startswith("http://"),
-        force_path_style=bool(settings.endpoint),
-        access_key_id=found.access_key if found else None,
-        secret_access_key=found.secret_key if found else None,
-        session_token=found.token if found else None,
-        from_env=None if found else True,
-    )
-
-
-@contextmanager
-def _one_at_a_time(location: str) -> Iterator[None]:
-    """The lock beside a cube's folder: Icechunk on a folder loses commits of concurrent writers, so they wait.
-
-    On S3 commits are conditional writes, and writers need not wait.
-    """
-    if "://" in location:
-        yield
-        return
-    folder = Path(location)
-    with (folder.parent / f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return Cube(open_repository(location), location, area, mode)
 
 
 class Cube:
@@ -148,7 +83,7 @@ class Cube:
         return zarr.open_group(self._session.store, mode="r")
 
     def array(self, path: str) -> zarr.Array[Any] | None:
-        """An array below the area's group, None where it does not exist yet."""
+        """Return an array below the area's group, None where it does not exist yet."""
         # Opening an array takes as long as reading a tile of it.
         if path not in self._arrays and isinstance(found := self._root.get(f"{self._area.name}/{path}"), zarr.Array):
             self._arrays[path] = found
@@ -188,7 +123,7 @@ class Cube:
         ]
 
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """A window of Sentinel-2 values in the cube's encoding, 0 = not observed clear or outside the grid.
+        """Read a window of Sentinel-2 values in the cube's encoding, 0 = not observed clear or outside the grid.
 
         Args:
             week: `2018-W23`.
@@ -206,16 +141,15 @@ class Cube:
         if y % 2 or x % 2 or ny % 2 or nx % 2:
             raise ValueError(f"window {(y, x, ny, nx)} does not lie on 20 m pixels")
         year, index = split_week(week)
-        fine = read_window(self.array(f"{year}/{MSI}/10m"), (index,), y, x, ny, nx, (4,), "uint16")
-        coarse = read_window(
-            self.array(f"{year}/{MSI}/20m"), (index,), y // 2, x // 2, ny // 2, nx // 2, (6,), "uint16"
-        )
+        halved = Window(y // 2, x // 2, ny // 2, nx // 2)
+        fine = read_window(self.array(f"{year}/{MSI}/10m"), (index,), Window(y, x, ny, nx), (4,), "uint16")
+        coarse = read_window(self.array(f"{year}/{MSI}/20m"), (index,), halved, (6,), "uint16")
         return fine, coarse
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
-        """A window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
+        """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
         array = self.array(f"labels/{self._area.labels.scheme}/class")
-        return read_window(array, (), y, x, ny, nx, (), "uint8")
+        return read_window(array, (), Window(y, x, ny, nx), (), "uint8")
 
     def observed(self, week: str) -> NDArray[np.bool_]:
         """Tiles (row, col) that hold any Sentinel-2 data in a week."""
@@ -234,27 +168,47 @@ class Cube:
         rows, cols = sheet_window(sheet, self.grid)
         return digest_ledger(self.ledger(week)[rows.start : rows.stop, cols.start : cols.stop])
 
-    def write(self, change: Change, year: int | None, message: str) -> None:
-        """Run `change` on the area's group in one transaction; nothing is committed where it changed nothing.
+    def write_year(self, year: int, change: Change, message: str) -> None:
+        """Run `change` on the group of an ISO year, whose arrays are made if absent, in one transaction.
 
-        Where another writer committed meanwhile, its chunks stand, `change` is run again for their tiles alone, and
-        also where none of them is the same: what it found out before may no longer be so.
+        Nothing is committed where it changed nothing. Where another writer committed meanwhile, its chunks stand,
+        `change` is run again for their tiles alone, and also where none of them is the same: what it found out before
+        may no longer be so.
 
         Args:
+            year: ISO year.
             change: merges into the arrays below the group.
-            year: ISO year whose arrays must exist; None = the labels'.
             message: what the snapshot is.
 
         Raises:
             RuntimeError: the cube was opened for reading.
         """
+        self._write(str(year), f"{year}/{OLCI}/scenes", partial(self._create_year, year), change, message)
+
+    def write_labels(self, change: Change, message: str) -> None:
+        """Run `change` on the group of the area's label scheme in one transaction; see `write_year`."""
+        scheme = f"labels/{self.scheme.scheme}"
+        self._write(scheme, f"{scheme}/classes", self._create_labels, change, message)
+
+    def _write(
+        self, path: str, last: str, create: Callable[[icechunk.IcechunkStore], None], change: Change, message: str
+    ) -> None:
+        """Run `change` on a group in one transaction.
+
+        Args:
+            path: the group's, below the area's.
+            last: path of the array that is made last: where it exists, all do.
+            create: makes the arrays.
+            change: merges into them.
+            message: what the snapshot is.
+        """
         if self._mode != "write":
             raise RuntimeError("the cube was opened for reading")
-        with _one_at_a_time(self._location):
-            self._bootstrap(year)
+        with one_at_a_time(self._location):
+            self._bootstrap(last, create, path)
             session, again = self._repository.writable_session(MAIN), None
             while True:
-                change(zarr.open_group(session.store, mode="r+", path=self._area.name), again)
+                change(zarr.open_group(session.store, mode="r+", path=f"{self._area.name}/{path}"), again)
                 if not session.has_uncommitted_changes:
                     break
                 failpoint("cube.before_commit")
@@ -292,29 +246,31 @@ class Cube:
             tiles |= {t for chunk in both for t in tiles_of_chunk(path, chunk, self.grid)}
         return tiles
 
-    def _bootstrap(self, year: int | None) -> None:
-        """Create the arrays of a year, or of the labels, in a transaction of its own."""
-        name, scheme = self._area.name, self._area.labels.scheme
-        wanted = f"{name}/{year}/{OLCI}/scenes" if year is not None else f"{name}/labels/{scheme}/classes"
+    def _bootstrap(self, last: str, create: Callable[[icechunk.IcechunkStore], None], what: str) -> None:
+        """Create arrays in a transaction of its own, unless they exist."""
         while True:
             session = self._repository.writable_session(MAIN)
-            if wanted in zarr.open_group(session.store, mode="a"):
+            if f"{self._area.name}/{last}" in zarr.open_group(session.store, mode="a"):
                 return
-            if year is None:
-                create_layers(session.store, label_layers(self._area))
-                create_coordinates(session.store, self._area, f"{name}/labels/{scheme}", None, {"10m": 10})
-            else:
-                create_layers(session.store, year_layers(self._area, year))
-                pixels = {"10m": 10, "20m": 20, "60m": 60}
-                create_coordinates(session.store, self._area, f"{name}/{year}/{MSI}", year, pixels)
-                create_coordinates(session.store, self._area, f"{name}/{year}/{OLCI}", year, {"300m": 300})
+            create(session.store)
             failpoint("cube.before_bootstrap")
             with suppress(icechunk.ConflictError):  # another writer was faster, perhaps with the same arrays
-                session.commit(f"arrays of {year or scheme}")
+                session.commit(f"arrays of {what}")
+
+    def _create_year(self, year: int, store: icechunk.IcechunkStore) -> None:
+        area, group = self._area, f"{self._area.name}/{year}"
+        create_layers(store, year_layers(area, year))
+        create_coordinates(store, area, f"{group}/{MSI}", year, {"10m": 10, "20m": 20, "60m": 60})
+        create_coordinates(store, area, f"{group}/{OLCI}", year, {"300m": 300})
+
+    def _create_labels(self, store: icechunk.IcechunkStore) -> None:
+        area = self._area
+        create_layers(store, label_layers(area))
+        create_coordinates(store, area, f"{area.name}/labels/{area.labels.scheme}", None, {"10m": 10})
 
 
 def tiles_of_chunk(path: str, chunk: tuple[int, ...], grid: Grid) -> Iterator[TileIndex]:
-    """The tiles that a chunk of a weekly array shares area with.
+    """List the tiles that a chunk of a weekly array shares area with.
 
     Args:
         path: the array's path.
@@ -338,22 +294,16 @@ def split_week(week: str) -> tuple[int, int]:
 
 
 def read_window(
-    array: zarr.Array[Any] | None,
-    lead: tuple[int, ...],
-    y: int,
-    x: int,
-    ny: int,
-    nx: int,
-    tail: tuple[int, ...],
-    dtype: str,
+    array: zarr.Array[Any] | None, lead: tuple[int, ...], window: Window, tail: tuple[int, ...], dtype: str
 ) -> NDArray[Any]:
-    """A window (ny, nx, *tail) of an array (*lead, y, x, *tail); zeros outside it and where there is no array."""
-    window = np.zeros((ny, nx, *tail), dtype)
+    """Read a window (ny, nx, *tail) of an array (*lead, y, x, *tail); zeros outside it and where there is no array."""
+    values = np.zeros((window.ny, window.nx, *tail), dtype)
     if array is None:
-        return window
+        return values
     height, width = array.shape[len(lead)], array.shape[len(lead) + 1]
-    y0, y1, x0, x1 = max(y, 0), min(y + ny, height), max(x, 0), min(x + nx, width)
+    y0, y1 = max(window.y, 0), min(window.y + window.ny, height)
+    x0, x1 = max(window.x, 0), min(window.x + window.nx, width)
     if y0 < y1 and x0 < x1:
         where: tuple[int | slice, ...] = (*lead, slice(y0, y1), slice(x0, x1))
-        window[y0 - y : y1 - y, x0 - x : x1 - x] = array[where]
-    return window
+        values[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = array[where]
+    return values

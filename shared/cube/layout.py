@@ -58,12 +58,12 @@ class Layer:
 
 
 def bands_60m(area: Area) -> tuple[str, ...]:
-    """The 60 m bands of the area's level."""
+    """Return the 60 m bands of the area's level."""
     return CUBE_BANDS[f"60m-{area.level}"]
 
 
 def year_layers(area: Area, year: int) -> Iterator[Layer]:
-    """The arrays of one ISO year."""
+    """List the arrays of one ISO year."""
     grid, root = area.grid, f"{area.name}/{year}"
     reflectance = {**MSI_ENCODING, "_FillValue": 0, "units": "1", "long_name": "reflectance", **_mapping()}
     for name, pixel_m, chunk_px in (("10m", 10, TILE_10M_PX), ("20m", 20, TILE_20M_PX), ("60m", 60, TILE_20M_PX)):
@@ -117,7 +117,7 @@ def year_layers(area: Area, year: int) -> Iterator[Layer]:
 
 
 def label_layers(area: Area) -> Iterator[Layer]:
-    """The arrays of the area's label scheme."""
+    """List the arrays of the area's label scheme."""
     grid, root = area.grid, f"{area.name}/labels/{area.labels.scheme}"
     classes = {str(value): c.name for value, c in area.labels.values.items()}
     yield Layer(

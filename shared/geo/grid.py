@@ -93,7 +93,7 @@ class Grid:
 
     @classmethod
     def covering(cls, epsg: int, bounds_m: tuple[float, float, float, float]) -> Grid:
-        """The smallest grid over a box: origin snapped outwards to 60 m, extent to whole tiles."""
+        """Make the smallest grid over a box: origin snapped outwards to 60 m, extent to whole tiles."""
         west, south, east, north = bounds_m
         origin_x = math.floor(west / SNAP_M) * SNAP_M
         origin_y = math.ceil(north / SNAP_M) * SNAP_M

@@ -109,7 +109,7 @@ def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
 
 
 def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
-    """A geometry's vertices in another CRS."""
+    """Move a geometry's vertices to another CRS."""
 
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))

@@ -31,7 +31,7 @@ def polygon(longitudes_deg: NDArray[np.float64], latitudes_deg: NDArray[np.float
         ValueError: fewer than three positions, not on the globe, or no area.
     """
     if len(longitudes_deg) < 3 or np.abs(latitudes_deg).max() > 90 or np.abs(longitudes_deg).max() > 360:
-        raise ValueError("the footprint is no ring of positions in degrees")
+        raise ValueError("the footprint is not a ring of positions in degrees")
     around = np.append(longitudes_deg, longitudes_deg[0])
     unwrapped = np.unwrap(around, period=360.0)
     ring = list(zip(unwrapped[:-1], latitudes_deg, strict=True))

@@ -91,23 +91,6 @@ class StoreContract:
         assert len(won) == 1
         assert store.get("race") == b"%d" % won[0]
 
-    def test_conditional_replace(self, store: Store) -> None:
-        first = store.put("k", b"1")
-        second = store.put("k", b"2", if_match=first.etag)
-        with pytest.raises(PreconditionFailed):
-            store.put("k", b"3", if_match=first.etag)
-        store.put("k", b"3", if_match=second.etag)
-        with pytest.raises(PreconditionFailed):
-            store.put("absent", b"1", if_match=first.etag)
-        with pytest.raises(NotFound):
-            store.get("absent")
-
-    def test_metadata_comes_back(self, store: Store) -> None:
-        store.put("k", b"1", metadata={"sha256": "abc"})
-        assert store.head("k").metadata == {"sha256": "abc"}
-        store.put("k", b"1")
-        assert store.head("k").metadata == {}
-
     def test_absent(self, store: Store, tmp_path: Path) -> None:
         for call in (store.get, store.head, lambda k: store.fetch(k, tmp_path / "f")):
             with pytest.raises(NotFound):
@@ -132,19 +115,32 @@ class StoreContract:
             store.fetch(prefix + "f", tmp_path / "bad", "0" * 64)
         assert not (tmp_path / "bad").exists()
 
-    def test_list_by_prefix_in_pages(self, store: Store) -> None:
+    def test_list_by_prefix(self, store: Store) -> None:
         keys = sorted([f"items/a/{n:03d}.json" for n in range(25)] + ["items/b.json", "items.json", "other/x"])
         for key in keys:
             store.put(key, b"1")
         assert sorted(store.keys("")) == keys
         assert sorted(store.keys("items/")) == [k for k in keys if k.startswith("items/")]
         assert sorted(store.keys("items/a/00")) == [f"items/a/{n:03d}.json" for n in range(10)]
-        pages, after = [], ""
-        while page := store.list_page("items/a/", after, limit=10):
-            pages.append([i.key for i in page])
-            after = page[-1].key
-        assert [len(p) for p in pages] == [10, 10, 5]
-        assert [key for page in pages for key in page] == [f"items/a/{n:03d}.json" for n in range(25)]
+        assert [i.key for i in store.list("items/a/")] == [f"items/a/{n:03d}.json" for n in range(25)]
+
+    def test_children_are_what_lies_directly_below(self, store: Store) -> None:
+        for key in ("landing/a.zip", "landing/b/x", "landing/b/y/z", "landing/c/x", "items/q/1"):
+            store.put(key, b"1")
+        assert sorted(store.children("landing/")) == ["a.zip", "b", "c"]
+        assert sorted(store.children("landing/b/")) == ["x", "y"]
+        assert sorted(store.children("")) == ["items", "landing"]
+        assert list(store.children("absent/")) == []
+
+    def test_children_beyond_one_page(self, store: Store) -> None:
+        names = [f"{n:04d}" for n in range(1100)]
+        for name in names:
+            store.put(f"k/{name}/x" if int(name) % 2 else f"k/{name}", b"1")
+        assert sorted(store.children("k/")) == names
+
+    def test_exists(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        assert [store.exists(key) for key in ("a/b", "a", "a/c")] == [True, False, False]
 
     @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
     def test_hostile_keys(self, store: Store, key: str) -> None:
@@ -178,12 +174,11 @@ class StoreContract:
         assert list(store.keys("")) == []
 
     def test_notifies_of_each_new_object(self, store: Store, events: list[bytes]) -> None:
-        info = store.put("landing/a b+c/x", b"12", metadata={"n": "1"})
+        info = store.put("landing/a b+c/x", b"12")
         with pytest.raises(PreconditionFailed):
             store.put("landing/a b+c/x", b"34", create_only=True)
         (event,) = map(parse, events)
         assert (event.key, event.size, event.etag) == ("landing/a b+c/x", 2, info.etag)
-        assert event.metadata == {"n": "1"}
 
 
 class TestFolderStore(StoreContract):

@@ -34,7 +34,7 @@ EXPECTED = {
     "missing_band": (r"B08_10m\.jp2$|^B08_10m$", r"missing"),
     "zip_slip": (r"^{unit}$", r"unsafe path .*\.\./slipped\.txt"),
     "entity_bomb": (r"^MTD_MSIL2A\.xml$", r"entit"),
-    "vrt_as_jp2": (r"B02_10m\.jp2$", r"no JPEG2000.*VRT"),
+    "vrt_as_jp2": (r"B02_10m\.jp2$", r"not a JPEG2000.*VRT"),
     "wrong_crs": (r"MTD_TL\.xml$", r"EPSG:4326"),
     "empty": (r"^manifest\.safe$", r"empty"),
     "not_a_product": (r"^{unit}$", r"not a product"),

@@ -26,6 +26,7 @@ from services.cloudmask.read_bands import read_l1c
 from services.cloudmask.stage import STAGE, CloudmaskSettings, plan
 from shared.area import Area, load_area
 from shared.items.item import Item
+from shared.items.properties import SceneFacts
 from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA, MASK_SHADOW, msi_assets
 from shared.stage import Job, LocalItem, NewItem, Source, Task
 from simulator.jp2 import write_jp2
@@ -167,14 +168,16 @@ def write_bands(folder: Path, level: str, values: Mapping[str, NDArray[Any]]) ->
         "datetime": "2018-06-05T09:20:31.024000Z",
         "platform": "sentinel-2a",
         "proj:code": "EPSG:32634",
-        "landstream:scene": "S2A_MSIL2A_20180605T092031_R093_T34TGR",
-        "landstream:product": PRODUCT,
-        "landstream:product_version": [509],
-        "landstream:mgrs_tile": "T34TGR",
-        "landstream:level": level,
-        "landstream:quantification": 10000.0,
-        "landstream:offsets": dict.fromkeys(S2_RESOLUTION_M, -1000),
-    }
+    } | SceneFacts(
+        scene="S2A_MSIL2A_20180605T092031_R093_T34TGR",
+        product=PRODUCT,
+        product_version=(509,),
+        attribution="Contains Copernicus Sentinel data [2018]",
+        mgrs_tile="T34TGR",
+        level="l1c" if level == "l1c" else "l2a",
+        quantification=10000.0,
+        offsets=dict.fromkeys(S2_RESOLUTION_M, -1000),
+    ).properties()
     json_ = {
         "id": f"{PRODUCT}--v1-00000000",
         "collection": f"sentinel-2-{level}",

@@ -14,6 +14,7 @@ from services.inference.process import process
 from services.inference.stage import InferenceSettings
 from shared.area import Area, load_area
 from shared.items.item import Item
+from shared.items.properties import ModelFacts
 from shared.stage import Job, LocalItem, RejectScene, RetryLater, Source, Task
 from tests.services.inference.conftest import ROOT, Served, rule
 from tests.services.trainer.fake_cube import FakeCube
@@ -39,7 +40,23 @@ def make_task(
     version: int = 3,
     model_tar: Path | None = None,
 ) -> Task:
-    properties = {"landstream:model_name": "rule", "landstream:model_version": version}
+    facts = ModelFacts(
+        cube_state="0" * 64,
+        training={},
+        snapshot="",
+        model_name="rule",
+        model_version=version,
+        weights_sha256="",
+        probe_sha256="",
+        weeks=(WEEK,),
+        windows={},
+        metrics={},
+        folds={},
+        determinism={},
+        classes={},
+        attribution="",
+    )
+    properties = facts.properties()
     model = Item({"id": "small--v1-0000000a", "collection": "models", "properties": properties, "assets": {}}, "static")
     parameters = {"sheet": [0, 0], "ledger": cube.ledger_digest((0, 0), WEEK)}
     job = Job("land-cover-maps", "small_x", WEEK, (Source(model, ("model",)),), parameters)

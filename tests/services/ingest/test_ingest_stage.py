@@ -353,7 +353,7 @@ def test_netcdf_of_another_kind(ingest: Run, frame: Path, tmp_path: Path) -> Non
     root = Path(shutil.copytree(frame, tmp_path / frame.name))
     (root / "Oa05_radiance.nc").write_bytes(b"CDF\x01" + bytes(100))
     reseal(root)
-    with pytest.raises(RejectScene, match="no netCDF-4"):
+    with pytest.raises(RejectScene, match="not a netCDF-4"):
         ingest(root)
 
 

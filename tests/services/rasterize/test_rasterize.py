@@ -23,6 +23,7 @@ from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
+from shared.items.properties import DeliveryFacts
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 from simulator.clc import write_polygons
 
@@ -92,18 +93,21 @@ class Winner:
 
 def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "") -> LocalItem:
     stem = path.name.split(".")[0]
-    properties = {
-        "datetime": f"{year}-01-01T00:00:00Z",
-        "landstream:scene": stem,
-        "landstream:product": stem,
-        "landstream:layer": layer,
-        "landstream:attribute": attribute,
-        "landstream:member": member,
-        "landstream:reference_year": year,
-        "landstream:campaign": str(year),
-        "landstream:release": "",
-        "landstream:label_source": "clc",
-    }
+    facts = DeliveryFacts(
+        scene=stem,
+        product=stem,
+        product_version=(),
+        attribution="Copernicus Land Monitoring Service",
+        layer=layer,
+        attribute=attribute,
+        member=member,
+        reference_year=year,
+        campaign=str(year),
+        release="",
+        label_source="clc",
+        crs="EPSG:3035",
+    )
+    properties = {"datetime": f"{year}-01-01T00:00:00Z"} | facts.properties()
     json_ = {"id": f"{stem}--v1-00000000", "collection": "label-polygons", "properties": properties, "assets": {}}
     return LocalItem(Item(json_, "static"), {"polygons": path})
 

@@ -19,6 +19,7 @@ from services.reprojection.process import process
 from services.reprojection.stage import plan
 from shared.area import Area, load_area
 from shared.items.item import Item
+from shared.items.properties import FrameFacts
 from shared.sensors import OLCI_RADIANCES
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 from simulator.olci import observe_olci, swath_over
@@ -54,14 +55,15 @@ class Current:
 
 
 def frame_of(root: Path, product_type: str = "EFR") -> LocalItem:
-    properties = {
-        "datetime": "2018-06-05T09:05:10.123456Z",
-        "platform": "sentinel-3a",
-        "landstream:scene": "S3A_031_093_1980",
-        "landstream:product": root.stem,
-        "landstream:product_version": [1, 3, "20180606T000000"],
-        "landstream:product_type": product_type,
-    }
+    facts = FrameFacts(
+        scene="S3A_031_093_1980",
+        product=root.stem,
+        product_version=(1, 3, "20180606T000000"),
+        attribution="Contains Copernicus Sentinel data [2018]",
+        product_type=product_type,
+        shape=(300, 400),
+    )
+    properties = {"datetime": "2018-06-05T09:05:10.123456Z", "platform": "sentinel-3a"} | facts.properties()
     json_ = {
         "id": f"{root.stem}--v1-00000000",
         "collection": "sentinel-3-olci-l1b",
@@ -116,6 +118,8 @@ def test_grid(area: Area, content: OlciContent, tmp_path: Path) -> None:
     assert np.array_equal(np.isfinite(radiance).all(axis=0), (words & invalid) == 0)
     assert (words[words != NO_FLAGS] & (1 << 23) == 0).all()  # no duplicated pixel was chosen
     assert item.product == ""  # the job says it
+    assert item.properties["landstream:attribution"] == "Contains modified Copernicus Sentinel data [2018]"
+    assert "landstream:shape" not in item.properties, "that is the swath's"
 
 
 def test_values_are_those_of_the_pixel(area: Area, content: OlciContent, tmp_path: Path) -> None:

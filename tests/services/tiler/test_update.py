@@ -1,101 +1,132 @@
-"""What several writers of one cube must not do to each other."""
+"""The steps of an update, with a sensor of one number a tile: the largest observation stays."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import permutations
 
-import numpy as np
 import pytest
-import rasterio
 import zarr
-from affine import Affine
 
-from services.tiler.update import LEDGER_SLOTS, Ledger, Superseded, _supersede, update_labels
-from shared.area import load_area
-from shared.cube.cube import tiles_of_chunk
+from services.tiler.arrays import array_at
+from services.tiler.ledger import Ledger
+from services.tiler.superseded import Superseded
+from services.tiler.update import Progress, Sensor, Tiles, rebuild_then_merge
+from shared.cube.layout import LEDGER_SLOTS
 from shared.geo import TileIndex
 from shared.stage import RetryLater
-from tests.conftest import AREAS
 
 WEEK = 25
-OLD, NEW, OTHER = 2**64 - 3, 2**63 + 1, 7
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+LEFT, RIGHT = TileIndex(0, 0), TileIndex(0, 1)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An observation of the same value in some tiles."""
+
+    number: int
+    value: int
+    tiles: tuple[TileIndex, ...] = (LEFT, RIGHT)
+
+    @property
+    def product(self) -> str:
+        return f"product {self.number}"
+
+
+def clear(group: zarr.Group, week: int, tile: TileIndex) -> None:
+    array_at(group, "sensor/value")[(week, *tile)] = 0
+
+
+def merge(
+    group: zarr.Group, week: int, reading: Reading, ledger: Ledger, only: Tiles | None, progress: Progress
+) -> None:
+    values = array_at(group, "sensor/value")
+    for tile in ledger.lacking([t for t in reading.tiles if only is None or t in only], reading.number):
+        ledger.add(tile, reading.number, reading.product)
+        values[(week, *tile)] = max(int(values[(week, *tile)]), reading.value)
+
+
+SENSOR = Sensor("sensor", clear, merge)
 
 
 @pytest.fixture
 def group() -> zarr.Group:
-    return zarr.open_group({}, mode="w")
+    return new_group()
 
 
-@pytest.fixture
-def ledger(group: zarr.Group) -> Ledger:
-    return Ledger(group.create_array("scenes", shape=(53, 4, 4, LEDGER_SLOTS), dtype="uint64"), WEEK)
+def new_group() -> zarr.Group:
+    group = zarr.open_group({}, mode="w")
+    group.create_array("sensor/value", shape=(53, 1, 2), dtype="uint8")
+    group.create_array("sensor/scenes", shape=(53, 1, 2, LEDGER_SLOTS), dtype="uint64")
+    return group
 
 
-def test_a_superseded_scene_is_merged_no_more(group: zarr.Group) -> None:
-    _supersede(group, WEEK, [], OLD)
-    _supersede(group, WEEK, [OLD], NEW)
+def update(
+    group: zarr.Group,
+    reading: Reading | None,
+    others: tuple[Reading, ...] = (),
+    outdated: tuple[int, ...] = (),
+    again: Tiles | None = None,
+) -> None:
+    opened: dict[int, Callable[[], Reading]] = {o.number: (lambda o=o: o) for o in others}
+    rebuild_then_merge(
+        SENSOR, group, WEEK, reading, others=opened, outdated=outdated, again=again, now=NOW, progress=lambda a, b: None
+    )
+
+
+def state(group: zarr.Group) -> tuple[list[int], list[list[int]]]:
+    ledger = array_at(group, "sensor/scenes")[WEEK, 0].tolist()
+    return array_at(group, "sensor/value")[WEEK, 0].tolist(), [[n for n in tile if n] for tile in ledger]
+
+
+def test_no_order_changes_the_result() -> None:
+    readings = [Reading(1, 5), Reading(2, 9, (RIGHT,)), Reading(3, 7, (LEFT,))]
+    found = []
+    for order in permutations([*readings, readings[0]]):
+        group = new_group()
+        for reading in order:
+            update(group, reading)
+        found.append(state(group))
+    assert found == [([7, 9], [[1, 3], [1, 2]])] * len(found)
+
+
+def test_what_was_superseded_leaves_no_trace(group: zarr.Group) -> None:
+    old, new, other = Reading(1, 200, (LEFT,)), Reading(2, 5, (LEFT,)), Reading(3, 7)
+    update(group, old)
+    update(group, other)
+    update(group, new, (other,), (old.number,))
+    assert state(group) == ([7, 7], [[2, 3], [3]])
     with pytest.raises(Superseded):
-        _supersede(group, WEEK, [], OLD)
-    _supersede(group, WEEK + 1, [], OLD)
-    _supersede(group, WEEK, [], NEW)
+        update(group, old)
 
 
-def test_another_mask_of_a_product_does_not_supersede_it(group: zarr.Group) -> None:
-    _supersede(group, WEEK, [NEW, OLD], NEW)
-    _supersede(group, WEEK, [], NEW)
+def test_a_withdrawal_only_rebuilds(group: zarr.Group) -> None:
+    bad, other = Reading(1, 200), Reading(3, 7, (RIGHT,))
+    update(group, bad)
+    update(group, other)
+    update(group, None, (other,), (bad.number,))
+    assert state(group) == ([0, 7], [[], [3]])
 
 
-def test_nothing_is_written_where_nothing_is_outdated(group: zarr.Group) -> None:
-    _supersede(group, WEEK, [], OLD)
-    assert dict(group.attrs) == {}
+def test_nothing_is_rebuilt_without_every_scene_of_its_tiles(group: zarr.Group) -> None:
+    old, unknown = Reading(1, 200), Reading(4, 7)
+    update(group, old)
+    update(group, unknown)
+    with pytest.raises(RetryLater):
+        update(group, Reading(2, 5), (), (old.number,))
 
 
-def test_forget_takes_one_product_out(ledger: Ledger) -> None:
-    here, there = TileIndex(1, 2), TileIndex(3, 3)
-    for tile in (here, there):
-        for number in (NEW, OTHER):
-            ledger.add(tile, number, "p")
-    ledger.forget([here], NEW)
-    assert [int(n) for n in ledger.numbers[here] if n] == [OTHER]
-    assert [int(n) for n in ledger.numbers[there] if n] == [OTHER, NEW]
-    assert ledger.lacking([here, there], NEW) == [here]
-
-
-def test_a_rebuild_needs_every_scene_of_its_tiles(ledger: Ledger) -> None:
-    tile = TileIndex(0, 0)
-    ledger.add(tile, OLD, "p")
-    ledger.add(tile, OTHER, "q")
-    ledger.require_known([tile], {OLD, OTHER})
-    with pytest.raises(RetryLater, match="after this was planned"):
-        ledger.require_known([tile], {OLD})
-
-
-def test_the_better_labels_stay_whoever_comes_last(group: zarr.Group, tmp_path: Path) -> None:
-    labels = group.create_group("labels/clc")
-    labels.create_array("class", shape=(512, 256), chunks=(256, 256), dtype="uint8")
-    labels.create_array("classes", shape=(2, 1, 3), dtype="uint8")
-    rasters = {}
-    for value in (1, 2):
-        rasters[value] = tmp_path / f"{value}.tif"
-        options = {"driver": "GTiff", "height": 512, "width": 256, "count": 1, "dtype": "uint8", "crs": "EPSG:32634"}
-        with rasterio.open(rasters[value], "w", transform=Affine(10, 0, 0, 0, -10, 0), **options) as file:
-            file.write(np.full((1, 512, 256), value, np.uint8))
-    better, worse = [0, "2018", "V2020_20u1", "b", 1, "b"], [-6, "2012", "V2020_20u1", "a", 1, "a"]
-    update_labels(group, "clc", 3, rasters[1], better)
-    update_labels(group, "clc", 3, rasters[2], worse)
-    assert (np.asarray(group["labels/clc/class"]) == 1).all()
-    update_labels(group, "clc", 3, rasters[2], [*better[:4], 2, "b"])
-    assert (np.asarray(group["labels/clc/class"]) == 2).all()
-    assert np.asarray(group["labels/clc/classes"]).tolist() == [[[0, 1, 0]]] * 2
-
-
-def test_tiles_of_a_chunk() -> None:
-    grid = load_area(AREAS / "small.yaml").grid
-    assert (grid.rows, grid.cols) == (4, 4)
-    assert list(tiles_of_chunk("small/2018/Sentinel-2/MSI/20m_source", (WEEK, 1, 2), grid)) == [TileIndex(1, 2)]
-    assert len(list(tiles_of_chunk("small/2018/Sentinel-2/MSI/60m", (WEEK, 0, 0, 0), grid))) == 9
-    assert list(tiles_of_chunk("small/2018/Sentinel-2/MSI/60m", (WEEK, 1, 1, 0), grid)) == [TileIndex(3, 3)]
-    assert len(list(tiles_of_chunk("small/2018/Sentinel-2/MSI/scenes", (WEEK, 0, 0, 0), grid))) == 16
-    # 9,600 m are 3.75 tiles: the next chunk begins within the fourth.
-    ends = list(tiles_of_chunk("small/2018/Sentinel-3/OLCI/300m_rank", (WEEK, 0, 1), grid))
-    assert [t.col for t in ends] == [3] * 4
+def test_after_a_conflict_only_the_tiles_of_the_other_writer_are_merged_again(group: zarr.Group) -> None:
+    reading, other = Reading(1, 9), Reading(2, 7, (LEFT,))
+    update(group, other)
+    # What a rebase leaves: the ledger's chunk is this writer's, the other's values stand in one tile.
+    update(group, reading)
+    array_at(group, "sensor/value")[WEEK, 0, 0] = 7
+    update(group, reading, again={LEFT})
+    assert state(group) == ([9, 9], [[1, 2], [1]])
+    array_at(group, "sensor/value")[WEEK, 0] = 0
+    update(group, reading, again=set())
+    assert state(group)[0] == [0, 0], "no tile in common: nothing is merged again"

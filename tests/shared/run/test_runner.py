@@ -38,8 +38,9 @@ class World:
         self.area = load_area(AREAS / "small.yaml")
         self.bus = MemoryBus()
         self.store = FolderStore(root, lambda event: self.bus.publish(OBJECTS, parse(event).key, event))
+        reader = CatalogueReader(self.store, self.area, registry.rules())
         self.context = Context(
-            self.store, self.bus, self.area, CatalogueReader(self.store, self.area, registry.rules()), "", self.store.work,
+            self.store, self.bus, self.area, reader, "", self.store.work,
             lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1,
         )  # fmt: skip
         self.later: list[str] = []

@@ -1,0 +1,308 @@
+"""What items say beyond STAC: the `landstream:` properties of each kind, with one reader and one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, Literal, Self
+
+from shared.items.item import Item
+
+PREFIX: Final = "landstream:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The `landstream:` properties of an item; a field that is None is absent."""
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        """Read an item's facts; lists become tuples.
+
+        Raises:
+            KeyError: a property is missing.
+        """
+        given = item.properties
+        read = {
+            f.name: _frozen(given[PREFIX + f.name])
+            for f in fields(cls)
+            if PREFIX + f.name in given or f.default is MISSING
+        }
+        return cls(**read)
+
+    def properties(self) -> dict[str, Any]:
+        """Return the facts as properties of an item."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {PREFIX + name: _json(value) for name, value in values.items() if value is not None}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _json(value: Any) -> Any:
+    return list(map(_json, value)) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductFacts(Facts):
+    """What items of a product, and what is derived from one product, have in common."""
+
+    scene: str
+    """Identity of the scene: what twin products and later versions share."""
+
+    product: str
+    """Full name of the product, without suffix."""
+
+    product_version: tuple[int | str, ...]
+    """What a scene's products are ordered by, the higher one supersedes; compared from the first value on."""
+
+    attribution: str
+    """The line that the data's terms ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneFacts(ProductFacts):
+    """Sentinel-2 scenes as delivered."""
+
+    mgrs_tile: str
+    """MGRS tile with ESA's leading T, `T34TFR`."""
+
+    level: Literal["l1c", "l2a"]
+    """Processing level."""
+
+    quantification: float
+    """reflectance = (DN + offset) / quantification; DN 0 = nodata."""
+
+    offsets: Mapping[str, int]
+    """Band -> offset in DN, from the metadata alone."""
+
+    baseline: str | None = None
+    """Processing baseline as the metadata write it, `05.09`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameFacts(ProductFacts):
+    """OLCI frames, as delivered and on the lattice."""
+
+    product_type: str
+    """`EFR` (full resolution) or `ERR` (reduced)."""
+
+    timeliness: str | None = None
+    """`NR` (near real time), `NT` (not time critical) or `ST`."""
+
+    shape: tuple[int, int] | None = None
+    """Rows and columns of the swath; of delivered frames only."""
+
+    baseline: str | None = None
+    """Processing baseline, `OL__L1_.003.00.00`; absent before 2022."""
+
+    bright_percent: float | None = None
+    """Share of bright pixels in percent, as the manifest states it; of delivered frames only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskFacts(ProductFacts):
+    """Cloud masks. Shares are percent of the observed pixels where nothing else is said."""
+
+    mgrs_tile: str
+    """MGRS tile of the scene."""
+
+    level: Literal["l1c", "l2a"]
+    """Processing level of the scene."""
+
+    baseline: str | None = None
+    """Processing baseline of the scene."""
+
+    cloud_percent: float
+    """Cloud, undilated."""
+
+    clear_percent: float
+    """Clear, before dilation."""
+
+    usable_percent: float
+    """Clear outside the dilation: what may enter the cube."""
+
+    observed_percent: float
+    """Observed, in percent of all pixels."""
+
+    shadow_percent: float
+    """Cloud shadow, undilated."""
+
+    snow_percent: float
+    """Snow or ice."""
+
+    dilation_m: int
+    """How far cloud and shadow reach beyond their pixels, in metres."""
+
+    mask_source: str
+    """What told the codes: `SCL`, or the detector and its version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateFacts(Facts):
+    """Cube updates: which scene touched which tiles, whoever won there."""
+
+    sensor: str
+    """Which of the cube's arrays were concerned: `msi`, `olci` or `labels`."""
+
+    week: str
+    """`2018-W23`, or `static` for labels."""
+
+    product: str
+    """Name of the product that was merged, or taken out."""
+
+    tiles: tuple[tuple[int, int, int], ...]
+    """Runs of tiles [row, first column, last column], ascending."""
+
+    attribution: str
+    """The line that the data's terms ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFacts(ProductFacts):
+    """Label polygons as delivered."""
+
+    layer: str
+    """Layer that holds the polygons."""
+
+    attribute: str
+    """Field of the class code, as spelt in the layer."""
+
+    member: str
+    """Path of the dataset inside the archive; empty for a plain file."""
+
+    reference_year: int
+    """Year that the polygons describe."""
+
+    campaign: str
+    """Campaign of the delivery, as sortable text."""
+
+    release: str
+    """Release of the campaign, `V2020_20u1`, or empty."""
+
+    label_source: str
+    """`clc` or `polygons`: how a label product of the scheme is told."""
+
+    crs: str
+    """CRS of the layer, `EPSG:n` or WKT."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFacts(Facts):
+    """Labels burned on the area's grid."""
+
+    scene: str
+    """Identity of the delivery."""
+
+    product: str
+    """Name of the delivery."""
+
+    reference_year: int
+    """Year that the polygons describe."""
+
+    campaign: str
+    """Campaign of the delivery, as sortable text."""
+
+    release: str
+    """Release of the campaign, or empty."""
+
+    scheme: str
+    """Name of the label scheme."""
+
+    polygons: int
+    """How many polygons were burned."""
+
+    class_area_m2: Mapping[str, int]
+    """Class code -> area in square metres."""
+
+    unlabelled_area_m2: int
+    """Area of the grid without a label, in square metres."""
+
+    attribution: str
+    """The label source's line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts(Facts):
+    """Models."""
+
+    cube_state: str
+    """Digest of what the cube held."""
+
+    training: Mapping[str, Any]
+    """Training settings."""
+
+    snapshot: str
+    """Id of the cube's snapshot that was read; it stays readable. Differs between runs over the same data."""
+
+    model_name: str
+    """Name that it is served under: the area's."""
+
+    model_version: int
+    """Version folder that TF Serving wants: the digest in the item's id, as a number."""
+
+    weights_sha256: str
+    """sha256 over path, dtype, shape and bytes of the weights: no file of a SavedModel is byte-stable."""
+
+    probe_sha256: str
+    """sha256 of its answers to a fixed input."""
+
+    weeks: tuple[str, ...]
+    """Weeks that were trained on, ascending."""
+
+    windows: Mapping[str, Any]
+    """How many windows were used, and of how many: `training`, `holdout`."""
+
+    metrics: Mapping[str, Any]
+    """Measures on the hold-out, those of each class among them, and those of the forest."""
+
+    folds: Mapping[str, Any]
+    """Measures of the cross-validation; `count` 0 where none was asked for."""
+
+    determinism: Mapping[str, Any]
+    """What was pinned: seeds, threads, versions."""
+
+    classes: Mapping[str, Mapping[str, str]]
+    """Raster value -> code and name of the class."""
+
+    attribution: str
+    """The lines of the data and of the labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFacts(Facts):
+    """Land-cover maps."""
+
+    sheet: tuple[int, int]
+    """Row and column of the sheet, 32 x 32 tiles each."""
+
+    ledger: str
+    """Digest of the cube's ledger over the sheet and its one-tile halo."""
+
+    model: str
+    """Id of the model's item."""
+
+    observed_percent: float
+    """Share of the sheet that was observed clear, in percent."""
+
+    classes: Mapping[str, Mapping[str, Any]]
+    """Raster value -> code and name of the class, pixels and square kilometres."""
+
+    attribution: str
+    """The lines of the data and of the labels."""
+
+
+KINDS: Final[Mapping[str, type[Facts]]] = {
+    "sentinel-2-l2a": SceneFacts,
+    "sentinel-2-l1c": SceneFacts,
+    "sentinel-3-olci-l1b": FrameFacts,
+    "olci-grid": FrameFacts,
+    "cloud-masks": MaskFacts,
+    "corine-land-cover": DeliveryFacts,
+    "land-cover-labels": LabelFacts,
+    "cube-updates": UpdateFacts,
+    "models": ModelFacts,
+    "land-cover-maps": MapFacts,
+}
+"""Collection -> what its items say."""

@@ -1,0 +1,86 @@
+"""The open cube: windows, transactions, and what a conflict concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.area import Area, load_area
+from shared.cube import open_cube
+from shared.cube.cube import read_window, tiles_of_chunk
+from shared.geo import TileIndex
+from shared.raster.grid import Window
+from tests.conftest import AREAS
+
+WEEK = 25
+
+
+@pytest.fixture(scope="module")
+def area() -> Area:
+    return load_area(AREAS / "small.yaml")
+
+
+@given(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 12), st.integers(0, 12))
+def test_a_window_is_zero_outside(y: int, x: int, ny: int, nx: int) -> None:
+    values = np.arange(1, 2 * 5 * 7 * 3 + 1).reshape(2, 5, 7, 3)
+    padded = np.zeros((2, 45, 47, 3), int)
+    padded[:, 20:25, 20:27] = values
+    array = zarr.create_array({}, data=values, chunks=(1, 2, 2, 3))
+    found = read_window(array, (1,), Window(y, x, ny, nx), (3,), "int64")
+    assert np.array_equal(found, padded[1, y + 20 : y + 20 + ny, x + 20 : x + 20 + nx])
+
+
+def test_where_there_is_no_array_there_is_nothing() -> None:
+    assert not read_window(None, (), Window(0, 0, 2, 3), (4,), "uint16").any()
+
+
+def test_a_year_and_the_labels_are_written(area: Area, tmp_path: Path) -> None:
+    cube = open_cube(str(tmp_path / "cube"), area, "write")
+
+    def fill(group: zarr.Group, again: Set[TileIndex] | None) -> None:
+        group["Sentinel-2/MSI/10m"][WEEK, :256, 256:512] = 7  # type: ignore[index]
+        group["Sentinel-2/MSI/scenes"][WEEK, 0, 1, 0] = 9  # type: ignore[index]
+
+    def label(group: zarr.Group, again: Set[TileIndex] | None) -> None:
+        group["class"][:2] = 3  # type: ignore[index]
+
+    cube.write_year(2018, fill, "a scene")
+    before = cube.snapshot
+    cube.write_labels(label, "labels")
+    assert cube.weeks() == ["2018-W26"]
+    assert np.argwhere(cube.observed("2018-W26")).tolist() == [[0, 1]]
+    fine, coarse = cube.msi("2018-W26", -2, 254, 4, 4)
+    assert fine[..., 0].tolist() == [[0] * 4, [0] * 4, [0, 0, 7, 7], [0, 0, 7, 7]]
+    assert not coarse.any()
+    assert cube.labels(1, 0, 2, 2).tolist() == [[3, 3], [0, 0]]
+    with pytest.raises(ValueError, match="20 m pixels"):
+        cube.msi("2018-W26", 1, 0, 2, 2)
+
+    assert cube.snapshot != before
+    after = cube.snapshot
+    cube.write_labels(lambda group, again: None, "nothing")
+    assert cube.snapshot == after, "an empty change commits nothing"
+
+
+def test_who_reads_does_not_write(area: Area, tmp_path: Path) -> None:
+    open_cube(str(tmp_path / "cube"), area, "write")
+    with pytest.raises(RuntimeError, match="opened for reading"):
+        open_cube(str(tmp_path / "cube"), area, "read").write_labels(lambda group, again: None, "labels")
+
+
+def test_tiles_of_a_chunk(area: Area) -> None:
+    grid = area.grid
+    assert (grid.rows, grid.cols) == (4, 4)
+    assert list(tiles_of_chunk("small/2018/Sentinel-2/MSI/20m_source", (WEEK, 1, 2), grid)) == [TileIndex(1, 2)]
+    assert len(list(tiles_of_chunk("small/2018/Sentinel-2/MSI/60m", (WEEK, 0, 0, 0), grid))) == 9
+    assert list(tiles_of_chunk("small/2018/Sentinel-2/MSI/60m", (WEEK, 1, 1, 0), grid)) == [TileIndex(3, 3)]
+    assert len(list(tiles_of_chunk("small/2018/Sentinel-2/MSI/scenes", (WEEK, 0, 0, 0), grid))) == 16
+    # 9,600 m are 3.75 tiles: the next chunk begins within the fourth.
+    ends = list(tiles_of_chunk("small/2018/Sentinel-3/OLCI/300m_rank", (WEEK, 0, 1), grid))
+    assert [t.col for t in ends] == [3] * 4

@@ -1,0 +1,66 @@
+"""Generate docs/items.md from the facts that items carry: `python -m tools.items_page`."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from shared.items import properties
+from shared.items.properties import KINDS, PREFIX, Facts
+
+PAGE = Path(__file__).parents[1] / "docs" / "items.md"
+
+_HEAD = """# What items say
+
+Every item is STAC 1.1. Beyond STAC and its extensions, items of each collection carry these properties. The page is
+generated from `shared/items/properties.py` by `python -m tools.items_page`.
+
+Every item also carries `landstream:inputs`: (collection, id) of each item that it was derived from.
+"""
+
+
+def docstrings(kind: type[Facts]) -> dict[str, str]:
+    """Field -> the docstring below it, those of the bases among them."""
+    found: dict[str, str] = {}
+    for owner in reversed(kind.__mro__):
+        if owner.__module__ != properties.__name__:
+            continue
+        (body,) = (n.body for n in ast.parse(inspect.getsource(owner)).body if isinstance(n, ast.ClassDef))
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(field.target, ast.Name):
+                assert isinstance(text.value, ast.Constant)
+                found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def _in_json(annotation: str) -> str:
+    """An annotation in JSON's words."""
+    words = {"tuple": "list", "Mapping": "object", "str": "text", "int": "integer", "float": "number", "Any": "any"}
+    plain = annotation.removesuffix(" | None").replace("|", "or").replace(", ...", "").replace("Literal", "")
+    return re.sub(r"\w+", lambda m: words.get(m[0], m[0]), plain)
+
+
+def page() -> str:
+    """The whole page."""
+    collections: dict[type[Facts], list[str]] = defaultdict(list)
+    for collection, kind in KINDS.items():
+        collections[kind].append(collection)
+    parts = [_HEAD]
+    for kind, names in collections.items():
+        parts.append(f"\n## {', '.join(f'`{n}`' for n in names)}\n\n{inspect.getdoc(kind)}\n")
+        parts.append("\n| property | type | meaning |\n|---|---|---|\n")
+        meanings = docstrings(kind)
+        for field in dataclasses.fields(kind):
+            shown = _in_json(str(field.type))
+            optional = "" if field.default is dataclasses.MISSING else ", may be absent"
+            parts.append(f"| `{PREFIX}{field.name}` | `{shown}`{optional} | {meanings[field.name]} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
