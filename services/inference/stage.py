@@ -41,8 +41,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
         return list(_remap(model, catalogue, settings))
     if not touches(item, MSI):
         return []
-    tiles = week_tiles(catalogue, item.week)
-    sheets = [s for s in sorted(tiles.inside) if any(u.id == item.id for u in tiles.around[s])]
+    sheets = week_tiles(catalogue, item.week).sheets.get(item.id, ())
     return list(_maps(sheets, item.week, model, catalogue, settings))
 
 
@@ -59,14 +58,21 @@ def _maps(
     sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings
 ) -> Iterator[Job]:
     """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
-    tiles = week_tiles(catalogue, week)
     recent = week in data_weeks(catalogue)[-catalogue.area.policy.remap :] if catalogue.area.policy.remap else False
     for sheet in sheets:
+        job = _map(sheet, week, model, catalogue, settings)
+        if recent or not _is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):
+            yield job
+
+
+def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job:
+    """Return the map of a sheet; the same object for each of the updates that lead to it."""
+    memo = catalogue.memo.setdefault((week, f"maps of {model.id}"), {})
+    assert isinstance(memo, dict)
+    if sheet not in memo:
+        tiles = week_tiles(catalogue, week)
         ledger = tiles.ledger_digest(sheet)
-        assert ledger is not None
-        if not recent and _is_mapped(sheet, week, ledger, catalogue):
-            continue
-        yield Job(
+        memo[sheet] = Job(
             collection=MAPS,
             product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
             week=week,
@@ -76,6 +82,8 @@ def _maps(
             ),
             parameters={"sheet": list(sheet), "ledger": ledger},
         )
+    job: Job = memo[sheet]
+    return job
 
 
 def _is_mapped(sheet: Sheet, week: str, ledger: str, catalogue: Catalogue) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,29 +31,59 @@ class WeekTiles:
         updates: those that touch a tile, by id.
         inside: sheet -> updates that touch a tile of it.
         around: sheet -> updates that touch it or its one-tile halo, by id.
+        sheets: id of an update -> the sheets with data whose map it concerns, halo included, ascending.
     """
 
     grid: Grid
     updates: Sequence[Item]
     inside: Mapping[Sheet, Sequence[Item]]
     around: Mapping[Sheet, Sequence[Item]]
+    sheets: Mapping[str, Sequence[Sheet]]
 
     def ledger_digest(self, sheet: Sheet) -> str | None:
         """Return the digest of the ledger expected over a sheet and its halo; None where nothing touches the sheet."""
-        if sheet not in self.inside:
-            return None
-        rows, cols = sheet_window(sheet, self.grid)
-        counts = np.zeros((len(rows), len(cols)), np.intp)
-        ordered = sorted((product_number(str(u.properties["landstream:product"])), u.id, u) for u in self.around[sheet])
-        ledger = np.zeros((len(rows), len(cols), len(ordered)), np.uint64)
-        for number, _, update in ordered:
-            for row, first, last in update.properties["landstream:tiles"]:
-                begin, end = max(first, cols.start) - cols.start, min(last + 1, cols.stop) - cols.start
-                if row in rows and begin < end:
-                    y, x = row - rows.start, np.arange(begin, end)
-                    ledger[y, x, counts[y, begin:end]] = number
-                    counts[y, begin:end] += 1
-        return digest_ledger(ledger)
+        return self._digests.get(sheet)
+
+    @cached_property
+    def _digests(self) -> Mapping[Sheet, str]:
+        windows = {sheet: sheet_window(sheet, self.grid) for sheet in self.inside}
+        return {
+            sheet: digest_ledger(self._ledger[rows.start : rows.stop, cols.start : cols.stop])
+            for sheet, (rows, cols) in windows.items()
+        }
+
+    @cached_property
+    def _ledger(self) -> npt.NDArray[np.uint64]:
+        """The ledger of the week as it is to be: uint64 (row, col, slot), ascending, then zeros."""
+        counts = np.zeros((self.grid.rows, self.grid.cols), np.intp)
+        boxes = {u.id: list(_boxes(u.properties["landstream:tiles"])) for u in self.updates}
+        for update in self.updates:
+            for rows, cols in boxes[update.id]:
+                counts[rows, cols] += 1
+        ledger = np.zeros((*counts.shape, int(counts.max(initial=0))), np.uint64)
+        counts[:] = 0
+        for number, update_id in sorted(
+            (product_number(str(u.properties["landstream:product"])), u.id) for u in self.updates
+        ):
+            for rows, cols in boxes[update_id]:
+                np.put_along_axis(ledger[rows, cols], counts[rows, cols, None], np.uint64(number), axis=2)
+                counts[rows, cols] += 1
+        return ledger
+
+
+def _boxes(runs: Runs) -> Iterator[tuple[slice, slice]]:
+    """Yield the tiles of runs as rectangles: runs of the same columns in rows that follow each other are one."""
+    first: Sequence[int] | None = None
+    last = -1
+    for run in runs:
+        if first is not None and list(run[1:]) == list(first[1:]) and run[0] == last + 1:
+            last = run[0]
+            continue
+        if first is not None:
+            yield slice(first[0], last + 1), slice(first[1], first[2] + 1)
+        first, last = run, run[0]
+    if first is not None:
+        yield slice(first[0], last + 1), slice(first[1], first[2] + 1)
 
 
 def sheet_window(sheet: Sheet, grid: Grid) -> tuple[range, range]:
@@ -87,7 +118,11 @@ def week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
                 inside.setdefault(sheet, []).append(update)
             for sheet in set(_sheets(runs, 1)):
                 around.setdefault(sheet, []).append(update)
-        catalogue.memo[key] = WeekTiles(catalogue.area.grid, updates, inside, around)
+        sheets: dict[str, list[Sheet]] = {}
+        for sheet in sorted(inside):
+            for update in around[sheet]:
+                sheets.setdefault(update.id, []).append(sheet)
+        catalogue.memo[key] = WeekTiles(catalogue.area.grid, updates, inside, around, sheets)
     found: Any = catalogue.memo[key]
     assert isinstance(found, WeekTiles)
     return found

@@ -90,9 +90,13 @@ def planned(
     stage: Stage[Any], sources: Iterable[JobSource], catalogue: Catalogue, settings: Settings
 ) -> Iterator[DueJob]:
     """Yield every job that a stage plans for some sources, each once."""
-    seen = set[str]()
+    seen, kept = set[str](), dict[int, Job]()
     for source in sources:
-        for due in plan_jobs(stage, source, catalogue, settings):
+        for job in stage.plan(source, catalogue, catalogue.area, settings):
+            if id(job) in kept:  # what several sources lead to is named once
+                continue
+            kept[id(job)] = job
+            due = examine(stage, source, job, settings, catalogue)
             if due.id not in seen:
                 seen.add(due.id)
                 yield due

@@ -15,7 +15,7 @@ from services.ingest.process import process
 from services.ingest.stage import IngestSettings
 from shared.area import Area, load_area
 from shared.area.area import parse_area
-from shared.items.keys import LandingObject, LandingUnit
+from shared.items.landing import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, Task
 from simulator.msi import Lattice
 from simulator.olci import observe_olci, swath_over

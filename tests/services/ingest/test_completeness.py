@@ -9,7 +9,7 @@ import pytest
 
 from services.ingest.completeness import why_incomplete
 from services.ingest.read_xml import MAX_BYTES
-from shared.items.keys import LandingObject, LandingUnit
+from shared.items.landing import LandingObject, LandingUnit
 from tests.services.ingest.conftest import unit_of
 
 

@@ -21,7 +21,7 @@ from shapely.geometry import shape
 from services.ingest.process import process
 from services.ingest.stage import STAGE, IngestSettings, plan
 from shared.area import Area
-from shared.items.keys import LandingObject, LandingUnit
+from shared.items.landing import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, RejectScene, RetryLater, Task
 from simulator.clc import write_polygons
 from tests.products.bad import KINDS, make_bad, reseal, zip_product
