@@ -33,13 +33,14 @@ from shared.geo import TileIndex
 from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.items.keys import STATIC, canonical, iso_week, make_id, numbered_id
+from shared.items.landing import landing_unit
 from shared.items.partition import MemoryShelf
 from shared.items.sheets import runs_of
 from shared.items.stac import make_item
 from shared.items.summary import WeekSummary, current_labels, summarize
 from shared.stage import registry
 from shared.stage.due import planned
-from shared.store import AREA_KEY, area_json
+from shared.store import AREA_KEY, FolderStore, area_json
 
 ROOT = Path(__file__).parents[1]
 S2_PER_WEEK, OLCI_PER_WEEK = 290, 30
@@ -236,16 +237,25 @@ def train(request: Item, area: Area) -> list[Item]:
 
 def deliver(root: Path, starts: list[datetime]) -> None:
     """Receipts of all deliveries, failure records of some, and the objects of the last weeks'."""
+    store = FolderStore(root)
     for start in starts:
         for n, scene in enumerate(scenes(start)):
             unit = f"{scene.product}.SAFE"
-            write(root, f"receipts/{unit}/{hashlib.sha256(unit.encode()).hexdigest()}.json", b"{}")
+            landed = start in starts[-LANDED_WEEKS:]
+            if landed:
+                for o in range(UNIT_OBJECTS):
+                    write(root, f"landing/{unit}/GRANULE/IMG_DATA/{o:03d}.jp2", b"")
+            write(root, f"receipts/{unit}/{receipt_id(store, unit) if landed else '0' * 64}.json", b"{}")
             if n % FAILED_SHARE == 0:
                 record = {"id": f"{scene.product}x--00000000", "stage": "tiler", "broken": False}
                 write(root, f"failures/tiler/{scene.product}x--00000000.json", canonical(record))
-            if start in starts[-LANDED_WEEKS:]:
-                for o in range(UNIT_OBJECTS):
-                    write(root, f"landing/{unit}/GRANULE/IMG_DATA/{o:03d}.jp2", b"")
+
+
+def receipt_id(store: FolderStore, name: str) -> str:
+    """The receipt of a delivery as it lies in a folder."""
+    unit = landing_unit(name, store.list(f"landing/{name}/"), lambda _: 0.0)
+    assert unit is not None
+    return unit.receipt_id
 
 
 def command(*arguments: str) -> dict[str, float]:
