@@ -31,10 +31,17 @@ def service(each: Service) -> str:
         f"  command: [{', '.join(each.command)}]",
         f"  environment: {{<<: *environment, LANDSTREAM_INSTANCE: {each.name}}}",
         f"  secrets: [{{source: {each.name}, target: aws}}]",
+        *(ports(each) if each.ports else ()),
         *(volumes(each) if each.volumes else ()),
         f"  mem_limit: {size(each.deployment.memory_limit_mb)}",
     ]
     return "".join(f"  {line}\n" for line in lines)
+
+
+def ports(each: Service) -> list[str]:
+    """What this machine alone may ask."""
+    bound = ", ".join(f'"127.0.0.1:{port}:{port}"' for port in each.ports.values())
+    return [f"  ports: [{bound}]"]
 
 
 def volumes(each: Service) -> list[str]:

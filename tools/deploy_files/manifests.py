@@ -268,8 +268,7 @@ spec:
             - name: LANDSTREAM_KAFKA_USERNAME
               value: {name}
           ports:
-            - name: metrics
-              containerPort: {PORT}
+{indented(listens(service), 12)}\
           startupProbe:
             httpGet: {{path: /healthz, port: metrics}}
             periodSeconds: 2
@@ -306,7 +305,16 @@ spec:
   selector:
     app.kubernetes.io/name: {name}
   ports:
-    - name: metrics
-      port: {PORT}
-      targetPort: metrics
-"""
+{indented(answers(service), 4)}"""
+
+
+def listens(service: Service) -> str:
+    """The ports of its container."""
+    ports = {"metrics": PORT, **service.ports}
+    return "".join(f"- name: {name}\n  containerPort: {port}\n" for name, port in ports.items())
+
+
+def answers(service: Service) -> str:
+    """The ports of its address."""
+    ports = {"metrics": PORT, **service.ports}
+    return "".join(f"- name: {name}\n  port: {port}\n  targetPort: {name}\n" for name, port in ports.items())
