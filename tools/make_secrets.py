@@ -42,7 +42,7 @@ def credentials(key: str, secret: str) -> str:
 
 
 def access_key(user: str) -> str:
-    """A new access key: short, as versitygw has little room for a policy that names them all."""
+    """Return a new access key: short, as versitygw has little room for a policy that names them all."""
     return user[0] + "".join(secrets.choice(ascii_lowercase + digits) for _ in range(5))
 
 

@@ -67,6 +67,7 @@ class Service:
         deployment: what it asks of machines.
         extra: its extra in pyproject.toml; empty where it needs nothing beyond the dependencies of all.
         arguments: of its command.
+        ports: name -> port that it listens on beside `PORT`; on one machine for this machine alone.
         volumes: name of a volume of the compose file -> where it lies in the container.
         writes: keys that it may put.
         deletes: keys that it may delete.
@@ -79,6 +80,7 @@ class Service:
     deployment: Deployment
     extra: str = ""
     arguments: tuple[str, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     writes: Patterns = ()
     deletes: Patterns = ()

@@ -10,12 +10,12 @@ MODULES = (compose, prometheus, users, manifests, tables)
 
 
 def wanted() -> Files:
-    """Every generated file, as it should be."""
+    """Return every generated file, as it should be."""
     return {path: text for module in MODULES for path, text in module.files().items()}
 
 
 def differing(files: Files) -> list[Path]:
-    """Those that are not as they should be, and generated ones whose service is gone."""
+    """Return those that are not as they should be, and generated ones whose service is gone."""
     changed = [path for path, text in files.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     made = (path for path in (ROOT / manifests.FOLDER).glob("*.yaml") if path.read_text().startswith(MADE))
     gone = [path.relative_to(ROOT) for path in made if path.relative_to(ROOT) not in files]
@@ -23,7 +23,7 @@ def differing(files: Files) -> list[Path]:
 
 
 def main(check: bool) -> int:
-    """Write, or only look; 1 if something differs that was only looked at."""
+    """Write what differs, or only name it; return 1 if something differs that was only named."""
     files = wanted()
     changed = differing(files)
     for path in changed:

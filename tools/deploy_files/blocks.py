@@ -8,7 +8,7 @@ class NoBlock(ValueError):
 
 
 def fill(text: str, name: str, content: str) -> str:
-    """The text with a block's content in place of what stands there.
+    """Return the text with a block's content in place of what stands there.
 
     Args:
         text: a file that has the lines `generated: begin NAME` and `generated: end NAME`, each in a comment.

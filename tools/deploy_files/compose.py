@@ -12,7 +12,7 @@ PATH = Path("docker-compose.yml")
 
 
 def files() -> Files:
-    """The compose file."""
+    """Return the compose file."""
     services = registry.all_services()
     text = fill((ROOT / PATH).read_text(), "services", "\n".join(map(service, services)))
     users = [grant.user for grant in grants()]
@@ -21,7 +21,7 @@ def files() -> Files:
 
 
 def service(each: Service) -> str:
-    """The block of one service."""
+    """Return the block of one service."""
     extras = f'"{each.extra}"' if not each.extra else each.extra
     lines = [
         f"{each.name}:",
@@ -31,18 +31,25 @@ def service(each: Service) -> str:
         f"  command: [{', '.join(each.command)}]",
         f"  environment: {{<<: *environment, LANDSTREAM_INSTANCE: {each.name}}}",
         f"  secrets: [{{source: {each.name}, target: aws}}]",
+        *(ports(each) if each.ports else ()),
         *(volumes(each) if each.volumes else ()),
         f"  mem_limit: {size(each.deployment.memory_limit_mb)}",
     ]
     return "".join(f"  {line}\n" for line in lines)
 
 
+def ports(each: Service) -> list[str]:
+    """Return the ports, which this machine alone may ask."""
+    bound = ", ".join(f'"127.0.0.1:{port}:{port}"' for port in each.ports.values())
+    return [f"  ports: [{bound}]"]
+
+
 def volumes(each: Service) -> list[str]:
-    """Scratch, and what is kept or shared."""
+    """Return the volumes: scratch, and what is kept or shared."""
     named = ", ".join(f'"{name}:{folder}"' for name, folder in each.volumes.items())
     return [f"  volumes: [/work, {named}]"]
 
 
 def size(mb: int) -> str:
-    """Memory as the compose file writes it."""
+    """Return memory in MiB as the compose file writes it."""
     return f"{mb // 1024}g" if mb % 1024 == 0 else f"{mb}m"

@@ -14,7 +14,7 @@ LEAST_GRACE_S = 30
 
 
 def files() -> Files:
-    """The manifests of the services, and the list of them."""
+    """Return the manifests of the services and the list of them."""
     stages = {FOLDER / f"{s.name}.yaml": of_stage(s) for s in registry.all_stages()}
     others = {FOLDER / f"{s.name}.yaml": of_service(s) for s in registry.other_services() if not s.sidecar}
     made = {**stages, **others}
@@ -23,13 +23,13 @@ def files() -> Files:
 
 
 def of_stage(stage: Stage) -> str:
-    """The manifest of a stage: replicas that follow the due jobs, or a Job for each."""
+    """Return the manifest of a stage: replicas that follow the due jobs, or a Job for each."""
     head = f"{MADE} from services/{stage.name}/stage.py.\n"
     return head + account(stage.name) + (scaled_job(stage) if stage.deployment.job_each else scaled_replicas(stage))
 
 
 def account(name: str) -> str:
-    """A service account without rights in the cluster."""
+    """Return a service account without rights in the cluster."""
     return f"""\
 apiVersion: v1
 kind: ServiceAccount
@@ -41,7 +41,7 @@ automountServiceAccountToken: false
 
 
 def budget(name: str) -> str:
-    """At most one pod is evicted at a time."""
+    """Return a budget by which one pod at most is evicted at a time."""
     return f"""\
 ---
 apiVersion: policy/v1
@@ -57,7 +57,7 @@ spec:
 
 
 def trigger(stage: Stage) -> str:
-    """What scaling reads: how many jobs are due."""
+    """Return what scaling reads: how many jobs are due."""
     return f"""\
   triggers:
     - type: metrics-api
@@ -70,7 +70,7 @@ def trigger(stage: Stage) -> str:
 
 
 def resources(deployment: Deployment, limit_mb: int, disk: str, disk_limit: str) -> str:
-    """What a container is promised, and what it may take at most."""
+    """Return what a container is promised, and what it may take at most."""
     promised = f'{{cpu: "{cores(deployment.cpu)}", memory: {deployment.memory_mb}Mi, ephemeral-storage: {disk}}}'
     most = f'{{cpu: "{cores(deployment.cpu_limit)}", memory: {size(limit_mb)}, ephemeral-storage: {disk_limit}}}'
     return f"""\
@@ -82,22 +82,22 @@ resources:
 
 
 def size(mb: int) -> str:
-    """Memory as Kubernetes writes it."""
+    """Return memory in MiB as Kubernetes writes it."""
     return f"{mb}Mi" if mb % 1024 or mb > 1024 else f"{mb // 1024}Gi"
 
 
 def cores(number: float) -> str:
-    """Cores as Kubernetes writes them."""
+    """Return cores as Kubernetes writes them."""
     return f"{number:.0f}" if number >= 1 else f"{1000 * number:.0f}m"
 
 
 def indented(text: str, by: int) -> str:
-    """Each line further in."""
+    """Return each line further in."""
     return "".join(f"{' ' * by}{line}\n" for line in text.splitlines())
 
 
 def scaled_replicas(stage: Stage) -> str:
-    """A StatefulSet that KEDA scales; what all have in common is patched in by `shared/`."""
+    """Return a StatefulSet that KEDA scales; what all have in common is patched in by `shared/`."""
     name, deployment = stage.name, stage.deployment
     return f"""\
 apiVersion: apps/v1
@@ -145,7 +145,7 @@ spec:
 
 
 def scaled_job(stage: Stage) -> str:
-    """A ScaledJob: what is due is done by a Job of its own, one at a time."""
+    """Return a ScaledJob: what is due is done by a Job of its own, one at a time."""
     name, deployment = stage.name, stage.deployment
     return f"""\
 # What is due is done by a Job of its own: it takes an hour or a day, needs much memory, and comes seldom.
@@ -228,7 +228,7 @@ spec:
 
 
 def of_service(service: Service) -> str:
-    """The manifest of a service without a stage: one replica, and its address."""
+    """Return the manifest of a service without a stage: one replica, and its address."""
     name, deployment = service.name, service.deployment
     return f"""\
 {MADE} from services/{service.package}/service.py.
@@ -268,8 +268,7 @@ spec:
             - name: LANDSTREAM_KAFKA_USERNAME
               value: {name}
           ports:
-            - name: metrics
-              containerPort: {PORT}
+{indented(listens(service), 12)}\
           startupProbe:
             httpGet: {{path: /healthz, port: metrics}}
             periodSeconds: 2
@@ -306,7 +305,16 @@ spec:
   selector:
     app.kubernetes.io/name: {name}
   ports:
-    - name: metrics
-      port: {PORT}
-      targetPort: metrics
-"""
+{indented(answers(service), 4)}"""
+
+
+def listens(service: Service) -> str:
+    """Return the ports of its container."""
+    ports = {"metrics": PORT, **service.ports}
+    return "".join(f"- name: {name}\n  containerPort: {port}\n" for name, port in ports.items())
+
+
+def answers(service: Service) -> str:
+    """Return the ports of its address."""
+    ports = {"metrics": PORT, **service.ports}
+    return "".join(f"- name: {name}\n  port: {port}\n  targetPort: {name}\n" for name, port in ports.items())

@@ -11,6 +11,6 @@ PATH = Path("docker/prometheus.yml")
 
 
 def files() -> Files:
-    """Prometheus's configuration."""
+    """Return Prometheus's configuration."""
     targets = "".join(f"          - {service.name}:{PORT}\n" for service in registry.all_services())
     return {PATH: fill((ROOT / PATH).read_text(), "targets", targets)}

@@ -14,7 +14,7 @@ OPERATIONS = Path("docs/operations.md")
 
 
 def files() -> Files:
-    """Both pages."""
+    """Return both pages."""
     services = table(("service", "consumes", "publishes", "what it does"), map(row_of_stage, registry.all_stages()))
     users = table(
         ("user", "writes", "deletes"),
@@ -27,17 +27,17 @@ def files() -> Files:
 
 
 def row_of_stage(stage: Stage) -> tuple[str, ...]:
-    """The row of a stage; what it does is the first sentence of its package."""
+    """Return the row of a stage; what it does is the first sentence of its package."""
     package = ast.get_docstring(ast.parse((ROOT / "services" / stage.name / "__init__.py").read_text())) or ""
     return f"`{stage.name}`", quoted(stage.consumes), quoted(published(stage)), package.split("\n")[0].rstrip(".")
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names as code; `nothing` where there are none."""
+    """Return names as code; `nothing` where there are none."""
     return ", ".join(f"`{name}`" for name in names) or "nothing"
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table of Markdown, which an empty line frames: comments do not end a paragraph."""
+    """Return a table of Markdown, which empty lines frame: comments do not end a paragraph."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + "\n"

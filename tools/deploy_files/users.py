@@ -11,7 +11,7 @@ PROVISION = Path("k8s/base/provision.yaml")
 
 
 def files() -> Files:
-    """The list of users, and their projected Secrets."""
+    """Return the list of users and their projected Secrets."""
     users = [grant.user for grant in grants()]
     names = "".join(f'    "{user}",\n' for user in users)
     projected = "".join(

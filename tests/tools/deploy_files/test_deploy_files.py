@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from shared.stage.deployment import Deployment, Service
 from tests.conftest import ROOT
 from tools.deploy_files.__main__ import differing, wanted
 from tools.deploy_files.blocks import NoBlock, fill
-from tools.deploy_files.manifests import cores, size
+from tools.deploy_files.compose import service as compose_service
+from tools.deploy_files.manifests import cores, of_service, size
 from tools.deploy_files.project import MADE
 
 COPIED = ("docker", "docs", "k8s", "landstream", "services", "shared", "tools")
@@ -69,6 +72,26 @@ def test_a_block_is_filled_and_the_rest_is_kept() -> None:
 def test_a_file_without_its_block_is_said(text: str) -> None:
     with pytest.raises(NoBlock, match="begin x"):
         fill(text, "x", "")
+
+
+def test_a_service_without_a_stage_may_listen_and_keep() -> None:
+    declared = Service(
+        name="map-viewer",
+        package="map_viewer",
+        deployment=Deployment(image="plain", memory_mb=128, memory_limit_mb=512),
+        ports={"http": 8080},
+        volumes={"tiles": "/var/cache/tiles"},
+    )
+    (block,) = yaml.safe_load(compose_service(declared).replace("<<: *", "like: ")).values()
+    assert block["ports"] == ["127.0.0.1:8080:8080"]
+    assert block["volumes"] == ["/work", "tiles:/var/cache/tiles"]
+    assert block["command"] == ["python", "-m", "services.map_viewer"]
+    assert block["mem_limit"] == "512m"
+    account, pod, address = yaml.safe_load_all(of_service(declared))
+    assert account["metadata"]["name"] == pod["metadata"]["name"] == address["metadata"]["name"] == "map-viewer"
+    (container,) = pod["spec"]["template"]["spec"]["containers"]
+    assert [p["containerPort"] for p in container["ports"]] == [9100, 8080]
+    assert [(p["name"], p["port"]) for p in address["spec"]["ports"]] == [("metrics", 9100), ("http", 8080)]
 
 
 def test_amounts_are_written_as_kubernetes_reads_them() -> None:
