@@ -76,14 +76,16 @@ class Runner:
             ConsumerBroken: its membership cannot go on.
         """
         consumer = self.context.bus.subscribe(OBJECTS, self.context.group(self.stage.name))
-        if self.stage.warm_up is not None:
-            self.child.start()
+        warm = self.stage.warm_up is None
         try:
             while not self.context.stop.is_set():
                 self._tick()
                 message = consumer.poll(0.5)
                 if message is None:
                     continue
+                if not warm:  # something moves: before long there is work for this stage, too
+                    self.child.start()
+                    warm = True
                 self.busy = True
                 self._wanted = partial(consumer.holds, message)
                 try:
