@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from pydantic_core import from_json
 
 from shared.items.keys import ItemId, item_key, split_id
 
@@ -38,7 +39,7 @@ class Item:
             BadItem: they are not a STAC item with an id of ours.
         """
         try:
-            item = cls(json.loads(data), week)
+            item = cls(from_json(data), week)
             if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
                 raise TypeError("properties or assets are not objects")
             split_id(item.id)
@@ -47,12 +48,12 @@ class Item:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
 
-    @property
+    @cached_property
     def id(self) -> str:
         """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
         return str(self.json["id"])
 
-    @property
+    @cached_property
     def collection(self) -> str:
         """Collection id."""
         return str(self.json["collection"])
@@ -93,7 +94,7 @@ class Item:
         """Its number in a numbered collection; 0 elsewhere."""
         return self._parsed.number
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its key in the store."""
         return item_key(self.collection, self.week, self.id)

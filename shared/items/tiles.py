@@ -136,8 +136,8 @@ def touches(update: Item, sensor: str) -> bool:
 
 def _sheets(runs: Runs, halo: int) -> Iterator[Sheet]:
     """Yield the sheets that hold a tile of runs, or have one within so many tiles of their edge."""
-    for row, first, last in runs:
-        for y in {(row - halo) // SHEET_TILES, row // SHEET_TILES, (row + halo) // SHEET_TILES}:
-            for x in range((first - halo) // SHEET_TILES, (last + halo) // SHEET_TILES + 1):
+    for rows, cols in _boxes(runs):
+        for y in range((rows.start - halo) // SHEET_TILES, (rows.stop - 1 + halo) // SHEET_TILES + 1):
+            for x in range((cols.start - halo) // SHEET_TILES, (cols.stop - 1 + halo) // SHEET_TILES + 1):
                 if y >= 0 and x >= 0:
                     yield y, x

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ class FolderStore:
 
     def __init__(self, root: Path, notify: Callable[[bytes], None] | None = None) -> None:
         self.root = root.absolute()
+        self._root = str(self.root)
         self.bucket, self.location, self.remote = "landstream", str(self.root), False
         self._notify = notify
         self._private = self.root / PRIVATE
@@ -91,7 +93,8 @@ class FolderStore:
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
         try:
-            return self._existing(key).read_bytes()
+            with open(self._existing(key), "rb") as file:
+                return file.read()
         except FileNotFoundError:
             raise NotFound(key) from None
 
@@ -117,10 +120,10 @@ class FolderStore:
         """See `Store.head`."""
         path = self._existing(key)
         try:
-            stat = path.lstat()
+            found = os.lstat(path)
         except FileNotFoundError:
             raise NotFound(key) from None
-        return ObjectInfo(key, stat.st_size, self._read_sidecar(key, stat), stat.st_mtime)
+        return ObjectInfo(key, found.st_size, self._read_sidecar(key, found), found.st_mtime)
 
     def etag_of(self, path: Path) -> str:
         """See `Store.etag_of`."""
@@ -178,12 +181,23 @@ class FolderStore:
             raise BadKey(f"key {key[:80]!r} is the store's own")
         return self.root / key
 
-    def _existing(self, key: str) -> Path:
-        """The file of a key; a link on the way, which may lead outside the store, is no object."""
-        path = self._path(key)
-        if path.is_symlink() or path.parent.resolve() != self.root.resolve() / Path(key).parent:
-            raise NotFound(key)
-        if not path.is_file():
+    def _existing(self, key: str) -> str:
+        """The path of a key's file; a link on the way, which may lead outside the store, is not an object.
+
+        Paths are texts here: an item is looked at in microseconds, and a store holds a million.
+        """
+        if check_key(key).partition("/")[0] == PRIVATE:
+            raise BadKey(f"key {key[:80]!r} is the store's own")
+        path, mode = self._root, 0
+        for segment in key.split("/"):
+            path = f"{path}/{segment}"
+            try:
+                mode = os.lstat(path).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotFound(key) from None
+            if stat.S_ISLNK(mode):
+                raise NotFound(key)
+        if not stat.S_ISREG(mode):
             raise NotFound(key)
         return path
 
@@ -210,23 +224,22 @@ class FolderStore:
         return self._private / "meta" / digest[:2] / f"{digest}.json"
 
     def _write_sidecar(self, key: str, file: Path, etag: str) -> None:
-        stat = file.stat()
         path = self._sidecar(key)
         _make_folders(path.parent)
         temporary = self._private / "tmp" / uuid.uuid4().hex
-        sidecar = {"file": _identity(stat), "etag": etag}
+        sidecar = {"file": _identity(file.stat()), "etag": etag}
         _write(temporary, json.dumps(sidecar).encode())
         temporary.replace(path)
         _sync(path.parent)
 
-    def _read_sidecar(self, key: str, stat: os.stat_result) -> str:
+    def _read_sidecar(self, key: str, found: os.stat_result) -> str:
         try:
             sidecar: dict[str, Any] = json.loads(self._sidecar(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             sidecar = {}
-        if sidecar.get("file") == _identity(stat):
+        if sidecar.get("file") == _identity(found):
             return str(sidecar["etag"])
-        return "-".join(f"{n:x}" for n in _identity(stat))
+        return "-".join(f"{n:x}" for n in _identity(found))
 
 
 @contextmanager
@@ -249,8 +262,8 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _identity(stat: os.stat_result) -> list[int]:
-    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+def _identity(found: os.stat_result) -> list[int]:
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]]:
