@@ -67,7 +67,9 @@ class Freshness:
         self._last: list[tuple[float, float]] = []
 
     def see(self, catalogue: Catalogue, week: str) -> None:
-        """Take a week into account."""
+        """Take a week into account; weeks come newest first, so older ones than the last scenes' are passed over."""
+        if len(self._last) >= LAST_SCENES:
+            return
         first: dict[str, float] = {}
         maps = catalogue.items(MAPS, week) if week in catalogue.weeks(MAPS) else []
         if not maps:
