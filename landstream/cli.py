@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -107,8 +104,9 @@ def run(
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
     from shared.area import AreaError, load_area
-    from shared.observe.failpoint import UnknownFailpoint, armed, check_failpoint
+    from shared.observe.failpoint import UnknownFailpoint, check_failpoint
     from shared.observe.logs import configure_logs
+    from shared.run.signals import lead_group_if_armed, stop_on_signals
     from shared.store import StoreError
 
     try:
@@ -123,11 +121,8 @@ def run(
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
-    if armed() and os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    lead_group_if_armed()
+    stop = stop_on_signals()
     try:
         with (
             workspace(store) as (opened, folder),
@@ -280,10 +275,10 @@ def requeue(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")], store: StoreOption
 ) -> None:
     """Delete a failure record, so that its job is due again."""
-    from shared.items.keys import failure_key, receipt_key
+    from shared.items.keys import FAILURES, failure_key, receipt_key
 
     folder, _ = _open(store)
-    found = [json.loads(folder.get(key)) for key in folder.keys("failures/")]
+    found = [json.loads(folder.get(key)) for key in folder.keys(FAILURES)]
     chosen = [r for r in found if record in ("all", r["id"])]
     if not chosen:
         fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
@@ -306,7 +301,7 @@ def reprocess(
 
     What older versions of the stage made is due again for the present one; what the present one made stays.
     """
-    from shared.items.keys import check_week
+    from shared.items.keys import check_week, order_key
     from shared.stage.registry import NoSuchService, load
 
     folder, _ = _open(store)
@@ -316,7 +311,7 @@ def reprocess(
             check_week(week)
     except (NoSuchService, ValueError) as error:
         fail(error)
-    folder.put(f"reprocess/{stage}/{week}-v{version}.json", b"{}")
+    folder.put(order_key(stage, week, version), b"{}")
     typer.echo(f"results of {stage} older than version {version} are due again ({week})")
 
 

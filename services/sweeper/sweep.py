@@ -14,7 +14,7 @@ from shared.events import HINT_SOURCE, ObjectCreated, make
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
 from shared.items.item import Item
-from shared.items.keys import STATIC
+from shared.items.keys import FAILURES, RECEIPTS, STATIC
 from shared.items.landing import PREFIX
 from shared.items.summary import WeekSummary, data_weeks, summary_of, week_token
 from shared.observe.metrics import DUE, FAILED, HINTS
@@ -188,9 +188,7 @@ class Sweep:
 
     def _list_ends(self) -> ListedEnds:
         store = self._context.store
-        return ListedEnds(
-            store, store.keys("failures/"), store.children("receipts/"), self._context.reader.is_broken_record
-        )
+        return ListedEnds(store, store.keys(FAILURES), store.children(RECEIPTS), self._context.reader.is_broken_record)
 
     def _choose(self, names: Sequence[str], views: dict[str, View], least: int) -> Iterator[str]:
         """Yield what was never seen, newest first, then what has open jobs, then a share of the rest."""

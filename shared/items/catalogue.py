@@ -7,7 +7,7 @@ from functools import cached_property
 
 from shared.area import Area
 from shared.items.item import Item
-from shared.items.keys import STATIC
+from shared.items.keys import STATIC, split_order_key
 from shared.items.partition import Shelf
 
 Rule = Callable[[Item, "Catalogue"], bool]
@@ -138,12 +138,7 @@ class Catalogue:
     @cached_property
     def _orders(self) -> list[tuple[str, str, int]]:
         """(stage, week or `all`, version) of the standing orders `reprocess/<stage>/<week>-v<version>.json`."""
-        orders = []
-        for key in self._shelf.orders():
-            _, stage, name = key.split("/")
-            week, _, version = name.removesuffix(".json").rpartition("-v")
-            orders.append((stage, week, int(version)))
-        return orders
+        return [split_order_key(key) for key in self._shelf.orders()]
 
     def is_current(self, item: Item) -> bool:
         """Return whether an item is current, by the rule of its collection."""

@@ -9,6 +9,9 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 STATIC = "static"
+ITEMS, ARTIFACTS, FAILURES, RECEIPTS, ORDERS = "items/", "artifacts/", "failures/", "receipts/", "reprocess/"
+"""Where things lie in a store."""
+
 _ID = re.compile(r"^(?P<product>.+)--v(?P<version>\d+)-(?P<digest>[0-9a-f]{8})\Z")
 _NUMBERED = re.compile(r"^(?P<name>.+)-(?P<number>\d{6})\Z")
 _WEEK = re.compile(r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])\Z")
@@ -141,9 +144,14 @@ def numbered_id(name: str, number: int) -> str:
     return f"{name}-{number:06d}"
 
 
+def items_prefix(collection: str, week: str) -> str:
+    """Prefix of the items of a collection in a week."""
+    return f"{ITEMS}{collection}/{check_week(week)}/"
+
+
 def item_key(collection: str, week: str, item_id: str) -> str:
     """Key of an item."""
-    return check_key(f"items/{collection}/{check_week(week)}/{item_id}.json")
+    return check_key(f"{items_prefix(collection, week)}{item_id}.json")
 
 
 def split_item_key(key: str) -> tuple[str, str, str]:
@@ -153,21 +161,33 @@ def split_item_key(key: str) -> tuple[str, str, str]:
         BadKey: it is not the key of an item.
     """
     parts = check_key(key).split("/")
-    if len(parts) != 4 or parts[0] != "items" or not parts[3].endswith(".json"):
+    if len(parts) != 4 or f"{parts[0]}/" != ITEMS or not parts[3].endswith(".json"):
         raise BadKey(f"{key!r} is not items/<collection>/<week>/<id>.json")
     return parts[1], check_week(parts[2]), parts[3].removesuffix(".json")
 
 
 def artifact_key(collection: str, week: str, item_id: str, name: str, sha256: str, suffix: str) -> str:
     """Key of an artifact: named by its content."""
-    return check_key(f"artifacts/{collection}/{week}/{item_id}/{name}-{sha256[:12]}{suffix}")
+    return check_key(f"{ARTIFACTS}{collection}/{week}/{item_id}/{name}-{sha256[:12]}{suffix}")
 
 
 def failure_key(stage: str, job_id: str) -> str:
     """Key of a failure record."""
-    return check_key(f"failures/{stage}/{job_id}.json")
+    return check_key(f"{FAILURES}{stage}/{job_id}.json")
 
 
 def receipt_key(unit: str, receipt_id: str) -> str:
     """Key of the receipt of a landing unit, as it is."""
-    return check_key(f"receipts/{unit}/{receipt_id}.json")
+    return check_key(f"{RECEIPTS}{unit}/{receipt_id}.json")
+
+
+def order_key(stage: str, week: str, version: int) -> str:
+    """Key of the order to make results again that are older than a version of a stage; `all` weeks, or one."""
+    return check_key(f"{ORDERS}{stage}/{week}-v{version}.json")
+
+
+def split_order_key(key: str) -> tuple[str, str, int]:
+    """(stage, week or `all`, version) of an order's key."""
+    _, stage, name = key.split("/")
+    week, _, version = name.removesuffix(".json").rpartition("-v")
+    return stage, week, int(version)

@@ -14,7 +14,20 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
 from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
-from shared.items.keys import STATIC, BadKey, check_week, failure_key, item_key, receipt_key, split_id, split_item_key
+from shared.items.keys import (
+    FAILURES,
+    ITEMS,
+    ORDERS,
+    STATIC,
+    BadKey,
+    check_week,
+    failure_key,
+    item_key,
+    items_prefix,
+    receipt_key,
+    split_id,
+    split_item_key,
+)
 from shared.items.partition import Key, Partition
 
 READERS = 16
@@ -106,7 +119,7 @@ class CatalogueReader:
 
     def weeks(self, collection: str) -> list[str]:
         """List the weeks of a collection."""
-        prefix = f"items/{collection}/"
+        prefix = f"{ITEMS}{collection}/"
         return sorted(name for name in self._objects.children(prefix) if self._is_week(prefix, name))
 
     def _is_week(self, prefix: str, name: str) -> bool:
@@ -119,20 +132,20 @@ class CatalogueReader:
 
     def collections(self) -> list[str]:
         """List the collections."""
-        found = sorted(self._objects.children("items/"))
+        found = sorted(self._objects.children(ITEMS))
         for name in found:
-            if self._objects.exists(f"items/{name}"):
-                self.foreign[f"items/{name}"] = "an object where collections are"
-        return [name for name in found if f"items/{name}" not in self.foreign]
+            if self._objects.exists(ITEMS + name):
+                self.foreign[ITEMS + name] = "an object where collections are"
+        return [name for name in found if ITEMS + name not in self.foreign]
 
     def orders(self) -> frozenset[str]:
         """List the orders to reprocess."""
-        return frozenset(self._objects.keys("reprocess/"))
+        return frozenset(self._objects.keys(ORDERS))
 
     def partition(self, collection: str, week: str) -> Partition:
         """List a week of a collection; what was read of it before is kept."""
         key = (collection, week)
-        prefix = f"items/{collection}/{week}/"
+        prefix = items_prefix(collection, week)
         ids = [i for name in self._objects.children(prefix) if (i := self._id(prefix, name)) is not None]
         with self._lock:
             before = self._kept.get(key)
@@ -221,7 +234,7 @@ class CatalogueReader:
 
     def stored(self, collection: str, week: str) -> list[Stored]:
         """List a week's items as objects."""
-        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(f"items/{collection}/{week}/")]
+        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(items_prefix(collection, week))]
 
     def is_broken_record(self, key: str) -> bool:
         """Return whether a failure record says that its product's picture cannot be decoded."""
@@ -263,8 +276,8 @@ class AskedEnds:
     def broken(self, product: str) -> bool:
         """See `Ends.broken`."""
         if self._stages is None:
-            self._stages = sorted(self._objects.children("failures/"))
-        records = (key for stage in self._stages for key in self._objects.keys(f"failures/{stage}/{product}--"))
+            self._stages = sorted(self._objects.children(FAILURES))
+        records = (key for stage in self._stages for key in self._objects.keys(f"{FAILURES}{stage}/{product}--"))
         return any(map(self._is_broken_record, records))
 
     def received(self, unit: str, receipt_id: str) -> bool:
