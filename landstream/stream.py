@@ -12,8 +12,8 @@ from threading import Event, Thread
 
 from landstream.deliver import DeliveryStopped, deliver, unit_name
 from services.sweeper.driver import Driver
+from services.sweeper.hints import publish_hint
 from services.sweeper.policy import nothing_to_train_on
-from services.sweeper.sweep import publish_hint
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
@@ -191,7 +191,7 @@ class Stream:
         counts = self.driver.look(everything=idle)
         due = {name: {job.id for job in count.due} for name, count in counts.items()}
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
-        hinted = self.driver.sweep.hint(counts) if idle or not self._once else 0
+        hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0
         still = idle and not hinted and self._idle() and self._changes == before
         if self.driver.ask(quiet=still and not open_.intersection(self.driver.feeding)):
             return False
@@ -209,7 +209,7 @@ class Stream:
             return set(later)  # whether a unit is whole does not depend on other objects; a new file makes a new job
         for job in [job for job, seen in list(later.items()) if seen != self._changes]:
             # The world has changed since: try at once, not when its gap is over.
-            self.driver.sweep.forget(name, job)
+            self.driver.sweep.hints.forget(name, job)
             later.pop(job, None)
         return set(later)
 

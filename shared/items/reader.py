@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import RLock
@@ -12,22 +12,21 @@ from typing import Protocol
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
+from shared.items.ends import AskedEnds, Ends
 from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
 from shared.items.keys import (
-    FAILURES,
     ITEMS,
     ORDERS,
     STATIC,
     BadKey,
     check_week,
-    failure_key,
     item_key,
     items_prefix,
-    receipt_key,
     split_id,
     split_item_key,
 )
+from shared.items.look import Look
 from shared.items.partition import Key, Partition
 
 READERS = 16
@@ -247,92 +246,3 @@ class CatalogueReader:
                 record = {}
             self._broken[key] = isinstance(record, dict) and record.get("broken") is True
         return self._broken[key]
-
-
-class Ends(Protocol):
-    """How jobs ended that left no item: failure records, and receipts of landing units."""
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """Return whether a job has a failure record."""
-
-    def broken(self, product: str) -> bool:
-        """Return whether a record says that a product's picture cannot be decoded."""
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """Return whether a landing unit, as it is, has its receipt."""
-
-
-class AskedEnds:
-    """Asks the store for each record by its name: what an event needs is a few, whatever the store holds."""
-
-    def __init__(self, objects: Objects, is_broken_record: Callable[[str], bool]) -> None:
-        self._objects, self._is_broken_record = objects, is_broken_record
-        self._stages: list[str] | None = None
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """See `Ends.failed`."""
-        return self._objects.exists(failure_key(stage, job_id))
-
-    def broken(self, product: str) -> bool:
-        """See `Ends.broken`."""
-        if self._stages is None:
-            self._stages = sorted(self._objects.children(FAILURES))
-        records = (key for stage in self._stages for key in self._objects.keys(f"{FAILURES}{stage}/{product}--"))
-        return any(map(self._is_broken_record, records))
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """See `Ends.received`."""
-        return self._objects.exists(receipt_key(unit, receipt_id))
-
-
-class Look:
-    """See `shared.items.partition.Shelf`: each listing is made once, when it is first asked for."""
-
-    def __init__(self, reader: CatalogueReader, ends: Ends) -> None:
-        self._reader, self.ends = reader, ends
-        self._partitions: dict[Key, Partition] = {}
-        self._weeks: dict[str, list[str]] = {}
-        self._collections: list[str] | None = None
-        self._orders: frozenset[str] | None = None
-
-    def weeks(self, collection: str) -> Sequence[str]:
-        """See `Shelf.weeks`."""
-        if collection not in self._weeks:
-            self._weeks[collection] = self._reader.weeks(collection)
-        return self._weeks[collection]
-
-    def partition(self, collection: str, week: str) -> Partition:
-        """See `Shelf.partition`."""
-        key = (collection, week)
-        if key not in self._partitions:
-            self._partitions[key] = self._reader.partition(collection, week)
-        return self._partitions[key]
-
-    def let_go(self, week: str) -> None:
-        """Forget a week; asked for again, it is listed again."""
-        for key in [k for k in self._partitions if k[1] == week]:
-            del self._partitions[key]
-
-    def collections(self) -> Sequence[str]:
-        """See `Shelf.collections`."""
-        if self._collections is None:
-            self._collections = self._reader.collections()
-        return self._collections
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """See `Shelf.failed`."""
-        return self.ends.failed(stage, job_id)
-
-    def broken(self, product: str) -> bool:
-        """See `Shelf.broken`."""
-        return self.ends.broken(product)
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """See `Shelf.received`."""
-        return self.ends.received(unit, receipt_id)
-
-    def orders(self) -> frozenset[str]:
-        """See `Shelf.orders`."""
-        if self._orders is None:
-            self._orders = self._reader.orders()
-        return self._orders
