@@ -102,7 +102,7 @@ class Stream:
         }
         self.driver = Driver(self.stages, self.context, 0.0 if once else None, once)
         self._broken: list[str] = []
-        self._changes = 0
+        self._changes, self._looked = 0, -1
 
     def _publish(self, event: bytes) -> None:
         """Tell the stages of a new object, and the sweep which week it came to."""
@@ -188,7 +188,11 @@ class Stream:
             StoreUnavailable: the store is away.
         """
         idle, before = self._idle(), self._changes
-        counts = self.driver.look(everything=idle)
+        # Settled weeks are looked at in their turn, and all of them once something changed and came to rest.
+        everything = idle and before != self._looked
+        counts = self.driver.look(everything=everything)
+        if everything:
+            self._looked = before
         due = {name: {job.id for job in count.due} for name, count in counts.items()}
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
         hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0

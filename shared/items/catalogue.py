@@ -86,18 +86,19 @@ class Catalogue:
         Raises:
             KeyError: there is none.
         """
-        found = self._shelf.partition(collection, week).get(item_id)
+        found = self.find(collection, item_id, week)
         if found is None:
             raise KeyError(item_id)
         return found
 
+    def find(self, collection: str, item_id: str, week: str = STATIC) -> Item | None:
+        """Return one item; None where there is none."""
+        return self._shelf.partition(collection, week).get(item_id)
+
     def inputs(self, item: Item) -> list[Item]:
         """Return the items that one was derived from, as far as they exist."""
-        found = (self._input(collection, item_id, week) for collection, week, item_id in item.sources)
+        found = (self.find(collection, item_id, week) for collection, week, item_id in item.sources)
         return [i for i in found if i is not None]
-
-    def _input(self, collection: str, item_id: str, week: str) -> Item | None:
-        return self._shelf.partition(collection, week).get(item_id)
 
     def of_product(self, collection: str, product: str, week: str = STATIC) -> list[Item]:
         """Return the items of a product (the root of an id), by id."""
