@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,16 @@ class Item:
     json: Mapping[str, Any]
     week: str
 
+    id: str = field(init=False, repr=False, compare=False)
+    """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
+    collection: str = field(init=False, repr=False, compare=False)
+    """Collection id."""
+
+    def __post_init__(self) -> None:
+        # Set once: a plan asks for them a hundred times, and a property that caches takes its time, too.
+        object.__setattr__(self, "id", str(self.json.get("id", "")))
+        object.__setattr__(self, "collection", str(self.json.get("collection", "")))
+
     def __hash__(self) -> int:
         return hash((self.collection, self.id))
 
@@ -42,21 +52,10 @@ class Item:
             item = cls(from_json(data), week)
             if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
                 raise TypeError("properties or assets are not objects")
-            split_id(item.id)
-            item_key(item.collection, week, item.id)
+            _ = item.key, item.product
         except (ValueError, TypeError, KeyError) as error:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
-
-    @cached_property
-    def id(self) -> str:
-        """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
-        return str(self.json["id"])
-
-    @cached_property
-    def collection(self) -> str:
-        """Collection id."""
-        return str(self.json["collection"])
 
     @property
     def properties(self) -> Mapping[str, Any]:

@@ -16,6 +16,11 @@ _ID = re.compile(r"^(?P<product>.+)--v(?P<version>\d+)-(?P<digest>[0-9a-f]{8})\Z
 _NUMBERED = re.compile(r"^(?P<name>.+)-(?P<number>\d{6})\Z")
 _WEEK = re.compile(r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])\Z")
 _SEGMENT = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z")
+_KEY = re.compile(
+    r"(?:(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}/)*"
+    r"(?!\.{1,2}\Z)[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z"
+)
+# ^ All segments at once, as `_SEGMENT` says of one: a listing checks a million keys.
 MAX_KEY_BYTES = 1024
 
 
@@ -29,6 +34,8 @@ def check_key(key: str) -> str:
     Raises:
         BadKey: it does not.
     """
+    if len(key) <= MAX_KEY_BYTES and _KEY.match(key):
+        return key
     if not key or len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
         raise BadKey(f"key {key[:80]!r} is empty or longer than {MAX_KEY_BYTES} bytes")
     for segment in key.split("/"):

@@ -24,7 +24,6 @@ from shared.items.keys import (
     item_key,
     items_prefix,
     split_id,
-    split_item_key,
 )
 from shared.items.look import Look
 from shared.items.partition import Key, Partition
@@ -165,7 +164,9 @@ class CatalogueReader:
         if key in self.foreign:
             return None
         try:
-            return split_id(split_item_key(key)[2]).text
+            if not name.endswith(".json"):
+                raise BadKey(f"{key!r} is not items/<collection>/<week>/<id>.json")
+            return split_id(name.removesuffix(".json")).text
         except BadKey as error:
             self.foreign[key] = str(error)
             return None
