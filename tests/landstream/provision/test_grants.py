@@ -119,7 +119,7 @@ def test_no_service_writes_what_binds_a_store_or_orders_work() -> None:
 
 def test_deliveries_are_written_by_deliver() -> None:
     assert writers("landing/x/y") == {"deliver"}
-    assert writers("receipts/x.json") == {"ingest"}
+    assert writers("receipts/x.zip/0a.json") == {"ingest"}
 
 
 def test_no_service_deletes_and_two_people_do() -> None:
