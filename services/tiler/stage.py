@@ -86,8 +86,12 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
 
 
 def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]:
-    """Return the other current scenes of the same sensor and week: what outdated tiles are rebuilt from."""
-    others = [i for i in catalogue.current(item.collection, item.week) if i.id != item.id]
+    """Return the other current scenes of the same sensor and week: what outdated tiles are rebuilt from.
+
+    A broken one is in no tile: current it may be, where its scene has no other version.
+    """
+    current = catalogue.current(item.collection, item.week)
+    others = [i for i in current if i.id != item.id and not catalogue.is_broken(i.product)]
     return tuple(s for i in others for s in _sources(i, catalogue, area) or ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from shared.items.properties import KINDS
-from shared.items.stac import TITLES
+from shared.stage import registry
 from tools.items_page import PAGE, docstrings, page
 
 
@@ -19,4 +19,4 @@ def test_every_fact_is_explained() -> None:
 
 
 def test_every_collection_of_data_is_there() -> None:
-    assert set(TITLES) - set(KINDS) == {"withdrawals", "training-requests"}
+    assert {c.name for c in registry.collections()} - set(KINDS) == {"withdrawals", "training-requests", "promotions"}
