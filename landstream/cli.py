@@ -321,6 +321,27 @@ def reprocess(
 
 
 @app.command()
+def migrate(store: StoreOption) -> None:
+    """Carry a store that an older version made over to the present format.
+
+    Scenes, masks and the cube stay as they are; labels, training and maps are made anew by the next `run`. It may be
+    ended at any time and is then to be run again. Stop all services of a store on S3 before, and use the keys of its
+    administrator. Nothing is done where the store is kept in the present format.
+
+    Example: landstream migrate --store runs/sibiu
+    """
+    from landstream.migrate import migrate as carry_over
+    from landstream.workspace import WorkspaceError, existing_workspace
+    from shared.store import StoreError
+
+    try:
+        with existing_workspace(store) as (opened, folder):
+            carry_over(opened, folder / "work", typer.echo)
+    except (WorkspaceError, StoreError) as error:
+        fail(error)
+
+
+@app.command()
 def digest(
     store: StoreOption,
     content: Annotated[
