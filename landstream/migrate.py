@@ -102,18 +102,24 @@ def copy_items(store: Store) -> int:
 
 
 def lead_to_polygons(store: Store) -> int:
-    """Let the links of label rasters lead to where label polygons lie now; how many were changed.
+    """Let the links of label rasters lead to where label polygons lie now; how many rasters were changed.
 
-    What a raster says that it was made from stays: its id was made of that, and it makes the raster history.
+    They are links of the kind `via` then, no longer `derived_from`: a raster that counted as derived from the polygons
+    of today would stand beside the one that is made of them, with nothing to tell which is current.
     """
     changed = 0
     for key in list(store.keys(f"items/{LABELS}/")):
         item: dict[str, Any] = json.loads(store.get(key))
-        links = [{**link, "href": renamed(str(link["href"]))} for link in item["links"]]
+        links = [via(link) if renamed(str(link["href"])) != link["href"] else link for link in item["links"]]
         if links != item["links"]:
             store.put(key, canonical({**item, "links": links}))
             changed += 1
     return changed
+
+
+def via(link: dict[str, Any]) -> dict[str, Any]:
+    """Return a link to label polygons as of today."""
+    return {**link, "rel": "via", "href": renamed(str(link["href"]))}
 
 
 def clear(store: Store, prefix: str) -> int:

@@ -110,7 +110,7 @@ def test_the_catalogue_is_whole(migrated: Path) -> None:
             href = asset.get_absolute_href()
             assert href is not None
             assert Path(href).stat().st_size == asset.extra_fields["file:size"]
-        sources = [link.get_absolute_href() or "" for link in item.get_links("derived_from")]
+        sources = [link.get_absolute_href() or "" for rel in ("derived_from", "via") for link in item.get_links(rel)]
         assert all(Path(href).is_file() for href in sources if "training-requests" not in href)
 
 
