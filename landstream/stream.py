@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 from landstream.deliver import DeliveryStopped, deliver, unit_name
+from landstream.prune import KEEP_DAYS, KEEP_SNAPSHOTS, count_snapshots, prune_cube
 from services.sweeper.driver import Driver
 from services.sweeper.hints import publish_hint
 from services.sweeper.policy import nothing_to_train_on
@@ -65,6 +67,7 @@ class Stream:
         stop: set to end the run.
         observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
         once: end when nothing is left to do.
+        keep_snapshots: with `once`, the cube is pruned at the end if it holds more.
     """
 
     def __init__(
@@ -75,10 +78,11 @@ class Stream:
         stop: Event,
         observer: Observer,
         once: bool,
+        keep_snapshots: int = KEEP_SNAPSHOTS,
     ) -> None:
         if once:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
-        self.area, self._once, self._observer = area, once, observer
+        self.area, self._once, self._observer, self._keep_snapshots = area, once, observer, keep_snapshots
         self.bus = MemoryBus()
         self._quiet_store, self.store = store, open_store(store.location, self._publish)
         self._given: set[str] = set()
@@ -130,7 +134,14 @@ class Stream:
             for thread in threads:
                 # A thread that is late dies with the process: objects appear whole or not at all.
                 thread.join(max(0.0, deadline - time.monotonic()))
+        if self._once and not interrupted and not self._broken:
+            self._prune_cube()
         return self._outcome(interrupted)
+
+    def _prune_cube(self) -> None:
+        if count_snapshots(self.store) > self._keep_snapshots:
+            freed = prune_cube(self.context, datetime.now(UTC), timedelta(days=KEEP_DAYS), rehearse=False)
+            get_logger().info("pruned", what=freed.what, objects=freed.objects, bytes=freed.size)
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""

@@ -142,7 +142,8 @@ class FolderStore:
         except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
-            if (prefix or entry.name != PRIVATE) and is_key(entry.name) and not entry.is_symlink():
+            usable = (prefix or entry.name != PRIVATE) and is_key(entry.name) and not entry.is_symlink()
+            if usable and _holds_file(entry):
                 yield entry.name
 
     def exists(self, key: str) -> bool:
@@ -264,6 +265,17 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
 
 def _identity(found: os.stat_result) -> list[int]:
     return [found.st_ino, found.st_mtime_ns, found.st_size]
+
+
+def _holds_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a folder that has one: objects that were deleted leave their folders."""
+    if not entry.is_dir(follow_symlinks=False):
+        return True
+    try:
+        with os.scandir(entry.path) as entries:
+            return any(map(_holds_file, entries))
+    except FileNotFoundError:
+        return False
 
 
 def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]]:

@@ -131,6 +131,8 @@ class StoreContract:
         assert sorted(store.children("landing/b/")) == ["x", "y"]
         assert sorted(store.children("")) == ["items", "landing"]
         assert list(store.children("absent/")) == []
+        store.delete("landing/c/x")
+        assert sorted(store.children("landing/")) == ["a.zip", "b"]
 
     def test_children_beyond_one_page(self, store: Store) -> None:
         names = [f"{n:04d}" for n in range(1100)]
