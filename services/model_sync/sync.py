@@ -26,6 +26,7 @@ from shared.observe.health import Health
 from shared.observe.logs import configure_logs, get_logger
 from shared.process.http import serve
 from shared.process.service import ALIVE_S, ServiceSettings
+from shared.settings import OwnSettings
 from shared.stage import registry
 from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store, read_area
 
@@ -40,13 +41,13 @@ AT_FAULT_S = 300.0
 _INCOMING = ".incoming-"
 
 
-class SyncSettings(ServiceSettings):
-    """Settings of the model sync."""
+class SyncSettings(OwnSettings):
+    """Settings of the model sync, beside those of every process."""
 
     models: Path | None = None
-    """Folder of the models; the server must see it under the same path, which `models.config` names."""
+    """Folder of the models; the server must see it under the same path, as `models.config` names it."""
     sync_s: float = 10.0
-    """Seconds between two looks at the store; a model is trained in minutes at best."""
+    """Seconds between two looks at the store; training a model takes minutes at best."""
 
 
 class ModelSync:
@@ -131,7 +132,7 @@ def _replace(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def run(settings: SyncSettings, folder: Path, once: bool) -> None:
+def run(settings: ServiceSettings, own: SyncSettings, folder: Path, once: bool) -> None:
     """Sync until SIGTERM, or once; what is away or wrong is tried again, the last good model stays in place."""
     configure_logs(sys.stderr, settings.log_level)
     stop, health, log = Event(), Health(ALIVE_S), get_logger(service=NAME)
@@ -147,7 +148,7 @@ def run(settings: SyncSettings, folder: Path, once: bool) -> None:
     try:
         while not stop.is_set():
             health.tick(NAME)
-            pause_s = settings.sync_s
+            pause_s = own.sync_s
             try:
                 version = sync.sync()
                 if version != last:
@@ -169,13 +170,16 @@ def main() -> None:
     """Run the sync from the command line; what it leaves out comes from the environment."""
     parser = argparse.ArgumentParser(prog="python -m services.model_sync", description=__doc__)
     parser.add_argument("--store", default="", metavar="URL", help="s3://BUCKET or a folder (LANDSTREAM_STORE)")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="folder of the models (LANDSTREAM_MODELS)")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="folder of the models (LANDSTREAM_MODEL_SYNC_MODELS)"
+    )
     parser.add_argument("--once", action="store_true", help="look once, then end")
     given = parser.parse_args()
-    settings = SyncSettings(**{k: v for k, v in {"store": given.store, "models": given.models}.items() if v})
-    if not settings.store or settings.models is None:
-        parser.error("give a store and a folder: --store, --models, or LANDSTREAM_STORE, LANDSTREAM_MODELS")
+    settings = ServiceSettings(**({"store": given.store} if given.store else {}))
+    own = SyncSettings(**({"models": given.models} if given.models else {}))
+    if not settings.store or own.models is None:
+        parser.error("give a store and a folder: --store, --models, or LANDSTREAM_STORE, LANDSTREAM_MODEL_SYNC_MODELS")
     try:
-        run(settings, settings.models, given.once)
+        run(settings, own, own.models, given.once)
     except (StoreError, UnsafeModel, ValueError) as error:
         sys.exit(f"landstream: {error}")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.sweeper.driver import Driver
+from services.sweeper.settings import SweeperSettings
 from shared.bus import BusUnavailable
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
@@ -78,10 +79,10 @@ def main() -> None:
     """Run the sweeper."""
     parser = make_parser("services.sweeper", "sweeper: lists what is due and hints it; requests training.")
     given = parser.parse_args()
-    settings = settings_of(parser, given)
+    own, settings = SweeperSettings(), settings_of(parser, given)
     stages = registry.all_stages()
 
     def work(context: Context) -> None:
-        Sweeper(stages, context, settings.sweep_grace_s).run(settings.sweep_s)
+        Sweeper(stages, context, own.sweep_grace_s).run(own.sweep_s)
 
     or_exit(lambda: run_service(NAME, settings, given.kafka, work))

@@ -46,7 +46,7 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
         prog=f"python -m {module}",
         description=description,
         epilog="The store's address and keys: LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Every other "
-        "setting is a variable LANDSTREAM_<NAME>; docs/operations.md lists them.",
+        "setting is a variable too: docs/operations.md lists them.",
     )
     parser.add_argument("--store", default="", metavar="URL", help="s3://BUCKET or a folder (LANDSTREAM_STORE)")
     parser.add_argument("--kafka", default="", metavar="HOST:PORT", help="Kafka's brokers (LANDSTREAM_KAFKA)")

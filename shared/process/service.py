@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
 from shared.area import Area
 from shared.bus import Bus, BusError
@@ -26,6 +26,7 @@ from shared.process.http import Check, serve
 from shared.process.stack import Stack, read_stack
 from shared.run.child import GRACE_S
 from shared.run.context import Context
+from shared.settings import settings_config
 from shared.store import NotFound, Store, StoreError, open_store, read_area
 
 WAIT_S = 2.0
@@ -36,28 +37,25 @@ ALIVE_S = 900.0
 
 
 class ServiceSettings(BaseSettings):
-    """Settings that every process of the distributed Landstream has."""
+    """Settings of every process of a distributed stream."""
 
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
+    model_config = settings_config()
 
     store: str = ""
-    """`s3://BUCKET`."""
+    """`s3://BUCKET`, or a folder for what runs once; the command line may give it instead."""
     http_host: str = "127.0.0.1"
-    """Address for `/metrics`, `/healthz` and `/readyz`; a container says 0.0.0.0."""
+    """Address of `/metrics`, `/healthz` and `/readyz`: this machine alone unless a container says 0.0.0.0."""
     http_port: int = 0
-    """Their port; 0 = any free one, which is logged."""
+    """Port of these; 0 = any free one, which is logged, so that several processes fit on one machine."""
     work: Path | None = None
-    """Folder for scratch, as large as a product unpacked; a temporary one where not given."""
+    """Folder for scratch, with room for one unpacked product; a temporary folder where not given."""
     instance: str = ""
-    """Name of this process among its like, kept over restarts (a pod's name), so that a restart moves no partition."""
+    """Name of this replica, the same after a restart (a pod's name), so that a restart moves no partition."""
     grace_s: float = GRACE_S
-    """Seconds that a job may go on after SIGTERM; below what the orchestrator grants, and worth raising with it."""
+    """Seconds for which a job may continue after SIGTERM. `up` waits 10 s longer before it kills the service; raise
+    what an orchestrator grants (30 s by default) together with it."""
     log_level: str = "info"
-    """debug, info, warning or error."""
-    sweep_s: float = 10.0
-    """Seconds between two rounds of the sweeper."""
-    sweep_grace_s: float | None = None
-    """Seconds after which the sweeper hints what is due; each stage's own, up to 30, where not given."""
+    """`debug`, `info`, `warning` or `error`; a few lines per job at `info`."""
 
 
 def run_service(

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule, latest_from_current_inputs
 from shared.items.item import Item
 from shared.items.landing import LandingUnit
+from shared.settings import OwnSettings
 from shared.stage.deployment import Deployment
 from shared.stage.source import LandingSource, Source
 
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
 AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
 
 
-class Settings(BaseSettings):
-    """Base of each service's settings: environment variables `LANDSTREAM_<SERVICE>_<FIELD>`.
+class Settings(OwnSettings):
+    """Base of each stage's settings: environment variables `LANDSTREAM_<STAGE>_<FIELD>`.
 
     Fields whose `json_schema_extra` is `AFFECTS_RESULT` enter a job's key; addresses, paths and threads never do.
     """
-
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
 
     def result_bearing(self) -> dict[str, Any]:
         """Return the fields that change a result, as JSON."""

@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 from shared.events import ObjectCreated, make
 from shared.items.keys import BadKey, check_key, is_key
 from shared.observe.failpoint import failpoint
+from shared.settings import settings_config
 from shared.store.protocol import (
     ChecksumMismatch,
     Forbidden,
@@ -68,20 +69,20 @@ _VERBS: Final = {
 
 
 class S3Settings(BaseSettings):
-    """Where the S3 store is; keys come by the usual AWS variables or `AWS_SHARED_CREDENTIALS_FILE`."""
+    """Settings of the connection to S3; keys come from AWS's own variables or `AWS_SHARED_CREDENTIALS_FILE`."""
 
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_S3_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(**settings_config("s3"), populate_by_name=True)
 
     endpoint: str = Field("", validation_alias="LANDSTREAM_S3")
-    """`http://HOST:PORT`; empty = AWS itself."""
+    """`http://HOST:PORT` of the store; empty = AWS itself."""
     region: str = Field("us-east-1", validation_alias="AWS_DEFAULT_REGION")
-    """Region, as the store signs for; most stores that are not AWS's take any."""
+    """Region for which requests are signed; most stores other than AWS accept any."""
     tries: int = 6
-    """How often a request is tried before the store counts as away: about 10 s."""
+    """Attempts at a request, over about 10 s, before the store counts as away."""
     connect_s: float = 3.0
-    """Longest time in seconds to connect; a store in the same data centre answers in milliseconds."""
+    """Seconds that connecting may take; a store in the same data centre answers in milliseconds."""
     read_s: float = 60.0
-    """Longest time in seconds between two bytes of an answer; contended conditional puts wait whole seconds."""
+    """Seconds between two bytes of an answer; contended conditional puts wait for whole seconds."""
 
 
 class S3Store:

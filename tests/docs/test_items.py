@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from shared.items.properties import KINDS
-from shared.items.stac import TITLES
-from tools.items_page import PAGE, docstrings, page
+from shared.stage import registry
+from tools.docstrings import docstrings
+from tools.items_page import PAGE, page
 
 
 def test_the_page_is_generated() -> None:
@@ -19,4 +20,9 @@ def test_every_fact_is_explained() -> None:
 
 
 def test_every_collection_of_data_is_there() -> None:
-    assert set(TITLES) - set(KINDS) == {"withdrawals", "training-requests"}
+    assert {c.name for c in registry.collections()} - set(KINDS) == {
+        "label-polygons",
+        "withdrawals",
+        "training-requests",
+        "promotions",
+    }
