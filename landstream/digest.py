@@ -102,7 +102,7 @@ def _item_digest(context: Context, item: Item) -> str:
 
 
 def cube_lines(cube: Cube) -> Iterator[str]:
-    """Lines of the chunks that hold anything: `cube/<array>/<week>/<row>/<col>`."""
+    """Yield the lines of the chunks that hold anything: `cube/<array>/<week>/<row>/<col>`."""
     for path in cube.paths():
         array = cube.array(path)
         assert array is not None

@@ -132,7 +132,7 @@ def with_extra(pyproject: str, name: str) -> str:
 
 
 def _fault(root: Path, name: str, consumes: list[str], publishes: str) -> str | None:
-    """Why no such service can be made, and what to do; None where it can."""
+    """Return why no such service can be made, and what to do; None where it can."""
     stages = registry.all_stages()
     owners = {collection: stage.name for stage in stages for collection in published(stage)}
     known = {*owners, *(collection for stage in stages for collection in stage.consumes)} - {LANDING}

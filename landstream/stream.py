@@ -214,7 +214,7 @@ class Stream:
         return set(later)
 
     def _idle(self) -> bool:
-        """No event waits and no stage works."""
+        """Return whether no event waits and no stage works."""
         return all(
             self.bus.lag(OBJECTS, self.context.group(name)) == 0 and not r.busy for name, r in self._runners.items()
         )

@@ -23,14 +23,14 @@ Every item also carries `landstream:inputs`: (collection, id) of each item that 
 
 
 def _in_json(annotation: str) -> str:
-    """An annotation in JSON's words."""
+    """Return an annotation in JSON's words."""
     words = {"tuple": "list", "Mapping": "object", "str": "text", "int": "integer", "float": "number", "Any": "any"}
     plain = annotation.removesuffix(" | None").replace("|", "or").replace(", ...", "").replace("Literal", "")
     return re.sub(r"\w+", lambda m: words.get(m[0], m[0]), plain)
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     collections: dict[type[Facts], list[str]] = defaultdict(list)
     for collection, kind in KINDS.items():
         collections[kind].append(collection)

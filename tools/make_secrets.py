@@ -37,7 +37,7 @@ def write_once(path: Path, text: str) -> None:
 
 
 def credentials(key: str, secret: str) -> str:
-    """A file of credentials as AWS's clients read it."""
+    """Return a file of credentials as AWS's clients read it."""
     return f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
 
 

@@ -85,7 +85,7 @@ def grants(stages: Iterable[Stage[Any]] | None = None, services: Iterable[Servic
 
 
 def _of_stage(stage: Stage[Any]) -> Grant:
-    """A stage writes its own items, and results, failures and receipts."""
+    """Return the grant of a stage: its own items, and results, failures and receipts."""
     own = [f"items/{collection}/*" for collection in published(stage)]
     if LANDING in stage.consumes:
         own.append("receipts/*")
@@ -164,7 +164,7 @@ _DELETE: Final[_Actions] = ("s3:DeleteObject",)
 
 
 def _shared(table: Sequence[Grant]) -> list[_Statement]:
-    """Statements of many users: what all may read, and what many may write."""
+    """Return the statements of many users: what all may read, and what many may write."""
     writers = defaultdict[tuple[str, ...], list[str]](list)
     for pattern, users in _users_of(table).items():
         if len(users) >= _MANY:
@@ -174,7 +174,7 @@ def _shared(table: Sequence[Grant]) -> list[_Statement]:
 
 
 def _own(table: Sequence[Grant]) -> list[_Statement]:
-    """Statements of one user: what few others may write, and what it may delete."""
+    """Return the statements of one user: what few others may write, and what it may delete."""
     many = {pattern for pattern, users in _users_of(table).items() if len(users) >= _MANY}
     writes: list[_Statement] = [(_WRITE, (g.user,), tuple(p for p in g.writes if p not in many)) for g in table]
     deletes: list[_Statement] = [(_DELETE, (g.user,), g.deletes) for g in table]
@@ -182,12 +182,12 @@ def _own(table: Sequence[Grant]) -> list[_Statement]:
 
 
 def _users_of(table: Sequence[Grant]) -> dict[str, tuple[str, ...]]:
-    """Pattern -> who may write it."""
+    """Return who may write each pattern."""
     return {p: tuple(g.user for g in table if p in g.writes) for grant in table for p in grant.writes}
 
 
 def _document(statements: Iterable[_Statement], bucket: str) -> dict[str, Any]:
-    """A policy that leaves out what versitygw does without: the version, and lists of one."""
+    """Return a policy that leaves out what versitygw does without: the version, and lists of one."""
     said = ((_allow(actions, patterns, bucket), users) for actions, users, patterns in statements)
     return {"Statement": [{**allowed, "Principal": _short(users)} for allowed, users in said]}
 

@@ -109,12 +109,12 @@ class ModelSync:
 
 
 def _by_age(base: Path) -> list[Path]:
-    """Version folders, the one that was current last at the end; numbers say nothing, they are digests."""
+    """Return the version folders, the most recent one last; the numbers say nothing, as they are digests."""
     return sorted((p for p in base.iterdir() if p.name.isdecimal()), key=lambda p: p.stat().st_mtime_ns)
 
 
 def _config(name: str, base: Path, versions: Sequence[int]) -> str:
-    """A `ModelServerConfig` in protocol buffers' text format."""
+    """Return a `ModelServerConfig` in protocol buffers' text format."""
     wanted = " ".join(f"versions: {version}" for version in versions)
     return (
         "model_config_list {\n  config {\n"

@@ -165,7 +165,7 @@ def _box(value: Sequence[float]) -> BaseGeometry:
 
 
 def default_grid(aoi: BaseGeometry) -> Grid:
-    """The grid over an AOI in the UTM zone that holds most of its area.
+    """Return the grid over an AOI in the UTM zone that holds most of its area.
 
     Args:
         aoi: polygon in longitude, latitude (degrees).
@@ -209,7 +209,7 @@ def load_area(path: Path) -> Area:
 
 
 def _load_mapping(path: Path) -> object:
-    """The label scheme of a mapping file, to be checked as a part of the area."""
+    """Return the label scheme of a mapping file, to be checked as a part of the area."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a mapping file")
@@ -241,7 +241,7 @@ def parse_area(data: dict[str, Any], source: str, node: yaml.Node | None = None)
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """1-based line of the deepest part of a field's path that the file has."""
+    """Return the 1-based line of the deepest part of a field's path that the file has."""
     line = 1
     for part in location:
         if isinstance(node, yaml.MappingNode):

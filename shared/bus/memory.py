@@ -26,7 +26,7 @@ class _Topic:
     groups: dict[str, _Group] = field(default_factory=dict)
 
     def group(self, name: str) -> _Group:
-        """The group of this name; a new one starts at the oldest message kept."""
+        """Return the group of this name; a new one starts at the oldest message kept."""
         return self.groups.setdefault(name, _Group(committed=list(self.dropped)))
 
 
@@ -67,7 +67,7 @@ class MemoryBus:
         """See `Bus.close`."""
 
     def lag(self, topic: str, group: str) -> int:
-        """Messages that the group has not acknowledged."""
+        """Return the messages that the group has not acknowledged."""
         with self._changed:
             held = self._topics[topic]
             ends = [d + len(log) for d, log in zip(held.dropped, held.logs, strict=True)]

@@ -43,7 +43,7 @@ class Consumer(Protocol):
     """One member of a consumer group."""
 
     def poll(self, timeout_s: float) -> Message | None:
-        """The next message of the partitions that this member holds; None after the time-out.
+        """Return the next message of the partitions that this member holds; None after the time-out.
 
         Raises:
             Fenced: another process took this member's place.
@@ -59,7 +59,7 @@ class Consumer(Protocol):
         """
 
     def holds(self, message: Message) -> bool:
-        """Whether the message is still this member's; once not, another one works on it, and this one may end."""
+        """Return whether the message is still this member's; if not, another one works on it, and this one may end."""
 
     def close(self) -> None:
         """Leave the group; what was not acknowledged goes to another member."""
@@ -86,7 +86,7 @@ class Bus(Protocol):
         """
 
     def reachable(self) -> bool:
-        """Whether the bus answers and has the topic of objects."""
+        """Return whether the bus answers and has the topic of objects."""
 
     def close(self) -> None:
         """Give back connections."""

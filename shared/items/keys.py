@@ -37,7 +37,7 @@ def check_key(key: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether `check_key` would pass."""
+    """Return whether `check_key` would pass."""
     try:
         check_key(text)
     except BadKey:
@@ -63,7 +63,7 @@ def iso_week(moment: datetime) -> str:
 
 
 def week_bounds(week: str) -> tuple[datetime, datetime]:
-    """Monday 00:00:00 UTC and the last second of Sunday of an ISO week."""
+    """Return Monday 00:00:00 UTC and the last second of Sunday of an ISO week."""
     check_week(week)
     year, number = int(week[:4]), int(week[6:])
     monday, sunday = date.fromisocalendar(year, number, 1), date.fromisocalendar(year, number, 7)
@@ -74,7 +74,7 @@ def week_bounds(week: str) -> tuple[datetime, datetime]:
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC time as STAC writes it, microseconds only where there are any."""
+    """Return UTC time as STAC writes it, microseconds only where there are any."""
     text = (
         moment.astimezone(UTC)
         .replace(tzinfo=None)
@@ -84,7 +84,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """Canonical JSON: sorted keys, no blanks, UTF-8."""
+    """Return canonical JSON: sorted keys, no blanks, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -99,7 +99,7 @@ def product_number(product: str) -> int:
 
 
 def make_id(product: str, version: int, digest: str) -> str:
-    """`<product>--v<stage version>-<digest8>`."""
+    """Return `<product>--v<stage version>-<digest8>`."""
     return f"{product}--v{version}-{digest}"
 
 
@@ -137,17 +137,17 @@ def split_id(item_id: str) -> ItemId:
 
 
 def numbered_id(name: str, number: int) -> str:
-    """`<name>-<number, 6 digits>`: an id in a numbered collection, whose numbers are taken one after the other."""
+    """Return an id of a numbered collection, `<name>-<number, 6 digits>`; numbers are taken one after the other."""
     return f"{name}-{number:06d}"
 
 
 def item_key(collection: str, week: str, item_id: str) -> str:
-    """Key of an item."""
+    """Return the key of an item."""
     return check_key(f"items/{collection}/{check_week(week)}/{item_id}.json")
 
 
 def split_item_key(key: str) -> tuple[str, str, str]:
-    """(collection, week, id) of an item's key.
+    """Return (collection, week, id) of an item's key.
 
     Raises:
         BadKey: it is not the key of an item.
@@ -159,15 +159,15 @@ def split_item_key(key: str) -> tuple[str, str, str]:
 
 
 def artifact_key(collection: str, week: str, item_id: str, name: str, sha256: str, suffix: str) -> str:
-    """Key of an artifact: named by its content."""
+    """Return the key of an artifact, which its content names."""
     return check_key(f"artifacts/{collection}/{week}/{item_id}/{name}-{sha256[:12]}{suffix}")
 
 
 def failure_key(stage: str, job_id: str) -> str:
-    """Key of a failure record."""
+    """Return the key of a failure record."""
     return check_key(f"failures/{stage}/{job_id}.json")
 
 
 def receipt_key(unit: str, receipt_id: str) -> str:
-    """Key of the receipt of a landing unit, as it is."""
+    """Return the key of the receipt of a landing unit in its present state."""
     return check_key(f"receipts/{unit}/{receipt_id}.json")

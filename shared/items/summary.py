@@ -116,7 +116,7 @@ def _as_asked(catalogue: Catalogue, asked: Mapping[str, bool]) -> bool:
 
 
 def _counts(catalogue: Catalogue, week: str, updates: Sequence[Item]) -> dict[str, dict[Step, int]]:
-    """Count products, not items: another version of a stage is no further product."""
+    """Count products, not items: another version of a stage is not another product."""
     counts: dict[str, dict[Step, int]] = {}
     place = {
         i.product: str(i.properties.get("landstream:mgrs_tile", OLCI))

@@ -50,7 +50,7 @@ def check_failpoint() -> None:
 
 
 def armed() -> bool:
-    """Whether this process is to be ended at a failpoint."""
+    """Return whether this process is to be ended at a failpoint."""
     return bool(_wanted)
 
 

@@ -43,5 +43,5 @@ def configure_logs(stream: TextIO, level: str = "info") -> None:
 
 
 def get_logger(**context: Any) -> Any:
-    """A structlog logger with bound context."""
+    """Return a structlog logger with bound context."""
     return structlog.get_logger().bind(**context)

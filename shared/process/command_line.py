@@ -41,7 +41,7 @@ def main(name: str) -> None:
 
 
 def make_parser(module: str, description: str) -> argparse.ArgumentParser:
-    """The command line that every process has."""
+    """Return the command line that every process has."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=description,
@@ -54,7 +54,7 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def settings_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ServiceSettings:
-    """The settings of a command line; what it leaves out comes from the environment."""
+    """Return the settings of a command line; what it leaves out comes from the environment."""
     settings = ServiceSettings(**({"store": given.store} if given.store else {}))
     if not settings.store:
         parser.error("no store given: use --store s3://BUCKET or LANDSTREAM_STORE")

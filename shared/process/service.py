@@ -131,7 +131,7 @@ def _fault(store: Store) -> str | None:
 
 
 def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tuple[Area, Stack] | None:
-    """The area and what was proved of the stack, once both are there; None when told to stop before."""
+    """Return the area and what was proved of the stack, once both are there; None when told to stop before."""
     log, said = get_logger(service=name), ""
     while not stop.is_set():
         health.tick(name)
@@ -154,7 +154,7 @@ def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tup
 
 @contextmanager
 def _scratch(name: str, settings: ServiceSettings) -> Iterator[Path]:
-    """An empty folder for this process; one of a named instance is emptied of what a killed one left."""
+    """Make an empty folder for this process; that of a named instance loses what a killed process left in it."""
     base = settings.work or Path(tempfile.gettempdir())
     base.mkdir(parents=True, exist_ok=True)
     if settings.instance:

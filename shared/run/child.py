@@ -168,7 +168,7 @@ class Child:
 
 
 def resident_mb(pid: int) -> int:
-    """Resident memory of a process and its descendants in MB; 0 once it is gone."""
+    """Return the resident memory of a process and its descendants in MB; 0 once it is gone."""
     total = 0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

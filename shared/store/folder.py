@@ -179,7 +179,7 @@ class FolderStore:
         return self.root / key
 
     def _existing(self, key: str) -> Path:
-        """The file of a key; a link on the way, which may lead outside the store, is no object."""
+        """Return the file of a key; a link on the way, which may lead outside the store, is not an object."""
         path = self._path(key)
         if path.is_symlink() or path.parent.resolve() != self.root.resolve() / Path(key).parent:
             raise NotFound(key)
@@ -188,7 +188,7 @@ class FolderStore:
         return path
 
     def _files(self, prefix: str) -> Iterator[tuple[Path, str]]:
-        """(path, relative name) of the files below a prefix, ascending by relative name; links are not followed."""
+        """Yield (path, relative name) of the files below a prefix, by relative name; links are not followed."""
         folder = prefix.rpartition("/")[0]
         yield from _scan(self.root / folder, folder, prefix)
 

@@ -261,7 +261,7 @@ class S3Store:
                 return
 
     def _page(self, **arguments: Any) -> tuple[Page, str]:
-        """A page of names, keys or not, and where the next one begins."""
+        """Return a page of names, keys or not, and where the next one begins."""
         answer = self._retry(lambda: self.client.list_objects_v2(Bucket=self.bucket, **arguments), "")
         found = [
             ObjectInfo(o["Key"], o["Size"], _unquoted(o["ETag"]), o["LastModified"].timestamp())
@@ -384,7 +384,7 @@ class S3Store:
 
 
 def connect(settings: S3Settings) -> S3Client:
-    """A boto3 client for any thread; its own retries are off, as they hide that a try may have landed."""
+    """Return a boto3 client for any thread; its own retries are off, as they hide that a try may have landed."""
     client: S3Client = boto3.session.Session().client(
         "s3",
         endpoint_url=settings.endpoint or None,

@@ -35,7 +35,7 @@ def row_of_stage(stage: Stage) -> tuple[str, ...]:
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Return names as code; `nothing` where there are none."""
+    """Return the names as code; `nothing` where there are none."""
     return ", ".join(f"`{name}`" for name in names) or "nothing"
 
 

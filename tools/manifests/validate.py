@@ -32,7 +32,7 @@ _FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
 
 
 def faults(resources: list[Resource]) -> list[str]:
-    """One line for each fault: kind, name, path, what is wrong."""
+    """Return one line for each fault: kind, name, path, what is wrong."""
     found = []
     for resource in resources:
         name = f"{resource.get('kind')}/{resource.get('metadata', {}).get('name')}"
@@ -89,7 +89,7 @@ def _closed(schema: Any) -> Any:
 
 
 def _trigger_faults(trigger: Resource) -> Iterator[str]:
-    """What KEDA would refuse of a trigger's metadata, by the parameters that its scaler declares."""
+    """Yield what KEDA would refuse of a trigger's metadata, by the parameters that its scaler declares."""
     scalers: dict[str, list[Resource]] = json.loads((SCHEMAS / "scalers.json").read_text())
     kind = trigger.get("type")
     if kind not in scalers:
@@ -141,7 +141,7 @@ def _quantity_fault(path: str, name: str, quantity: Any) -> Iterator[str]:
 
 
 def _amount(quantity: Any) -> float | None:
-    """The quantity as a number; None if it is none."""
+    """Return the quantity as a number; None if it is not one."""
     match = QUANTITY.fullmatch(str(quantity))
     if match is None:
         return None

@@ -114,7 +114,7 @@ class KafkaBus:
             return False
 
     def group(self, topic: str, group: str) -> tuple[int, int]:
-        """How many messages of a topic a group has not acknowledged, and how many members it has.
+        """Return how many messages of a topic a group has not acknowledged, and how many members it has.
 
         Raises:
             BusUnavailable: no broker answers.
@@ -136,7 +136,7 @@ class KafkaBus:
         return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
 
     def _members_of(self, group: str) -> dict[str, KnownMember]:
-        """Members of a group by id, as the broker knows them."""
+        """Return the members of a group by id, as the broker knows them."""
         described = self.admin().describe_groups([group])[group]
         return {str(m["member_id"]): KnownMember.of(m) for m in described["members"]}
 
@@ -145,7 +145,7 @@ class KafkaBus:
         self.admin().remove_group_members(group, [MemberToRemove(member_id, instance or None)])
 
     def admin(self) -> KafkaAdminClient:
-        """A client for topics, offsets and groups.
+        """Return a client for topics, offsets and groups.
 
         Raises:
             BusUnavailable: no broker answers.
@@ -174,7 +174,7 @@ class Tail:
         self._consumer, self._settings = consumer, settings
 
     def poll(self, timeout_s: float) -> list[bytes]:
-        """The messages that came.
+        """Return the messages that came.
 
         Raises:
             BusUnavailable: no broker answers as it should.

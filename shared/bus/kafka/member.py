@@ -59,7 +59,7 @@ class KnownMember:
 
     @classmethod
     def of(cls, member: Mapping[str, Any]) -> KnownMember:
-        """One of the members that the broker describes."""
+        """Return one of the members that the broker describes."""
         dealt = member["member_assignment"]
         topics = dealt.get("assigned_partitions", ()) if isinstance(dealt, Mapping) else ()
         return cls(member["group_instance_id"], sum(len(t["partitions"]) for t in topics))
@@ -225,7 +225,7 @@ class KafkaMember:
         self._commit(consumer, at_once=True)
 
     def _fault_of_group(self, consumer: KafkaConsumer) -> str | None:
-        """Why this member is in no good state in its group; None = it is, or nobody can tell."""
+        """Return what is wrong with this member in its group; None = nothing, or nobody can tell."""
         try:
             members = self._members_of(self._group)
             partitions = consumer.partitions_for_topic(self._topic) or ()

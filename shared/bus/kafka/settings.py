@@ -53,7 +53,7 @@ class KafkaSettings(BaseSettings):
     """Kafka's `max.poll.interval.ms` (its default), in seconds; a job may take longer, polling continues beside it."""
 
     def addresses(self) -> list[tuple[str, int]]:
-        """The servers as the client reads them.
+        """Return the servers, read as the client reads them.
 
         Raises:
             BusError: they are not `HOST:PORT`, or several with commas.
@@ -103,7 +103,7 @@ class KafkaSettings(BaseSettings):
         raise BusUnavailable(f"Kafka at {self.servers}: {'; '.join(refusals)}")
 
     def arguments(self) -> dict[str, Any]:
-        """What every client of kafka-python is given.
+        """Return what every client of kafka-python is given.
 
         Raises:
             BusError: a file of theirs cannot be read.
@@ -138,7 +138,7 @@ class KafkaSettings(BaseSettings):
             raise BusError(f"LANDSTREAM_KAFKA_PASSWORD_FILE: {self.password_file}: {error.strerror}") from error
 
     def unavailable(self, error: KafkaError) -> BusUnavailable:
-        """That no broker answers as it should; the client does not tell refused credentials from a broker away."""
+        """Return the error for no usable answer; the client does not tell refused credentials from an absent broker."""
         advice = ""
         if self.security_protocol != "PLAINTEXT":
             advice = "; if it runs, check LANDSTREAM_KAFKA_USERNAME, _PASSWORD_FILE, _SASL_MECHANISM and _CA_FILE"
@@ -146,5 +146,5 @@ class KafkaSettings(BaseSettings):
 
 
 def said(error: BaseException) -> str:
-    """An error in a line, with its class: many of the client have no text."""
+    """Return an error in one line, with its class: many of the client's errors have no text."""
     return f"{type(error).__name__}: {error}"
