@@ -30,7 +30,7 @@ NOT_STABLE = {"landstream:snapshot"}
 
 
 def digest_lines(store: Store, area: Area) -> list[str]:
-    """Sorted lines `sha256  key` of the current items and the cube's decoded content.
+    """Return sorted lines `sha256  key` of the current items and the cube's decoded content.
 
     Raises:
         ChecksumMismatch: an artifact's bytes are not those that its item states.

@@ -41,7 +41,7 @@ def provision(
     kafka: KafkaOption,
     credentials: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="One file of AWS credentials per service: a user each, with least rights."),
+        typer.Option(metavar="DIR", help="One file of AWS credentials per service, each a user with least rights."),
     ] = None,
 ) -> None:
     """Make topics, bucket, users and notifications, and prove them.

@@ -93,7 +93,7 @@ def new_service(
 ) -> None:
     """Write the files of a new service into this checkout: its folder, its test, its extra in pyproject.toml.
 
-    What it then does is `services/NAME/stage.py` and `process.py`. `make deploy-files` tells everything else of it.
+    What it then does is `services/NAME/stage.py` and `process.py`. `make deploy-files` makes it known everywhere else.
 
     Example: landstream new-service greenness --consumes cloud-masks --publishes greenness
     """

@@ -1,4 +1,4 @@
-"""What a person sees of a running stream: one line a stage on a terminal, plain lines elsewhere."""
+"""What a person sees of a running stream: one line per stage on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ class Stream:
                 get_logger().warning("waiting for the store", error=str(error))
 
     def _round(self) -> bool:
-        """Look once at everything, hint what is due; whether this run is at its end.
+        """Look once at everything and hint what is due; return whether this run is at its end.
 
         Raises:
             StoreUnavailable: the store is away.

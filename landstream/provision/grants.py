@@ -18,10 +18,10 @@ BUCKET: Final = ""
 """The pattern of the bucket itself, whose objects may be listed."""
 
 EVERYTHING: Patterns = (BUCKET, "*")
-"""What every user reads: a plan looks at the whole catalogue, a job at what others published; nothing in it is secret.
+"""What every user reads: plans look at the whole catalogue, jobs at what others published; nothing in it is secret.
 
-All of the bucket is listed: without that right, S3 calls an object that is not there forbidden, and tells nobody
-whether the bucket answers.
+Everybody may list the bucket: without that right, S3 calls an absent object forbidden, and nobody learns whether the
+bucket answers.
 """
 
 LANDED: Patterns = (f"{LANDING_PREFIX}*",)
@@ -30,13 +30,13 @@ RESULTS: Patterns = ("artifacts/*", "failures/*")
 """What every stage writes: nothing is true before an item names it, and a failure stops one job at most."""
 
 TAGS: Patterns = ("cube/refs/tag.*",)
-"""Who reads the cube may keep the snapshot that it read."""
+"""A stage that reads the cube may keep the snapshot that it read."""
 
 ROOM: Final = 3891
 """Bytes of a bucket's policy that versitygw can keep on ext4, in an extended attribute."""
 
 _MANY: Final = 3
-"""As many users as this who may write the same get a statement of their own: it is shorter than the pattern in each."""
+"""From so many users with the same right on, one statement names them all: that is shorter than one statement each."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ _Actions = tuple[str, ...]
 _Statement = tuple[_Actions, tuple[str, ...], Patterns]
 """(actions, users, patterns)."""
 
-# To give up an upload takes its id, which only who began it knows.
+# Giving up an upload takes its id, which only the user who began it knows.
 _READ: Final[_Actions] = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListBucket")
 _WRITE: Final[_Actions] = ("s3:PutObject",)
 _DELETE: Final[_Actions] = ("s3:DeleteObject",)

@@ -28,7 +28,7 @@ _TIMEOUT_S = 15
 
 
 def read_credentials(folder: Path, table: Sequence[Grant]) -> dict[str, tuple[str, str]]:
-    """Return the keys of each user of the table, from files of AWS's shared credentials, one per user and named after it.
+    """Return the keys of each user of the table, from files of AWS credentials, one per user and named after it.
 
     Raises:
         ValueError: a file is missing or holds no keys.

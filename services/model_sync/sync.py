@@ -33,7 +33,7 @@ from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_sto
 NAME = "model-sync"
 CONFIG = "models.config"
 NO_MODEL = "# No model yet.\n"
-"""TensorFlow Serving starts on this, and takes up a model as soon as one is named; an empty file it cannot map."""
+"""TensorFlow Serving starts with this, and loads a model as soon as one is named; it cannot map an empty file."""
 
 AT_FAULT_S = 300.0
 """Pause after a model that is not what its item says, in seconds: it may be large, and is fetched as a whole."""
@@ -74,7 +74,7 @@ class ModelSync:
         return self._folder / CONFIG
 
     def sync(self) -> int | None:
-        """Bring the champion in; its version, or None where there is none yet.
+        """Fetch the champion; return its version, or None before there is one.
 
         Raises:
             StoreError: the store is away, or holds other bytes than the model's item says.
@@ -133,7 +133,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def run(settings: ServiceSettings, own: SyncSettings, folder: Path, once: bool) -> None:
-    """Sync until SIGTERM, or once; what is away or wrong is tried again, the last good model stays in place."""
+    """Sync until SIGTERM, or once; what is away or wrong is tried again, and the last good model stays in place."""
     configure_logs(sys.stderr, settings.log_level)
     stop, health, log = Event(), Health(ALIVE_S), get_logger(service=NAME)
     for number in (signal.SIGTERM, signal.SIGINT):

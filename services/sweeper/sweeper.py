@@ -21,7 +21,7 @@ from shared.store import StoreUnavailable
 
 NAME = "sweeper"
 LOOK_S = 30.0
-"""A round looks at one week after the other for no longer; the next one goes on, however many years the store holds."""
+"""Seconds for which a round looks at week after week, however many years the store holds; the next one continues."""
 
 
 class Sweeper:
@@ -71,7 +71,7 @@ class Sweeper:
                 with SWEEP_SECONDS.time():
                     self.round()
             except (StoreUnavailable, BusUnavailable) as error:
-                self._log.warning("the sweep goes on later", error=str(error))
+                self._log.warning("the sweep continues later", error=str(error))
             self._context.stop.wait(pause_s)
 
 

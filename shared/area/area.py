@@ -105,7 +105,7 @@ class Area(BaseModel):
     def _preset(cls, value: object) -> object:
         if isinstance(value, str):
             if value not in PRESETS:
-                raise ValueError(f"{value!r} is no label scheme; presets are {', '.join(PRESETS)}")
+                raise ValueError(f"{value!r} is not a label scheme; presets are {', '.join(PRESETS)}")
             return preset(value)
         return value
 

@@ -79,7 +79,7 @@ class MemoryBus:
             self._changed.wait(timeout_s)
 
     def _rebalance(self, topic: str, group: str) -> None:
-        """Deal the partitions anew; each member goes back to what is committed."""
+        """Deal the partitions out again; each member goes back to what is committed."""
         held = self._topics[topic].group(group)
         for index, member in enumerate(held.members):
             mine = range(index, PARTITIONS, len(held.members))

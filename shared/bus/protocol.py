@@ -25,7 +25,7 @@ class Fenced(BusError):
 
 
 class ConsumerBroken(BusError):
-    """Raised when a member cannot go on, for a reason that nobody foresaw: this process must end and start again."""
+    """Raised when a member cannot continue, for an unforeseen reason: this process must end and start again."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Consumer(Protocol):
 
         Raises:
             Fenced: another process took this member's place.
-            ConsumerBroken: this member cannot go on.
+            ConsumerBroken: this member cannot continue.
         """
 
     def ack(self, message: Message) -> None:
-        """The message, and all before it in its partition, are done for the group.
+        """Acknowledge the message, and all before it in its partition, for the group.
 
         Raises:
             Fenced: another process took this member's place.
-            ConsumerBroken: this member cannot go on.
+            ConsumerBroken: this member cannot continue.
         """
 
     def holds(self, message: Message) -> bool:

@@ -246,7 +246,7 @@ class Ends(Protocol):
         """Return whether a record says that a product's picture cannot be decoded."""
 
     def received(self, unit: str, receipt_id: str) -> bool:
-        """Return whether a landing unit, as it is, has its receipt."""
+        """Return whether a landing unit in its present state has its receipt."""
 
 
 class AskedEnds:

@@ -54,7 +54,7 @@ class WeekTiles:
 
     @cached_property
     def _ledger(self) -> npt.NDArray[np.uint64]:
-        """The ledger of the week as it is to be: uint64 (row, col, slot), ascending, then zeros."""
+        """The ledger that the week is to have: uint64 (row, col, slot), ascending, then zeros."""
         counts = np.zeros((self.grid.rows, self.grid.cols), np.intp)
         boxes = {u.id: list(_boxes(u.properties["landstream:tiles"])) for u in self.updates}
         for update in self.updates:

@@ -1,4 +1,4 @@
-"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`; `--once` = what is due."""
+"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`; `--once` does what is due."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(name: str) -> None:
     """Run the service `name`: for ever over S3 and Kafka, or once; over a folder always once."""
     stage = registry.load(name)
     parser = make_parser(f"services.{name}", f"{name}: {', '.join(stage.consumes)} to {', '.join(published(stage))}")
-    parser.add_argument("--once", action="store_true", help="do what is due now, then end; so it is in a folder")
+    parser.add_argument("--once", action="store_true", help="do what is due now, then end; always so in a folder")
     given = parser.parse_args()
     settings = settings_of(parser, given)
     if "://" not in settings.store:

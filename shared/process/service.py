@@ -66,9 +66,9 @@ def run_service(
     Args:
         name: the service's name, for logs and scratch.
         settings: its settings.
-        kafka: `HOST:PORT` of the brokers, in place of the setting's.
-        work: runs until the surroundings' `stop` is set.
-        options: further attributes of the surroundings.
+        kafka: `HOST:PORT` of the brokers; empty = as the settings say.
+        work: runs until the context's `stop` is set.
+        options: further attributes of the context.
     """
     configure_logs(sys.stderr, settings.log_level)
     check_failpoint()
@@ -113,7 +113,7 @@ def run_service(
 
 
 def _connect(kafka: str, settings: ServiceSettings) -> Bus:
-    # The client of Kafka is no part of an embedded run.
+    # An embedded run loads no client of Kafka.
     from shared.bus.kafka import KafkaBus, KafkaSettings
 
     given = KafkaSettings(servers=kafka) if kafka else KafkaSettings()

@@ -23,7 +23,7 @@ from shared.stage.declare import Stage
 
 JOBS_BEFORE_REPLACEMENT = 100
 GRACE_S = 20.0
-"""What is left of the 25 s in which a service ends, once it has put away its work."""
+"""Seconds for which a job may continue after SIGTERM, unless the settings say otherwise."""
 
 
 class WorkerLost(Exception):

@@ -38,7 +38,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 @dataclass(frozen=True)
 class Job:
-    """One unit of work, wholly told by its inputs.
+    """One unit of work, determined by its inputs alone.
 
     Attributes:
         collection: where the result goes; empty where only the result tells (a landing unit's).
@@ -233,13 +233,13 @@ class Stage(Generic[SettingsT]):
         publishes: collections of its results.
         plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
         process: reference (`services.tiler.process:process`) to the function from task to result, local files in, local
-            files out; only the worker resolves it, so that who plans loads no library of its.
+            files out; only the worker resolves it, so that planning loads none of its libraries.
         settings: the settings class.
         wanted: (job, catalogue) -> whether it is still wanted; asked of a plan's second job and those after it, each
             of which waits for those before it.
         swept: what the sweep plans from, where that is less than `consumes`: each job is due from these as well.
         incomplete: reference to (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing
-            and its manifest, so that nothing is fetched in vain while it arrives object by object; None = try it.
+            and its manifest, so that nothing is fetched for nothing while it arrives object by object; None = try it.
         warm_up: reference to what a worker does before its first task, while the stage still waits for one.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.

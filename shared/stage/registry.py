@@ -47,7 +47,7 @@ def load(name: str) -> Stage[Any]:
         NoSuchService: there is none, or it is called otherwise.
     """
     if name not in names():
-        raise NoSuchService(f"{name!r} is no service; there are {', '.join(names())}")
+        raise NoSuchService(f"{name!r} is not a service; there are {', '.join(names())}")
     stage: Stage[Any] = importlib.import_module(module_of(name)).STAGE
     if stage.name != name:
         raise NoSuchService(f"services/{name}/stage.py declares a stage called {stage.name!r}")

@@ -78,7 +78,7 @@ class LandingSource:
 
     @property
     def job_id(self) -> str:
-        """Name of the job that registers the unit as it is: the product is unknown before."""
+        """Return the name of the job that registers the unit as it is: the product is unknown before."""
         return f"{name_in_id(self.unit.name)}--{self.unit.receipt_id[:8]}"
 
     @property

@@ -168,7 +168,7 @@ class FolderStore:
             self._sidecar(key).unlink(missing_ok=True)
 
     def unusable(self, prefix: str) -> Iterator[str]:
-        """See `Store.unusable`; links are no objects either."""
+        """See `Store.unusable`; links are not objects either."""
         for path, relative in self._files(prefix):
             if path.is_symlink() or not is_key(relative):
                 yield relative
@@ -199,7 +199,7 @@ class FolderStore:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        # 256 locks instead of one a key: the folder stays small, and two keys on one lock only wait.
+        # 256 locks instead of one per key: the folder stays small, and two keys on one lock only wait.
         name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:2]
         with (self._private / "locks" / name).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
 """The store on S3: one bucket, spoken to with boto3.
 
-Conditional puts decide who was first. Their answer can be lost on the way, and the next try then meets the own
+Conditional puts decide who was first. Their answer can be lost on the way, and the next try then meets its own
 object: such a conflict is resolved by comparing content. Conditional *multipart completion* is broken on some stores,
 so nothing rests on it: large objects lie under keys of their own content.
 """
@@ -141,7 +141,7 @@ class S3Store:
 
                 def stream() -> None:
                     nonlocal etag, done
-                    # A range only to go on: an empty object has none.
+                    # A range only to continue: an empty object has none.
                     part: dict[str, Any] = {"Range": f"bytes={done}-", "IfMatch": etag} if done else {}
                     answer = self.client.get_object(Bucket=self.bucket, Key=key, **part)
                     etag = answer["ETag"]
@@ -401,7 +401,7 @@ def connect(settings: S3Settings) -> S3Client:
 
 
 def _write(out: FileIO, block: bytes) -> None:
-    """Write all of it; a fault of this machine's disk is none of the connection, which would be tried again."""
+    """Write all of it; a fault of this machine's disk must not look like the connection's, which is tried again."""
     rest = memoryview(block)
     try:
         while rest:

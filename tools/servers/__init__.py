@@ -28,7 +28,7 @@ SERVICES = Path(__file__).parents[2] / ".services"
 INSTALLED = SERVICES / "installed"
 TOPIC = "landstream.objects"
 HOST = "127.0.0.1"
-HUNG_S = 20.0  # a process without an answer for so long is started anew
+HUNG_S = 20.0  # a process without an answer for so long is restarted
 
 
 class ServerError(Exception):

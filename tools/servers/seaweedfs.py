@@ -32,7 +32,7 @@ class SeaweedFS(S3Server):
         write_private(self.folder / "s3.json", json.dumps({"identities": identities}))
 
     def command(self) -> list[str]:
-        """Return the command line, which names every port, for the defaults are fixed; telemetry, Iceberg and Lance off."""
+        """Return the command line; it names every port, as the defaults are fixed, and disables telemetry."""
         ports = []
         for name in self.port_names:
             server, _, protocol = name.partition("-")

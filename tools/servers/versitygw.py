@@ -61,7 +61,7 @@ class Versitygw(S3Server):
         self._filter.write_text(json.dumps(EVENTS))
 
     def command(self) -> list[str]:
-        """Return the command line; users are read anew after a second, so that tests may change them."""
+        """Return the command line; users are read again after a second, so that tests may change them."""
         addresses = ["--port", f"{HOST}:{self.port('s3')}", "--admin-port", f"{HOST}:{self.port('admin')}"]
         users = ["--iam-dir", str(self._iam), "--iam-cache-ttl", "1"]
         events = []

@@ -62,7 +62,7 @@ class KafkaBus:
 
     @contextmanager
     def tail(self, topic: str) -> Iterator[Tail]:
-        """What is published to a topic from now on, without a group.
+        """Read what is published to a topic from now on, without a group.
 
         Raises:
             BusUnavailable: no broker answers, or the topic is missing.
@@ -141,7 +141,7 @@ class KafkaBus:
         return {str(m["member_id"]): KnownMember.of(m) for m in described["members"]}
 
     def _expel(self, group: str, member_id: str, instance: str) -> None:
-        """Take a member out of its group, so that all partitions are dealt out anew when it joins again."""
+        """Take a member out of its group, so that all partitions are dealt out again when it joins again."""
         self.admin().remove_group_members(group, [MemberToRemove(member_id, instance or None)])
 
     def admin(self) -> KafkaAdminClient:
