@@ -18,7 +18,7 @@ from landstream import distributed
 from landstream.distributed import fail
 
 if TYPE_CHECKING:
-    from landstream.stream import Outcome
+    from landstream.stream import RunOutcome
     from shared.area import Area
     from shared.store import Store
 
@@ -103,7 +103,7 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
-    from landstream.progress import Progress
+    from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
     from shared.area import AreaError, load_area
@@ -132,7 +132,7 @@ def run(
         with (
             workspace(store) as (opened, folder),
             (folder / "log.jsonl").open("a", buffering=1) as log,
-            Progress() as progress,
+            ProgressDisplay() as progress,
         ):
             configure_logs(log)
             bind(opened, study_area)
@@ -143,7 +143,7 @@ def run(
     _report(outcome, store, folder / "log.jsonl")
 
 
-def _report(outcome: Outcome, store: str, log_path: Path) -> None:
+def _report(outcome: RunOutcome, store: str, log_path: Path) -> None:
     for line in outcome.waiting:
         typer.echo(f"waiting: {line}", err=True)
     if outcome.stopped:
@@ -166,8 +166,8 @@ def status(
 ) -> None:
     """Show what each stage has done, still has to do and has failed to do.
 
-    Also how fresh the maps are, and with --kafka how far each service lags behind its events and how many consumers
-    it has. Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
+    Also show how fresh the maps are and, with --kafka, how far each service lags behind its events and how many
+    consumers it has. Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
     """
     from landstream import report
 

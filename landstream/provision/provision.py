@@ -65,7 +65,7 @@ def provision(
     """
     left: list[str] = []
     # Topics first: some stores do not start before their topic is there.
-    _patiently(bus.prepare, settings.wait_s, say)
+    _patiently(bus.ensure_topics, settings.wait_s, say)
     say(f"topics: {OBJECTS}, {DEAD_LETTER} on {bus.settings.servers}")
     _patiently(store.make_bucket, settings.wait_s, say)
     say(f"bucket: {store.location}")

@@ -45,7 +45,7 @@ class Sweeper:
             StoreUnavailable: the store is away.
             BusUnavailable: the bus is.
         """
-        if self._context.bus.prepare():
+        if self._context.bus.ensure_topics():
             self._log.warning("made the topics, which were not there: what was hinted is hinted again")
             self.driver.sweep.forget_all()
         counts = self.driver.look(LOOK_S)

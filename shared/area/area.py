@@ -41,8 +41,6 @@ class TrainingPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    architecture: Literal["unet"] = "unet"
-    """Network; SegNet and ResNet come later."""
     filters: int = Field(default=24, ge=4, le=128)
     """Channels of the first level; doubled at each level."""
     epochs: int = Field(default=24, ge=1)

@@ -55,8 +55,8 @@ class MemoryBus:
             self._rebalance(topic, group)
             return consumer
 
-    def prepare(self) -> bool:
-        """See `Bus.prepare`: a topic is there once it is named."""
+    def ensure_topics(self) -> bool:
+        """See `Bus.ensure_topics`: a topic is there once it is named."""
         return False
 
     def reachable(self) -> bool:

@@ -78,7 +78,7 @@ class Bus(Protocol):
     def subscribe(self, topic: str, group: str) -> Consumer:
         """Join a group; a new group starts at the oldest message kept."""
 
-    def prepare(self) -> bool:
+    def ensure_topics(self) -> bool:
         """Make the topics that are missing; whether any was.
 
         Raises:

@@ -299,7 +299,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     "sentinel-3-olci-l1b": FrameFacts,
     "olci-grid": FrameFacts,
     "cloud-masks": MaskFacts,
-    "corine-land-cover": DeliveryFacts,
+    "label-polygons": DeliveryFacts,
     "land-cover-labels": LabelFacts,
     "cube-updates": UpdateFacts,
     "models": ModelFacts,

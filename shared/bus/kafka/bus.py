@@ -87,8 +87,8 @@ class KafkaBus:
         except KafkaError as error:
             raise self.settings.unavailable(error) from error
 
-    def prepare(self) -> bool:
-        """See `Bus.prepare`."""
+    def ensure_topics(self) -> bool:
+        """See `Bus.ensure_topics`."""
         settings = self.settings
         try:
             missing = {OBJECTS, DEAD_LETTER} - set(self.admin().list_topics())
