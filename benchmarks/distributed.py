@@ -42,7 +42,7 @@ def landstream(*arguments: object) -> None:
 
 @contextmanager
 def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A command that goes on until it is told to stop."""
+    """Run a command that continues until it is told to stop."""
     command = [sys.executable, "-m", "landstream", *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -53,7 +53,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait(what: str, done: Callable[[], bool], within_s: float = 600) -> float:
-    """Seconds until something is so."""
+    """Return seconds until something is so."""
     begin = time.monotonic()
     while not done():
         if time.monotonic() - begin > within_s:
@@ -63,12 +63,12 @@ def wait(what: str, done: Callable[[], bool], within_s: float = 600) -> float:
 
 
 def merged(store: Store) -> int:
-    """How many products are in the cube."""
+    """Return how many products are in the cube."""
     return sum(1 for _ in store.keys("items/cube-updates/"))
 
 
 def stream(store: Store, location: str, products: list[Path]) -> float:
-    """Seconds from the first product's first object to the last one's merge; the stream runs already."""
+    """Return seconds from the first product's first object to the last one's merge; the stream runs already."""
     begin = time.monotonic()
     landstream("deliver", "--store", location, *products)
     wait("merging", lambda: merged(store) == len(products) - 1)  # one is merged by none: it is superseded

@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def area_over(epsg: int, tiles: int) -> Area:
-    """An area as large as the scene, in the scene's CRS or around its centre in another."""
+    """Return an area as large as the scene, in the scene's CRS or around its centre in another."""
     x, y = Transformer.from_crs(32634, epsg, always_xy=True).transform(X + tiles * 1280, Y - tiles * 1280)
     longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
     return Area.model_validate(
@@ -96,7 +96,7 @@ def area_over(epsg: int, tiles: int) -> Area:
 
 
 def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
-    """The mask and the bands of a scene; files that are there already are kept."""
+    """Return the mask and the bands of a scene; files that are there already are kept."""
     rng = np.random.default_rng(0)
     paths, assets = {}, {}
     for name in msi_assets("l2a"):

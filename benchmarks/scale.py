@@ -53,7 +53,7 @@ STAGES = {stage.name: stage for stage in registry.all_stages()}
 
 
 def country() -> Area:
-    """An area as large as Romania: 215 x 291 tiles."""
+    """Return an area as large as Romania: 215 x 291 tiles."""
     return parse_area(
         {
             "name": "scale", "aoi": [20.3, 43.6, 29.7, 48.3], "labels": "clc-level1", "label_year": 2018,
@@ -80,7 +80,7 @@ def assets(names: Iterable[str]) -> dict[str, Any]:
 
 
 def scenes(week_start: datetime) -> Iterator[Item]:
-    """A week's registered products: fifty MGRS tiles, some of them several times."""
+    """Yield a week's registered products: fifty MGRS tiles, some of them several times."""
     week = iso_week(week_start)
     bands = [f"B{n:02d}_{m}m" for n, m in ((2, 10), (3, 10), (4, 10), (8, 10), (5, 20), (6, 20), (7, 20), (11, 20))]
     for n in range(S2_PER_WEEK):
@@ -110,7 +110,7 @@ def scenes(week_start: datetime) -> Iterator[Item]:
 def made(
     collection: str, week: str, item_id: str, properties: dict[str, Any], inputs: list[Item], names: Iterable[str] = ()
 ) -> Item:
-    """An item as the runner would write it."""
+    """Return an item as the runner would write it."""
     json_ = make_item(
         collection=collection, week=week, item_id=item_id, geometry=POLYGON, bbox=(23, 45, 24, 46),
         properties=properties, assets=assets(names), inputs=inputs, stage="benchmark", stage_version=1,
@@ -119,7 +119,7 @@ def made(
 
 
 def results(stage: str, sources: list[Item], catalogue: Catalogue) -> Iterator[Item]:
-    """What a stage would make of a week, by its own plan."""
+    """Yield what a stage would make of a week, by its own plan."""
     declared = STAGES[stage]
     consumed = [s for s in sources if s.collection in declared.consumes]
     for due in planned(declared, consumed, catalogue, declared.settings()):
@@ -142,7 +142,7 @@ def results(stage: str, sources: list[Item], catalogue: Catalogue) -> Iterator[I
 
 
 def tiles_of(product: str) -> list[list[int]]:
-    """The 43 x 43 tiles of a product, at a place told by its name."""
+    """Return the 43 x 43 tiles of a product, at a place told by its name."""
     place = product.split("_")[5 if product[1] == "2" else -5]
     number = int.from_bytes(hashlib.sha256(place.encode()).digest()[:4], "big")
     row, col = number % (215 - 43), (number // 1000) % (291 - 43)
@@ -150,7 +150,7 @@ def tiles_of(product: str) -> list[list[int]]:
 
 
 def catalogue_of(items: Iterable[Item], area: Area) -> Catalogue:
-    """The catalogue of some items."""
+    """Return the catalogue of some items."""
     return Catalogue(MemoryShelf(items), area, RULES)
 
 
@@ -209,12 +209,12 @@ def make_store(root: Path, count: int) -> None:
 
 
 def read_week(root: Path, week: str) -> list[Item]:
-    """The items of a week, as written."""
+    """Return the items of a week, as written."""
     return [Item.parse(p.read_bytes(), week) for p in sorted(root.glob(f"items/*/{week}/*.json"))]
 
 
 def train(request: Item, area: Area) -> list[Item]:
-    """The model of the present state, and those of a year before it."""
+    """Return the model of the present state, and those of a year before it."""
     settings = request.properties["landstream:training"]
 
     def model(item_id: str, state: str) -> Item:
@@ -252,7 +252,7 @@ def deliver(root: Path, starts: list[datetime]) -> None:
 
 
 def receipt_id(store: FolderStore, name: str) -> str:
-    """The receipt of a delivery as it lies in a folder."""
+    """Return the receipt of a delivery as it lies in a folder."""
     unit = landing_unit(name, store.list(f"landing/{name}/"), lambda _: 0.0)
     assert unit is not None
     return unit.receipt_id
@@ -305,7 +305,7 @@ def measured(count: Counted, work: Callable[[], object]) -> dict[str, float]:
 
 
 def open_store_at(location: str) -> tuple[Any, Area, Counted]:
-    """A store, its area, and the count of its requests."""
+    """Return a store, its area, and the count of its requests."""
     from shared.store import open_store, read_area
 
     store = open_store(location)
@@ -339,7 +339,7 @@ def measure_event(location: str) -> dict[str, float]:
 
 
 def measure_sweeper(location: str, rounds: int) -> dict[str, float]:
-    """A sweeper that starts: its first round until everything was looked at, then some later ones."""
+    """Return a sweeper that starts: its first round until everything was looked at, then some later ones."""
     from services.sweeper.sweeper import Sweeper
     from shared.run.context import Context
 
@@ -414,7 +414,7 @@ def main() -> None:
 
 
 def store_of(folder: Path, count: int) -> Path:
-    """The store of so many items, made if absent."""
+    """Return the store of so many items, made if absent."""
     root = folder / str(count)
     if not (root / "made").exists():
         shutil.rmtree(root, ignore_errors=True)

@@ -158,7 +158,7 @@ def check(
 ) -> None:
     """Check an area file, and judge products by their names.
 
-    Each is said to be used, warped or refused, and why; nothing is opened.
+    It says which are used, warped or refused, and why; nothing is opened.
 
     Example: landstream area check sibiu.yaml downloads/*
     """

@@ -15,7 +15,7 @@ from landstream import distributed
 from landstream.distributed import fail
 
 if TYPE_CHECKING:
-    from landstream.stream import Outcome
+    from landstream.stream import RunOutcome
     from shared.area import Area
     from shared.store import Store
 
@@ -92,8 +92,8 @@ def run(
     """Run all stages on this machine: products in, maps out.
 
     Products given here, and those dropped into STORE/landing/, are masked, put on the area's grid, merged into the
-    cube, learnt from and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption, run the
-    same line again: it goes on where it was.
+    cube, used for training and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption,
+    run the same line again: it continues where it stopped.
 
     A store on S3 (LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) works as a folder does, without Kafka; its
     bucket is made if absent.
@@ -103,7 +103,7 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
-    from landstream.progress import Progress
+    from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
     from shared.area import AreaError, load_area
@@ -130,7 +130,7 @@ def run(
         with (
             workspace(store) as (opened, folder),
             (folder / "log.jsonl").open("a", buffering=1) as log,
-            Progress() as progress,
+            ProgressDisplay() as progress,
         ):
             configure_logs(log)
             bind(opened, study_area)
@@ -141,7 +141,7 @@ def run(
     _report(outcome, store, folder / "log.jsonl")
 
 
-def _report(outcome: Outcome, store: str, log_path: Path) -> None:
+def _report(outcome: RunOutcome, store: str, log_path: Path) -> None:
     for line in outcome.waiting:
         typer.echo(f"waiting: {line}", err=True)
     if outcome.stopped:
@@ -149,7 +149,7 @@ def _report(outcome: Outcome, store: str, log_path: Path) -> None:
     if outcome.failed:
         typer.echo(f"{outcome.failed} failure records: landstream failures --store {store}", err=True)
     if outcome.interrupted:
-        typer.echo("interrupted: run the same line again to go on", err=True)
+        typer.echo("interrupted: run the same line again to continue", err=True)
         raise typer.Exit(INTERRUPTED_EXIT)
     raise typer.Exit(FAILED_EXIT if outcome.failed else 0)
 
@@ -162,10 +162,10 @@ def status(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each stage has done, has to do and has failed at.
+    """Show what each stage has done, still has to do and has failed to do.
 
-    Also how fresh the maps are, and with --kafka how far each service lags behind its events and how many consumers
-    it has. Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
+    Also show how fresh the maps are and, with --kafka, how far each service lags behind its events and how many
+    consumers it has. Lag counts events of all kinds on the one topic: what waits for a stage is in `waiting`.
     """
     from landstream import report
 
@@ -302,7 +302,7 @@ def reprocess(
 ) -> None:
     """Order a stage's older results to be made again.
 
-    What older versions of the stage made is due again for the present one; what the present one made stays.
+    The results of older versions of the stage are due again; those of the present version stay.
     """
     from shared.items.keys import check_week, order_key
     from shared.stage.registry import NoSuchService, load
@@ -401,9 +401,9 @@ def digest(
 
 @app.command()
 def failpoints(as_json: JsonOption = False) -> None:
-    """Print the points at which a test can have a run killed.
+    """Print the points at which a test can kill a run.
 
-    LANDSTREAM_FAILPOINT=NAME[:K] kills it at the K-th time (the first by default) that it comes to NAME.
+    LANDSTREAM_FAILPOINT=NAME[:K] kills it the K-th time (the first by default) that it reaches NAME.
     """
     from shared.observe.failpoint import FAILPOINTS
 
@@ -426,7 +426,7 @@ def _open(store: str) -> tuple[Store, Area]:
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is one line on standard error and exit code 2.
+    """Run the command line; what a person can put right is one line on standard error and exit code 2.
 
     That is a store or Kafka that went away or refuses, and a library of an extra that is not installed.
     """

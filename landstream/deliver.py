@@ -21,7 +21,7 @@ class DeliveryStopped(Exception):
 
 
 def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
-    """Put one product, a file or a folder, into `landing/`; what lies there already is not sent again.
+    """Put one product, a file or a folder, into `landing/`; what is there already is not sent again.
 
     Links inside a folder are not followed: a product holds its own files.
 

@@ -1,6 +1,6 @@
 """`make run`: simulate a season, stream it through all stages, and print where the map is.
 
-`python -m landstream.demo FOLDER` keeps products and store below FOLDER; run again, it goes on where it was.
+`python -m landstream.demo FOLDER` keeps products and store below FOLDER; run again, it continues where it stopped.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ NOT_STABLE = {"landstream:snapshot"}
 
 
 def digest_lines(store: Store, area: Area) -> list[str]:
-    """Sorted lines `sha256  key` of the current items and the cube's decoded content.
+    """Return sorted lines `sha256  key` of the current items and the cube's decoded content.
 
     Raises:
         ChecksumMismatch: an artifact's bytes are not those that its item states.
@@ -102,7 +102,7 @@ def _item_digest(context: Context, item: Item) -> str:
 
 
 def cube_lines(cube: Cube) -> Iterator[str]:
-    """Lines of the chunks that hold anything: `cube/<array>/<week>/<row>/<col>`."""
+    """Yield the lines of the chunks that hold anything: `cube/<array>/<week>/<row>/<col>`."""
     for path in cube.paths():
         array = cube.array(path)
         assert array is not None

@@ -40,7 +40,7 @@ def provision(
     kafka: KafkaOption,
     credentials: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="One file of AWS credentials per service: a user each, with least rights."),
+        typer.Option(metavar="DIR", help="One file of AWS credentials per service, each a user with least rights."),
     ] = None,
 ) -> None:
     """Make topics, bucket, users and notifications, and prove them.
@@ -102,7 +102,7 @@ def deliver(
     """
     from landstream.deliver import DeliveryStopped
     from landstream.deliver import deliver as put_into_landing
-    from landstream.progress import Progress
+    from landstream.progress import ProgressDisplay
     from landstream.workspace import WorkspaceError, open_bound
     from shared.items.keys import BadKey
     from shared.store import StoreError
@@ -112,7 +112,7 @@ def deliver(
         fail(f"{missing[0]}: no such file or folder; check the path")
     try:
         target, _ = open_bound(store)
-        with Progress() as progress:
+        with ProgressDisplay() as progress:
             for done, path in enumerate(products):
                 progress.observe("landing", "progress", path.name, done, len(products))
                 put_into_landing(target, path, Event())

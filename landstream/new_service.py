@@ -93,7 +93,7 @@ def new_service(
 ) -> None:
     """Write the files of a new service into this checkout: its folder, its test, its extra in pyproject.toml.
 
-    What it then does is `services/NAME/stage.py` and `process.py`. `make deploy-files` tells everything else of it.
+    What it then does is `services/NAME/stage.py` and `process.py`. `make deploy-files` makes it known everywhere else.
 
     Example: landstream new-service greenness --consumes cloud-masks --publishes greenness
     """
@@ -132,7 +132,7 @@ def with_extra(pyproject: str, name: str) -> str:
 
 
 def _fault(root: Path, name: str, consumes: list[str], publishes: str) -> str | None:
-    """Why no such service can be made, and what to do; None where it can."""
+    """Return why no such service can be made, and what to do; None where it can."""
     stages = registry.all_stages()
     owners = {collection: stage.name for stage in stages for collection in published(stage)}
     known = {*owners, *(collection for stage in stages for collection in stage.consumes)} - {LANDING}

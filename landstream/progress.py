@@ -1,4 +1,4 @@
-"""What a person sees of a running stream: one line a stage on a terminal, plain lines elsewhere."""
+"""What a person sees of a running stream: one line per stage on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 SHOWN_CHARACTERS = 60
 
 
-class Progress:
+class ProgressDisplay:
     """Counts what the stages report and shows it on standard error."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Progress:
         self._started = time.monotonic()
         self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._table, transient=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressDisplay:
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -59,7 +59,7 @@ def tile_counts(summaries: Iterable[WeekSummary]) -> dict[str, dict[str, int]]:
 
 
 def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
-    """Service -> (events that its group has not acknowledged, members of the group)."""
+    """Return service -> (events that its group has not acknowledged, members of the group)."""
     from shared.bus.kafka import KafkaBus, KafkaSettings
 
     bus = KafkaBus(KafkaSettings(servers=kafka))
@@ -114,7 +114,7 @@ def _scene_of(update: Item, catalogue: Catalogue) -> Item | None:
 
 
 def items(store: Store, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
-    """Yield one STAC item (JSON) a line, with a `self` link from which the relative ones can be resolved."""
+    """Yield one STAC item (JSON) per line, with a `self` link from which the relative ones can be resolved."""
     for week in catalogue.weeks(collection):
         for item in catalogue.items(collection, week) if everything else catalogue.current(collection, week):
             link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
@@ -124,6 +124,6 @@ def items(store: Store, catalogue: Catalogue, collection: str, everything: bool)
 
 
 def failures(store: Store, catalogue: Catalogue) -> Iterator[str]:
-    """Yield one failure record that stands (JSON) a line."""
+    """Yield one failure record that stands (JSON) per line."""
     for record in standing_failures(store, catalogue):
         yield json.dumps(record, sort_keys=True)

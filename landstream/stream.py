@@ -41,7 +41,7 @@ WATCH_S = 2.0
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -119,7 +119,7 @@ class Stream:
     def _note_later(self, stage: str, job: str) -> None:
         self._later[stage][job] = self._changes
 
-    def run(self, products: Sequence[Path]) -> Outcome:
+    def run(self, products: Sequence[Path]) -> RunOutcome:
         """Take the products in and stream until there is nothing left (`once`) or told to stop."""
         threads = [Thread(target=self._serve, args=(r,), name=s, daemon=True) for s, r in self._runners.items()]
         for thread in threads:
@@ -193,7 +193,7 @@ class Stream:
                 get_logger().warning("waiting for the store", error=str(error))
 
     def _round(self) -> bool:
-        """Look once at everything, hint what is due; whether this run is at its end.
+        """Look once at everything and hint what is due; return whether this run is at its end.
 
         Raises:
             StoreUnavailable: the store is away.
@@ -229,12 +229,12 @@ class Stream:
         return set(later)
 
     def _idle(self) -> bool:
-        """No event waits and no stage works."""
+        """Return whether no event waits and no stage works."""
         return all(
             self.bus.lag(OBJECTS, self.context.group(name)) == 0 and not r.busy for name, r in self._runners.items()
         )
 
-    def _outcome(self, interrupted: bool) -> Outcome:
+    def _outcome(self, interrupted: bool) -> RunOutcome:
         counts = self.driver.look(everything=True)
         self.driver.keep_pages()
         catalogue = self.driver.sweep.catalogue
@@ -246,4 +246,4 @@ class Stream:
         reason = nothing_to_train_on(self.driver.sweep.summaries(), current_labels(catalogue))
         failed = sum(1 for _ in standing_failures(self.store, catalogue))
         stopped = "; ".join(self._broken) or None
-        return Outcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)
+        return RunOutcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

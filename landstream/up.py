@@ -23,10 +23,10 @@ from shared.stage import registry
 
 SWEEPER: Final = "sweeper"
 SETTLE_S: Final = 10.0
-"""A service that goes on for longer than its job may (`LANDSTREAM_GRACE_S`) and this is ended."""
+"""Seconds beyond a job's own (`LANDSTREAM_GRACE_S`) after which a service that still runs is killed."""
 
 SHORT_S: Final = 60.0
-"""A service that ran for less is started again later and later."""
+"""Seconds; a service that ran for less is restarted after ever longer pauses."""
 
 LONGEST_PAUSE_S: Final = 60.0
 _TICK_S: Final = 0.2
@@ -53,7 +53,7 @@ class Supervisor:
     Args:
         store: `s3://BUCKET`.
         kafka: `HOST:PORT`.
-        work: folder of logs, pids and scratch; one supervisor a folder.
+        work: folder of logs, pids and scratch; one supervisor per folder.
         first_port: of the services' `/metrics`, `/healthz` and `/readyz`, one after the other; 0 = free ones.
         say: called with a line for each start and end.
     """

@@ -20,7 +20,7 @@ class NothingToSay(ValueError):
 
 
 def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str, reason: str) -> str:
-    """Create the next withdrawal of a product; its key.
+    """Create the next withdrawal of a product, and return its key.
 
     Args:
         store: where to.
@@ -35,7 +35,7 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str
     """
     parsed = parse_product(product)
     if parsed is None:
-        raise NothingToSay(f"{product}: is not the full name of a Sentinel-2 or OLCI product")
+        raise NothingToSay(f"{product}: not the full name of a Sentinel-2 or OLCI product")
     name, week = parsed.product, iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
     before = sorted(catalogue.of_product(WITHDRAWALS, name), key=lambda i: i.number)
     last = before[-1].properties["landstream:state"] if before else RESTORED
@@ -49,7 +49,7 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str
         except PreconditionFailed:
             continue
         return key
-    raise NothingToSay(f"{name}: others say something at the same moment; look again what holds, then repeat")
+    raise NothingToSay(f"{name}: others withdraw or restore it at this moment; look at what holds now, then repeat")
 
 
 def _withdrawal(area: Area, product: str, week: str, number: int, state: str, reason: str) -> bytes:

@@ -25,7 +25,7 @@ OLCI_RADIANCES: Final = tuple(f"{band}_radiance" for band in CUBE_BANDS["300m"])
 
 
 def msi_assets(level: str) -> tuple[str, ...]:
-    """Names of a scene's band assets that the cube takes: `B02_10m`, ...
+    """Return the names of a scene's band assets that the cube takes: `B02_10m`, ...
 
     Args:
         level: `l2a` or `l1c`.

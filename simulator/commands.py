@@ -217,7 +217,7 @@ def wrap(
         --band B02,B03,B04,B08=ten.tif --band B05,B06,B07,B8A,B11,B12=twenty.tif \\
         --without B01,B09 --labels fields.shp --attribute crop --out products
     """  # noqa: D301  # a backspace keeps the lines below it as they are
-    from simulator.bands import Encoding, WrapError, find_bands, parse_band
+    from simulator.bands import BandEncoding, WrapError, find_bands, parse_band
     from simulator.labels import write_labels
     from simulator.wrap import Identity, bands_of, wrap
 
@@ -237,7 +237,7 @@ def wrap(
         found = find_bands(folder, pattern, wanted) if folder else {}
         identity = Identity(name, sensed, platform, orbit, baseline=baseline, mgrs_tile=tile)
         beside = [write_labels(labels, attribute, out, layer)] if labels else []
-        made = wrap(out, found | given, identity, Encoding(scale, offset, nodata), scl, left_out)
+        made = wrap(out, found | given, identity, BandEncoding(scale, offset, nodata), scl, left_out)
     except WrapError as error:
         typer.echo(f"landstream: {error}", err=True)
         raise typer.Exit(2) from error

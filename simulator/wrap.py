@@ -13,8 +13,8 @@ import numpy as np
 from shared.geo.mgrs import SQUARE_M, MgrsTile, latitude_band, square_letters
 from simulator.bands import (
     HIGHEST_DN,
+    BandEncoding,
     BandFile,
-    Encoding,
     FileGrid,
     WrapError,
     common_lattice,
@@ -22,9 +22,9 @@ from simulator.bands import (
     read_dn,
     read_grid,
 )
-from simulator.msi import Lattice
+from simulator.msi import GranuleLattice
 from simulator.safe import ByteArray, DnArray, SafeContent, at_resolution, write_l1c, write_l2a
-from simulator.safe_names import BAND_IDS, SafeName
+from simulator.safe_names import BAND_IDS, NewSafeName
 from simulator.sky import sun_at
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -86,7 +86,7 @@ def wrap(
     out: Path,
     bands: Mapping[str, BandFile],
     identity: Identity,
-    encoding: Encoding | None = None,
+    encoding: BandEncoding | None = None,
     scl: Path | None = None,
     without: Collection[str] = (),
 ) -> Wrapped:
@@ -109,7 +109,7 @@ def wrap(
     Raises:
         WrapError: The files do not make a product; says which, why and what to do.
     """
-    encoding = encoding or Encoding()
+    encoding = encoding or BandEncoding()
     _check_bands(bands, identity.level, without)
     if scl and identity.level == "L1C":
         raise WrapError(f"{scl}: a level-1C product holds no scene classification; leave it out, or wrap level l2a")
@@ -151,7 +151,7 @@ def wrap(
     return Wrapped(_write(out, name, lattice, dn, classes), tuple(notes))
 
 
-def tile_of(lattice: Lattice) -> str:
+def tile_of(lattice: GranuleLattice) -> str:
     """Return the MGRS tile of the 100 km square that holds a lattice's centre, in the lattice's own zone.
 
     Raises:
@@ -178,7 +178,7 @@ def _check_bands(bands: Mapping[str, BandFile], level: str, without: Collection[
         raise WrapError(f"no file of {', '.join(missing)}; correct --pattern, or name them with --band BAND=FILE{hint}")
 
 
-def _name(identity: Identity, lattice: Lattice, encoding: Encoding) -> SafeName:
+def _name(identity: Identity, lattice: GranuleLattice, encoding: BandEncoding) -> NewSafeName:
     time = identity.time if identity.time.tzinfo else identity.time.replace(tzinfo=UTC)
     generated = identity.generated or time
     baseline = identity.baseline or ("0500" if encoding.offset < 0 else "0209")
@@ -191,7 +191,7 @@ def _name(identity: Identity, lattice: Lattice, encoding: Encoding) -> SafeName:
             f"--tile {tile.name}: lies in EPSG:{tile.epsg}, but the bands in EPSG:{lattice.epsg}; name a tile of that "
             "zone, or leave it out"
         )
-    return SafeName(
+    return NewSafeName(
         identity.platform,
         identity.level,
         time.astimezone(UTC),
@@ -203,7 +203,7 @@ def _name(identity: Identity, lattice: Lattice, encoding: Encoding) -> SafeName:
     )
 
 
-def _left_out(grids: Mapping[Path, FileGrid], lattice: Lattice) -> list[str]:
+def _left_out(grids: Mapping[Path, FileGrid], lattice: GranuleLattice) -> list[str]:
     """Return a note if any file reaches further than the lattice."""
     bounds = (lattice.ulx_m, lattice.uly_m, lattice.rows * 10, lattice.columns * 10)
     if all((g.west_m, g.north_m, g.rows * g.pixel_m, g.columns * g.pixel_m) == bounds for g in grids.values()):
@@ -211,7 +211,7 @@ def _left_out(grids: Mapping[Path, FileGrid], lattice: Lattice) -> list[str]:
     return [f"cut to what all bands share in whole 60 m pixels: {lattice.rows} x {lattice.columns} pixels of 10 m"]
 
 
-def _check_scale(path: Path, band: str, image: DnArray, encoding: Encoding) -> None:
+def _check_scale(path: Path, band: str, image: DnArray, encoding: BandEncoding) -> None:
     if np.median(image[image > 0]) == HIGHEST_DN:
         raise WrapError(
             f"{path}: most of {band} would have a reflectance above 3 with the scale {encoding.scale:g}; "
@@ -219,7 +219,9 @@ def _check_scale(path: Path, band: str, image: DnArray, encoding: Encoding) -> N
         )
 
 
-def _write(out: Path, name: SafeName, lattice: Lattice, dn: Mapping[str, DnArray], classes: ByteArray) -> Path:
+def _write(
+    out: Path, name: NewSafeName, lattice: GranuleLattice, dn: Mapping[str, DnArray], classes: ByteArray
+) -> Path:
     sun = sun_at(name.datatake_start, *lattice.centre_deg)
     content = SafeContent(lattice, dn, sun, classes, np.zeros_like(classes))
     return (write_l2a if name.level == "L2A" else write_l1c)(out, name, content)

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings
 from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.observe.metrics import DUE
+from shared.settings import variables
 from shared.stage import registry
 from tests.conftest import AREAS, ROOT, absent
 from tools.make_secrets import USERS
@@ -76,7 +76,7 @@ def test_ports_are_where_they_are_looked_for(compose: Resource, dev: list[Resour
     for variable, name in (
         ("LANDSTREAM_KAFKA", "kafka"),
         ("LANDSTREAM_S3", "store"),
-        ("LANDSTREAM_SERVING_ADDRESS", "serving"),
+        ("LANDSTREAM_INFERENCE_SERVING_ADDRESS", "serving"),
     ):
         host, _, number = settings_of(dev)[variable].removeprefix("http://").partition(":")
         assert (host, [int(number)]) == (name, services[name])
@@ -86,7 +86,7 @@ def test_ports_are_where_they_are_looked_for(compose: Resource, dev: list[Resour
 
 
 def test_every_variable_is_a_field_of_a_settings_class() -> None:
-    known = {variable for cls in settings_classes() for variable in variables_of(cls)}
+    known = {variable for cls in settings_classes() for variable in variables(cls)}
     used = {
         (str(path.relative_to(ROOT)), variable)
         for path in (ROOT / "docker-compose.yml", *(ROOT / "docker").glob("*"), *(ROOT / "k8s").rglob("*"))
@@ -102,7 +102,7 @@ def test_every_environment_parses(
     for variable in [v for v in os.environ if v.startswith(("LANDSTREAM_", "AWS_"))]:
         monkeypatch.delenv(variable)
     classes = settings_classes()
-    known = {variable for cls in classes for variable in variables_of(cls)}
+    known = {variable for cls in classes for variable in variables(cls)}
     for where, environment in environments(compose, dev, prod):
         assert not environment.keys() - known - FOREIGN, where
         with monkeypatch.context() as patched:
@@ -110,7 +110,7 @@ def test_every_environment_parses(
                 patched.setenv(variable, value)
             for cls in classes:
                 given = cls()
-                for variable, field in variables_of(cls).items():
+                for variable, field in variables(cls).items():
                     if variable in environment:
                         default = cls.model_fields[field].default
                         assert (getattr(given, field) != default) or str(default) == environment[variable], where
@@ -128,8 +128,8 @@ def test_environments_are_the_same_but_for_where_secrets_lie(compose: Resource, 
             "LANDSTREAM_INSTANCE",  # a Job is no member of a group
             "LANDSTREAM_KAFKA_PARTITIONS",  # the default; KEDA's limit stands beside it
             "LANDSTREAM_KAFKA_USERNAME",  # used where Kafka asks for it
-            "LANDSTREAM_MODELS",  # here it is an argument
-            "LANDSTREAM_SERVING_ADDRESS",  # told to all; only inference asks
+            "LANDSTREAM_MODEL_SYNC_MODELS",  # here it is an argument
+            "LANDSTREAM_INFERENCE_SERVING_ADDRESS",  # told to all; only inference asks
         }, (name, only)
 
 
@@ -228,9 +228,3 @@ def settings_classes() -> list[type[BaseSettings]]:
 
 def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def variables_of(cls: type[BaseSettings]) -> dict[str, str]:
-    """Variable -> field of a settings class."""
-    prefix: Any = cls.model_config["env_prefix"]
-    return {str(f.validation_alias or f"{prefix}{name}".upper()): name for name, f in cls.model_fields.items()}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import re
 from collections import defaultdict
 from pathlib import Path
 
-from shared.items import properties
 from shared.items.properties import KINDS, PREFIX, Facts
+from tools.docstrings import docstrings
 
 PAGE = Path(__file__).parents[1] / "docs" / "items.md"
 
@@ -24,29 +22,15 @@ Every item also carries `landstream:inputs`: (collection, id) of each item that 
 """
 
 
-def docstrings(kind: type[Facts]) -> dict[str, str]:
-    """Field -> the docstring below it, those of the bases among them."""
-    found: dict[str, str] = {}
-    for owner in reversed(kind.__mro__):
-        if owner.__module__ != properties.__name__:
-            continue
-        (body,) = (n.body for n in ast.parse(inspect.getsource(owner)).body if isinstance(n, ast.ClassDef))
-        for field, text in itertools.pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(field.target, ast.Name):
-                assert isinstance(text.value, ast.Constant)
-                found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
-
-
 def _in_json(annotation: str) -> str:
-    """An annotation in JSON's words."""
+    """Return an annotation in JSON's words."""
     words = {"tuple": "list", "Mapping": "object", "str": "text", "int": "integer", "float": "number", "Any": "any"}
     plain = annotation.removesuffix(" | None").replace("|", "or").replace(", ...", "").replace("Literal", "")
     return re.sub(r"\w+", lambda m: words.get(m[0], m[0]), plain)
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     collections: dict[type[Facts], list[str]] = defaultdict(list)
     for collection, kind in KINDS.items():
         collections[kind].append(collection)

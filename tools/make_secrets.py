@@ -1,7 +1,7 @@
 """Makes the keys of the store's root and of each user in docker/secrets/: `make secrets`; needs nothing installed.
 
-A key that is there is kept, so a running stack goes on. The files are readable by all, for a container sees them with
-the host's mode under another user; the folder around them is closed to other users of the host.
+A key that is there is kept, so a running stack keeps working. The files are readable by all, for a container sees them
+with the host's mode under another user; the folder around them is closed to other users of the host.
 """
 
 import secrets
@@ -37,7 +37,7 @@ def write_once(path: Path, text: str) -> None:
 
 
 def credentials(key: str, secret: str) -> str:
-    """A file of credentials as AWS's clients read it."""
+    """Return a file of credentials as AWS's clients read it."""
     return f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
 
 

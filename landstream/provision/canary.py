@@ -14,7 +14,7 @@ from shared.items.landing import PREFIX
 from shared.store import Store
 
 AGAIN_S: Final = 5.0
-"""A store's events may be lost: another canary is sent after this time without one."""
+"""A store's events may be lost: another canary is sent after this many seconds without one."""
 
 FORMS: Final[tuple[KeyForm, ...]] = ("quoted", "raw")
 
@@ -22,7 +22,7 @@ FORMS: Final[tuple[KeyForm, ...]] = ("quoted", "raw")
 def send_canary(store: Store, bus: KafkaBus, within_s: float) -> KeyForm | None:
     """Put objects into `landing/` until the event of one arrives; they are removed again.
 
-    Their names begin with a dot, so that they are no deliveries, and hold what the two forms of keys write differently.
+    Their names begin with a dot, so that they are not deliveries, and hold what the two forms write differently.
 
     Returns:
         How the store writes keys in its events; None = no event arrived in time.

@@ -18,10 +18,10 @@ BUCKET: Final = ""
 """The pattern of the bucket itself, whose objects may be listed."""
 
 EVERYTHING: Patterns = (BUCKET, "*")
-"""What every user reads: a plan looks at the whole catalogue, a job at what others published; nothing in it is secret.
+"""What every user reads: plans look at the whole catalogue, jobs at what others published; nothing in it is secret.
 
-All of the bucket is listed: without that right, S3 calls an object that is not there forbidden, and tells nobody
-whether the bucket answers.
+Everybody may list the bucket: without that right, S3 calls an absent object forbidden, and nobody learns whether the
+bucket answers.
 """
 
 LANDED: Patterns = (f"{LANDING_PREFIX}*",)
@@ -30,13 +30,13 @@ RESULTS: Patterns = ("artifacts/*", "failures/*")
 """What every stage writes: nothing is true before an item names it, and a failure stops one job at most."""
 
 TAGS: Patterns = ("cube/refs/tag.*",)
-"""Who reads the cube may keep the snapshot that it read."""
+"""A stage that reads the cube may keep the snapshot that it read."""
 
 ROOM: Final = 3891
 """Bytes of a bucket's policy that versitygw can keep on ext4, in an extended attribute."""
 
 _MANY: Final = 3
-"""As many users as this who may write the same get a statement of their own: it is shorter than the pattern in each."""
+"""From so many users with the same right on, one statement names them all: that is shorter than one statement each."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def grants(stages: Iterable[Stage[Any]] | None = None, services: Iterable[Servic
 
 
 def _of_stage(stage: Stage[Any]) -> Grant:
-    """A stage writes its own items, and results, failures and receipts."""
+    """Return the grant of a stage: its own items, and results, failures and receipts."""
     own = [f"items/{collection}/*" for collection in published(stage)]
     if LANDING in stage.consumes:
         own.append("receipts/*")
@@ -158,14 +158,14 @@ _Actions = tuple[str, ...]
 _Statement = tuple[_Actions, tuple[str, ...], Patterns]
 """(actions, users, patterns)."""
 
-# To give up an upload takes its id, which only who began it knows.
+# Giving up an upload takes its id, which only the user who began it knows.
 _READ: Final[_Actions] = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListBucket")
 _WRITE: Final[_Actions] = ("s3:PutObject",)
 _DELETE: Final[_Actions] = ("s3:DeleteObject",)
 
 
 def _shared(table: Sequence[Grant]) -> list[_Statement]:
-    """Statements of many users: what all may read, and what many may write."""
+    """Return the statements of many users: what all may read, and what many may write."""
     writers = defaultdict[tuple[str, ...], list[str]](list)
     for pattern, users in _users_of(table).items():
         if len(users) >= _MANY:
@@ -175,7 +175,7 @@ def _shared(table: Sequence[Grant]) -> list[_Statement]:
 
 
 def _own(table: Sequence[Grant]) -> list[_Statement]:
-    """Statements of one user: what few others may write, and what it may delete."""
+    """Return the statements of one user: what few others may write, and what it may delete."""
     many = {pattern for pattern, users in _users_of(table).items() if len(users) >= _MANY}
     writes: list[_Statement] = [(_WRITE, (g.user,), tuple(p for p in g.writes if p not in many)) for g in table]
     deletes: list[_Statement] = [(_DELETE, (g.user,), g.deletes) for g in table]
@@ -183,12 +183,12 @@ def _own(table: Sequence[Grant]) -> list[_Statement]:
 
 
 def _users_of(table: Sequence[Grant]) -> dict[str, tuple[str, ...]]:
-    """Pattern -> who may write it."""
+    """Return who may write each pattern."""
     return {p: tuple(g.user for g in table if p in g.writes) for grant in table for p in grant.writes}
 
 
 def _document(statements: Iterable[_Statement], bucket: str) -> dict[str, Any]:
-    """A policy that leaves out what versitygw does without: the version, and lists of one."""
+    """Return a policy that leaves out what versitygw does without: the version, and lists of one."""
     said = ((_allow(actions, patterns, bucket), users) for actions, users, patterns in statements)
     return {"Statement": [{**allowed, "Principal": _short(users)} for allowed, users in said]}
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from landstream.provision.canary import send_canary
 from landstream.provision.grants import grants
 from landstream.provision.notify import configure_notifications
@@ -18,6 +16,7 @@ from shared.area import Area
 from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable
 from shared.bus.kafka import KafkaBus
 from shared.process.stack import Stack, write_stack
+from shared.settings import OwnSettings
 from shared.store import StoreUnavailable, probe
 from shared.store.s3 import S3Store
 
@@ -29,21 +28,19 @@ class NotReady(Exception):
     """Raised when the stack cannot be called ready; one line that says why and what to do."""
 
 
-class ProvisionSettings(BaseSettings):
+class ProvisionSettings(OwnSettings):
     """Settings of provisioning."""
 
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
-
     credentials: Path | None = None
-    """Folder with one file of AWS credentials for each user; users are made with these keys. None = no users."""
+    """Folder with one file of AWS credentials per user, with which the users are made; no users where not given."""
     event_queue: str = "arn:minio:sqs::PRIMARY:kafka"
-    """ARN of the store's Kafka target, where the store takes bucket notifications (MinIO and its kin)."""
+    """ARN of the store's Kafka target, as MinIO and its kin call it for bucket notifications."""
     s3_admin: str = ""
     """`http://HOST:PORT` of versitygw's admin API, a port of its own; empty = MinIO's, if the store has it."""
     wait_s: float = 300.0
-    """How long store and Kafka are waited for, in seconds."""
+    """Seconds to wait for the store and Kafka: an orchestrator starts everything at once."""
     canary_s: float = 60.0
-    """How long the canary's event is waited for, in seconds."""
+    """Seconds to wait for the canary's event; a store that is not told yet where to send events never sends it."""
 
 
 def provision(
@@ -68,7 +65,7 @@ def provision(
     """
     left: list[str] = []
     # Topics first: some stores do not start before their topic is there.
-    _patiently(bus.prepare, settings.wait_s, say)
+    _patiently(bus.ensure_topics, settings.wait_s, say)
     say(f"topics: {OBJECTS}, {DEAD_LETTER} on {bus.settings.servers}")
     _patiently(store.make_bucket, settings.wait_s, say)
     say(f"bucket: {store.location}")

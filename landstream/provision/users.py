@@ -28,7 +28,7 @@ _TIMEOUT_S = 15
 
 
 def read_credentials(folder: Path, table: Sequence[Grant]) -> dict[str, tuple[str, str]]:
-    """The keys of each user of the table, from files of AWS's shared credentials, one a user, named as it.
+    """Return the keys of each user of the table, from files of AWS credentials, one per user and named after it.
 
     Raises:
         ValueError: a file is missing or holds no keys.
@@ -79,7 +79,7 @@ class MinioAdministration:
         )
 
     def speaks(self) -> bool:
-        """Whether the store has this API."""
+        """Return whether the store has this API."""
         try:
             self._admin.user_list()
         except Exception:  # whatever another server answers: not this API
@@ -163,7 +163,7 @@ class VersityAdministration:
 
 
 def own_keys() -> ReadOnlyCredentials:
-    """The keys that this process itself has, as boto3 finds them.
+    """Return the keys that this process itself has, as boto3 finds them.
 
     Raises:
         StoreError: none.

@@ -15,10 +15,10 @@ SCENES = (SENTINEL_2_L2A, SENTINEL_2_L1C)
 
 
 class CloudmaskSettings(Settings):
-    """Settings of the cloud mask."""
+    """Settings of cloudmask."""
 
     cloud_threshold: float = Field(default=0.4, gt=0, lt=1, json_schema_extra=AFFECTS_RESULT)
-    """Probability above which an L1C pixel is cloud; 0.4 is the value of s2cloudless's authors."""
+    """Probability (0 to 1) above which an L1C pixel is cloud; 0.4 is the value that s2cloudless's authors recommend."""
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettings) -> list[Job]:

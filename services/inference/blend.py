@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Strip:
+class BlendedStrip:
     """Finished rows of a map.
 
     Attributes:
@@ -136,7 +136,7 @@ def blend(
     extent: Window,
     classes: int,
     overlap_px: int,
-) -> Iterator[Strip]:
+) -> Iterator[BlendedStrip]:
     """Predict windows row by row and blend them.
 
     Args:
@@ -158,12 +158,12 @@ def blend(
     weights = np.zeros((WINDOW_PX, width), np.uint32)
     row_y: int | None = None
 
-    def finish(count: int, y: int) -> Iterator[Strip]:
+    def finish(count: int, y: int) -> Iterator[BlendedStrip]:
         top, bottom = max(y, extent.y), min(y + count, extent.y + extent.ny)
         if top < bottom:
             rows_ = slice(top - y, bottom - y)
             cols = slice(WINDOW_PX, WINDOW_PX + extent.nx)
-            yield Strip(top - extent.y, *decide(total[rows_, cols], weights[rows_, cols]))
+            yield BlendedStrip(top - extent.y, *decide(total[rows_, cols], weights[rows_, cols]))
 
     for row in rows:
         y = row[0][0]

@@ -32,7 +32,7 @@ class Predictor(Protocol):
         """Probabilities uint8 (y, x, classes) of windows, in their order."""
 
 
-class Windows:
+class WindowPredictor:
     """The windows of a week, read and predicted.
 
     Args:

@@ -21,7 +21,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
     """
     from services.inference.blend import map_extent
     from services.inference.item import PIXEL_M, extent_of, make_item, title_of
-    from services.inference.predict import Windows
+    from services.inference.predict import WindowPredictor
     from services.inference.write import write_map
 
     assert task.cube is not None
@@ -32,7 +32,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
     extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
     with closing(connect(task)) as client:
-        predict = Windows(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
+        predict = WindowPredictor(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)

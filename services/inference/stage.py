@@ -24,13 +24,13 @@ class InferenceSettings(Settings):
     """Settings of inference."""
 
     serving_address: str = ""
-    """host:port of a TF Serving-compatible server that holds the area's models; empty = an embedded server."""
+    """`HOST:PORT` of a TensorFlow Serving-compatible server that holds the area's models; empty = an embedded one."""
     serving_deadline_s: float = Field(default=120.0, gt=0)
-    """Seconds for one request of four windows; the first one waits for the model to load."""
+    """Seconds that a request of four windows may take; the first one waits until the model is loaded."""
     serving_max_message_mb: int = Field(default=64, ge=1, le=1024)
-    """Largest gRPC message in MiB, both ways; an answer of four windows takes 0.25 MiB a class."""
+    """Largest gRPC message in MiB in either direction; an answer of four windows takes 0.25 MiB per class."""
     overlap_px: int = Field(default=64, ge=8, le=128, multiple_of=8, json_schema_extra=AFFECTS_RESULT)
-    """What neighbouring windows share: a quarter on each side is dropped, the rest is blended."""
+    """Pixels (of 10 m) that neighbouring windows share: a quarter on each side is dropped, the rest is blended."""
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettings) -> list[Job]:

@@ -14,15 +14,15 @@ class IngestSettings(Settings):
     """Settings of ingest."""
 
     max_members: int = 20_000
-    """Files that a product may hold; a SAFE has about 120."""
+    """Files that a product may hold; a SAFE holds about 120."""
     max_bytes: int = 64 << 30
-    """Bytes that a product may unpack to; pan-European Corine has 8 GB."""
+    """Bytes to which a product may unpack (64 GiB); pan-European Corine takes 8 GB."""
     max_ratio: int = 200
-    """Unpacked to packed bytes of a large archive member; honest ones stay below 30."""
+    """Ratio of unpacked to packed bytes that a large archive member may have; honest ones stay below 30."""
     decode: bool = True
-    """Decode every image once: a checksum does not tell a picture that was written corrupt."""
+    """Whether to decode every image once: a checksum does not reveal a picture that was corrupt when it was written."""
     threads: int = 2
-    """Threads of the JPEG2000 decoder."""
+    """Threads of the JPEG2000 decoder; 2 = the cores that its pod may take."""
 
 
 def plan(unit: LandingUnit, catalogue: Catalogue, area: Area, settings: IngestSettings) -> list[Job]:

@@ -25,13 +25,14 @@ from shared.observe.logs import configure_logs, get_logger
 from shared.process.http import serve
 from shared.process.service import ALIVE_S, ServiceSettings
 from shared.run.signals import stop_on_signals
+from shared.settings import OwnSettings
 from shared.stage import registry
 from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store, read_area
 
 NAME = "model-sync"
 CONFIG = "models.config"
 NO_MODEL = "# No model yet.\n"
-"""TensorFlow Serving starts on this, and takes up a model as soon as one is named; an empty file it cannot map."""
+"""TensorFlow Serving starts with this, and loads a model as soon as one is named; it cannot map an empty file."""
 
 AT_FAULT_S = 300.0
 """Pause after a model that is not what its item says, in seconds: it may be large, and is fetched as a whole."""
@@ -39,13 +40,13 @@ AT_FAULT_S = 300.0
 _INCOMING = ".incoming-"
 
 
-class SyncSettings(ServiceSettings):
-    """Settings of the model sync."""
+class SyncSettings(OwnSettings):
+    """Settings of the model sync, beside those of every process."""
 
     models: Path | None = None
-    """Folder of the models; the server must see it under the same path, which `models.config` names."""
+    """Folder of the models; the server must see it under the same path, as `models.config` names it."""
     sync_s: float = 10.0
-    """Seconds between two looks at the store; a model is trained in minutes at best."""
+    """Seconds between two looks at the store; training a model takes minutes at best."""
 
 
 class ModelSync:
@@ -72,7 +73,7 @@ class ModelSync:
         return self._folder / CONFIG
 
     def sync(self) -> int | None:
-        """Bring the champion in; its version, or None where there is none yet.
+        """Fetch the champion; return its version, or None before there is one.
 
         Raises:
             StoreError: the store is away, or holds other bytes than the model's item says.
@@ -107,12 +108,12 @@ class ModelSync:
 
 
 def _by_age(base: Path) -> list[Path]:
-    """Version folders, the one that was current last at the end; numbers say nothing, they are digests."""
+    """Return the version folders, the most recent one last; the numbers say nothing, as they are digests."""
     return sorted((p for p in base.iterdir() if p.name.isdecimal()), key=lambda p: p.stat().st_mtime_ns)
 
 
 def _config(name: str, base: Path, versions: Sequence[int]) -> str:
-    """A `ModelServerConfig` in protocol buffers' text format."""
+    """Return a `ModelServerConfig` in protocol buffers' text format."""
     wanted = " ".join(f"versions: {version}" for version in versions)
     return (
         "model_config_list {\n  config {\n"
@@ -130,8 +131,8 @@ def _replace(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def run(settings: SyncSettings, folder: Path, once: bool) -> None:
-    """Sync until SIGTERM, or once; what is away or wrong is tried again, the last good model stays in place."""
+def run(settings: ServiceSettings, own: SyncSettings, folder: Path, once: bool) -> None:
+    """Sync until SIGTERM, or once; what is away or wrong is tried again, and the last good model stays in place."""
     configure_logs(sys.stderr, settings.log_level)
     stop, health, log = stop_on_signals(), Health(ALIVE_S), get_logger(service=NAME)
     sync = ModelSync(open_store(settings.store), folder)
@@ -144,7 +145,7 @@ def run(settings: SyncSettings, folder: Path, once: bool) -> None:
     try:
         while not stop.is_set():
             health.tick(NAME)
-            pause_s = settings.sync_s
+            pause_s = own.sync_s
             try:
                 version = sync.sync()
                 if version != last:
@@ -166,13 +167,16 @@ def main() -> None:
     """Run the sync from the command line; what it leaves out comes from the environment."""
     parser = argparse.ArgumentParser(prog="python -m services.model_sync", description=__doc__)
     parser.add_argument("--store", default="", metavar="URL", help="s3://BUCKET or a folder (LANDSTREAM_STORE)")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="folder of the models (LANDSTREAM_MODELS)")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="folder of the models (LANDSTREAM_MODEL_SYNC_MODELS)"
+    )
     parser.add_argument("--once", action="store_true", help="look once, then end")
     given = parser.parse_args()
-    settings = SyncSettings(**{k: v for k, v in {"store": given.store, "models": given.models}.items() if v})
-    if not settings.store or settings.models is None:
-        parser.error("give a store and a folder: --store, --models, or LANDSTREAM_STORE, LANDSTREAM_MODELS")
+    settings = ServiceSettings(**({"store": given.store} if given.store else {}))
+    own = SyncSettings(**({"models": given.models} if given.models else {}))
+    if not settings.store or own.models is None:
+        parser.error("give a store and a folder: --store, --models, or LANDSTREAM_STORE, LANDSTREAM_MODEL_SYNC_MODELS")
     try:
-        run(settings, settings.models, given.once)
+        run(settings, own, own.models, given.once)
     except (StoreError, UnsafeModel, ValueError) as error:
         sys.exit(f"landstream: {error}")

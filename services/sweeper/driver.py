@@ -51,7 +51,7 @@ class Driver:
         return self.sweep.look(within_s, everything)
 
     def ask(self, quiet: bool) -> bool:
-        """Promote the model of the present state, or request one where the schedule says so; whether it did.
+        """Promote the model of the present state, or request one where the schedule says so; return whether it did.
 
         Args:
             quiet: whether nothing upstream of the cube is due or under way.

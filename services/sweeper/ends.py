@@ -1,4 +1,4 @@
-"""What one listing tells of failure records and receipts, for who looks at everything."""
+"""What one listing tells about failure records and receipts, for a look at everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write an index of each settled week, so that who starts cold reads it in two requests a collection."""
+"""Write an index of each settled week, so that a cold start reads it in two requests per collection."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Pages:
         self._etags: dict[str, str] = {}
         self._listed: set[str] = set()
         self._seen: dict[str, str] = {}
-        self._facts: dict[str, dict[str, Facts]] = {}
+        self._facts: dict[str, dict[str, WeekFacts]] = {}
 
     def see(self, catalogue: Catalogue, week: str, token: str) -> None:
         """Write the pages of a week, from its items; nothing is done while its token is the same."""
@@ -77,7 +77,7 @@ class Pages:
 
 
 @dataclass(frozen=True)
-class Facts:
+class WeekFacts:
     """What a collection's page says of one week.
 
     Attributes:
@@ -93,11 +93,11 @@ class Facts:
     attributions: Sequence[str]
 
 
-def facts_of(items: Sequence[Item]) -> Facts:
+def facts_of(items: Sequence[Item]) -> WeekFacts:
     """Return the facts of some items; there is at least one."""
     boxes = [i.json["bbox"] for i in items]
     times = [t for i in items for t in _times(i)]
-    return Facts(
+    return WeekFacts(
         (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)),
         (min(times), max(times)),
         {
@@ -131,7 +131,7 @@ def week_page(collection: str, week: str, items: Sequence[Item]) -> dict[str, An
 
 
 def collection_page(
-    name: str, title: tuple[str, str], weeks: Mapping[str, Facts], attributions: Iterable[str]
+    name: str, title: tuple[str, str], weeks: Mapping[str, WeekFacts], attributions: Iterable[str]
 ) -> dict[str, Any]:
     """Return the page of a collection, with what its assets are.
 

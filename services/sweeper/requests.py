@@ -47,7 +47,7 @@ def training_request(
 
 
 def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> str | None:
-    """Create the training request of the present cube state; its state, or None where it exists."""
+    """Create the training request of the present cube state; return its key, or None where it exists."""
     key, data = training_request(summaries, current_labels(catalogue), area)
     if key.rpartition("/")[2].removesuffix(".json") in catalogue.ids(REQUESTS):
         return None
@@ -60,7 +60,7 @@ def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[Wee
 
 
 def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> Item | None:
-    """Promote the model of the present cube state unless it is the champion; the model, or None.
+    """Promote the model of the present cube state unless it is the champion; return the model, or None.
 
     Of models of one state, that of the area's present training settings comes first. The first champion may be of any
     state: a stream that never rests has maps, too.

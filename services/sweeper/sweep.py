@@ -77,16 +77,16 @@ class Sweep:
         return STATIC in self._weeks and not self._units_left
 
     def touch(self, week: str) -> None:
-        """Say that something came to a week: the next look reads it."""
+        """Note that a week has something new: the next look reads it."""
         self._touched.add(week)
 
     def look(self, within_s: float = math.inf, everything: bool = False) -> dict[str, Count]:
-        """Look at what changed, what is due and a share of the rest; the counts of each stage.
+        """Look at what changed, what is due and a share of the rest; return the counts of each stage.
 
         Args:
             everything: look at every week, settled or not.
-            within_s: look at one week, and one unit, after the other for no longer than this; the next call goes on
-                where this one ended, and what it does not come to stands as it was seen last.
+            within_s: look at one week, and one unit, after the other for no longer than this; the next call continues
+                where this one ended, and what it does not reach keeps the state in which it was last seen.
         """
         deadline = self._clock() + within_s
         self._rounds += 1
@@ -145,7 +145,7 @@ class Sweep:
         return any(not self._ends.failed(job.stage, job.id) for job in view.open)
 
     def _look_at_week(self, week: str) -> None:
-        """Plan a week anew if its items, or what its plans look at beside them, changed."""
+        """Plan a week again if its items, or what its plans look at beside them, changed."""
         self._visited[week] = self._rounds
         self._touched.discard(week)
         catalogue, before = self.catalogue, self._weeks.get(week)
@@ -188,7 +188,7 @@ class Sweep:
                 view.open.append(open_job(stage, job))
 
     def _look_at_units(self, deadline: float, everything: bool) -> None:
-        """Plan the landing units without a receipt, and a share of the others, which may have been sent anew."""
+        """Plan the landing units without a receipt, and a share of the others, which may have been sent again."""
         stage = next((s for s in self.stages if LANDING in s.consumes), None)
         self._units_left = False
         if stage is None:

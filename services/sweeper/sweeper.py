@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.sweeper.driver import Driver
+from services.sweeper.settings import SweeperSettings
 from shared.bus import BusUnavailable
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
@@ -20,7 +21,7 @@ from shared.store import StoreUnavailable
 
 NAME = "sweeper"
 LOOK_S = 30.0
-"""A round looks at one week after the other for no longer; the next one goes on, however many years the store holds."""
+"""Seconds for which a round looks at week after week, however many years the store holds; the next one continues."""
 
 
 class Sweeper:
@@ -44,7 +45,7 @@ class Sweeper:
             StoreUnavailable: the store is away.
             BusUnavailable: the bus is.
         """
-        if self._context.bus.prepare():
+        if self._context.bus.ensure_topics():
             self._log.warning("made the topics, which were not there: what was hinted is hinted again")
             self.driver.sweep.hints.forget_all()
         counts = self.driver.look(LOOK_S)
@@ -70,7 +71,7 @@ class Sweeper:
                 with SWEEP_SECONDS.time():
                     self.round()
             except (StoreUnavailable, BusUnavailable) as error:
-                self._log.warning("the sweep goes on later", error=str(error))
+                self._log.warning("the sweep continues later", error=str(error))
             self._context.stop.wait(pause_s)
 
 
@@ -78,10 +79,10 @@ def main() -> None:
     """Run the sweeper."""
     parser = make_parser("services.sweeper", "sweeper: lists what is due and hints it; requests training.")
     given = parser.parse_args()
-    settings = settings_of(parser, given)
+    own, settings = SweeperSettings(), settings_of(parser, given)
     stages = registry.all_stages()
 
     def work(context: Context) -> None:
-        Sweeper(stages, context, settings.sweep_grace_s).run(settings.sweep_s)
+        Sweeper(stages, context, own.sweep_grace_s).run(own.sweep_s)
 
     or_exit(lambda: run_service(NAME, settings, given.kafka, work))

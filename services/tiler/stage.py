@@ -24,7 +24,7 @@ class TilerSettings(Settings):
     """Settings of the tiler."""
 
     threads: int = 2
-    """Threads of the JPEG2000 decoder."""
+    """Threads of the JPEG2000 decoder; 2 = the cores that its pod may take."""
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) -> list[Job]:

@@ -14,7 +14,7 @@ from shared.stage.declare import Job, NewItem, Settings, Task
 from shared.stage.due import job_digest
 
 if TYPE_CHECKING:
-    from services.trainer.train import Outcome
+    from services.trainer.train import TrainingOutcome
 
 
 def process(task: Task[Settings]) -> NewItem:
@@ -46,7 +46,7 @@ def as_requested(area: Area, job: Job) -> Area:
     return area.model_copy(update={"policy": area.policy.model_copy(update={"training": training})})
 
 
-def _export(outcome: Outcome, snapshot: str, task: Task[Settings]) -> ModelFacts:
+def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> ModelFacts:
     """Write the model to the task's folder, and gather what is known of it."""
     from services.trainer.export import export, pack, probe_sha256, weights_sha256
 

@@ -43,7 +43,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """A trained model and what is known of it.
 
     Attributes:
@@ -69,7 +69,9 @@ class Outcome:
     windows: dict[str, list[int]]
 
 
-def train(cube: TrainingCube, area: Area, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+def train(
+    cube: TrainingCube, area: Area, progress: Callable[[int, int], None] = lambda done, total: None
+) -> TrainingOutcome:
     """Train on all weeks of a cube.
 
     Args:
@@ -111,7 +113,7 @@ def train(cube: TrainingCube, area: Area, progress: Callable[[int, int], None] =
         progress(updates * number + done, total)
 
     folds = _cross_validate(windows, fold, classes, policy, report)
-    return Outcome(
+    return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
         metrics=_metrics(area, confusion, forest_confusion),

@@ -41,8 +41,6 @@ class TrainingPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    architecture: Literal["unet"] = "unet"
-    """Network; SegNet and ResNet come later."""
     filters: int = Field(default=24, ge=4, le=128)
     """Channels of the first level; doubled at each level."""
     epochs: int = Field(default=24, ge=1)
@@ -105,7 +103,7 @@ class Area(BaseModel):
     def _preset(cls, value: object) -> object:
         if isinstance(value, str):
             if value not in PRESETS:
-                raise ValueError(f"{value!r} is no label scheme; presets are {', '.join(PRESETS)}")
+                raise ValueError(f"{value!r} is not a label scheme; presets are {', '.join(PRESETS)}")
             return preset(value)
         return value
 
@@ -165,7 +163,7 @@ def _box(value: Sequence[float]) -> BaseGeometry:
 
 
 def default_grid(aoi: BaseGeometry) -> Grid:
-    """The grid over an AOI in the UTM zone that holds most of its area.
+    """Return the grid over an AOI in the UTM zone that holds most of its area.
 
     Args:
         aoi: polygon in longitude, latitude (degrees).
@@ -209,7 +207,7 @@ def load_area(path: Path) -> Area:
 
 
 def _load_mapping(path: Path) -> object:
-    """The label scheme of a mapping file, to be checked as a part of the area."""
+    """Return the label scheme of a mapping file, to be checked as a part of the area."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a mapping file")
@@ -241,7 +239,7 @@ def parse_area(data: dict[str, Any], source: str, node: yaml.Node | None = None)
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """1-based line of the deepest part of a field's path that the file has."""
+    """Return the 1-based line of the deepest part of a field's path that the file has."""
     line = 1
     for part in location:
         if isinstance(node, yaml.MappingNode):

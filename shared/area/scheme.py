@@ -104,7 +104,7 @@ class LabelScheme(BaseModel):
 
 
 def _clc(scheme: str, groups: dict[str, tuple[str, tuple[str, ...]]], rest_is_other: bool = False) -> LabelScheme:
-    """A CLC scheme from class code -> (name, CLC codes)."""
+    """Return a CLC scheme from class code -> (name, CLC codes)."""
     classes = [
         LabelClass(code=code, name=name, color=CLC_LEVEL_3[sources[0]][1], sources=sources)
         for code, (name, sources) in groups.items()
@@ -128,7 +128,7 @@ def _prefixed(names: dict[str, str], codes: tuple[str, ...]) -> dict[str, tuple[
 
 
 def preset(name: str) -> LabelScheme:
-    """One of the label schemes that Landstream brings.
+    """Return one of the label schemes that Landstream brings.
 
     Raises:
         KeyError: there is no such preset.

@@ -26,7 +26,7 @@ class _Topic:
     groups: dict[str, _Group] = field(default_factory=dict)
 
     def group(self, name: str) -> _Group:
-        """The group of this name; a new one starts at the oldest message kept."""
+        """Return the group of this name; a new one starts at the oldest message kept."""
         return self.groups.setdefault(name, _Group(committed=list(self.dropped)))
 
 
@@ -55,8 +55,8 @@ class MemoryBus:
             self._rebalance(topic, group)
             return consumer
 
-    def prepare(self) -> bool:
-        """See `Bus.prepare`: a topic is there once it is named."""
+    def ensure_topics(self) -> bool:
+        """See `Bus.ensure_topics`: a topic is there once it is named."""
         return False
 
     def reachable(self) -> bool:
@@ -67,7 +67,7 @@ class MemoryBus:
         """See `Bus.close`."""
 
     def lag(self, topic: str, group: str) -> int:
-        """Messages that the group has not acknowledged."""
+        """Return the messages that the group has not acknowledged."""
         with self._changed:
             held = self._topics[topic]
             ends = [d + len(log) for d, log in zip(held.dropped, held.logs, strict=True)]
@@ -79,7 +79,7 @@ class MemoryBus:
             self._changed.wait(timeout_s)
 
     def _rebalance(self, topic: str, group: str) -> None:
-        """Deal the partitions anew; each member goes back to what is committed."""
+        """Deal the partitions out again; each member goes back to what is committed."""
         held = self._topics[topic].group(group)
         for index, member in enumerate(held.members):
             mine = range(index, PARTITIONS, len(held.members))

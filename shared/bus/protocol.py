@@ -25,7 +25,7 @@ class Fenced(BusError):
 
 
 class ConsumerBroken(BusError):
-    """Raised when a member cannot go on, for a reason that nobody foresaw: this process must end and start again."""
+    """Raised when a member cannot continue, for an unforeseen reason: this process must end and start again."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class Consumer(Protocol):
     """One member of a consumer group."""
 
     def poll(self, timeout_s: float) -> Message | None:
-        """The next message of the partitions that this member holds; None after the time-out.
+        """Return the next message of the partitions that this member holds; None after the time-out.
 
         Raises:
             Fenced: another process took this member's place.
-            ConsumerBroken: this member cannot go on.
+            ConsumerBroken: this member cannot continue.
         """
 
     def ack(self, message: Message) -> None:
-        """The message, and all before it in its partition, are done for the group.
+        """Acknowledge the message, and all before it in its partition, for the group.
 
         Raises:
             Fenced: another process took this member's place.
-            ConsumerBroken: this member cannot go on.
+            ConsumerBroken: this member cannot continue.
         """
 
     def holds(self, message: Message) -> bool:
-        """Whether the message is still this member's; once not, another one works on it, and this one may end."""
+        """Return whether the message is still this member's; if not, another one works on it, and this one may end."""
 
     def close(self) -> None:
         """Leave the group; what was not acknowledged goes to another member."""
@@ -78,7 +78,7 @@ class Bus(Protocol):
     def subscribe(self, topic: str, group: str) -> Consumer:
         """Join a group; a new group starts at the oldest message kept."""
 
-    def prepare(self) -> bool:
+    def ensure_topics(self) -> bool:
         """Make the topics that are missing; whether any was.
 
         Raises:
@@ -86,7 +86,7 @@ class Bus(Protocol):
         """
 
     def reachable(self) -> bool:
-        """Whether the bus answers and has the topic of objects."""
+        """Return whether the bus answers and has the topic of objects."""
 
     def close(self) -> None:
         """Give back connections."""

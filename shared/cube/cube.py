@@ -90,7 +90,7 @@ class Cube:
         return self._arrays.get(path)
 
     def paths(self) -> list[str]:
-        """Paths of the arrays below the area's group that carry data (coordinates left out)."""
+        """Return the paths of the arrays below the area's group that carry data (coordinates left out)."""
         group = self._root.get(self._area.name)
         if not isinstance(group, zarr.Group):
             return []
@@ -99,7 +99,7 @@ class Cube:
         return sorted(p for p in found if not p.rpartition("/")[2].startswith(coordinates))
 
     def chunks(self, path: str) -> list[tuple[int, ...]]:
-        """Coordinates of the chunks that an array stores, ascending."""
+        """Return the coordinates of the chunks that an array stores, ascending."""
 
         async def collect() -> list[tuple[int, ...]]:
             found = self._session.chunk_coordinates(f"/{self._area.name}/{path}")
@@ -152,12 +152,12 @@ class Cube:
         return read_window(array, (), Window(y, x, ny, nx), (), "uint8")
 
     def observed(self, week: str) -> NDArray[np.bool_]:
-        """Tiles (row, col) that hold any Sentinel-2 data in a week."""
+        """Return the tiles (row, col) that hold any Sentinel-2 data in a week."""
         seen: NDArray[np.bool_] = self.ledger(week)[..., 0] != 0
         return seen
 
     def ledger(self, week: str, sensor: str = MSI) -> NDArray[np.uint64]:
-        """Numbers of the products merged into each tile: uint64 (row, col, 32), ascending, then zeros."""
+        """Return the numbers of the products merged into each tile: uint64 (row, col, 32), ascending, then zeros."""
         year, index = split_week(week)
         array = self.array(f"{year}/{sensor}/scenes")
         shape = (self.grid.rows, self.grid.cols, LEDGER_SLOTS)
@@ -289,7 +289,7 @@ def tiles_of_chunk(path: str, chunk: tuple[int, ...], grid: Grid) -> Iterator[Ti
 
 
 def split_week(week: str) -> tuple[int, int]:
-    """(ISO year, 0-based index along the week axis) of `2018-W23`."""
+    """Return (ISO year, 0-based index along the week axis) of `2018-W23`."""
     return int(week[:4]), int(week[6:]) - 1
 
 

@@ -20,7 +20,7 @@ MAX_EVENT_BYTES = 256 * 1024
 
 
 class BadEvent(ValueError):
-    """Raised when a message is no event that Landstream knows; the message says what is wrong."""
+    """Raised when a message is not an event that Landstream knows; the message says what is wrong."""
 
 
 class OtherEvent(ValueError):
@@ -111,7 +111,7 @@ def parse(message: bytes, keys: KeyForm = "quoted") -> ObjectCreated:
     event, object_ = record.Records[0].eventName, record.Records[0].s3.object
     kind = event.removeprefix("s3:").split(":")[0]
     if not kind.startswith("Object"):
-        raise BadEvent(f"event {event[:80]!r} is no event of an object")
+        raise BadEvent(f"event {event[:80]!r} is not the event of an object")
     if kind != "ObjectCreated":
         raise OtherEvent(f"event {event[:80]!r} is not about a new object")
     quoted = keys == "quoted" or record.Records[0].eventSource == HINT_SOURCE

@@ -67,7 +67,7 @@ class Grid:
         )
 
     def shape_px(self, pixel_m: int) -> tuple[int, int]:
-        """(ny, nx) of the area's raster with this pixel; a last partly covered pixel counts."""
+        """Return (ny, nx) of the area's raster with this pixel; a last partly covered pixel counts."""
         return math.ceil(self.rows * TILE_M / pixel_m), math.ceil(self.cols * TILE_M / pixel_m)
 
     def transform(self, pixel_m: int) -> tuple[float, float, float, float, float, float]:
@@ -75,13 +75,13 @@ class Grid:
         return (float(pixel_m), 0.0, float(self.origin_x_m), 0.0, -float(pixel_m), float(self.origin_y_m))
 
     def tile_bounds_m(self, tile: TileIndex) -> tuple[int, int, int, int]:
-        """west, south, east, north of a tile in metres of the CRS."""
+        """Return west, south, east, north of a tile in metres of the CRS."""
         west = self.origin_x_m + tile.col * TILE_M
         north = self.origin_y_m - tile.row * TILE_M
         return west, north - TILE_M, west + TILE_M, north
 
     def tiles_within(self, bounds_m: tuple[float, float, float, float]) -> Iterator[TileIndex]:
-        """Tiles that share area with a box (west, south, east, north), row by row."""
+        """Yield the tiles that share area with a box (west, south, east, north), row by row."""
         west, south, east, north = bounds_m
         first_col = max(0, math.floor((west - self.origin_x_m) / TILE_M))
         last_col = min(self.cols, math.ceil((east - self.origin_x_m) / TILE_M))

@@ -118,7 +118,7 @@ def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
 
 
 def tiles_over(aoi: BaseGeometry) -> Iterator[tuple[MgrsTile, tuple[int, int, int, int]]]:
-    """Tiles of each UTM zone of the AOI that share area with it there, with bounds in metres of that zone.
+    """Yield the tiles of each UTM zone of the AOI that share area with it there, with bounds in metres of that zone.
 
     A square is named after its zone only inside the zone's 6 degrees, as ESA does; its overlap may lie outside.
 

@@ -125,7 +125,7 @@ class Catalogue:
         return self.asked[product]
 
     def is_received(self, unit: str, receipt_id: str) -> bool:
-        """Return whether a landing unit, as it is, has its receipt."""
+        """Return whether a landing unit in its present state has its receipt."""
         return self._shelf.received(unit, receipt_id)
 
     def version_wanted(self, stage: str, week: str) -> int:

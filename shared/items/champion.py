@@ -15,7 +15,7 @@ def last_promotion(catalogue: Catalogue) -> Item | None:
 
 
 def champion(catalogue: Catalogue) -> Item | None:
-    """Return the model that maps are made with; None before the first promotion."""
+    """Return the model with which maps are made; None before the first promotion."""
     promotion = last_promotion(catalogue)
     if promotion is None:
         return None

@@ -1,4 +1,4 @@
-"""Index objects: the exact bytes of a week's items in one object, so that starting cold costs two requests a week.
+"""Index objects: the exact bytes of a week's items in one object, so that starting cold costs two requests per week.
 
 An index is a cache. It is named by what it was made of, checked whole before it is used, and never the truth: absent,
 stale or damaged, the items themselves are read.

@@ -47,7 +47,7 @@ def check_key(key: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether `check_key` would pass."""
+    """Return whether `check_key` would pass."""
     try:
         check_key(text)
     except BadKey:
@@ -73,7 +73,7 @@ def iso_week(moment: datetime) -> str:
 
 
 def week_bounds(week: str) -> tuple[datetime, datetime]:
-    """Monday 00:00:00 UTC and the last second of Sunday of an ISO week."""
+    """Return Monday 00:00:00 UTC and the last second of Sunday of an ISO week."""
     check_week(week)
     year, number = int(week[:4]), int(week[6:])
     monday, sunday = date.fromisocalendar(year, number, 1), date.fromisocalendar(year, number, 7)
@@ -84,7 +84,7 @@ def week_bounds(week: str) -> tuple[datetime, datetime]:
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC time as STAC writes it, microseconds only where there are any."""
+    """Return UTC time as STAC writes it, microseconds only where there are any."""
     text = (
         moment.astimezone(UTC)
         .replace(tzinfo=None)
@@ -94,7 +94,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """Canonical JSON: sorted keys, no blanks, UTF-8."""
+    """Return canonical JSON: sorted keys, no blanks, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -109,7 +109,7 @@ def product_number(product: str) -> int:
 
 
 def make_id(product: str, version: int, digest: str) -> str:
-    """`<product>--v<stage version>-<digest8>`."""
+    """Return `<product>--v<stage version>-<digest8>`."""
     return f"{product}--v{version}-{digest}"
 
 
@@ -147,7 +147,7 @@ def split_id(item_id: str) -> ItemId:
 
 
 def numbered_id(name: str, number: int) -> str:
-    """`<name>-<number, 6 digits>`: an id in a numbered collection, whose numbers are taken one after the other."""
+    """Return an id of a numbered collection, `<name>-<number, 6 digits>`; numbers are taken one after the other."""
     return f"{name}-{number:06d}"
 
 
@@ -162,7 +162,7 @@ def item_key(collection: str, week: str, item_id: str) -> str:
 
 
 def split_item_key(key: str) -> tuple[str, str, str]:
-    """(collection, week, id) of an item's key.
+    """Return (collection, week, id) of an item's key.
 
     Raises:
         BadKey: it is not the key of an item.

@@ -61,7 +61,7 @@ def unit_keys(unit: LandingUnit) -> Iterator[tuple[str, str]]:
         yield (f"{PREFIX}{unit.name}/{o.path}" if o.path else f"{PREFIX}{unit.name}"), o.path
 
 
-class Listed(Protocol):
+class ListedFile(Protocol):
     """An object as a store lists it."""
 
     @property
@@ -81,7 +81,7 @@ class Listed(Protocol):
         """Seconds since the epoch."""
 
 
-def landing_unit(name: str, objects: Iterable[Listed], patience_s: Callable[[str], float]) -> LandingUnit | None:
+def landing_unit(name: str, objects: Iterable[ListedFile], patience_s: Callable[[str], float]) -> LandingUnit | None:
     """Return the unit of a name; None where nothing of it is there.
 
     Args:

@@ -54,7 +54,7 @@ def _extract(archive: Path, folder: Path) -> None:
             for member in tar:
                 name = PurePosixPath(member.name)
                 if not member.isreg() or not _MEMBER.match(member.name) or member.name in seen:
-                    raise UnsafeModel(f"{archive.name}: {member.name[:100]!r} is no file of a SavedModel")
+                    raise UnsafeModel(f"{archive.name}: {member.name[:100]!r} is not a file of a SavedModel")
                 seen.add(member.name)
                 total += member.size
                 if total > MOST_BYTES or len(seen) > MOST_FILES:

@@ -95,14 +95,14 @@ class Shelf(Protocol):
         """Return whether a failure record says that a product's picture cannot be decoded."""
 
     def received(self, unit: str, receipt_id: str) -> bool:
-        """Return whether a landing unit, as it is, has its receipt."""
+        """Return whether a landing unit in its present state has its receipt."""
 
     def orders(self) -> frozenset[str]:
         """Return the keys of the standing orders to reprocess."""
 
 
 class MemoryShelf:
-    """Items in memory, for who has them there already.
+    """Items that are in memory already.
 
     Args:
         items: the items.

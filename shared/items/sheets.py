@@ -33,7 +33,7 @@ def tiles_of_runs(runs: Runs) -> list[TileIndex]:
 
 
 def runs_of(tiles: Iterable[TileIndex]) -> list[list[int]]:
-    """Return tiles as runs [row, first col, last col], ascending."""
+    """Return the tiles as runs [row, first col, last col], ascending."""
     runs: list[list[int]] = []
     for row, col in sorted(tiles):
         if runs and runs[-1][0] == row and runs[-1][2] == col - 1:

@@ -48,24 +48,24 @@ def attribution(years: Iterable[int | str], *further: str, modified: bool = True
 
 
 def multihash(sha256: str) -> str:
-    """A sha256 as the `file:checksum` multihash."""
+    """Return a sha256 as the `file:checksum` multihash."""
     return "1220" + sha256
 
 
 def sha256_of(asset: Mapping[str, Any]) -> str | None:
-    """The sha256 of an asset's `file:checksum`."""
+    """Return the sha256 of an asset's `file:checksum`."""
     checksum = asset.get("file:checksum")
     return str(checksum)[4:] if checksum and str(checksum).startswith("1220") else None
 
 
 def asset_key(item: Item, name: str) -> str:
-    """Key of an asset in the store, from its relative href."""
+    """Return the key of an asset in the store, from its relative href."""
     folder = os.path.dirname(item.key)
     return os.path.normpath(os.path.join(folder, str(item.assets[name]["href"])))
 
 
 def asset_href(collection: str, week: str, item_id: str, key: str) -> str:
-    """An artifact's href, relative to its item."""
+    """Return an artifact's href, relative to its item."""
     return os.path.relpath(key, os.path.dirname(item_key(collection, week, item_id)))
 
 
@@ -83,7 +83,7 @@ def make_item(
     stage_version: int,
     extensions: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The JSON of an item; it holds no wall-clock time.
+    """Return the JSON of an item; it holds no wall-clock time.
 
     Args:
         collection: collection id.

@@ -28,7 +28,7 @@ class WeekSummary:
     Attributes:
         week: `2018-W23`.
         digests: sensor -> digest of its current updates with at least one tile; a sensor without any is missing.
-        tile_weeks: tiles that the current updates of each sensor touch, counted once an update.
+        tile_weeks: tiles that the current updates of each sensor touch, counted once per update.
         sheets: sheets that hold Sentinel-2 data, with the digest of the ledger expected over each and its halo.
         counts: MGRS tile (or `olci`) -> step -> how many products came so far.
     """
@@ -116,7 +116,7 @@ def _as_asked(catalogue: Catalogue, asked: Mapping[str, bool]) -> bool:
 
 
 def _counts(catalogue: Catalogue, week: str, updates: Sequence[Item]) -> dict[str, dict[Step, int]]:
-    """Count products, not items: another version of a stage is no further product."""
+    """Count products, not items: another version of a stage is not another product."""
     counts: dict[str, dict[Step, int]] = {}
     place = {
         i.product: str(i.properties.get("landstream:mgrs_tile", OLCI))

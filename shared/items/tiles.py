@@ -59,7 +59,7 @@ class WeekTiles:
 
     @cached_property
     def _ledger(self) -> npt.NDArray[np.uint64]:
-        """The ledger of the week as it is to be: uint64 (row, col, slot), ascending, then zeros."""
+        """The ledger that the week is to have: uint64 (row, col, slot), ascending, then zeros."""
         counts = np.zeros((self.grid.rows, self.grid.cols), np.intp)
         for update in self.updates:
             for rows, cols in self.boxes[update.id]:

@@ -1,6 +1,6 @@
 """Failpoints: named places where a test ends the process, to prove that nothing is lost or doubled.
 
-`LANDSTREAM_FAILPOINT=NAME[:K]` sends SIGKILL to the own process group at the K-th hit (first by default) of NAME,
+`LANDSTREAM_FAILPOINT=NAME[:K]` sends SIGKILL to its own process group at the K-th hit (first by default) of NAME,
 counted per process.
 """
 
@@ -25,7 +25,7 @@ FAILPOINTS: Final[dict[str, tuple[int, str]]] = {
     "runner.failure_recorded": (0, "a failure record is stored, its receipt is not"),
     "cube.before_bootstrap": (1, "the arrays of a year are created, and not committed"),
     "cube.before_commit": (3, "a scene is merged, and not committed"),
-    "cube.after_commit": (3, "a scene is committed, its cube update is no item yet"),
+    "cube.after_commit": (3, "a scene is committed, its cube update is not an item yet"),
     "driver.training_requested": (1, "the training request is an item"),
 }
 
@@ -50,7 +50,7 @@ def check_failpoint() -> None:
 
 
 def armed() -> bool:
-    """Whether this process is to be ended at a failpoint."""
+    """Return whether this process is to be ended at a failpoint."""
     return bool(_wanted)
 
 

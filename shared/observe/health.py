@@ -21,13 +21,13 @@ class Health:
         self._lock = Lock()
 
     def tick(self, stage: str) -> None:
-        """A loop says that it lives."""
+        """Record that a loop is alive."""
         with self._lock:
             self._ticks[stage] = time.monotonic()
         TICK.labels(stage).set_to_current_time()
 
     def silent(self) -> list[str]:
-        """Loops that have not ticked for longer than the limit."""
+        """Return the loops that have not ticked for longer than the limit."""
         now = time.monotonic()
         with self._lock:
             return sorted(s for s, t in self._ticks.items() if now - t > self.limit_s)

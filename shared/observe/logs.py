@@ -1,4 +1,4 @@
-"""JSON logs, one object a line, to standard error or to a file."""
+"""JSON logs, one object per line, to standard error or to a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def configure_logs(stream: TextIO, level: str = "info") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # It warns of each step of its loop that takes a tenth of a second, as on any busy machine.
+    # It warns about each step of its loop that takes a tenth of a second, as on any busy machine.
     logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
@@ -43,5 +43,5 @@ def configure_logs(stream: TextIO, level: str = "info") -> None:
 
 
 def get_logger(**context: Any) -> Any:
-    """A structlog logger with bound context."""
+    """Return a structlog logger with bound context."""
     return structlog.get_logger().bind(**context)

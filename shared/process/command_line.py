@@ -1,4 +1,4 @@
-"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`; `--once` = what is due."""
+"""One service alone: `python -m services.NAME --store s3://BUCKET --kafka HOST:PORT`; `--once` does what is due."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(name: str) -> None:
     """Run the service `name`: for ever over S3 and Kafka, or once; over a folder always once."""
     stage = registry.load(name)
     parser = make_parser(f"services.{name}", f"{name}: {', '.join(stage.consumes)} to {', '.join(published(stage))}")
-    parser.add_argument("--once", action="store_true", help="do what is due now, then end; so it is in a folder")
+    parser.add_argument("--once", action="store_true", help="do what is due now, then end; always so in a folder")
     given = parser.parse_args()
     settings = settings_of(parser, given)
     if "://" not in settings.store:
@@ -41,12 +41,12 @@ def main(name: str) -> None:
 
 
 def make_parser(module: str, description: str) -> argparse.ArgumentParser:
-    """The command line that every process has."""
+    """Return the command line that every process has."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=description,
         epilog="The store's address and keys: LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Every other "
-        "setting is a variable LANDSTREAM_<NAME>; docs/operations.md lists them.",
+        "setting is a variable too: docs/operations.md lists them.",
     )
     parser.add_argument("--store", default="", metavar="URL", help="s3://BUCKET or a folder (LANDSTREAM_STORE)")
     parser.add_argument("--kafka", default="", metavar="HOST:PORT", help="Kafka's brokers (LANDSTREAM_KAFKA)")
@@ -54,7 +54,7 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def settings_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ServiceSettings:
-    """The settings of a command line; what it leaves out comes from the environment."""
+    """Return the settings of a command line; what it leaves out comes from the environment."""
     settings = ServiceSettings(**({"store": given.store} if given.store else {}))
     if not settings.store:
         parser.error("no store given: use --store s3://BUCKET or LANDSTREAM_STORE")

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
 from shared.area import Area
 from shared.bus import Bus, BusError
@@ -25,6 +25,7 @@ from shared.process.stack import Stack, read_stack
 from shared.run.child import GRACE_S
 from shared.run.context import Context
 from shared.run.signals import lead_group_if_armed, stop_on_signals
+from shared.settings import settings_config
 from shared.store import NotFound, Store, StoreError, open_store, read_area
 
 WAIT_S = 2.0
@@ -35,28 +36,25 @@ ALIVE_S = 900.0
 
 
 class ServiceSettings(BaseSettings):
-    """Settings that every process of the distributed Landstream has."""
+    """Settings of every process of a distributed stream."""
 
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
+    model_config = settings_config()
 
     store: str = ""
-    """`s3://BUCKET`."""
+    """`s3://BUCKET`, or a folder for what runs once; the command line may give it instead."""
     http_host: str = "127.0.0.1"
-    """Address for `/metrics`, `/healthz` and `/readyz`; a container says 0.0.0.0."""
+    """Address of `/metrics`, `/healthz` and `/readyz`: this machine alone unless a container says 0.0.0.0."""
     http_port: int = 0
-    """Their port; 0 = any free one, which is logged."""
+    """Port of these; 0 = any free one, which is logged, so that several processes fit on one machine."""
     work: Path | None = None
-    """Folder for scratch, as large as a product unpacked; a temporary one where not given."""
+    """Folder for scratch, with room for one unpacked product; a temporary folder where not given."""
     instance: str = ""
-    """Name of this process among its like, kept over restarts (a pod's name), so that a restart moves no partition."""
+    """Name of this replica, the same after a restart (a pod's name), so that a restart moves no partition."""
     grace_s: float = GRACE_S
-    """Seconds that a job may go on after SIGTERM; below what the orchestrator grants, and worth raising with it."""
+    """Seconds for which a job may continue after SIGTERM. `up` waits 10 s longer before it kills the service; raise
+    what an orchestrator grants (30 s by default) together with it."""
     log_level: str = "info"
-    """debug, info, warning or error."""
-    sweep_s: float = 10.0
-    """Seconds between two rounds of the sweeper."""
-    sweep_grace_s: float | None = None
-    """Seconds after which the sweeper hints what is due; each stage's own, up to 30, where not given."""
+    """`debug`, `info`, `warning` or `error`; a few lines per job at `info`."""
 
 
 def run_service(
@@ -67,9 +65,9 @@ def run_service(
     Args:
         name: the service's name, for logs and scratch.
         settings: its settings.
-        kafka: `HOST:PORT` of the brokers, in place of the setting's.
-        work: runs until the surroundings' `stop` is set.
-        options: further attributes of the surroundings.
+        kafka: `HOST:PORT` of the brokers; empty = as the settings say.
+        work: runs until the context's `stop` is set.
+        options: further attributes of the context.
     """
     configure_logs(sys.stderr, settings.log_level)
     check_failpoint()
@@ -111,7 +109,7 @@ def run_service(
 
 
 def _connect(kafka: str, settings: ServiceSettings) -> Bus:
-    # The client of Kafka is no part of an embedded run.
+    # An embedded run loads no client of Kafka.
     from shared.bus.kafka import KafkaBus, KafkaSettings
 
     given = KafkaSettings(servers=kafka) if kafka else KafkaSettings()
@@ -129,7 +127,7 @@ def _fault(store: Store) -> str | None:
 
 
 def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tuple[Area, Stack] | None:
-    """The area and what was proved of the stack, once both are there; None when told to stop before."""
+    """Return the area and what was proved of the stack, once both are there; None when told to stop before."""
     log, said = get_logger(service=name), ""
     while not stop.is_set():
         health.tick(name)
@@ -152,7 +150,7 @@ def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tup
 
 @contextmanager
 def _scratch(name: str, settings: ServiceSettings) -> Iterator[Path]:
-    """An empty folder for this process; one of a named instance is emptied of what a killed one left."""
+    """Make an empty folder for this process; that of a named instance loses what a killed process left in it."""
     base = settings.work or Path(tempfile.gettempdir())
     base.mkdir(parents=True, exist_ok=True)
     if settings.instance:

@@ -26,7 +26,7 @@ class Stack(BaseModel):
 
 
 def read_stack(store: Store) -> Stack | None:
-    """What was proved; None before the canary's event arrived."""
+    """Return what was proved; None before the canary's event arrived."""
     try:
         return Stack.model_validate_json(store.get(STACK_KEY))
     except NotFound:

@@ -23,7 +23,7 @@ from shared.stage.declare import Stage
 
 JOBS_BEFORE_REPLACEMENT = 100
 GRACE_S = 20.0
-"""What is left of the 25 s in which a service ends, once it has put away its work."""
+"""Seconds for which a job may continue after SIGTERM, unless the settings say otherwise."""
 
 
 class WorkerLost(Exception):
@@ -168,7 +168,7 @@ class Child:
 
 
 def resident_mb(pid: int) -> int:
-    """Resident memory of a process and its descendants in MB; 0 once it is gone."""
+    """Return the resident memory of a process and its descendants in MB; 0 once it is gone."""
     total = 0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

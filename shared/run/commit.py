@@ -31,7 +31,7 @@ class Committer:
         self._log = get_logger(stage=stage.name)
 
     def commit(self, job: Job, output_id: str, result: NewItem, folder: Path) -> bool:
-        """Upload the artifacts, then create the item; False if it was there already.
+        """Upload the artifacts, then create the item; return False if it was there already.
 
         Args:
             job: what was done.
@@ -77,7 +77,7 @@ class Committer:
         return created
 
     def create(self, key: str, data: bytes) -> bool:
-        """Create an object; False if somebody else did, whose content stands."""
+        """Create an object; return False if somebody else has done so, whose content stands."""
         try:
             self._store.put(key, data, create_only=True)
         except PreconditionFailed:

@@ -47,7 +47,7 @@ class Context:
         keys: how the store writes keys in its events.
         attempts: how often an unexpected error is tried.
         back_off_s: pause after the first failed attempt, doubled after each.
-        grace_s: how long a job may go on after a stop was asked for.
+        grace_s: how long a job may continue after a stop was requested.
         logs: folder for the workers' output; None = where this process writes its own.
     """
 

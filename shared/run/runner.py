@@ -73,7 +73,7 @@ class Runner:
         Raises:
             StageStopped: one unexpected error came too often in a row.
             Fenced: another process took this one's place.
-            ConsumerBroken: its membership cannot go on.
+            ConsumerBroken: its membership cannot continue.
         """
         consumer = self.context.bus.subscribe(OBJECTS, self.context.group(self.stage.name))
         warm = self.stage.warm_up is None
@@ -228,7 +228,7 @@ class Runner:
             self._count_unexpected(outcome)
 
     def _try(self, due: DueJob) -> tuple[int, Outcome]:
-        """Attempt a job until it ends in something else than the unexpected, or too often; (attempts, the last)."""
+        """Attempt a job until it ends as expected or has failed too often; return (attempts, the last outcome)."""
         for attempt in range(1, self.context.attempts + 1):
             outcome = self._attempt(due)
             if not isinstance(outcome, Failed):
@@ -244,7 +244,7 @@ class Runner:
         return attempt, outcome
 
     def _end(self, due: DueJob, attempts: int, outcome: Outcome) -> str:
-        """Record how a job ended; its state for metrics and observers."""
+        """Record how a job ended; return its state for metrics and observers."""
         match outcome:
             case Done() | Absorbed():
                 self._in_a_row = ("", 0)

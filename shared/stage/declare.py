@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule, latest_from_current_inputs
 from shared.items.item import Item
 from shared.items.landing import LandingUnit
+from shared.settings import OwnSettings
 from shared.stage.deployment import Deployment
 from shared.stage.source import LandingSource, Source
 
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
 AFFECTS_RESULT: dict[str, Any] = {"affects_result": True}
 
 
-class Settings(BaseSettings):
-    """Base of each service's settings: environment variables `LANDSTREAM_<SERVICE>_<FIELD>`.
+class Settings(OwnSettings):
+    """Base of each stage's settings: environment variables `LANDSTREAM_<STAGE>_<FIELD>`.
 
     Fields whose `json_schema_extra` is `AFFECTS_RESULT` enter a job's key; addresses, paths and threads never do.
     """
-
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_", extra="ignore", frozen=True)
 
     def result_bearing(self) -> dict[str, Any]:
         """Return the fields that change a result, as JSON."""
@@ -41,7 +38,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 @dataclass(frozen=True)
 class Job:
-    """One unit of work, wholly told by its inputs.
+    """One unit of work, determined by its inputs alone.
 
     Attributes:
         collection: where the result goes; empty where only the result tells (a landing unit's).
@@ -236,13 +233,13 @@ class Stage(Generic[SettingsT]):
         publishes: collections of its results.
         plan: (item or landing unit, catalogue, area, settings) -> jobs; pure, no file is opened.
         process: reference (`services.tiler.process:process`) to the function from task to result, local files in, local
-            files out; only the worker resolves it, so that who plans loads no library of its.
+            files out; only the worker resolves it, so that planning loads none of its libraries.
         settings: the settings class.
         wanted: (job, catalogue) -> whether it is still wanted; asked of a plan's second job and those after it, each
             of which waits for those before it.
         swept: what the sweep plans from, where that is less than `consumes`: each job is due from these as well.
         incomplete: reference to (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing
-            and its manifest, so that nothing is fetched in vain while it arrives object by object; None = try it.
+            and its manifest, so that nothing is fetched for nothing while it arrives object by object; None = try it.
         warm_up: reference to what a worker does before its first task, while the stage still waits for one.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.

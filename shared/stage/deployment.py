@@ -24,7 +24,7 @@ Patterns = tuple[str, ...]
 class Deployment:
     """What containers and pods of a service are given; `make deploy-files` writes it into their files.
 
-    The defaults are those of a stage that does a scene a job, and has not been measured.
+    The defaults are those of a stage that does one scene per job and has not been measured.
 
     Attributes:
         image: kind of the image.

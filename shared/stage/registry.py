@@ -19,7 +19,7 @@ class NoSuchService(LookupError):
 
 
 def names() -> list[str]:
-    """Names of the services that are stages, sorted."""
+    """Return the names of the services that are stages, sorted."""
     return _packages_with("stage")
 
 
@@ -30,24 +30,24 @@ def _packages_with(module: str) -> list[str]:
 
 
 def resolve(reference: str) -> Any:
-    """What a reference such as `services.tiler.process:process` names; its module is loaded now."""
+    """Return what a reference such as `services.tiler.process:process` names; its module is loaded now."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def module_of(name: str) -> str:
-    """The module that holds a service's `STAGE`."""
+    """Return the module that holds a service's `STAGE`."""
     return f"{PACKAGE}.{name}.stage"
 
 
 def load(name: str) -> Stage[Any]:
-    """A service's declaration.
+    """Return a service's declaration.
 
     Raises:
         NoSuchService: there is none, or it is called otherwise.
     """
     if name not in names():
-        raise NoSuchService(f"{name!r} is no service; there are {', '.join(names())}")
+        raise NoSuchService(f"{name!r} is not a service; there are {', '.join(names())}")
     stage: Stage[Any] = importlib.import_module(module_of(name)).STAGE
     if stage.name != name:
         raise NoSuchService(f"services/{name}/stage.py declares a stage called {stage.name!r}")
@@ -55,7 +55,7 @@ def load(name: str) -> Stage[Any]:
 
 
 def all_stages() -> list[Stage[Any]]:
-    """Every service's declaration, upstream first."""
+    """Return every service's declaration, upstream first."""
     return in_order([load(name) for name in names()])
 
 
@@ -112,7 +112,7 @@ def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
 
 
 def _feeds(stage: Stage[Any], consumer: Stage[Any]) -> bool:
-    """Whether a stage publishes, itself or through the driver of the stream, what another one consumes."""
+    """Return whether a stage publishes, itself or through the driver of the stream, what another one consumes."""
     made = {*published(stage)}
     made |= {DRIVEN[c] for c in made if c in DRIVEN}
     return not made.isdisjoint(consumer.consumes)

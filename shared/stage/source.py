@@ -78,7 +78,7 @@ class LandingSource:
 
     @property
     def job_id(self) -> str:
-        """Name of the job that registers the unit as it is: the product is unknown before."""
+        """Return the name of the job that registers the unit as it is: the product is unknown before."""
         return f"{name_in_id(self.unit.name)}--{self.unit.receipt_id[:8]}"
 
     @property
@@ -107,7 +107,7 @@ def name_in_id(unit: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix of a file's name: the last part, of `.gdb.zip` and `.tar.gz` both; empty where it is too long."""
+    """Return the suffix of a file's name: the last part, both of `.gdb.zip`; empty where too long."""
     suffixes = PurePosixPath(name).suffixes[-2:]
     known = "".join(suffixes) if len(suffixes) == 2 and suffixes[0] in {".gdb", ".tar"} else "".join(suffixes[-1:])
     return known if len(known) <= 16 else ""

@@ -44,4 +44,7 @@ def read_format(store: Store) -> tuple[int, dict[str, Any]]:
         NotFound: it belongs to no area.
     """
     fields: dict[str, Any] = json.loads(store.get(AREA_KEY))
-    return int(fields.pop("format", 1)), fields
+    found = int(fields.pop("format", 1))
+    if found < FORMAT:
+        fields.get("policy", {}).get("training", {}).pop("architecture", None)  # there was only ever one
+    return found, fields

@@ -172,7 +172,7 @@ class FolderStore:
             self._sidecar(key).unlink(missing_ok=True)
 
     def unusable(self, prefix: str) -> Iterator[str]:
-        """See `Store.unusable`; links are no objects either."""
+        """See `Store.unusable`; links are not objects either."""
         for path, relative in self._files(prefix):
             if path.is_symlink() or not is_key(relative):
                 yield relative
@@ -183,7 +183,7 @@ class FolderStore:
         return self.root / key
 
     def _existing(self, key: str) -> str:
-        """The path of a key's file; a link on the way, which may lead outside the store, is not an object.
+        """Return the path of a key's file; a link on the way, which may lead outside, is not an object.
 
         Paths are texts here: an item is looked at in microseconds, and a store holds a million.
         """
@@ -203,7 +203,7 @@ class FolderStore:
         return path
 
     def _files(self, prefix: str) -> Iterator[tuple[Path, str]]:
-        """(path, relative name) of the files below a prefix, ascending by relative name; links are not followed."""
+        """Yield (path, relative name) of the files below a prefix, by relative name; links are not followed."""
         folder = prefix.rpartition("/")[0]
         yield from _scan(self.root / folder, folder, prefix)
 
@@ -214,7 +214,7 @@ class FolderStore:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        # 256 locks instead of one a key: the folder stays small, and two keys on one lock only wait.
+        # 256 locks instead of one per key: the folder stays small, and two keys on one lock only wait.
         name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:2]
         with (self._private / "locks" / name).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -13,7 +13,7 @@ SCHEME: Final = "s3://"
 
 
 def open_store(location: str, notify: Callable[[bytes], None] | None = None) -> Store:
-    """The store at `s3://BUCKET`, or in a folder; it is not looked at yet.
+    """Return the store at `s3://BUCKET`, or in a folder; it is not looked at yet.
 
     Args:
         location: where.

@@ -28,7 +28,7 @@ def probe(store: Store, rounds: int = 5, racers: int = 8) -> None:
 
 
 def _race(store: Store, key: str, racers: int) -> int:
-    """How many of the racers created the object."""
+    """Return how many of the racers created the object."""
     barrier = threading.Barrier(racers)
     won, faults = list[int](), list[Exception]()
 

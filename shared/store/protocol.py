@@ -99,7 +99,7 @@ class Store(Protocol):
         """
 
     def get(self, key: str) -> bytes:
-        """The bytes of a small object.
+        """Return the bytes of a small object.
 
         Raises:
             NotFound: there is none.
@@ -114,17 +114,17 @@ class Store(Protocol):
         """
 
     def head(self, key: str) -> ObjectInfo:
-        """Size, etag and time.
+        """Return the size, etag and time.
 
         Raises:
             NotFound: there is none.
         """
 
     def etag_of(self, path: Path) -> str:
-        """The etag that an object put from this file has."""
+        """Return the etag that an object put from this file has."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """All objects below a prefix, page after page."""
+        """Yield all objects below a prefix, page after page."""
 
     def children(self, prefix: str) -> Iterator[str]:
         """Yield the names directly below a prefix that ends in `/`: of objects, and of what other keys lie below."""
@@ -133,10 +133,10 @@ class Store(Protocol):
         """Return whether there is an object with this key."""
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys below a prefix."""
+        """Yield all keys below a prefix."""
 
     def unusable(self, prefix: str) -> Iterator[str]:
-        """Names that lie below a prefix and are no keys, so that nothing else lists them. For people."""
+        """Return the names that lie below a prefix and are not keys, so that nothing else lists them. For people."""
 
     def make_bucket(self) -> None:
         """Make the bucket unless it is there.

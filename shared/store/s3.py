@@ -1,6 +1,6 @@
 """The store on S3: one bucket, spoken to with boto3.
 
-Conditional puts decide who was first. Their answer can be lost on the way, and the next try then meets the own
+Conditional puts decide who was first. Their answer can be lost on the way, and the next try then meets its own
 object: such a conflict is resolved by comparing content. Conditional *multipart completion* is broken on some stores,
 so nothing rests on it: large objects lie under keys of their own content.
 """
@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 from shared.events import ObjectCreated, make
 from shared.items.keys import BadKey, check_key, is_key
 from shared.observe.failpoint import failpoint
+from shared.settings import settings_config
 from shared.store.protocol import (
     ChecksumMismatch,
     Forbidden,
@@ -68,20 +69,20 @@ _VERBS: Final = {
 
 
 class S3Settings(BaseSettings):
-    """Where the S3 store is; keys come by the usual AWS variables or `AWS_SHARED_CREDENTIALS_FILE`."""
+    """Settings of the connection to S3; keys come from AWS's own variables or `AWS_SHARED_CREDENTIALS_FILE`."""
 
-    model_config = SettingsConfigDict(env_prefix="LANDSTREAM_S3_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(**settings_config("s3"), populate_by_name=True)
 
     endpoint: str = Field("", validation_alias="LANDSTREAM_S3")
-    """`http://HOST:PORT`; empty = AWS itself."""
+    """`http://HOST:PORT` of the store; empty = AWS itself."""
     region: str = Field("us-east-1", validation_alias="AWS_DEFAULT_REGION")
-    """Region, as the store signs for; most stores that are not AWS's take any."""
+    """Region for which requests are signed; most stores other than AWS accept any."""
     tries: int = 6
-    """How often a request is tried before the store counts as away: about 10 s."""
+    """Attempts at a request, over about 10 s, before the store counts as away."""
     connect_s: float = 3.0
-    """Longest time in seconds to connect; a store in the same data centre answers in milliseconds."""
+    """Seconds that connecting may take; a store in the same data centre answers in milliseconds."""
     read_s: float = 60.0
-    """Longest time in seconds between two bytes of an answer; contended conditional puts wait whole seconds."""
+    """Seconds between two bytes of an answer; contended conditional puts wait for whole seconds."""
 
 
 class S3Store:
@@ -140,7 +141,7 @@ class S3Store:
 
                 def stream() -> None:
                     nonlocal etag, done
-                    # A range only to go on: an empty object has none.
+                    # A range only to continue: an empty object has none.
                     part: dict[str, Any] = {"Range": f"bytes={done}-", "IfMatch": etag} if done else {}
                     answer = self.client.get_object(Bucket=self.bucket, Key=key, **part)
                     etag = answer["ETag"]
@@ -260,7 +261,7 @@ class S3Store:
                 return
 
     def _page(self, **arguments: Any) -> tuple[Page, str]:
-        """A page of names, keys or not, and where the next one begins."""
+        """Return a page of names, keys or not, and where the next one begins."""
         answer = self._retry(lambda: self.client.list_objects_v2(Bucket=self.bucket, **arguments), "")
         found = [
             ObjectInfo(o["Key"], o["Size"], _unquoted(o["ETag"]), o["LastModified"].timestamp())
@@ -383,7 +384,7 @@ class S3Store:
 
 
 def connect(settings: S3Settings) -> S3Client:
-    """A boto3 client for any thread; its own retries are off, as they hide that a try may have landed."""
+    """Return a boto3 client for any thread; its own retries are off, as they hide that a try may have landed."""
     client: S3Client = boto3.session.Session().client(
         "s3",
         endpoint_url=settings.endpoint or None,
@@ -400,7 +401,7 @@ def connect(settings: S3Settings) -> S3Client:
 
 
 def _write(out: FileIO, block: bytes) -> None:
-    """Write all of it; a fault of this machine's disk is none of the connection, which would be tried again."""
+    """Write all of it; a fault of this machine's disk must not look like the connection's, which is tried again."""
     rest = memoryview(block)
     try:
         while rest:

@@ -150,7 +150,7 @@ class Run:
     def start(self, area: Path) -> None:
         self.forwarder.start()
         options = ("--area", area, "--store", f"s3://{BUCKET}", "--kafka", self.kafka.address)
-        landstream("provision", *options, env={**os.environ, "LANDSTREAM_CANARY_S": "300"})
+        landstream("provision", *options, env={**os.environ, "LANDSTREAM_PROVISION_CANARY_S": "300"})
         self.store = S3Store(BUCKET, S3Settings())
         self.context = Context.of_store(self.store, load_area(area))
         self._supervision.start()
@@ -277,8 +277,8 @@ def run(area: Path, products: list[Path], tmp_path_factory: pytest.TempPathFacto
         for name, value in gateway.variables().items():
             patch.setenv(name, value)
         patch.setenv("LANDSTREAM_KAFKA_SESSION_S", str(SESSION_S))
-        patch.setenv("LANDSTREAM_SWEEP_S", "2")
-        patch.setenv("LANDSTREAM_SWEEP_GRACE_S", "8")  # as an operator would whose store loses every third event
+        patch.setenv("LANDSTREAM_SWEEPER_SWEEP_S", "2")
+        patch.setenv("LANDSTREAM_SWEEPER_SWEEP_GRACE_S", "8")  # for a store that loses every third event
         # Each service is killed many times in a row, which is no crash loop.
         patch.setattr("landstream.up.LONGEST_PAUSE_S", 1.0)
         run = Run(kafka, gateway, folder, products)

@@ -6,7 +6,8 @@ import dataclasses
 
 from shared.items.properties import KINDS
 from shared.stage import registry
-from tools.items_page import PAGE, docstrings, page
+from tools.docstrings import docstrings
+from tools.items_page import PAGE, page
 
 
 def test_the_page_is_generated() -> None:
@@ -19,4 +20,9 @@ def test_every_fact_is_explained() -> None:
 
 
 def test_every_collection_of_data_is_there() -> None:
-    assert {c.name for c in registry.collections()} - set(KINDS) == {"withdrawals", "training-requests", "promotions"}
+    assert {c.name for c in registry.collections()} - set(KINDS) == {
+        "label-polygons",
+        "withdrawals",
+        "training-requests",
+        "promotions",
+    }

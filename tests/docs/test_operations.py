@@ -1,21 +1,18 @@
-"""The operator's page says what the code does: who may do what, settings and their defaults."""
+"""The operator's page says what the code does: who may do what, every setting."""
 
 from __future__ import annotations
 
 import re
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings
-
-from landstream.provision import ProvisionSettings
 from landstream.provision.grants import grants
-from shared.bus.kafka import KafkaSettings
-from shared.process.service import ALIVE_S, ServiceSettings
-from shared.store.s3 import S3Settings
+from shared.process.service import ALIVE_S
+from shared.settings import OwnSettings, variables
+from shared.stage import Settings
 from tests.conftest import ROOT
+from tests.test_agreement import settings_classes
+from tools.deploy_files.settings import classes
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-CLASSES: tuple[type[BaseSettings], ...] = (ServiceSettings, S3Settings, KafkaSettings, ProvisionSettings)
 
 
 def table(heading: str) -> list[list[str]]:
@@ -35,17 +32,20 @@ def test_the_table_of_users_is_that_of_the_grants() -> None:
     assert page == {g.user: (set(g.writes), set(g.deletes)) for g in grants()}
 
 
-def test_the_settings_are_those_of_the_classes() -> None:
-    def shown(value: object) -> str:
-        value = value.get_secret_value() if isinstance(value, SecretStr) else value
-        return "" if value in (None, "") else f"`{int(value) if isinstance(value, float) else value}`"
+def test_the_table_of_settings_holds_every_class_of_settings() -> None:
+    assert set(classes()) == set(settings_classes()) - {OwnSettings, Settings}
+    page = {variable.strip("`"): cells for variable, *cells in table("Settings")}
+    assert page.keys() == {variable for cls in classes() for variable in variables(cls)}
+    assert all(meaning.endswith((".", "**")) for _, meaning in page.values())
+    assert [v for v, (_, meaning) in page.items() if "Changes results" in meaning] == [
+        "LANDSTREAM_CLOUDMASK_CLOUD_THRESHOLD",
+        "LANDSTREAM_INFERENCE_OVERLAP_PX",
+    ]
 
-    page = {variable.strip("`"): default for variable, default, _ in table("Settings")}
-    assert page == {
-        str(field.validation_alias or f"{cls.model_config['env_prefix']}{name}".upper()): shown(field.default)
-        for cls in CLASSES
-        for name, field in cls.model_fields.items()
-    }
+
+def test_no_variable_stands_for_two_settings() -> None:
+    found = [variable for cls in classes() for variable in variables(cls)]
+    assert len(found) == len(set(found))
 
 
 def test_the_page_knows_how_long_a_loop_may_be_silent() -> None:

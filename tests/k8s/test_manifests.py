@@ -61,11 +61,11 @@ def test_both_overlays_are_valid(rendered: list[Resource]) -> None:
         ("base/shared/scaling.yaml", "Count: 8", 'Count: "8"', "ScaledObject/tiler: .*maxReplicaCount: '8' is"),
         ("base/shared/scaling.yaml", "minReplicaCount", "minReplicas", "ScaledObject/tiler: .*'minReplicas'"),
         ("base/tiler.yaml", 'targetValue: "4"', "targetValue: 4", "ScaledObject/tiler: .*targetValue: 4 is not of"),
-        ("base/tiler.yaml", 'targetValue: "4"', "targetValue: four", "ScaledObject/tiler: .*'four' is no number"),
+        ("base/tiler.yaml", 'targetValue: "4"', "targetValue: four", "ScaledObject/tiler: .*'four' is not a number"),
         ("base/tiler.yaml", "targetValue:", "target:", "ScaledObject/tiler: .*targetValue: is missing"),
         ("base/tiler.yaml", "valueLocation:", "valuelocation:", "ScaledObject/tiler: .*no such parameter"),
-        ("base/tiler.yaml", "format: prometheus", "format: text", "ScaledObject/tiler: .*'text' is none of"),
-        ("base/tiler.yaml", "type: metrics-api", "type: metric-api", "ScaledObject/tiler: .*'metric-api' is none of"),
+        ("base/tiler.yaml", "format: prometheus", "format: text", "ScaledObject/tiler: .*'text' is not one of"),
+        ("base/tiler.yaml", "type: metrics-api", "type: metric-api", "ScaledObject/tiler: .*'metric-api' is not one"),
         ("base/tiler.yaml", "kind: ScaledObject", "kind: ScaledObjekt", "ScaledObjekt/tiler: kind: no schema"),
         ("base/network.yaml", "protocol: UDP", "protokoll: UDP", "NetworkPolicy/dns: .*'protokoll'"),
     ],
@@ -93,7 +93,7 @@ def test_the_check_names_overlay_kind_name_and_path(copy: Path) -> None:
         assert len(lines) == 2 + len({*STAGES} - JOBS), "one line for each fault"
         for fault in (
             "StatefulSet/tiler: spec.template.spec: ",
-            "StatefulSet/ingest: spec.template.spec.containers[0].resources.limits.memory: '2gb' is no quantity",
+            "StatefulSet/ingest: spec.template.spec.containers[0].resources.limits.memory: '2gb' is not a quantity",
             "ScaledObject/tiler: spec.maxReplicaCount: '8' is not of type 'integer'",
         ):
             assert any(fault in line for line in lines), lines

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from landstream.progress import Progress
+from landstream.progress import ProgressDisplay
 
 
 def test_lines_of_what_ended_and_a_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress() as progress:
+    with ProgressDisplay() as progress:
         progress.observe("ingest", "start", "scene-1", 0, 0)
         progress.observe("ingest", "progress", "scene-1", 3, 10)
         progress.observe("ingest", "done", "scene-1", 0, 0)
@@ -23,7 +23,7 @@ def test_lines_of_what_ended_and_a_sum(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress():
+    with ProgressDisplay():
         pass
     assert capsys.readouterr().err == ""
 
@@ -33,7 +33,7 @@ def test_a_terminal_shows_a_line_per_stage_with_its_share(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the output for a terminal
     monkeypatch.setenv("COLUMNS", "100")
-    with Progress() as progress:
+    with ProgressDisplay() as progress:
         progress.observe("ingest", "start", "scene-1", 0, 0)
         progress.observe("ingest", "progress", "scene-1", 3, 10)
         progress.observe("tiler", "failed", "scene-0", 0, 0)

@@ -51,7 +51,7 @@ class TestKafkaBus(BusContract):
 
 
 def test_topics_are_made(kafka: KafkaBus) -> None:
-    kafka.prepare()
+    kafka.ensure_topics()
     assert {OBJECTS, DEAD_LETTER} <= set(kafka.admin().list_topics())
     assert kafka.reachable()
 

@@ -40,7 +40,7 @@ def given(broker: SecureKafka, tmp_path: Path) -> dict[str, Any]:
 def test_a_message_goes_there_and_back(given: dict[str, Any]) -> None:
     bus = KafkaBus(KafkaSettings(**given))
     try:
-        bus.prepare()
+        bus.ensure_topics()
         assert bus.reachable()
         member = bus.subscribe(OBJECTS, "secure")
         bus.publish(OBJECTS, "key", b"value")
@@ -57,7 +57,7 @@ REACH = """
 from shared.bus import BusError
 from shared.bus.kafka import KafkaBus, KafkaSettings
 try:
-    KafkaBus(KafkaSettings()).prepare()
+    KafkaBus(KafkaSettings()).ensure_topics()
 except BusError as error:
     print(error)
 """

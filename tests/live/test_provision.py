@@ -83,7 +83,7 @@ def test_users_are_made_with_the_keys_of_a_folder(servers: Servers, tmp_path: Pa
     gateway = Versitygw(tmp_path / "versitygw", servers.kafka)
     gateway.start()
     try:
-        given = {**gateway.variables(), "LANDSTREAM_S3_ADMIN": gateway.admin_url}
+        given = {**gateway.variables(), "LANDSTREAM_PROVISION_S3_ADMIN": gateway.admin_url}
         for _ in range(2):
             result = provision(servers, "land", "--credentials", tmp_path / "secrets" / "users", **given)
             assert result.returncode == 0, result.stderr
@@ -93,18 +93,18 @@ def test_users_are_made_with_the_keys_of_a_folder(servers: Servers, tmp_path: Pa
         (tmp_path / "secrets" / "users" / "tiler").unlink()
         result = provision(servers, "land", "--credentials", tmp_path / "secrets" / "users", **given)
         refused(result, 1, "users/tiler: no credentials of the user tiler there", "make secrets")
-        given["LANDSTREAM_S3_ADMIN"] = f"http://{HOST}:{free_port(set())}"
+        given["LANDSTREAM_PROVISION_S3_ADMIN"] = f"http://{HOST}:{free_port(set())}"
         (tmp_path / "secrets" / "users" / "tiler").write_text(
             "[default]\naws_access_key_id = tiler1\naws_secret_access_key = secretsecret\n"
         )
         result = provision(servers, "land", "--credentials", tmp_path / "secrets" / "users", **given)
-        refused(result, 1, given["LANDSTREAM_S3_ADMIN"], "the admin API does not answer")
+        refused(result, 1, given["LANDSTREAM_PROVISION_S3_ADMIN"], "the admin API does not answer")
     finally:
         gateway.stop()
 
 
 def test_a_store_that_sends_no_events_is_not_ready(servers: Servers, gateway: Versitygw) -> None:
-    result = provision(servers, "land", **gateway.variables(), LANDSTREAM_CANARY_S="5")
+    result = provision(servers, "land", **gateway.variables(), LANDSTREAM_PROVISION_CANARY_S="5")
     refused(
         result,
         1,
@@ -121,18 +121,18 @@ def test_a_store_that_sends_no_events_is_not_ready(servers: Servers, gateway: Ve
 
 def test_kafka_that_is_away_is_waited_for_and_named(servers: Servers, bucket: str) -> None:
     away = f"{HOST}:{free_port(set())}"
-    result = provision(servers, bucket, kafka=away, LANDSTREAM_WAIT_S="3")
+    result = provision(servers, bucket, kafka=away, LANDSTREAM_PROVISION_WAIT_S="3")
     refused(result, 1, f"Kafka at {away}", "start it, or give its address")
 
 
 def test_a_store_that_is_away_is_waited_for_and_named(servers: Servers) -> None:
     away = f"http://{HOST}:{free_port(set())}"
-    result = provision(servers, "land", LANDSTREAM_S3=away, LANDSTREAM_WAIT_S="3")
+    result = provision(servers, "land", LANDSTREAM_S3=away, LANDSTREAM_PROVISION_WAIT_S="3")
     refused(result, 1, away, "does not answer", "start it, or give its address")
 
 
 def test_wrong_keys_are_named(servers: Servers, bucket: str) -> None:
-    result = provision(servers, bucket, AWS_SECRET_ACCESS_KEY="wrong", LANDSTREAM_WAIT_S="3")
+    result = provision(servers, bucket, AWS_SECRET_ACCESS_KEY="wrong", LANDSTREAM_PROVISION_WAIT_S="3")
     refused(result, 1, f"s3://{bucket}", "check the keys")
 
 

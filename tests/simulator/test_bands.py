@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rasterio import Affine
 
 from simulator.bands import (
+    BandEncoding,
     BandFile,
-    Encoding,
     FileGrid,
     WrapError,
     common_lattice,
@@ -24,9 +24,9 @@ from simulator.bands import (
     read_dn,
     read_grid,
 )
-from simulator.msi import Lattice
+from simulator.msi import GranuleLattice
 
-LATTICE = Lattice(32634, 730020, 5060040, 12, 18)
+LATTICE = GranuleLattice(32634, 730020, 5060040, 12, 18)
 
 
 def write_tif(path: Path, values: np.ndarray, pixel_m: float = 10, **options: object) -> Path:
@@ -44,7 +44,7 @@ def write_tif(path: Path, values: np.ndarray, pixel_m: float = 10, **options: ob
     return path
 
 
-def read(path: Path, encoding: Encoding, dn_offset: int = 0, index: int = 1) -> tuple[np.ndarray, int]:
+def read(path: Path, encoding: BandEncoding, dn_offset: int = 0, index: int = 1) -> tuple[np.ndarray, int]:
     file = BandFile(path, index)
     return read_dn(file, read_grid(file), LATTICE, encoding, dn_offset)
 
@@ -52,7 +52,7 @@ def read(path: Path, encoding: Encoding, dn_offset: int = 0, index: int = 1) -> 
 def test_whole_numbers_stay_what_they_are(tmp_path: Path) -> None:
     values = np.arange(216, dtype=np.uint16).reshape(12, 18) * 151
     path = write_tif(tmp_path / "b.tif", values)
-    for encoding, dn_offset in ((Encoding(), 0), (Encoding(offset=-0.1), -1000)):
+    for encoding, dn_offset in ((BandEncoding(), 0), (BandEncoding(offset=-0.1), -1000)):
         dn, clipped = read(path, encoding, dn_offset)
         assert (dn.dtype, clipped) == (np.uint16, 0)
         assert np.array_equal(dn, values)
@@ -60,7 +60,7 @@ def test_whole_numbers_stay_what_they_are(tmp_path: Path) -> None:
 
 @given(st.integers(1, 32_767), st.sampled_from([0, -1000]))
 def test_the_default_encoding_is_the_identity_of_dn(value: int, dn_offset: int) -> None:
-    encoding = Encoding(offset=dn_offset / 10_000)
+    encoding = BandEncoding(offset=dn_offset / 10_000)
     factor, shift = encoding.scale * 10_000, encoding.offset * 10_000 - dn_offset
     assert factor == 1
     assert abs(shift) < 1e-9
@@ -70,10 +70,10 @@ def test_the_default_encoding_is_the_identity_of_dn(value: int, dn_offset: int) 
 def test_reflectance_becomes_dn_and_what_is_not_observed_becomes_zero(tmp_path: Path) -> None:
     values = np.full((12, 18), 0.25, dtype=np.float32)
     values[0, :4] = np.nan, -9999, -0.05, 9.0
-    dn, clipped = read(write_tif(tmp_path / "b.tif", values, nodata=-9999), Encoding(1.0), -1000)
+    dn, clipped = read(write_tif(tmp_path / "b.tif", values, nodata=-9999), BandEncoding(1.0), -1000)
     assert dn[0, :5].tolist() == [0, 0, 500, 32_767, 3500]
     assert clipped == 1
-    dn, clipped = read(write_tif(tmp_path / "c.tif", values), Encoding(1.0, nodata=0.25))
+    dn, clipped = read(write_tif(tmp_path / "c.tif", values), BandEncoding(1.0, nodata=0.25))
     assert dn[0, :5].tolist() == [0, 1, 1, 32_767, 0]
     assert clipped == 3
 
@@ -81,14 +81,14 @@ def test_reflectance_becomes_dn_and_what_is_not_observed_becomes_zero(tmp_path: 
 def test_zero_of_integers_is_nodata_unless_the_file_says_otherwise(tmp_path: Path) -> None:
     values = np.full((12, 18), 700, dtype=np.uint16)
     values[0, 0] = 0
-    assert read(write_tif(tmp_path / "a.tif", values), Encoding())[0][0, 0] == 0
-    assert read(write_tif(tmp_path / "b.tif", values, nodata=65_535), Encoding())[0][0, 0] == 1
+    assert read(write_tif(tmp_path / "a.tif", values), BandEncoding())[0][0, 0] == 0
+    assert read(write_tif(tmp_path / "b.tif", values, nodata=65_535), BandEncoding())[0][0, 0] == 1
 
 
 def test_a_band_of_a_stack_and_a_window_of_a_larger_file(tmp_path: Path) -> None:
     values = np.arange(3 * 16 * 24, dtype=np.uint16).reshape(3, 16, 24) + 1
     transform = Affine(10, 0, LATTICE.ulx_m - 30, 0, -10, LATTICE.uly_m + 20)
-    dn, _ = read(write_tif(tmp_path / "b.tif", values, transform=transform), Encoding(), index=3)
+    dn, _ = read(write_tif(tmp_path / "b.tif", values, transform=transform), BandEncoding(), index=3)
     assert np.array_equal(dn, values[2, 2:14, 3:21])
 
 

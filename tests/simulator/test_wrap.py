@@ -12,9 +12,9 @@ import rasterio
 from rasterio import Affine
 from typer.testing import CliRunner
 
-from simulator.bands import BandFile, Encoding, WrapError, find_bands
+from simulator.bands import BandEncoding, BandFile, WrapError, find_bands
 from simulator.commands import app
-from simulator.msi import Lattice
+from simulator.msi import GranuleLattice
 from simulator.spectra import S2_RESOLUTION_M
 from simulator.wrap import Identity, bands_of, tile_of, wrap
 from tests.conftest import real_data
@@ -58,7 +58,7 @@ def image(product: Path, name: str) -> np.ndarray:
 def test_pixels_at_their_own_resolution_stay_what_they_are(
     folder: Path, tmp_path: Path, level: str, offset: float
 ) -> None:
-    made = wrap(tmp_path, files(folder, level), Identity(level, TIME), Encoding(offset=offset))
+    made = wrap(tmp_path, files(folder, level), Identity(level, TIME), BandEncoding(offset=offset))
     assert made.product.name == (
         f"S2A_MSI{level}_20180605T092031_N{'0500' if offset else '0209'}_R001_T34TGR_20180605T092031.SAFE"
     )
@@ -110,7 +110,7 @@ def test_a_stack_of_reflectance_and_absent_bands(tmp_path: Path) -> None:
     reflectance = rng.uniform(0.01, 0.6, (len(bands), LATTICE.rows, LATTICE.columns)).astype(np.float32)
     path = write_tif(tmp_path / "stack.tif", reflectance)
     given = {band: BandFile(path, index) for index, band in enumerate(bands, 1)}
-    made = wrap(tmp_path, given, L2A, Encoding(1.0), without=("B01", "B09"))
+    made = wrap(tmp_path, given, L2A, BandEncoding(1.0), without=("B01", "B09"))
     assert np.abs(image(made.product, "B08_10m") / 1e4 - reflectance[bands.index("B08")]).max() <= 0.5001e-4
     assert not image(made.product, "B09_60m").any()
     assert {note for note in made.notes if "without data" in note} == {
@@ -143,12 +143,12 @@ def test_identity_is_what_was_given(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lattice", "tile"),
     [
-        (Lattice(32633, 330000, 5822040, 768, 1536), "T33UUU"),
-        (Lattice(32634, 699960, 5100000, 600, 600), "T34TGR"),
-        (Lattice(32723, 300000, 7399980, 600, 600), "T23KLP"),
+        (GranuleLattice(32633, 330000, 5822040, 768, 1536), "T33UUU"),
+        (GranuleLattice(32634, 699960, 5100000, 600, 600), "T34TGR"),
+        (GranuleLattice(32723, 300000, 7399980, 600, 600), "T23KLP"),
     ],
 )
-def test_the_tile_follows_from_the_place(lattice: Lattice, tile: str) -> None:
+def test_the_tile_follows_from_the_place(lattice: GranuleLattice, tile: str) -> None:
     assert tile_of(lattice) == tile
 
 
@@ -171,7 +171,7 @@ def test_what_makes_no_product_is_refused_in_one_line(folder: Path, tmp_path: Pa
             "lies in EPSG:32635, but the bands in EPSG:32634",
         ),
         (good | {"B04": BandFile(dark)}, L2A, {}, r"dark\.tif: B04 is nodata everywhere"),
-        (good, L2A, {"encoding": Encoding(1.0)}, "DN of Sentinel-2 need --scale 1e-4"),
+        (good, L2A, {"encoding": BandEncoding(1.0)}, "DN of Sentinel-2 need --scale 1e-4"),
         (dict.fromkeys(good, BandFile(reflectance)), L2A, {}, "reflectance already need --scale 1"),
     ]
     for bands, identity, options, fault in cases:

@@ -1,4 +1,4 @@
-"""The tables of the pages: services in README.md, users in docs/operations.md."""
+"""The tables of the pages: services in README.md, users and settings in docs/operations.md."""
 
 import ast
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from landstream.provision.grants import grants
 from shared.stage import Stage, published, registry
+from tools.deploy_files import settings
 from tools.deploy_files.blocks import fill
 from tools.deploy_files.project import ROOT, Files
 
@@ -20,9 +21,10 @@ def files() -> Files:
         ("user", "writes", "deletes"),
         ((f"`{g.user}`", quoted(g.writes), quoted(g.deletes)) for g in grants()),
     )
+    operations = fill((ROOT / OPERATIONS).read_text(), "users", users)
     return {
         README: fill((ROOT / README).read_text(), "services", services),
-        OPERATIONS: fill((ROOT / OPERATIONS).read_text(), "users", users),
+        OPERATIONS: fill(operations, "settings", table(settings.HEAD, settings.rows())),
     }
 
 
@@ -33,7 +35,7 @@ def row_of_stage(stage: Stage) -> tuple[str, ...]:
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Return names as code; `nothing` where there are none."""
+    """Return the names as code; `nothing` where there are none."""
     return ", ".join(f"`{name}`" for name in names) or "nothing"
 
 

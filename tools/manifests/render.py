@@ -27,7 +27,7 @@ class RenderError(Exception):
 
 
 def command() -> list[str]:
-    """What renders a folder that is added to it.
+    """Return the command that renders a folder, which is its last argument.
 
     Raises:
         MissingToolError: neither Go nor kubectl is on the PATH.
@@ -47,7 +47,7 @@ def command() -> list[str]:
 
 
 def render(folder: Path) -> list[Resource]:
-    """The resources of an overlay.
+    """Return the resources of an overlay.
 
     Raises:
         RenderError: it does not render; the message is kustomize's.

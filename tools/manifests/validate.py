@@ -32,7 +32,7 @@ _FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
 
 
 def faults(resources: list[Resource]) -> list[str]:
-    """One line for each fault: kind, name, path, what is wrong."""
+    """Return one line for each fault: kind, name, path, what is wrong."""
     found = []
     for resource in resources:
         name = f"{resource.get('kind')}/{resource.get('metadata', {}).get('name')}"
@@ -89,11 +89,11 @@ def _closed(schema: Any) -> Any:
 
 
 def _trigger_faults(trigger: Resource) -> Iterator[str]:
-    """What KEDA would refuse of a trigger's metadata, by the parameters that its scaler declares."""
+    """Yield what KEDA would refuse of a trigger's metadata, by the parameters that its scaler declares."""
     scalers: dict[str, list[Resource]] = json.loads((SCHEMAS / "scalers.json").read_text())
     kind = trigger.get("type")
     if kind not in scalers:
-        yield f"type: {kind!r} is none of {', '.join(scalers)}"
+        yield f"type: {kind!r} is not one of {', '.join(scalers)}"
         return
     given = trigger.get("metadata") or {}
     known = {p["name"]: p for p in scalers[kind] if p.get("metadataVariableReadable")}
@@ -105,10 +105,10 @@ def _trigger_faults(trigger: Resource) -> Iterator[str]:
             if name == "targetValue" or not (parameter.get("optional") or "default" in parameter):
                 yield f"metadata.{name}: is missing"
         elif given[name] not in parameter.get("allowedValue", [given[name]]):
-            yield f"metadata.{name}: {given[name]!r} is none of {', '.join(parameter['allowedValue'])}"
+            yield f"metadata.{name}: {given[name]!r} is not one of {', '.join(parameter['allowedValue'])}"
     for name in ("targetValue", "activationTargetValue"):
         if name in given and not re.fullmatch(r"\d+(\.\d+)?", str(given[name])):
-            yield f"metadata.{name}: {given[name]!r} is no number"
+            yield f"metadata.{name}: {given[name]!r} is not a number"
 
 
 def _quantity_faults(node: Any, path: str = "") -> Iterator[str]:
@@ -135,13 +135,13 @@ def _quantity_faults(node: Any, path: str = "") -> Iterator[str]:
 def _quantity_fault(path: str, name: str, quantity: Any) -> Iterator[str]:
     amount = _amount(quantity)
     if amount is None:
-        yield f"{path}: {quantity!r} is no quantity; say 1Gi, 500M or 250m"
+        yield f"{path}: {quantity!r} is not a quantity; say 1Gi, 500M or 250m"
     elif name != "cpu" and amount < 1024:
         yield f"{path}: {quantity!r} is less than a kilobyte"
 
 
 def _amount(quantity: Any) -> float | None:
-    """The quantity as a number; None if it is none."""
+    """Return the quantity as a number; None if it is not one."""
     match = QUANTITY.fullmatch(str(quantity))
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Makes `schemas/` anew from KEDA's Go module: `python -m tools.manifests.vendor VERSION`; its licence is there."""
+"""Makes `schemas/` again from KEDA's Go module: `python -m tools.manifests.vendor VERSION`; its licence is there."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from tools.manifests.render import Resource
 
 
 def by_kind(resources: list[Resource], kind: str) -> list[Resource]:
-    """The resources of a kind."""
+    """Return the resources of a kind."""
     return [r for r in resources if r["kind"] == kind]
 
 
@@ -22,16 +22,16 @@ def workloads(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
 
 
 def containers_of(template: Resource) -> list[Resource]:
-    """All containers of a pod template, sidecars first."""
+    """Return all containers of a pod template, sidecars first."""
     return [*template["spec"].get("initContainers", ()), *template["spec"]["containers"]]
 
 
 def template_of(resources: list[Resource], name: str) -> Resource:
-    """The pod template of a workload."""
+    """Return the pod template of a workload."""
     return dict(workloads(resources))[name]
 
 
 def settings_of(resources: list[Resource]) -> dict[str, str]:
-    """What every process is told by its environment."""
+    """Return what every process is told by its environment."""
     (found,) = (r["data"] for r in by_kind(resources, "ConfigMap") if r["metadata"]["name"].startswith("landstream-"))
     return dict(found)

@@ -28,7 +28,7 @@ SERVICES = Path(__file__).parents[2] / ".services"
 INSTALLED = SERVICES / "installed"
 TOPIC = "landstream.objects"
 HOST = "127.0.0.1"
-HUNG_S = 20.0  # a process without an answer for so long is started anew
+HUNG_S = 20.0  # a process without an answer for so long is restarted
 
 
 class ServerError(Exception):
@@ -40,7 +40,7 @@ class MissingToolError(ServerError):
 
 
 def tool(name: str, purpose: str) -> str:
-    """The path of a program of this machine."""
+    """Return the path of a program of this machine."""
     path = shutil.which(name)
     if path is None:
         raise MissingToolError(f"{name} is not on the PATH, and {purpose} needs it")
@@ -99,7 +99,7 @@ def install_wheel(requirement: str) -> Path:
 
 
 def free_port(taken: set[int]) -> int:
-    """A free port below those that the kernel lends to clients, so that it is still free after a restart."""
+    """Return a free port below those that the kernel lends to clients, so that it is still free after a restart."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:
@@ -129,14 +129,14 @@ class Server(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """The command line, the first word an absolute path."""
+        """Return the command line, the first word an absolute path."""
 
     @abstractmethod
     def healthy(self) -> bool:
-        """Whether it answers in its own protocol."""
+        """Return whether it answers in its own protocol."""
 
     def environment(self) -> Mapping[str, str]:
-        """What the process sees besides PATH and HOME; nothing of ours leaks into it."""
+        """Return what the process sees besides PATH and HOME; nothing of ours leaks into it."""
         return {}
 
     def start(self) -> None:
@@ -163,7 +163,7 @@ class Server(ABC):
         self.process.kill()
 
     def port(self, name: str) -> int:
-        """One of the ports, all chosen once."""
+        """Return one of the ports, all chosen once."""
         path = self.folder / "ports.json"
         if not path.exists():
             chosen: dict[str, int] = {}
@@ -201,7 +201,7 @@ class S3Server(Server):
         return self._keys()["secret_key"]
 
     def variables(self) -> dict[str, str]:
-        """What a client finds in its environment."""
+        """Return what a client finds in its environment."""
         return {
             "LANDSTREAM_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -219,7 +219,7 @@ class S3Server(Server):
 
 
 def http_status(port: int, path: str) -> int | None:
-    """The status of a GET; None without an answer. Needs no proxy setting, unlike urllib."""
+    """Return the status of a GET; None without an answer. Needs no proxy setting, unlike urllib."""
     connection = HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", path)

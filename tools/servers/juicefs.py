@@ -59,7 +59,7 @@ class JuiceFS(S3Server):
         return variables
 
     def healthy(self) -> bool:
-        """Whether MinIO calls itself ready."""
+        """Return whether MinIO calls itself ready."""
         return http_status(self.port("s3"), "/minio/health/ready") == 200
 
     @property

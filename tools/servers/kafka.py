@@ -86,7 +86,7 @@ class Kafka(Server):
                 run([*maven, "dependency:copy-dependencies", *scope], within_s=600)
 
     def properties(self) -> str:
-        """The configuration, ports left open."""
+        """Return the configuration, ports left open."""
         return PROPERTIES
 
     def prepare(self) -> None:
@@ -101,11 +101,11 @@ class Kafka(Server):
             run([*format_, "-t", cluster_id(), "-c", self._properties])
 
     def command(self) -> list[str]:
-        """A small heap, and no compiler that pays off after hours only."""
+        """Return options for a small heap, without the compiler that pays off only after hours."""
         return [*self._java("256m"), "kafka.Kafka", str(self._properties)]
 
     def healthy(self) -> bool:
-        """Whether it answers ApiVersions, which it does only once it serves; it accepts connections earlier."""
+        """Return whether it answers ApiVersions, which it does only once it serves; it accepts connections earlier."""
         # key 18, version 0, correlation 1, client id ""
         request = struct.pack(">hhih", 18, 0, 1, 0)
         try:
@@ -179,7 +179,7 @@ class SecureKafka(Kafka):
         return f"{HOST}:{self.port('secure')}"
 
     def properties(self) -> str:
-        """Those of the plain broker, and one more listener."""
+        """Return the settings of the plain broker, and one more listener."""
         lines = dict(line.split("=", 1) for line in PROPERTIES.splitlines())
         for name in ("listeners", "advertised.listeners"):
             lines[name] += ",SECURE://{host}:{secure}"
@@ -202,7 +202,7 @@ class SecureKafka(Kafka):
 
 
 def cluster_id() -> str:
-    """A new id as Kafka writes them; none that its command line takes for an option."""
+    """Return a new id as Kafka writes them, but not one that its command line takes for an option."""
     while True:
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not text.startswith("-"):

@@ -22,7 +22,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def identity(pid: int) -> dict[str, int | str] | None:
-    """What tells a process from any later one of the same pid; None once it is gone."""
+    """Return what tells a process from any later one of the same pid; None once it is gone."""
     try:
         # The name, in parentheses, may hold anything; the start time is the 20th field behind it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -33,7 +33,7 @@ def identity(pid: int) -> dict[str, int | str] | None:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether it has ended and only waits to be asked how; asks, if it is ours to ask."""
+    """Return whether it has ended and only waits to be asked how; asks, if it is ours to ask."""
     try:
         with suppress(ChildProcessError):
             return os.waitpid(pid, os.WNOHANG)[0] == pid
@@ -114,5 +114,5 @@ class Process:
         return True
 
     def tail(self, lines: int = 15) -> str:
-        """The end of the log."""
+        """Return the end of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""

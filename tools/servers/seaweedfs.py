@@ -32,7 +32,7 @@ class SeaweedFS(S3Server):
         write_private(self.folder / "s3.json", json.dumps({"identities": identities}))
 
     def command(self) -> list[str]:
-        """Every port by name, for the defaults are fixed; telemetry, Iceberg and Lance off."""
+        """Return the command line; it names every port, as the defaults are fixed, and disables telemetry."""
         ports = []
         for name in self.port_names:
             server, _, protocol = name.partition("-")
@@ -47,9 +47,9 @@ class SeaweedFS(S3Server):
         ]
 
     def environment(self) -> Mapping[str, str]:
-        """One volume at a time for a bucket instead of seven."""
+        """Return what makes it create one volume at a time for a bucket instead of seven."""
         return {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 
     def healthy(self) -> bool:
-        """Whether S3 answers and the master knows where to write."""
+        """Return whether S3 answers and the master knows where to write."""
         return http_status(self.port("s3"), "/") is not None and http_status(self.port("master"), "/dir/assign") == 200

@@ -61,7 +61,7 @@ class Versitygw(S3Server):
         self._filter.write_text(json.dumps(EVENTS))
 
     def command(self) -> list[str]:
-        """Users are read anew after a second, so that tests may change them."""
+        """Return the command line; users are read again after a second, so that tests may change them."""
         addresses = ["--port", f"{HOST}:{self.port('s3')}", "--admin-port", f"{HOST}:{self.port('admin')}"]
         users = ["--iam-dir", str(self._iam), "--iam-cache-ttl", "1"]
         events = []
@@ -72,11 +72,11 @@ class Versitygw(S3Server):
         return [str(BINARY), *addresses, *options, *users, *events, "posix", str(self._data)]
 
     def environment(self) -> Mapping[str, str]:
-        """Keys by environment: a command line is public."""
+        """Return the keys, which come by the environment: a command line is public."""
         return {"ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key}
 
     def healthy(self) -> bool:
-        """Whether its health path answers."""
+        """Return whether its health path answers."""
         return http_status(self.port("s3"), "/healthz") == 200
 
     @property

@@ -62,7 +62,7 @@ class KafkaBus:
 
     @contextmanager
     def tail(self, topic: str) -> Iterator[Tail]:
-        """What is published to a topic from now on, without a group.
+        """Read what is published to a topic from now on, without a group.
 
         Raises:
             BusUnavailable: no broker answers, or the topic is missing.
@@ -87,8 +87,8 @@ class KafkaBus:
         except KafkaError as error:
             raise self.settings.unavailable(error) from error
 
-    def prepare(self) -> bool:
-        """See `Bus.prepare`."""
+    def ensure_topics(self) -> bool:
+        """See `Bus.ensure_topics`."""
         settings = self.settings
         try:
             missing = {OBJECTS, DEAD_LETTER} - set(self.admin().list_topics())
@@ -114,7 +114,7 @@ class KafkaBus:
             return False
 
     def group(self, topic: str, group: str) -> tuple[int, int]:
-        """How many messages of a topic a group has not acknowledged, and how many members it has.
+        """Return how many messages of a topic a group has not acknowledged, and how many members it has.
 
         Raises:
             BusUnavailable: no broker answers.
@@ -136,16 +136,16 @@ class KafkaBus:
         return [int(p["partition_index"]) for t in self.admin().describe_topics([topic]) for p in t["partitions"]]
 
     def _members_of(self, group: str) -> dict[str, KnownMember]:
-        """Members of a group by id, as the broker knows them."""
+        """Return the members of a group by id, as the broker knows them."""
         described = self.admin().describe_groups([group])[group]
         return {str(m["member_id"]): KnownMember.of(m) for m in described["members"]}
 
     def _expel(self, group: str, member_id: str, instance: str) -> None:
-        """Take a member out of its group, so that all partitions are dealt out anew when it joins again."""
+        """Take a member out of its group, so that all partitions are dealt out again when it joins again."""
         self.admin().remove_group_members(group, [MemberToRemove(member_id, instance or None)])
 
     def admin(self) -> KafkaAdminClient:
-        """A client for topics, offsets and groups.
+        """Return a client for topics, offsets and groups.
 
         Raises:
             BusUnavailable: no broker answers.
@@ -174,7 +174,7 @@ class Tail:
         self._consumer, self._settings = consumer, settings
 
     def poll(self, timeout_s: float) -> list[bytes]:
-        """The messages that came.
+        """Return the messages that came.
 
         Raises:
             BusUnavailable: no broker answers as it should.

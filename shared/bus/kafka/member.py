@@ -1,7 +1,7 @@
 """A member of a consumer group.
 
-One thread owns the client. While the caller works on a message, which may take hours, the thread goes on polling with
-all partitions paused, so the member stays in its group; what a poll returns all the same is kept. Offsets are
+One thread owns the client. While the caller works on a message, which may take hours, the thread continues to poll with
+all partitions paused, so the member stays in its group; what a poll returns nevertheless is kept. Offsets are
 committed after the work is done, those of quick messages in batches.
 """
 
@@ -35,12 +35,12 @@ PATIENCE_S: Final = 0.2
 
 COMMIT_EVERY_S: Final = 0.5
 DOUBT_S: Final = 10.0
-"""How often a member asks whether its group knows it: the client (3.0.12) has been seen to wait for ever, or to go on
-reading, in a group that had dropped it."""
+"""How often a member asks whether its group knows it: the client (3.0.12) has been seen to wait for ever, or to read
+on, in a group that had dropped it."""
 
 FORGOTTEN: Final = "the group knows nothing of this member"
 REPLACED: Final = "another process has this member's name"
-IDLE: Final = "this member holds no partition, and some are nobody's"
+IDLE: Final = "this member holds no partition, although some have no owner"
 """A static member that comes back is given what it had: nothing, if it had joined before its topic was there."""
 
 JOIN_MS: Final = 10_000
@@ -59,7 +59,7 @@ class KnownMember:
 
     @classmethod
     def of(cls, member: Mapping[str, Any]) -> KnownMember:
-        """One of the members that the broker describes."""
+        """Return one of the members that the broker describes."""
         dealt = member["member_assignment"]
         topics = dealt.get("assigned_partitions", ()) if isinstance(dealt, Mapping) else ()
         return cls(member["group_instance_id"], sum(len(t["partitions"]) for t in topics))
@@ -198,8 +198,8 @@ class KafkaMember:
         while not self._closing:
             if time.monotonic() - looked > DOUBT_S:
                 fault = self._fault_of_group(consumer)
-                if fault and doubted:  # seen twice, so it was not just dealing out anew
-                    self._log.warning("joins anew", reason=fault)
+                if fault and doubted:  # seen twice, so it was not just a rebalance
+                    self._log.warning("joins again", reason=fault)
                     if fault == REPLACED:  # to join would fence that one in turn
                         raise FencedInstanceIdError(fault)
                     if fault == IDLE:
@@ -218,14 +218,14 @@ class KafkaMember:
                 self._fetch(consumer, paused=not wanted)
                 if held and consumer.group_metadata().member_id != member_id:
                     # The client that finds itself dropped only as it joins again says nothing of what it lost.
-                    self._log.warning("the group had dropped this member: it joins anew")
+                    self._log.warning("the group had dropped this member: it joins again")
                     self._drop(held, lost=True)
                     return
             self._commit(consumer)
         self._commit(consumer, at_once=True)
 
     def _fault_of_group(self, consumer: KafkaConsumer) -> str | None:
-        """Why this member is in no good state in its group; None = it is, or nobody can tell."""
+        """Return what is wrong with this member in its group; None = nothing, or nobody can tell."""
         try:
             members = self._members_of(self._group)
             partitions = consumer.partitions_for_topic(self._topic) or ()
@@ -304,7 +304,7 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing to do: the next poll pauses what it must, and keeps what comes before."""
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Another member gets them in good order: work at hand goes on, its item decides who was first."""
+        """Another member gets them in good order: a job at hand continues, and its item decides who was first."""
         self._member._drop(revoked, lost=False)
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:

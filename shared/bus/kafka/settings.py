@@ -16,45 +16,44 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.bus.protocol import BusError, BusUnavailable
+from shared.settings import settings_config
 
 KNOCK_S: Final = 2.0
 """How long a broker may take to accept a connection before the next one is tried."""
 
 
 class KafkaSettings(BaseSettings):
-    """Where Kafka is and how it is spoken to."""
+    """Settings of the connection to Kafka."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LANDSTREAM_KAFKA_", extra="ignore", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(**settings_config("kafka"), populate_by_name=True)
 
     servers: str = Field("", validation_alias="LANDSTREAM_KAFKA")
-    """`HOST:PORT`, or several with commas."""
+    """`HOST:PORT` of a broker, or of several, separated by commas; the command line may give it instead."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """As Kafka names it."""
+    """`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`, as Kafka names them; the default suits loopback."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """Used with a SASL protocol only."""
+    """`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, the strongest; used with a SASL protocol only."""
     username: str = ""
     """SASL user."""
     password: SecretStr = SecretStr("")
-    """SASL password; `password_file` keeps it out of the environment."""
+    """SASL password; a file keeps it out of the environment."""
     password_file: Path | None = None
     """File that holds the SASL password."""
     ca_file: Path | None = None
-    """Certificate authority of the brokers; the system's where not given."""
+    """File with the certificate authority of the brokers; the system's authorities where not given."""
     partitions: int = 8
-    """Partitions of a topic that is made: as many replicas of one service can share its work."""
+    """Partitions of a new topic: the most replicas of one service that can share its work."""
     replication: int = -1
-    """Copies of a topic that is made; -1 = the cluster's own default."""
+    """Copies of a new topic; -1 = the cluster's own default."""
     retention_s: float = 7 * 86400.0
-    """How long events are kept, in seconds; the sweep gives again what is older."""
+    """Seconds for which events are kept, a week; the sweep hints again what is older."""
     session_s: float = 45.0
-    """A member silent for so long loses its partitions, in seconds; a restart within it moves nothing."""
+    """Seconds of silence after which a member loses its partitions (Kafka's default); a quick restart moves nothing."""
     poll_interval_s: float = 300.0
-    """Kafka's `max.poll.interval.ms` in seconds: work may take longer, as polling goes on beside it."""
+    """Kafka's `max.poll.interval.ms` (its default), in seconds; a job may take longer, polling continues beside it."""
 
     def addresses(self) -> list[tuple[str, int]]:
-        """The servers as the client reads them.
+        """Return the servers, read as the client reads them.
 
         Raises:
             BusError: they are not `HOST:PORT`, or several with commas.
@@ -104,7 +103,7 @@ class KafkaSettings(BaseSettings):
         raise BusUnavailable(f"Kafka at {self.servers}: {'; '.join(refusals)}")
 
     def arguments(self) -> dict[str, Any]:
-        """What every client of kafka-python is given.
+        """Return what every client of kafka-python is given.
 
         Raises:
             BusError: a file of theirs cannot be read.
@@ -139,7 +138,7 @@ class KafkaSettings(BaseSettings):
             raise BusError(f"LANDSTREAM_KAFKA_PASSWORD_FILE: {self.password_file}: {error.strerror}") from error
 
     def unavailable(self, error: KafkaError) -> BusUnavailable:
-        """That no broker answers as it should; the client does not tell refused credentials from a broker away."""
+        """Return the error for no usable answer; the client does not tell refused credentials from an absent broker."""
         advice = ""
         if self.security_protocol != "PLAINTEXT":
             advice = "; if it runs, check LANDSTREAM_KAFKA_USERNAME, _PASSWORD_FILE, _SASL_MECHANISM and _CA_FILE"
@@ -147,5 +146,5 @@ class KafkaSettings(BaseSettings):
 
 
 def said(error: BaseException) -> str:
-    """An error in a line, with its class: many of the client have no text."""
+    """Return an error in one line, with its class: many of the client's errors have no text."""
     return f"{type(error).__name__}: {error}"

@@ -108,7 +108,7 @@ def test_a_map_is_wanted_while_champion_and_ledger_are_the_same() -> None:
 
 
 def test_a_given_server_needs_no_model_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LANDSTREAM_SERVING_ADDRESS", "serving:8500")
+    monkeypatch.setenv("LANDSTREAM_INFERENCE_SERVING_ADDRESS", "serving:8500")
     settings = STAGE.settings()
     jobs = STAGE.plan(PROMOTION, catalogue_of(STORE, WIDE), WIDE, settings)
     assert all(j.inputs[0].assets == () for j in jobs)

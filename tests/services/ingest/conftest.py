@@ -17,12 +17,12 @@ from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.landing import LandingObject, LandingUnit
 from shared.stage import Job, NewItem, Task
-from simulator.msi import Lattice
+from simulator.msi import GranuleLattice
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, write_l1c, write_l2a
-from simulator.safe_names import SafeName
+from simulator.safe_names import NewSafeName
 from simulator.sen3 import write_efr
-from simulator.sen3_xml import Sen3Name
+from simulator.sen3_xml import NewSen3Name
 from simulator.sky import Sun, Weather
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -38,8 +38,10 @@ def area() -> Area:
 
 def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:
     """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
-    name = SafeName(platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC))
-    lattice = Lattice(32634, 729960, 5090040, 120, 180)
+    name = NewSafeName(
+        platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC)
+    )
+    lattice = GranuleLattice(32634, 729960, 5090040, 120, 180)
     rng = np.random.default_rng(7)
     dn = {
         band: rng.integers(1, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
@@ -65,7 +67,7 @@ def scene(_scene: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small OLCI frame over the area; tests read it only."""
-    name = Sen3Name(
+    name = NewSen3Name(
         "S3A", START, START + timedelta(seconds=10), datetime(2018, 6, 6, tzinfo=UTC), 31, 93, 1980, "NT", "003"
     )
     content = observe_olci(1, swath_over(23.99, 45.94, 12000, START), Weather(3, 0.3), 5)

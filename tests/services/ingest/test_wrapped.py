@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.stage import NewItem
-from simulator.bands import Encoding, find_bands
+from simulator.bands import BandEncoding, find_bands
 from simulator.labels import write_labels
 from simulator.spectra import S2_RESOLUTION_M
 from simulator.wrap import Identity, bands_of, wrap
@@ -31,7 +31,7 @@ def test_wrapped_bands_are_taken_in(
         write_tif(tmp_path / f"{band}.tif", np.full(shape, 2500, np.uint16), pixel_m)
     bands = find_bands(tmp_path, "{band}.tif", [band for band in bands_of(level) if band not in without])
     identity = Identity(level, datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC))
-    made = wrap(tmp_path / "out", bands, identity, Encoding(offset=offset), without=without)
+    made = wrap(tmp_path / "out", bands, identity, BandEncoding(offset=offset), without=without)
     item = ingest(made.product, AREA)
     assert item.collection == f"sentinel-2-{level.lower()}"
     assert item.properties["landstream:offsets"]["B04"] == round(offset * 10_000)

@@ -168,7 +168,7 @@ def test_a_store_that_is_not_provisioned_is_waited_for(tmp_path: Path) -> None:
 def test_the_process_waits_syncs_and_ends_on_sigterm(tmp_path: Path) -> None:
     models = tmp_path / "models"
     command = [sys.executable, "-m", "services.model_sync", "--store", str(tmp_path / "store")]
-    environment = {**os.environ, "LANDSTREAM_MODELS": str(models), "LANDSTREAM_SYNC_S": "0.1"}
+    environment = {**os.environ, "LANDSTREAM_MODEL_SYNC_MODELS": str(models), "LANDSTREAM_MODEL_SYNC_SYNC_S": "0.1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

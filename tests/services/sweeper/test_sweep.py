@@ -179,7 +179,7 @@ def test_hints_that_the_bus_lost_are_given_again(world: World, monkeypatch: pyte
     busy(world)
     sweeper = sweeper_of(world)
     assert [sweeper.round() for _ in range(2)] == [5, 0]
-    monkeypatch.setattr(world.bus, "prepare", lambda: True)
+    monkeypatch.setattr(world.bus, "ensure_topics", lambda: True)
     assert sweeper.round() == 5
 
 
