@@ -31,13 +31,14 @@ from shared.area import Area
 from shared.area.area import parse_area
 from shared.geo import TileIndex
 from shared.items.catalogue import Catalogue
+from shared.items.ids import canonical, make_id, numbered_id
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical, iso_week, make_id, numbered_id
 from shared.items.landing import landing_unit
 from shared.items.partition import MemoryShelf
 from shared.items.sheets import runs_of
 from shared.items.stac import make_item
 from shared.items.summary import WeekSummary, current_labels, summarize
+from shared.items.weeks import STATIC, iso_week
 from shared.stage import registry
 from shared.stage.due import planned
 from shared.store import AREA_KEY, FolderStore, area_json

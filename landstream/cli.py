@@ -304,7 +304,8 @@ def reprocess(
 
     The results of older versions of the stage are due again; those of the present version stay.
     """
-    from shared.items.keys import check_week, order_key
+    from shared.items.keys import order_key
+    from shared.items.weeks import check_week
     from shared.stage.registry import NoSuchService, load
 
     folder, _ = _open(store)

@@ -104,7 +104,7 @@ def deliver(
     from landstream.deliver import deliver as put_into_landing
     from landstream.progress import ProgressDisplay
     from landstream.workspace import WorkspaceError, open_bound
-    from shared.items.keys import BadKey
+    from shared.items.weeks import BadKey
     from shared.store import StoreError
 
     missing = [p for p in products if not p.exists()]

@@ -14,7 +14,8 @@ from typing import Any, Final
 from services.sweeper.pages import Pages
 from shared.area import Area
 from shared.items.collections import LABEL_POLYGONS, LABELS, REQUESTS
-from shared.items.keys import canonical, receipt_key, split_item_key
+from shared.items.ids import canonical
+from shared.items.keys import receipt_key, split_item_key
 from shared.run.context import Context
 from shared.stage import registry
 from shared.store import AREA_KEY, FORMAT, Store, area_json, read_area, read_format

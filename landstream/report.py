@@ -15,9 +15,10 @@ from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS, UPDATES
 from shared.items.item import Item
-from shared.items.keys import STATIC, items_prefix
+from shared.items.keys import items_prefix
 from shared.items.summary import WeekSummary
 from shared.items.tiles import MSI, touches
+from shared.items.weeks import STATIC
 from shared.run.context import Context
 from shared.run.failure import standing_failures
 from shared.stage import registry

@@ -19,9 +19,11 @@ from services.sweeper.policy import nothing_to_train_on
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.keys import BadKey, digest8, failure_key, split_item_key
+from shared.items.ids import digest8
+from shared.items.keys import failure_key, split_item_key
 from shared.items.landing import PREFIX
 from shared.items.summary import current_labels
+from shared.items.weeks import BadKey
 from shared.observe.logs import get_logger
 from shared.run.context import Context, Observer
 from shared.run.failure import make_record, standing_failures

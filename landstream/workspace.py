@@ -11,7 +11,7 @@ from typing import Any
 
 import shared.store
 from shared.area import Area
-from shared.items.keys import digest8
+from shared.items.ids import digest8
 from shared.store import (
     AREA_KEY,
     FolderStore,

@@ -10,10 +10,12 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion, last_promotion
 from shared.items.collections import MODELS, PROMOTIONS, REQUESTS
+from shared.items.ids import canonical, digest8, make_id, numbered_id
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical, digest8, item_key, make_id, numbered_id, rfc3339, week_bounds
+from shared.items.keys import item_key
 from shared.items.stac import make_item
 from shared.items.summary import TRAINED_ON, WeekSummary, cube_state, current_labels
+from shared.items.weeks import STATIC, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
 from shared.store import PreconditionFailed, Store
 

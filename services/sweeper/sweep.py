@@ -12,9 +12,10 @@ from services.sweeper.hints import Hints
 from services.sweeper.view import Count, View, open_job
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
-from shared.items.keys import FAILURES, RECEIPTS, STATIC
+from shared.items.keys import FAILURES, RECEIPTS
 from shared.items.landing import PREFIX
 from shared.items.summary import WeekSummary, data_weeks, summary_of, week_token
+from shared.items.weeks import STATIC
 from shared.observe.metrics import DUE, FAILED
 from shared.run.context import Context
 from shared.stage.declare import Stage

@@ -9,9 +9,9 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MASKS, OLCI_GRID, UPDATES, WITHDRAWALS
 from shared.items.item import Item
-from shared.items.keys import STATIC
 from shared.items.labels import label_rank
 from shared.items.scenes import RESTORED, outdated_products
+from shared.items.weeks import STATIC
 from shared.sensors import msi_assets
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
 

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from shared.area import Area
 from shared.items.item import Item
-from shared.items.keys import STATIC, split_order_key
+from shared.items.keys import split_order_key
 from shared.items.partition import Shelf
+from shared.items.weeks import STATIC
 
 Rule = Callable[[Item, "Catalogue"], bool]
 """Whether an item is current; declared by the stage that publishes its collection."""

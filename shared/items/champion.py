@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MODELS, PROMOTIONS
+from shared.items.ids import split_id
 from shared.items.item import Item
-from shared.items.keys import split_id
 
 
 def last_promotion(catalogue: Catalogue) -> Item | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from shared.items.keys import ItemId, item_key, split_id
+from shared.items.ids import ItemId, split_id
+from shared.items.keys import item_key
 
 
 class BadItem(ValueError):

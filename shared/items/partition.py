@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
+from shared.items.ids import ItemId, split_id
 from shared.items.item import Item
-from shared.items.keys import ItemId, failure_key, receipt_key, split_id
+from shared.items.keys import failure_key, receipt_key
 
 Key = tuple[str, str]
 """Collection and week: what names a partition."""

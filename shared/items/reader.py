@@ -13,20 +13,13 @@ from typing import Protocol
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
 from shared.items.ends import AskedEnds, Ends
+from shared.items.ids import split_id
 from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
-from shared.items.keys import (
-    ITEMS,
-    ORDERS,
-    STATIC,
-    BadKey,
-    check_week,
-    item_key,
-    items_prefix,
-    split_id,
-)
+from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
 from shared.items.look import Look
 from shared.items.partition import Key, Partition
+from shared.items.weeks import STATIC, BadKey, check_week
 
 READERS = 16
 """Items that are read at once: a store far away answers each only after a while."""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from shared.geo import Grid
 from shared.items.catalogue import Catalogue
 from shared.items.collections import UPDATES
+from shared.items.ids import product_number
 from shared.items.item import Item
-from shared.items.keys import product_number
 from shared.items.sheets import SHEET_TILES, Runs, Sheet
 
 MSI, OLCI, LABELS = "msi", "olci", "labels"

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 
 from shared.area import Area
 from shared.bus import Bus, BusError
-from shared.items.keys import BadKey
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import check_failpoint
 from shared.observe.health import Health
 from shared.observe.logs import configure_logs, get_logger

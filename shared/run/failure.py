@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from shared.items.catalogue import Catalogue
-from shared.items.keys import FAILURES, canonical
+from shared.items.ids import canonical
+from shared.items.keys import FAILURES
 from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import Job, Stage
 from shared.store import NotFound, Store

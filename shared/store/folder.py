@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.events import ObjectCreated, make
-from shared.items.keys import BadKey, check_key, is_key
+from shared.items.keys import check_key, is_key
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.events import parse
-from shared.items.keys import BadKey
+from shared.items.weeks import BadKey
 from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked, probe
 
 HOSTILE = [

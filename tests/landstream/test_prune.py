@@ -13,9 +13,10 @@ import pytest
 
 from landstream.prune import Freed, left_behind, prune, replaced_indexes, taken_in
 from landstream.workspace import bind
+from shared.items.ids import canonical
 from shared.items.index import Stored, index_key, pack
 from shared.items.item import Item
-from shared.items.keys import canonical, item_key, receipt_key
+from shared.items.keys import item_key, receipt_key
 from shared.run.context import Context
 from shared.store import FolderStore
 from tests.catalogues import AREA, WEEK, chain, scene

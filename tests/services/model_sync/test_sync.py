@@ -17,7 +17,8 @@ import pytest
 
 from services.model_sync.sync import NO_MODEL, ModelSync
 from shared.area import load_area
-from shared.items.keys import item_key, numbered_id
+from shared.items.ids import numbered_id
+from shared.items.keys import item_key
 from shared.items.model_archive import UnsafeModel
 from shared.items.stac import multihash
 from shared.store import ChecksumMismatch, FolderStore, NotFound

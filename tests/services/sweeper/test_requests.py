@@ -11,8 +11,8 @@ from services.sweeper.policy import nothing_to_train_on
 from services.sweeper.requests import promote, request_training, training_request
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import canonical
 from shared.items.partition import MemoryShelf
 from shared.items.summary import current_labels, present_state, summaries
 from shared.stage import registry

@@ -12,8 +12,9 @@ from services.sweeper.sweeper import Sweeper
 from services.sweeper.view import Count
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import canonical, failure_key, item_key
+from shared.items.keys import failure_key, item_key
 from shared.items.stac import make_item
 from shared.items.summary import present_state
 from shared.stage import Collection, registry

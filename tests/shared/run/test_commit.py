@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.items.ids import canonical, make_id
 from shared.items.item import Item
-from shared.items.keys import canonical, item_key, make_id, receipt_key
+from shared.items.keys import item_key, receipt_key
 from shared.items.landing import LandingObject, LandingUnit
 from shared.items.stac import asset_key, multihash
 from shared.run.commit import Committer, artifact_keys

@@ -14,8 +14,9 @@ import pytest
 from shared.area import load_area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
+from shared.items.ids import canonical, digest8, make_id
 from shared.items.item import Item
-from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
+from shared.items.keys import artifact_key, item_key
 from shared.items.reader import CatalogueReader
 from shared.items.stac import make_item, multihash
 from shared.process.command_line import due_sources

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from pydantic import Field
 
+from shared.items.ids import make_id
 from shared.items.item import Item
-from shared.items.keys import failure_key, make_id, receipt_key
+from shared.items.keys import failure_key, receipt_key
 from shared.items.landing import LandingObject, LandingUnit
 from shared.stage import Job, Settings, Source
 from shared.stage.declare import AFFECTS_RESULT, Stage
