@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -29,16 +29,6 @@ class Item:
     json: Mapping[str, Any]
     week: str
 
-    id: str = field(init=False, repr=False, compare=False)
-    """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
-    collection: str = field(init=False, repr=False, compare=False)
-    """Collection id."""
-
-    def __post_init__(self) -> None:
-        # Set once: a plan asks for them a hundred times, and a property that caches takes its time, too.
-        object.__setattr__(self, "id", str(self.json.get("id", "")))
-        object.__setattr__(self, "collection", str(self.json.get("collection", "")))
-
     def __hash__(self) -> int:
         return hash((self.collection, self.id))
 
@@ -57,6 +47,16 @@ class Item:
         except (ValueError, TypeError, KeyError) as error:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
+
+    @cached_property
+    def id(self) -> str:
+        """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
+        return str(self.json["id"])
+
+    @cached_property
+    def collection(self) -> str:
+        """Collection id."""
+        return str(self.json["collection"])
 
     @property
     def properties(self) -> Mapping[str, Any]:

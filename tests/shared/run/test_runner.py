@@ -158,7 +158,7 @@ def test_an_unexpected_error_is_tried_three_times_and_recorded(world: World, do:
     (record,) = world.failures()
     assert (record["attempts"], world.attempts("bad")) == (3, 3)
     expected = {
-        "fail": "surprise", "crash": "status -11", "hang": "longer than 6 s", "eat": "of 600 MB", "escape": "below",
+        "fail": "surprise", "crash": "status -11", "hang": "longer than 12 s", "eat": "of 600 MB", "escape": "below",
     }  # fmt: skip
     assert expected[do] in record["message"]
 
