@@ -466,8 +466,7 @@ def over_s3(folder: Path, counts: list[int]) -> None:
             )
         gateway.start()
         try:
-            os.environ |= {"LANDSTREAM_S3": gateway.url, "AWS_ACCESS_KEY_ID": gateway.access_key,
-                           "AWS_SECRET_ACCESS_KEY": gateway.secret_key}  # fmt: skip
+            os.environ |= gateway.variables()
             shutil.rmtree(bucket / "index", ignore_errors=True)
             for when in ("without indexes", "with indexes"):
                 for what in ("event", "sweeper"):
