@@ -41,7 +41,7 @@ def stages(number: int) -> list[Stage]:
     """Today's stages and further ones, as plain as README's example."""
     more = (f"stage-{n:02d}" for n in range(len(STAGES), number))
     like = registry.load("rasterize")
-    return [*STAGES, *(replace(like, name=name, publishes=(f"collection-{name[-2:]}",)) for name in more)]
+    return [*STAGES, *(replace(like, name=name, publishes=(replace(like.publishes[0], name=f"collection-{name[-2:]}"),)) for name in more)]
 
 
 def named(table: Sequence[Grant]) -> list[Grant]:
@@ -163,7 +163,7 @@ def test_the_exact_policy_of_fourteen_stages_fits_a_gateway_on_ext4(number: int)
     assert coarse_bucket_policy(table, LAND) == bucket_policy(table, LAND), "no coarser than need be"
 
 
-@pytest.mark.parametrize("number", [17, 20, 22])
+@pytest.mark.parametrize("number", [17, 20, 21])
 def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> None:
     table = named(grants(stages(number)))
     policy = coarse_bucket_policy(table, LAND)
@@ -181,7 +181,7 @@ def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> N
 
 
 def test_as_few_as_may_be_share_a_right() -> None:
-    table = named(grants(stages(17)))
+    table = named(grants(stages(16)))
     policy = coarse_bucket_policy(table, LAND)
     assert size_of(policy) > ROOM - 200, "the next finer policy would not fit"
     assert max(len(listed(s["Principal"])) for s in policy["Statement"] if "items" in str(s["Resource"])) == 2
