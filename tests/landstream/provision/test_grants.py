@@ -41,7 +41,12 @@ def stages(number: int) -> list[Stage]:
     """Today's stages and further ones, as plain as README's example."""
     more = (f"stage-{n:02d}" for n in range(len(STAGES), number))
     like = registry.load("rasterize")
-    return [*STAGES, *(replace(like, name=name, publishes=(replace(like.publishes[0], name=f"collection-{name[-2:]}"),)) for name in more)]
+
+    def plain(name: str) -> Stage:
+        own = replace(like.publishes[0], name=f"collection-{name[-2:]}")
+        return replace(like, name=name, publishes=(own,))
+
+    return [*STAGES, *map(plain, more)]
 
 
 def named(table: Sequence[Grant]) -> list[Grant]:
