@@ -13,13 +13,14 @@ import pytest
 
 from landstream.prune import Freed, left_behind, prune, replaced_indexes, taken_in
 from landstream.workspace import bind
+from shared.cube import open_cube
 from shared.items.index import Stored, index_key, pack
 from shared.items.item import Item
 from shared.items.keys import canonical, item_key, receipt_key
 from shared.run.context import Context
 from shared.store import FolderStore
 from tests.catalogues import AREA, WEEK, chain, scene
-from tests.conftest import landstream
+from tests.conftest import AREAS, landstream
 
 NOW = datetime.now(UTC)
 MONTH = timedelta(days=30)
@@ -196,6 +197,21 @@ def test_a_store_says_the_same_after_all_that_can_go_is_gone(mapped: Path, tmp_p
     sweep = [json.loads(line) for line in landstream("sweep", "--store", folder).stdout.splitlines()]
     assert sweep == []
     assert landstream("failures", "--store", folder).stdout == ""
+
+
+def test_a_run_prunes_a_cube_of_many_snapshots_at_its_end(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    cube = open_cube(str(store / "cube"), AREA, "write")
+    cube.write_labels(lambda group, again: group["class"].__setitem__((0, 0), 3), "labels")
+    snapshots = len(list((store / "cube" / "snapshots").iterdir()))
+
+    def pruned(keep: int) -> bool:
+        (store / ".landstream" / "log.jsonl").unlink(missing_ok=True)
+        landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", "--keep-snapshots", keep)
+        return any("pruned" in line for line in (store / ".landstream" / "log.jsonl").read_text().splitlines())
+
+    assert not pruned(snapshots)
+    assert pruned(snapshots - 1)
 
 
 def test_a_store_in_use_is_not_pruned(context: Context) -> None:
