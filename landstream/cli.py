@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from landstream import distributed
 from landstream.distributed import fail
+from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 
 if TYPE_CHECKING:
     from landstream.stream import RunOutcome
@@ -87,7 +88,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
     keep_snapshots: Annotated[
         int, typer.Option(min=1, help="With --once: prune the cube at the end if it holds more snapshots.")
-    ] = 200,
+    ] = KEEP_SNAPSHOTS,
 ) -> None:
     """Run all stages on this machine: products in, maps out.
 
@@ -323,7 +324,7 @@ def reprocess(
 def prune(
     store: StoreOption,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is.")] = False,
-    keep_days: Annotated[int, typer.Option(min=0, help="Keep the cube's snapshots of so many days.")] = 30,
+    keep_days: Annotated[int, typer.Option(min=0, help="Keep the cube's snapshots of so many days.")] = KEEP_DAYS,
     landing: Annotated[bool, typer.Option("--landing", help="Also products in landing/ that were taken in.")] = False,
 ) -> None:
     """Free space: show what nothing needs any more, and with --yes remove it.

@@ -26,10 +26,6 @@ from shared.store import NotFound, ObjectInfo, Store
 
 ARTIFACTS: Final = "artifacts/"
 SNAPSHOTS: Final = "cube/snapshots/"
-KEEP_DAYS: Final = 30
-KEEP_SNAPSHOTS: Final = 200
-"""More than a month of a busy area; fewer cost little."""
-
 LEFT_FOR: Final = timedelta(days=1)
 """Artifacts without an item are left behind after so long: no job uploads for a day."""
 

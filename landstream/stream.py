@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from landstream.deliver import DeliveryStopped, deliver, unit_name
-from landstream.prune import KEEP_DAYS, KEEP_SNAPSHOTS, count_snapshots, prune_cube
+from landstream.prune import count_snapshots, prune_cube
+from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 from services.sweeper.driver import Driver
 from services.sweeper.hints import publish_hint
 from services.sweeper.policy import nothing_to_train_on

@@ -14,13 +14,14 @@ import pytest
 from landstream.prune import Freed, left_behind, prune, replaced_indexes, taken_in
 from landstream.workspace import bind
 from shared.items.ids import canonical
+from shared.cube import open_cube
 from shared.items.index import Stored, index_key, pack
 from shared.items.item import Item
 from shared.items.keys import item_key, receipt_key
 from shared.run.context import Context
 from shared.store import FolderStore
 from tests.catalogues import AREA, WEEK, chain, scene
-from tests.conftest import landstream
+from tests.conftest import AREAS, landstream
 
 NOW = datetime.now(UTC)
 MONTH = timedelta(days=30)
@@ -115,9 +116,20 @@ def test_what_a_due_job_left_stays_for_it(mapped: Path, tmp_path: Path) -> None:
     assert left_behind(context, later) == []
     scenes = [key for key in store.keys("items/sentinel-2-l2a/") if masks[0].split("/")[3][:60] in key]
     assert len(scenes) == 1
-    store.delete(scenes[0])  # neither is due now: the scene's receipt stands
-    found = {o.key.split("/")[1] for o in left_behind(Context.of_store(store, AREA), later)}
-    assert found == {"cloud-masks", "sentinel-2-l2a"}
+    store.delete(scenes[0])
+
+    def found() -> set[str]:
+        return {o.key.split("/")[1] for o in left_behind(Context.of_store(store, AREA), later)}
+
+    assert found() == {"cloud-masks"}, "a copied file has another etag: what lies in landing/ is due, whatever it is"
+    land_as_delivered(store)
+    assert found() == {"cloud-masks", "sentinel-2-l2a"}, "the receipts stand"
+
+
+def land_as_delivered(store: FolderStore) -> None:
+    """Give what lies in the landing/ of a copied store the etags that its receipts are made of."""
+    for key in list(store.keys("landing/")):
+        store.put(key, store.get(key))
 
 
 def land(context: Context, name: str, outcome: Mapping[str, str]) -> None:
@@ -173,8 +185,7 @@ def test_nothing_is_removed_in_a_rehearsal_and_the_same_is_then(context: Context
 def test_a_store_says_the_same_after_all_that_can_go_is_gone(mapped: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(mapped, tmp_path / "store")
     store = FolderStore(folder)
-    for key in list(store.keys("landing/")):
-        store.put(key, store.get(key))  # with the etags that their receipts are made of
+    land_as_delivered(store)
     digest = landstream("digest", "--store", folder).stdout
     shown = landstream("prune", "--store", folder, "--landing").stdout.splitlines()
     assert shown[0].split() == ["objects", "bytes"]
@@ -187,6 +198,21 @@ def test_a_store_says_the_same_after_all_that_can_go_is_gone(mapped: Path, tmp_p
     sweep = [json.loads(line) for line in landstream("sweep", "--store", folder).stdout.splitlines()]
     assert sweep == []
     assert landstream("failures", "--store", folder).stdout == ""
+
+
+def test_a_run_prunes_a_cube_of_many_snapshots_at_its_end(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    cube = open_cube(str(store / "cube"), AREA, "write")
+    cube.write_labels(lambda group, again: group["class"].__setitem__((0, 0), 3), "labels")
+    snapshots = len(list((store / "cube" / "snapshots").iterdir()))
+
+    def pruned(keep: int) -> bool:
+        (store / ".landstream" / "log.jsonl").unlink(missing_ok=True)
+        landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", "--keep-snapshots", keep)
+        return any("pruned" in line for line in (store / ".landstream" / "log.jsonl").read_text().splitlines())
+
+    assert not pruned(snapshots)
+    assert pruned(snapshots - 1)
 
 
 def test_a_store_in_use_is_not_pruned(context: Context) -> None:

@@ -41,10 +41,12 @@ def stages(number: int) -> list[Stage]:
     """Today's stages and further ones, as plain as README's example."""
     more = (f"stage-{n:02d}" for n in range(len(STAGES), number))
     like = registry.load("rasterize")
-    return [
-        *STAGES,
-        *(replace(like, name=name, publishes=(Collection(f"collection-{name[-2:]}", "", ""),)) for name in more),
-    ]
+
+    def plain(name: str) -> Stage:
+        own = replace(like.publishes[0], name=f"collection-{name[-2:]}")
+        return replace(like, name=name, publishes=(own,))
+
+    return [*STAGES, *map(plain, more)]
 
 
 def named(table: Sequence[Grant]) -> list[Grant]:
@@ -126,7 +128,7 @@ def test_no_service_deletes_and_two_people_do() -> None:
     assert {user for user, grant in TABLE.items() if grant.deletes} == {"operator", "prune"}
     assert TABLE["operator"].deletes == ("failures/*", "receipts/*")
     assert TABLE["prune"].deletes == ("artifacts/*", "cube/*", "index/*", "landing/*")
-    assert TABLE["prune"].writes == ()
+    assert TABLE["prune"].writes == ("cube/snapshots/*",), "to expire is to write the oldest one that stays anew"
 
 
 def test_a_policy_of_a_user_is_its_line_of_the_table() -> None:
@@ -166,7 +168,7 @@ def test_the_exact_policy_of_fourteen_stages_fits_a_gateway_on_ext4(number: int)
     assert coarse_bucket_policy(table, LAND) == bucket_policy(table, LAND), "no coarser than need be"
 
 
-@pytest.mark.parametrize("number", [17, 20, 22])
+@pytest.mark.parametrize("number", [17, 20, 21])
 def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> None:
     table = named(grants(stages(number)))
     policy = coarse_bucket_policy(table, LAND)
@@ -184,7 +186,7 @@ def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> N
 
 
 def test_as_few_as_may_be_share_a_right() -> None:
-    table = named(grants(stages(17)))
+    table = named(grants(stages(16)))
     policy = coarse_bucket_policy(table, LAND)
     assert size_of(policy) > ROOM - 200, "the next finer policy would not fit"
     assert max(len(listed(s["Principal"])) for s in policy["Statement"] if "items" in str(s["Resource"])) == 2
