@@ -16,7 +16,8 @@ from services.ingest.stage import IngestSettings
 from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.landing import LandingObject, LandingUnit
-from shared.stage import Job, NewItem, Task
+from shared.stage import Job, LocalUnit, NewItem, Task
+from shared.stage.source import LandingSource
 from simulator.msi import Lattice
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, write_l1c, write_l2a
@@ -86,8 +87,9 @@ def ingest(area: Area, tmp_path: Path) -> Callable[..., NewItem]:
     def run(path: Path, area: Area = area, patience_s: float = 0.0, **settings: object) -> NewItem:
         folder = tmp_path / f"task{len(list(tmp_path.glob('task*')))}" / "out"
         folder.mkdir(parents=True)
-        job = Job("", "", "", unit=unit_of(path, patience_s))
-        return process(Task(job, (), (), path, area, IngestSettings(**settings), folder))
+        unit = unit_of(path, patience_s)
+        job = Job("", "", "", delivery=LandingSource(unit))
+        return process(Task(job, (), (), LocalUnit(unit, path), area, IngestSettings(**settings), folder))
 
     return run
 
