@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 from simulator.safe import QUANTIFICATION, DnArray
 from simulator.safe_names import BAND_IDS
 
@@ -81,7 +81,7 @@ class FileGrid:
     rows: int
     columns: int
 
-    def window(self, lattice: GranuleLattice) -> Window:
+    def window(self, lattice: Lattice) -> Window:
         """Return the pixels of the file that a lattice within it covers."""
         column, row = (lattice.ulx_m - self.west_m) // self.pixel_m, (self.north_m - lattice.uly_m) // self.pixel_m
         return Window(column, row, lattice.columns * 10 // self.pixel_m, lattice.rows * 10 // self.pixel_m)
@@ -168,7 +168,7 @@ def read_grid(file: BandFile) -> FileGrid:
     return FileGrid(epsg, int(west), int(north), int(pixel), rows, columns)
 
 
-def common_lattice(grids: Mapping[Path, FileGrid]) -> GranuleLattice:
+def common_lattice(grids: Mapping[Path, FileGrid]) -> Lattice:
     """Return the largest lattice within all files whose edges are multiples of 60 m.
 
     Args:
@@ -193,11 +193,11 @@ def common_lattice(grids: Mapping[Path, FileGrid]) -> GranuleLattice:
     if max(rows, columns) > LARGEST_PX:
         remedy = "cut one MGRS tile out of it with gdal_translate -projwin"
         raise WrapError(f"{first}: covers {rows} x {columns} pixels of 10 m, more than a product holds; {remedy}")
-    return GranuleLattice(reference.epsg, west, north, rows, columns)
+    return Lattice(reference.epsg, west, north, rows, columns)
 
 
 def read_dn(
-    file: BandFile, grid: FileGrid, lattice: GranuleLattice, encoding: BandEncoding, dn_offset: int
+    file: BandFile, grid: FileGrid, lattice: Lattice, encoding: BandEncoding, dn_offset: int
 ) -> tuple[DnArray, int]:
     """Read a band as DN.
 
@@ -234,7 +234,7 @@ def read_dn(
     return dn, clipped
 
 
-def read_classes(path: Path, grid: FileGrid, lattice: GranuleLattice) -> NDArray[np.uint8]:
+def read_classes(path: Path, grid: FileGrid, lattice: Lattice) -> NDArray[np.uint8]:
     """Read a scene classification.
 
     Returns:

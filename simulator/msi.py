@@ -27,7 +27,7 @@ from simulator.spectra import (
 
 
 @dataclass(frozen=True)
-class GranuleLattice:
+class Lattice:
     """Pixels of a granule.
 
     Attributes:
@@ -71,7 +71,7 @@ class Ground:
         y_m: As `x_m`.
     """
 
-    lattice: GranuleLattice
+    lattice: Lattice
     zone: NDArray[np.uint8]
     state: NDArray[np.uint16]
     brightness: FloatArray
@@ -116,7 +116,7 @@ class MsiImages:
     sun: Sun
 
 
-def look_at(world: World, lattice: GranuleLattice) -> Ground:
+def look_at(world: World, lattice: Lattice) -> Ground:
     """Bring the landscape to a granule's lattice, nearest."""
     x, y = lattice_to_world(lattice.epsg, lattice.ulx_m, lattice.uly_m, lattice.rows, lattice.columns, 10)
     cells = world.cells_of(x, y)
@@ -253,7 +253,7 @@ def _gain(ground: Ground, seed: int) -> FloatArray:
     return gain
 
 
-def _outside(lattice: GranuleLattice, covered: float) -> NDArray[np.bool_] | None:
+def _outside(lattice: Lattice, covered: float) -> NDArray[np.bool_] | None:
     """Return the pixels without data, bool (y, x) in whole 60 m blocks, or None if there are none."""
     if covered >= 1:
         return None

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from simulator import safe_tile, safe_xml
 from simulator.jp2 import write_jp2
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 from simulator.noise import FloatArray
-from simulator.safe_names import BAND_IDS, L2A_FILES, NewSafeName, compact
+from simulator.safe_names import BAND_IDS, L2A_FILES, SafeName, compact
 from simulator.sky import Sun
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -38,7 +38,7 @@ class SafeContent:
         cloud_percent: uint8 (y, x), 20 m.
     """
 
-    lattice: GranuleLattice
+    lattice: Lattice
     dn: Mapping[str, DnArray]
     sun: Sun
     scl: ByteArray
@@ -51,7 +51,7 @@ def encode_dn(reflectance: FloatArray, offset: int) -> DnArray:
     return np.where(np.isnan(reflectance), 0, np.clip(np.nan_to_num(dn), 1, 32767)).astype(np.uint16)
 
 
-def write_l2a(out: Path, name: NewSafeName, content: SafeContent) -> Path:
+def write_l2a(out: Path, name: SafeName, content: SafeContent) -> Path:
     """Write a level-2A product into folder `out`.
 
     Args:
@@ -87,7 +87,7 @@ def write_l2a(out: Path, name: NewSafeName, content: SafeContent) -> Path:
     return root
 
 
-def write_l1c(out: Path, name: NewSafeName, content: SafeContent) -> Path:
+def write_l1c(out: Path, name: SafeName, content: SafeContent) -> Path:
     """Write a level-1C product into folder `out`.
 
     Args:
@@ -107,7 +107,7 @@ def write_l1c(out: Path, name: NewSafeName, content: SafeContent) -> Path:
     return root
 
 
-def write_manifest(root: Path, name: NewSafeName) -> None:
+def write_manifest(root: Path, name: SafeName) -> None:
     """Write `manifest.safe` anew with sizes and checksums of what lies in the folder."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "manifest.safe")
     entries = []
@@ -118,7 +118,7 @@ def write_manifest(root: Path, name: NewSafeName) -> None:
     (root / "manifest.safe").write_text(safe_xml.manifest(name, entries), encoding="utf-8")
 
 
-def _finish(root: Path, name: NewSafeName, content: SafeContent) -> None:
+def _finish(root: Path, name: SafeName, content: SafeContent) -> None:
     masks = _quality(root, name, content)
     percentages = _percentages(content.scl)
     lattice = content.lattice
@@ -135,7 +135,7 @@ def _finish(root: Path, name: NewSafeName, content: SafeContent) -> None:
     write_manifest(root, name)
 
 
-def _quality(root: Path, name: NewSafeName, content: SafeContent) -> list[safe_tile.Mask]:
+def _quality(root: Path, name: SafeName, content: SafeContent) -> list[safe_tile.Mask]:
     """Write QI_DATA and return the masks that it holds."""
     lattice, folder = content.lattice, f"GRANULE/{name.granule}/QI_DATA"
     masks: list[safe_tile.Mask] = []
@@ -174,7 +174,7 @@ def _quality(root: Path, name: NewSafeName, content: SafeContent) -> list[safe_t
     return masks
 
 
-def _jp2(root: Path, stem: str, image: DnArray | ByteArray, lattice: GranuleLattice, pixel_m: int) -> None:
+def _jp2(root: Path, stem: str, image: DnArray | ByteArray, lattice: Lattice, pixel_m: int) -> None:
     write_jp2(root / f"{stem}.jp2", image, lattice.epsg, lattice.ulx_m, lattice.uly_m, pixel_m)
 
 

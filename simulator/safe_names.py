@@ -27,7 +27,7 @@ def iso(time: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class NewSafeName:
+class SafeName:
     """Identity of a Sentinel-2 product.
 
     Attributes:

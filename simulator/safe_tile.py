@@ -8,8 +8,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.msi import GranuleLattice
-from simulator.safe_names import NewSafeName, iso
+from simulator.msi import Lattice
+from simulator.safe_names import SafeName, iso
 from simulator.safe_xml import XSI, image_content
 from simulator.sky import Sun
 
@@ -27,7 +27,7 @@ class Mask:
 
 
 def tile_document(
-    name: NewSafeName, lattice: GranuleLattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]
+    name: SafeName, lattice: Lattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]
 ) -> str:
     """`MTD_TL.xml`."""
     zone, hemisphere = lattice.epsg % 100, "N" if lattice.epsg < 32700 else "S"
@@ -124,7 +124,7 @@ def view_angles(mgrs_tile: str) -> tuple[float, float]:
     return 2.5 + 0.9 * place, 104.0 if place % 2 else 286.0
 
 
-def datastrip_document(name: NewSafeName) -> str:
+def datastrip_document(name: SafeName) -> str:
     """`MTD_DS.xml`, the part that readers ask for."""
     root = f"Level-{name.level[1:]}_DataStrip_ID"
     namespace = f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{name.level[1:]}_Datastrip_Metadata.xsd"

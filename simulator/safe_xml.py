@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 from pyproj import Transformer
 
-from simulator.msi import GranuleLattice
-from simulator.safe_names import BAND_IDS, L2A_FILES, NewSafeName, iso
+from simulator.msi import Lattice
+from simulator.safe_names import BAND_IDS, L2A_FILES, SafeName, iso
 from simulator.sky import sun_distance_au
 from simulator.spectra import S2_BANDS, S2_CENTRES_NM, S2_RESOLUTION_M
 
@@ -61,7 +61,7 @@ def image_content(percentages: dict[int, float], level: str, indent: str) -> str
     return f"{indent}<Image_Content_QI>\n{body}\n{indent}</Image_Content_QI>"
 
 
-def footprint(lattice: GranuleLattice) -> str:
+def footprint(lattice: Lattice) -> str:
     """Return the closed ring of the granule's corners, latitude before longitude."""
     west, north = lattice.ulx_m, lattice.uly_m
     east, south = west + lattice.columns * 10, north - lattice.rows * 10
@@ -73,7 +73,7 @@ def footprint(lattice: GranuleLattice) -> str:
     return " ".join(f"{latitude:.9f} {longitude:.9f}" for longitude, latitude in ring)
 
 
-def image_files(name: NewSafeName) -> list[str]:
+def image_files(name: SafeName) -> list[str]:
     """Return the paths of the images below the product's folder, without extension."""
     if name.level == "L1C":
         return [name.image_stem(band, 0) for band in (*BAND_IDS, "TCI")]
@@ -85,7 +85,7 @@ def image_files(name: NewSafeName) -> list[str]:
     ]
 
 
-def product_document(name: NewSafeName, lattice: GranuleLattice, percentages: dict[int, float]) -> str:
+def product_document(name: SafeName, lattice: Lattice, percentages: dict[int, float]) -> str:
     """`MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`."""
     root = f"Level-{name.level[1:]}_User_Product"
     namespace = _namespace(name, f"User_Product_Level-{name.level[1:]}.xsd")
@@ -164,7 +164,7 @@ def product_document(name: NewSafeName, lattice: GranuleLattice, percentages: di
 """
 
 
-def _characteristics(name: NewSafeName) -> str:
+def _characteristics(name: SafeName) -> str:
     sun_factor = sun_distance_au(name.datatake_start.timetuple().tm_yday) ** -2
     irradiance = _IRRADIANCE["S2A" if name.platform in ("S2A", "S2C") else "S2B"]
     irradiances = "\n".join(
@@ -238,7 +238,7 @@ def _characteristics(name: NewSafeName) -> str:
     </Product_Image_Characteristics>"""
 
 
-def inspire_document(name: NewSafeName) -> str:
+def inspire_document(name: SafeName) -> str:
     """Return a short INSPIRE record."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <gmd:MD_Metadata xmlns:gmd="http://www.isotc211.org/2005/gmd" xmlns:gco="http://www.isotc211.org/2005/gco">
@@ -248,7 +248,7 @@ def inspire_document(name: NewSafeName) -> str:
 """
 
 
-def manifest(name: NewSafeName, entries: list[ManifestEntry]) -> str:
+def manifest(name: SafeName, entries: list[ManifestEntry]) -> str:
     """`manifest.safe`: one data object per file, with its size and checksum."""
     algorithm = "SHA3-256" if name.modern else "MD5"
     level = f"Level-{name.level[1:]}"
@@ -317,7 +317,7 @@ def _object_id(path: str, level: str) -> str:
     return f"{stem}_Tile1_Data"
 
 
-def _l1c_image_ids(name: NewSafeName) -> dict[str, str]:
+def _l1c_image_ids(name: SafeName) -> dict[str, str]:
     """L1C counts its images per resolution: `IMG_DATA_Band_10m_1_Tile1_Data` is B02."""
     if name.level != "L1C":
         return {}
@@ -330,6 +330,6 @@ def _l1c_image_ids(name: NewSafeName) -> dict[str, str]:
     return ids
 
 
-def _namespace(name: NewSafeName, schema: str) -> str:
+def _namespace(name: SafeName, schema: str) -> str:
     version = "15" if name.baseline >= "0511" else "14"
     return f"https://psd-{version}.sentinel2.eo.esa.int/PSD/{schema}"

@@ -23,13 +23,13 @@ from pyproj import Transformer
 from shared.geo.mgrs import latitude_band, square_letters, utm_epsg
 from simulator.clc import write_clc
 from simulator.landscape import WORLD_EPSG, build_world, lattice_to_world
-from simulator.msi import GranuleLattice, Moment, look_at, observe
+from simulator.msi import Lattice, Moment, look_at, observe
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, encode_dn, write_l1c, write_l2a
-from simulator.safe_names import NewSafeName
+from simulator.safe_names import SafeName
 from simulator.sen3 import write_efr
 from simulator.sen3_content import LINE_S
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.sky import Weather
 
 Bounds = tuple[float, float, float, float]
@@ -171,7 +171,7 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
     return plan if products is None else plan[: max(products, 0)]
 
 
-def granule_of(site: Site, tile: int) -> tuple[str, GranuleLattice]:
+def granule_of(site: Site, tile: int) -> tuple[str, Lattice]:
     """MGRS tile and lattice of a granule that covers the site.
 
     Args:
@@ -209,7 +209,7 @@ def granule_of(site: Site, tile: int) -> tuple[str, GranuleLattice]:
         rows, columns = math.ceil((uly - y0) / 60) * 6, math.ceil((x1 - ulx) / 60) * 6
     easting = min(max(int((x0 + x1) / 2 // 100_000) + square_step, 1), 8)
     column, row = square_letters(zone, easting, int((y0 + y1) / 2 // 100_000))
-    return f"T{zone:02d}{latitude_band(latitude)}{column}{row}", GranuleLattice(epsg, ulx, uly, rows, columns)
+    return f"T{zone:02d}{latitude_band(latitude)}{column}{row}", Lattice(epsg, ulx, uly, rows, columns)
 
 
 def write_season(site: Site, plan: list[Acquisition], out: Path, workers: int = 2) -> Iterator[Path]:
@@ -249,7 +249,7 @@ def _write_s2(site: Site, acquisition: Acquisition, out: Path) -> Path:
     mgrs_tile, lattice = granule_of(site, acquisition.tile)
     level = "L2A" if acquisition.kind == "s2-l2a" else "L1C"
     relative_orbit = 93 if acquisition.platform == "S2A" else 136
-    name = NewSafeName(
+    name = SafeName(
         acquisition.platform, level, acquisition.time, acquisition.baseline, relative_orbit,
         _s2_orbit(acquisition.platform, acquisition.time, relative_orbit), mgrs_tile, acquisition.generated,
     )  # fmt: skip
@@ -284,7 +284,7 @@ def _write_olci(site: Site, acquisition: Acquisition, out: Path) -> Path:
     swath = swath_over(longitude, latitude, site.side_m, acquisition.time, acquisition.shift, acquisition.nadir_column)
     orbit = derive(site.seed, "orbit", acquisition.time.isoformat()) % 385 + 1
     launch = datetime(2016, 2, 23, tzinfo=UTC) if acquisition.platform == "S3A" else datetime(2018, 5, 8, tzinfo=UTC)
-    name = NewSen3Name(
+    name = Sen3Name(
         acquisition.platform, acquisition.time, acquisition.time + timedelta(seconds=LINE_S * (swath.rows - 1)),
         acquisition.generated, cycle=max((acquisition.time - launch).days // 27 + 1, 1), relative_orbit=orbit,
         frame=2160,

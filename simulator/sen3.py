@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulator import sen3_xml
 from simulator.sen3_content import DETECTORS, LINE_S, OlciContent, solar_flux
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.sky import sun_distance_au
 from simulator.spectra import OLCI_CENTRES_NM, OLCI_WIDTHS_NM
 
@@ -63,7 +63,7 @@ _PRESSURES = (
 )
 
 
-def flag_layout(name: NewSen3Name) -> dict[str, int]:
+def flag_layout(name: Sen3Name) -> dict[str, int]:
     """Flag name to mask: 32 flags up to collection 002, 13 in later ones."""
     flags = {flag: 1 << (31 - bit) for bit, flag in enumerate(_STATIC_FLAGS)}
     if name.collection >= "003":
@@ -71,7 +71,7 @@ def flag_layout(name: NewSen3Name) -> dict[str, int]:
     return flags | {f"saturated@Oa{band:02d}": 1 << (21 - band) for band in range(1, 22)}
 
 
-def write_efr(out: Path, name: NewSen3Name, content: OlciContent) -> Path:
+def write_efr(out: Path, name: Sen3Name, content: OlciContent) -> Path:
     """Write a full-resolution product into folder `out`.
 
     Args:
@@ -121,7 +121,7 @@ def write_efr(out: Path, name: NewSen3Name, content: OlciContent) -> Path:
     return root
 
 
-def write_manifest(root: Path, name: NewSen3Name, content: OlciContent) -> None:
+def write_manifest(root: Path, name: Sen3Name, content: OlciContent) -> None:
     """Write `xfdumanifest.xml` with sizes and MD5 of what lies in the folder."""
     files = []
     for path in sorted(root.glob("*.nc")):
@@ -149,7 +149,7 @@ def _stop(content: OlciContent) -> datetime:
     return content.start + timedelta(seconds=LINE_S * (len(content.invalid) - 1))
 
 
-def _write_radiance(root: Path, name: NewSen3Name, content: OlciContent, band: int) -> None:
+def _write_radiance(root: Path, name: Sen3Name, content: OlciContent, band: int) -> None:
     key = f"Oa{band + 1:02d}"
     scale = np.float32(_SCALE[name.platform][band])
     values = content.radiance[band] / scale
@@ -183,7 +183,7 @@ def _write_radiance(root: Path, name: NewSen3Name, content: OlciContent, band: i
         _variable(data, f"{key}_radiance_unc", "u1", ("rows", "columns"), unc, 255, attributes)
 
 
-def _write_instrument(root: Path, name: NewSen3Name, content: OlciContent) -> None:
+def _write_instrument(root: Path, name: Sen3Name, content: OlciContent) -> None:
     rows, columns = content.invalid.shape
     sizes = {"rows": rows, "columns": columns, "bands": 21, "detectors": DETECTORS}
     with _file(root, name, content, "instrument_data", "Instrument Data Set", sizes) as data:
@@ -207,7 +207,7 @@ def _write_instrument(root: Path, name: NewSen3Name, content: OlciContent) -> No
         _variable(data, "relative_spectral_covariance", "f4", ("bands", "bands"), covariance, np.nan, {})
 
 
-def _write_ties(root: Path, name: NewSen3Name, content: OlciContent) -> None:
+def _write_ties(root: Path, name: Sen3Name, content: OlciContent) -> None:
     tie_rows, tie_columns = content.sza_deg.shape
     tie = ("tie_rows", "tie_columns")
     sizes = {"tie_rows": tie_rows, "tie_columns": tie_columns}
@@ -242,7 +242,7 @@ def _write_ties(root: Path, name: NewSen3Name, content: OlciContent) -> None:
         _variable(data, "reference_pressure_level", "f4", ("tie_pressure_levels",), pressures, -1.0, {"units": "hPa"})
 
 
-def _write_removed(root: Path, name: NewSen3Name, content: OlciContent) -> None:
+def _write_removed(root: Path, name: Sen3Name, content: OlciContent) -> None:
     """Instrument pixels that regridding dropped: none here, the arrays hold fill values."""
     rows = len(content.invalid)
     shape, dims = (rows, 1), ("rows", "removed_pixels")
@@ -256,7 +256,7 @@ def _write_removed(root: Path, name: NewSen3Name, content: OlciContent) -> None:
             _variable(data, f"Oa{band:02d}_radiance", "u2", dims, values, _FILL, {"scale_factor": scale})
 
 
-def _flags(name: NewSen3Name, content: OlciContent) -> NDArray[np.uint32]:
+def _flags(name: Sen3Name, content: OlciContent) -> NDArray[np.uint32]:
     layout = flag_layout(name)
     flags = np.zeros(content.invalid.shape, dtype=np.uint32)
     for key, mask in (
@@ -296,7 +296,7 @@ def _variable(
 
 @contextmanager
 def _file(
-    root: Path, name: NewSen3Name, content: OlciContent, stem: str, title: str, sizes: Mapping[str, int]
+    root: Path, name: Sen3Name, content: OlciContent, stem: str, title: str, sizes: Mapping[str, int]
 ) -> Iterator[netCDF4.Dataset]:
     with netCDF4.Dataset(root / f"{stem}.nc", "w", format="NETCDF4") as data:
         for dimension, size in sizes.items():

@@ -19,7 +19,7 @@ def precise(time: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class NewSen3Name:
+class Sen3Name:
     """Identity of an OLCI level-1 EFR product.
 
     Attributes:
@@ -112,7 +112,7 @@ class ManifestFacts:
     sun_distance_m: float
 
 
-def manifest(name: NewSen3Name, facts: ManifestFacts, files: list[tuple[str, int, str]]) -> str:
+def manifest(name: Sen3Name, facts: ManifestFacts, files: list[tuple[str, int, str]]) -> str:
     """`xfdumanifest.xml`.
 
     Args:
@@ -222,7 +222,7 @@ def _object_id(file: str) -> str:
     return head + "".join(word.capitalize() for word in rest) + "Data"
 
 
-def _general(name: NewSen3Name, size: int) -> str:
+def _general(name: Sen3Name, size: int) -> str:
     baseline = (
         f"\n            <sentinel3:processingBaseline>{name.baseline}</sentinel3:processingBaseline>"
         if name.baseline

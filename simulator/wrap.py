@@ -22,9 +22,9 @@ from simulator.bands import (
     read_dn,
     read_grid,
 )
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 from simulator.safe import ByteArray, DnArray, SafeContent, at_resolution, write_l1c, write_l2a
-from simulator.safe_names import BAND_IDS, NewSafeName
+from simulator.safe_names import BAND_IDS, SafeName
 from simulator.sky import sun_at
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -151,7 +151,7 @@ def wrap(
     return Wrapped(_write(out, name, lattice, dn, classes), tuple(notes))
 
 
-def tile_of(lattice: GranuleLattice) -> str:
+def tile_of(lattice: Lattice) -> str:
     """Return the MGRS tile of the 100 km square that holds a lattice's centre, in the lattice's own zone.
 
     Raises:
@@ -178,7 +178,7 @@ def _check_bands(bands: Mapping[str, BandFile], level: str, without: Collection[
         raise WrapError(f"no file of {', '.join(missing)}; correct --pattern, or name them with --band BAND=FILE{hint}")
 
 
-def _name(identity: Identity, lattice: GranuleLattice, encoding: BandEncoding) -> NewSafeName:
+def _name(identity: Identity, lattice: Lattice, encoding: BandEncoding) -> SafeName:
     time = identity.time if identity.time.tzinfo else identity.time.replace(tzinfo=UTC)
     generated = identity.generated or time
     baseline = identity.baseline or ("0500" if encoding.offset < 0 else "0209")
@@ -191,7 +191,7 @@ def _name(identity: Identity, lattice: GranuleLattice, encoding: BandEncoding) -
             f"--tile {tile.name}: lies in EPSG:{tile.epsg}, but the bands in EPSG:{lattice.epsg}; name a tile of that "
             "zone, or leave it out"
         )
-    return NewSafeName(
+    return SafeName(
         identity.platform,
         identity.level,
         time.astimezone(UTC),
@@ -203,7 +203,7 @@ def _name(identity: Identity, lattice: GranuleLattice, encoding: BandEncoding) -
     )
 
 
-def _left_out(grids: Mapping[Path, FileGrid], lattice: GranuleLattice) -> list[str]:
+def _left_out(grids: Mapping[Path, FileGrid], lattice: Lattice) -> list[str]:
     """Return a note if any file reaches further than the lattice."""
     bounds = (lattice.ulx_m, lattice.uly_m, lattice.rows * 10, lattice.columns * 10)
     if all((g.west_m, g.north_m, g.rows * g.pixel_m, g.columns * g.pixel_m) == bounds for g in grids.values()):
@@ -220,7 +220,7 @@ def _check_scale(path: Path, band: str, image: DnArray, encoding: BandEncoding) 
 
 
 def _write(
-    out: Path, name: NewSafeName, lattice: GranuleLattice, dn: Mapping[str, DnArray], classes: ByteArray
+    out: Path, name: SafeName, lattice: Lattice, dn: Mapping[str, DnArray], classes: ByteArray
 ) -> Path:
     sun = sun_at(name.datatake_start, *lattice.centre_deg)
     content = SafeContent(lattice, dn, sun, classes, np.zeros_like(classes))

@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from services.cloudmask.detect import BANDS, block_mean
-from shared.raster.jp2 import decode_fault
+from shared.raster.jp2 import DECODER, decode_fault
 from shared.raster.options import DELIVERED
 from shared.stage import BrokenPicture
 
@@ -24,10 +24,10 @@ _MAX_ROWS = 4096
 
 
 @contextmanager
-def _opened(path: Path, **options: str) -> Iterator[rasterio.DatasetReader]:
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
     """Open a JP2; what GDAL cannot open, or not read while it is open, is a broken picture."""
     try:
-        with rasterio.Env(**DELIVERED, **options), rasterio.open(path, driver="JP2OpenJPEG") as image:
+        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver="JP2OpenJPEG") as image:
             yield image
     except RasterioError as error:
         raise BrokenPicture(path.name, decode_fault(error), REMEDY) from error
@@ -88,7 +88,7 @@ def read_l1c(
 
 def _strips(path: Path, factor: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:
     """(first row, DN) in strips of whole code-stream tiles, so that each is decoded once, and of whole 60 m pixels."""
-    with _opened(path, GDAL_NUM_THREADS="2") as image:
+    with _opened(path) as image:
         aligned = math.lcm(image.block_shapes[0][0], factor)
         rows = aligned if aligned <= _MAX_ROWS else _MAX_ROWS // factor * factor
         for top in range(0, image.height, rows):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import rasterio
@@ -12,7 +14,7 @@ from rasterio.windows import Window
 
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.raster.grid import Lattice, Transform
-from shared.raster.jp2 import decode_fault
+from shared.raster.jp2 import DECODER, decode_fault
 from shared.raster.options import DELIVERED
 from shared.stage import RejectScene
 
@@ -35,7 +37,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
         pixel_m: the pixel that its name tells.
         dtype: what its samples must fit (`uint16`, `uint8`).
         decode: whether to decode every pixel.
-        threads: decoder threads.
+        threads: strips that are decoded at once.
 
     Raises:
         RejectScene: another format under this name, no or an odd grid, too large, or it does not decode.
@@ -47,7 +49,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
     if not head.startswith(_SIGNATURES):
         raise RejectScene(relative, f"is not a JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
     try:
-        with warnings.catch_warnings(), rasterio.Env(**DELIVERED, GDAL_NUM_THREADS=str(threads)):
+        with warnings.catch_warnings(), rasterio.Env(**DELIVERED, **DECODER):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="JP2OpenJPEG") as image:
                 if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
@@ -61,7 +63,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 x, y = _corner(tuple(image.transform)[:6], pixel_m, relative)
                 lattice = Lattice(f"EPSG:{epsg}", x, y, float(pixel_m), (image.height, image.width))
                 if decode:
-                    _decode(image)
+                    _decode(path, image, threads)
     except (RasterioError, OSError, UnicodeError) as error:
         raise RejectScene(relative, decode_fault(error), DELIVER_AGAIN) from error
     return lattice
@@ -89,9 +91,17 @@ def _corner(transform: Transform, pixel_m: int, relative: str) -> tuple[float, f
     return c, f
 
 
-def _decode(image: rasterio.DatasetReader) -> None:
+def _decode(path: Path, image: rasterio.DatasetReader, threads: int) -> None:
     """Read every pixel in strips of whole code-stream tiles, so that each is decoded once."""
     block = image.block_shapes[0][0]
     rows = max(block, _STRIP_PIXELS // max(image.width, 1) // block * block)
-    for row in range(0, image.height, rows):
-        image.read(1, window=Window(0, row, image.width, min(rows, image.height - row)))
+    strips = [(row, min(rows, image.height - row)) for row in range(0, image.height, rows)]
+
+    def read(part: Sequence[tuple[int, int]]) -> None:
+        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver="JP2OpenJPEG") as own:
+            for row, height in part:
+                own.read(1, window=Window(0, row, own.width, height))
+
+    parts = [part for n in range(threads) if (part := strips[n::threads])]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(read, parts))

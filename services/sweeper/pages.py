@@ -47,16 +47,16 @@ class Pages:
         if self._seen.get(week) == token:
             return
         for collection in catalogue.collections:
-            if week in catalogue.weeks(collection):
-                items = catalogue.items(collection, week)
+            # A folder may be there a moment before its first item, or was listed after it had none.
+            if week in catalogue.weeks(collection) and (items := catalogue.items(collection, week)):
                 self._facts.setdefault(collection, {})[week] = facts_of(items)
                 self._write(f"{collection}/{week}/catalog.json", week_page(collection, week, items))
         self._seen[week] = token
 
     def finish(self, catalogue: Catalogue) -> None:
         """Write the pages of what has no week, then those of the collections, and the one above them."""
-        names = list(catalogue.collections)
-        self.see(catalogue, STATIC, repr([catalogue.ids(name) for name in names]))
+        self.see(catalogue, STATIC, repr([catalogue.ids(name) for name in catalogue.collections]))
+        names = [name for name in catalogue.collections if name in self._facts]
         attributions = [line for line in (self._area.labels.attribution,) if line]
         for name in names:
             facts = {w: f for w, f in self._facts.get(name, {}).items() if w in catalogue.weeks(name)}

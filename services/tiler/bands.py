@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from services.tiler.merge import U16
 from services.tiler.place import Index, gather, source_index
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
-from shared.raster.jp2 import decode_fault
+from shared.raster.jp2 import DECODER, decode_fault
 from shared.stage import BrokenPicture
 
 REMEDY = "deliver the product again as its provider published it"
@@ -66,7 +67,7 @@ class Bands:
         images: in the order of the bands, on one lattice.
         lattice: theirs.
         pixel_m: pixel of the area's raster that they go to.
-        threads: of the decoder.
+        threads: bands that are decoded at once.
     """
 
     def __init__(self, images: Sequence[Image], lattice: Lattice, pixel_m: int, threads: int) -> None:
@@ -89,7 +90,7 @@ class Bands:
         last = min(height, max(int(rows.max()) for rows, _ in windows) + 1)
         if first >= last:
             return
-        with rasterio.Env(GDAL_NUM_THREADS=str(self._threads)), ExitStack() as stack:
+        with rasterio.Env(**DECODER), ExitStack() as stack:
             files = [stack.enter_context(self._opened(i.path)) for i in self._images]
             tile = files[0].block_shapes[0][0]
             if self._top <= first <= bottom:
@@ -111,10 +112,15 @@ class Bands:
 
     def _decode(self, files: Sequence[rasterio.DatasetReader], row: int, rows: int) -> U16:
         strip = np.empty((rows, *self._held.shape[1:]), np.uint16)
-        for n, (image, file) in enumerate(zip(self._images, files, strict=True)):
-            with _decoding(image.path):
-                dn = file.read(1, window=ReadWindow(0, row, strip.shape[1], rows))
+
+        def read(n: int) -> None:
+            image = self._images[n]
+            with _decoding(image.path), rasterio.Env(**DECODER):
+                dn = files[n].read(1, window=ReadWindow(0, row, strip.shape[1], rows))
             strip[..., n] = to_stored(dn, image.offset, image.quantification)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(read, range(len(files))))
         return strip
 
     def take(self, index: Index) -> U16:

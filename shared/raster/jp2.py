@@ -1,6 +1,12 @@
-"""What is said of a JPEG2000 image that cannot be decoded."""
+"""How JPEG2000 images are decoded so that errors are heard, and what is said of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+DECODER: Final[Mapping[str, str]] = {"GDAL_NUM_THREADS": "1"}
+"""For `rasterio.Env`, in each thread that reads: an error in one of GDAL's own threads is lost, and zeros are read."""
 
 
 def decode_fault(error: Exception) -> str:

@@ -16,12 +16,12 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, write_l2a
-from simulator.safe_names import NewSafeName
+from simulator.safe_names import SafeName
 from simulator.sen3 import write_efr
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.sky import Sun, Weather
 from simulator.spectra import S2_RESOLUTION_M
 from tests.conftest import AREAS, landstream
@@ -47,7 +47,7 @@ EXPECTED = {
 def small_scene(out: Path, day: int) -> Path:
     """A product over part of the area, of a day on which no good product was taken."""
     start = datetime(2018, 8, 1, 9, 20, 31, 24000, tzinfo=UTC) + timedelta(days=day)
-    name = NewSafeName("S2A", "L2A", start, "0509", 93, 15420 + day, "T34TGR", start + timedelta(hours=3))
+    name = SafeName("S2A", "L2A", start, "0509", 93, 15420 + day, "T34TGR", start + timedelta(hours=3))
     rng = np.random.default_rng(day)
     dn = {
         band: rng.integers(1, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
@@ -55,14 +55,14 @@ def small_scene(out: Path, day: int) -> Path:
         if band != "B10"
     }
     scl = rng.integers(4, 6, (60, 90)).astype(np.uint8)
-    lattice = GranuleLattice(32634, 729960, 5090040, 120, 180)
+    lattice = Lattice(32634, 729960, 5090040, 120, 180)
     return write_l2a(out, name, SafeContent(lattice, dn, Sun(30.0, 150.0), scl, np.zeros((60, 90), np.uint8)))
 
 
 def small_frame(out: Path) -> Path:
     """A frame over the area."""
     start = datetime(2018, 8, 15, 8, 47, 2, 24000, tzinfo=UTC)
-    name = NewSen3Name(
+    name = Sen3Name(
         "S3A", start, start + timedelta(seconds=10), start + timedelta(days=1), 34, 93, 1980, "NT", "003"
     )
     return write_efr(out, name, observe_olci(1, swath_over(23.99, 45.94, 12000, start), Weather(3, 0.3), 5))

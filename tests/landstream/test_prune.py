@@ -13,8 +13,8 @@ import pytest
 
 from landstream.prune import Freed, left_behind, prune, replaced_indexes, taken_in
 from landstream.workspace import bind
-from shared.items.ids import canonical
 from shared.cube import open_cube
+from shared.items.ids import canonical
 from shared.items.index import Stored, index_key, pack
 from shared.items.item import Item
 from shared.items.keys import item_key, receipt_key

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simulator.bands import find_bands
 from simulator.sen3 import write_efr
 from simulator.sen3_content import LINE_S, OlciContent, solar_flux
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.wrap import Identity, bands_of
 from simulator.wrap import wrap as wrap_bands
 
@@ -123,7 +123,7 @@ def wrap_east_anglia(source: Path, out: Path) -> list[Path]:
     )
     stop = _EAST_ANGLIA_START + timedelta(seconds=LINE_S * (rows - 1))
     # Cycle and orbit follow from a later product (cycle 77, orbit 334 on 2021-10-21): 385 orbits in 27 days.
-    name = NewSen3Name("S3A", _EAST_ANGLIA_START, stop, datetime(2018, 2, 7, 12, tzinfo=UTC), 16, 279, 1980)
+    name = Sen3Name("S3A", _EAST_ANGLIA_START, stop, datetime(2018, 2, 7, 12, tzinfo=UTC), 16, 279, 1980)
     return [write_efr(out, name, content)]
 
 

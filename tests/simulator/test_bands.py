@@ -24,9 +24,9 @@ from simulator.bands import (
     read_dn,
     read_grid,
 )
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 
-LATTICE = GranuleLattice(32634, 730020, 5060040, 12, 18)
+LATTICE = Lattice(32634, 730020, 5060040, 12, 18)
 
 
 def write_tif(path: Path, values: np.ndarray, pixel_m: float = 10, **options: object) -> Path:

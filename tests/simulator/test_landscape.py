@@ -15,7 +15,7 @@ from shapely import from_wkb
 
 from simulator.clc import write_clc
 from simulator.landscape import ZONE_CODES, build_world, lattice_to_world, zones_at
-from simulator.msi import GranuleLattice, Moment, MsiImages, look_at, observe
+from simulator.msi import Lattice, Moment, MsiImages, look_at, observe
 from simulator.olci import observe_olci, swath_over
 from simulator.season import Site, granule_of
 from simulator.sky import Weather
@@ -31,9 +31,9 @@ def _bounds(side_m: float) -> tuple[float, float, float, float]:
     return x - side_m / 2, y - side_m / 2, x + side_m / 2, y + side_m / 2
 
 
-def _granule(epsg: int, size: int) -> GranuleLattice:
+def _granule(epsg: int, size: int) -> Lattice:
     x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(24.0, 45.6)
-    return GranuleLattice(epsg, round((x - size * 5) / 60) * 60, round((y + size * 5) / 60) * 60, size, size)
+    return Lattice(epsg, round((x - size * 5) / 60) * 60, round((y + size * 5) / 60) * 60, size, size)
 
 
 def test_a_window_does_not_change_the_world() -> None:

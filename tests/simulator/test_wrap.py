@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from simulator.bands import BandEncoding, BandFile, WrapError, find_bands
 from simulator.commands import app
-from simulator.msi import GranuleLattice
+from simulator.msi import Lattice
 from simulator.spectra import S2_RESOLUTION_M
 from simulator.wrap import Identity, bands_of, tile_of, wrap
 from tests.conftest import real_data
@@ -143,12 +143,12 @@ def test_identity_is_what_was_given(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lattice", "tile"),
     [
-        (GranuleLattice(32633, 330000, 5822040, 768, 1536), "T33UUU"),
-        (GranuleLattice(32634, 699960, 5100000, 600, 600), "T34TGR"),
-        (GranuleLattice(32723, 300000, 7399980, 600, 600), "T23KLP"),
+        (Lattice(32633, 330000, 5822040, 768, 1536), "T33UUU"),
+        (Lattice(32634, 699960, 5100000, 600, 600), "T34TGR"),
+        (Lattice(32723, 300000, 7399980, 600, 600), "T23KLP"),
     ],
 )
-def test_the_tile_follows_from_the_place(lattice: GranuleLattice, tile: str) -> None:
+def test_the_tile_follows_from_the_place(lattice: Lattice, tile: str) -> None:
     assert tile_of(lattice) == tile
 
 

@@ -25,7 +25,7 @@ from landstream.provision.grants import (
     user_policy,
     who_may,
 )
-from shared.stage import Collection, Stage, published, registry
+from shared.stage import Stage, published, registry
 from shared.store import Forbidden
 from tools.make_secrets import USERS, access_key
 

@@ -16,13 +16,14 @@ from services.ingest.stage import IngestSettings
 from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.landing import LandingObject, LandingUnit
-from shared.stage import Job, NewItem, Task
-from simulator.msi import GranuleLattice
+from shared.stage import Job, LocalUnit, NewItem, Task
+from shared.stage.source import LandingSource
+from simulator.msi import Lattice
 from simulator.olci import observe_olci, swath_over
 from simulator.safe import SafeContent, write_l1c, write_l2a
-from simulator.safe_names import NewSafeName
+from simulator.safe_names import SafeName
 from simulator.sen3 import write_efr
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.sky import Sun, Weather
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -38,10 +39,10 @@ def area() -> Area:
 
 def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:
     """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
-    name = NewSafeName(
+    name = SafeName(
         platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC)
     )
-    lattice = GranuleLattice(32634, 729960, 5090040, 120, 180)
+    lattice = Lattice(32634, 729960, 5090040, 120, 180)
     rng = np.random.default_rng(7)
     dn = {
         band: rng.integers(1, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
@@ -67,7 +68,7 @@ def scene(_scene: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small OLCI frame over the area; tests read it only."""
-    name = NewSen3Name(
+    name = Sen3Name(
         "S3A", START, START + timedelta(seconds=10), datetime(2018, 6, 6, tzinfo=UTC), 31, 93, 1980, "NT", "003"
     )
     content = observe_olci(1, swath_over(23.99, 45.94, 12000, START), Weather(3, 0.3), 5)
@@ -88,8 +89,9 @@ def ingest(area: Area, tmp_path: Path) -> Callable[..., NewItem]:
     def run(path: Path, area: Area = area, patience_s: float = 0.0, **settings: object) -> NewItem:
         folder = tmp_path / f"task{len(list(tmp_path.glob('task*')))}" / "out"
         folder.mkdir(parents=True)
-        job = Job("", "", "", unit=unit_of(path, patience_s))
-        return process(Task(job, (), (), path, area, IngestSettings(**settings), folder))
+        unit = unit_of(path, patience_s)
+        job = Job("", "", "", delivery=LandingSource(unit))
+        return process(Task(job, (), (), LocalUnit(unit, path), area, IngestSettings(**settings), folder))
 
     return run
 

@@ -25,13 +25,13 @@ from shared.stage import BrokenPicture, LocalItem, NewItem, RejectScene, Task
 from simulator.olci import observe_olci, swath_over
 from simulator.sen3 import write_efr
 from simulator.sen3_content import OlciContent
-from simulator.sen3_xml import NewSen3Name
+from simulator.sen3_xml import Sen3Name
 from simulator.sky import Weather
 from tests.products.presets import wrap
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2018, 6, 5, 9, 5, 10, 123456, tzinfo=UTC)
-NAME = NewSen3Name(
+NAME = Sen3Name(
     "S3A", START, START + timedelta(seconds=10), datetime(2018, 6, 6, tzinfo=UTC), 31, 93, 1980, "NT", "003"
 )
 

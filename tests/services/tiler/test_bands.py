@@ -94,3 +94,15 @@ def test_a_broken_image_is_said(images: tuple[list[Image], np.ndarray], tmp_path
     other = Bands(images[0], Lattice("EPSG:32634", X, Y, 60, (900, 501)), 60, 2)
     with pytest.raises(BrokenPicture, match="has 500 x 900 pixels, not those of its item"):
         other.hold([other.place(grid, Window(0, 0, *SHAPE))])
+
+
+def test_no_error_is_lost_between_the_decoders_threads(tmp_path: Path) -> None:
+    """GDAL would decode several code-stream tiles of a strip in threads of its own, and give zeros for the broken."""
+    values = np.random.default_rng(0).integers(1, 4000, (200, 400)).astype(np.uint16)
+    path = tmp_path / "B03_60m.jp2"
+    write_jp2(path, values, 32634, X, Y, 60)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+    bands = Bands([Image(path, -1000, 10_000)], Lattice("EPSG:32634", X, Y, 60, values.shape), 60, 4)
+    with pytest.raises(BrokenPicture, match="is a corrupt JPEG2000 file"):
+        bands.hold([bands.place(Grid(32634, X, Y, 5, 9), Window(0, 0, *values.shape))])
