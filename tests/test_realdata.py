@@ -125,6 +125,6 @@ def test_the_line_of_the_readme_makes_products_that_are_taken_in(tmp_path: Path)
         source = real_data() / "s2-l1c-brandenburg-t33uuu" / "IMG_DATA" / "T33UUU_20170216T102101_B04.jp2"
         with rasterio.open(source, driver="JP2OpenJPEG") as real:
             assert np.array_equal(taken.read(1), real.read(1))
-    (labels,) = items(tmp_path / "store", "corine-land-cover")
+    (labels,) = items(tmp_path / "store", "label-polygons")
     assert labels["properties"]["landstream:attribute"] == "fclass"
     assert len(items(tmp_path / "store", "land-cover-maps")) == 1
