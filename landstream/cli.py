@@ -122,7 +122,7 @@ def run(
     names = [p.resolve().name for p in products or []]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
+        fail(f"{twice[0]}: two products of this name; rename one, or run them one after the other")
     if armed() and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     stop = Event()

@@ -29,10 +29,10 @@ HINTS_A_ROUND = 1000
 """Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one continues."""
 
 ROLLING_WEEKS, ROLLING_UNITS = 8, 16
-"""Settled weeks, and units with a receipt, that a round looks at again at least: what nobody told is found in time."""
+"""Settled weeks and units with a receipt, of which a round looks at this many at least: nothing stays unnoticed."""
 
 ROLLING_SHARE = 20
-"""Of many settled ones a round looks at one in so many."""
+"""Of many settled weeks a round looks at one in so many."""
 
 
 @dataclass(frozen=True)
