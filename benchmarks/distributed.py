@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.sweeper import Sweep, publish_hint
+from services.sweeper.hints import publish_hint
+from services.sweeper.sweep import Sweep
 from shared.area import load_area
 from shared.bus import OBJECTS
 from shared.bus.kafka import KafkaBus, KafkaSettings
@@ -74,10 +75,9 @@ def stream(store: Store, location: str, products: list[Path]) -> float:
     return time.monotonic() - begin
 
 
-def due(sweep: Sweep, context: Context) -> int:
+def due(sweep: Sweep) -> int:
     """Jobs that are due now."""
-    surveys = sweep.survey(context.reader.snapshot(), context.units())
-    return sum(len(survey.due) for survey in surveys.values())
+    return sum(len(count.due) for count in sweep.look(everything=True).values())
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ def main() -> None:
             context = Context.of_store(store, load_area(AREA), bus)
             sweep = Sweep(registry.all_stages(), context)
             wait("a map", lambda: bool(next(iter(store.keys("items/land-cover-maps/")), "")))
-            wait("all maps", lambda: not due(sweep, context))
+            wait("all maps", lambda: not due(sweep))
             keys = [k for k in store.keys("items/") if "/cloud-masks/" in k or "/sentinel-2-l2a/" in k]
             begin = time.monotonic()
             for n in range(HINTS):
@@ -117,7 +117,7 @@ def main() -> None:
             sent = time.monotonic() - begin
             wait("the burst", lambda: not any(bus.group(OBJECTS, g)[0] for g in groups))
             calm = time.monotonic() - begin
-            left = due(sweep, context)
+            left = due(sweep)
             print(f"burst: {HINTS} hints sent in {sent:.1f} s, all read after {calm:.1f} s, {left} due")
 
         rate(bus)

@@ -20,7 +20,7 @@ from shared.area.area import default_grid
 from shared.area.scheme import PRESETS
 from shared.geo import Grid, MgrsTile
 from shared.geo.mgrs import tiles_over
-from shared.items.keys import iso_week
+from shared.items.weeks import iso_week
 
 app = typer.Typer(
     name="area",

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -88,6 +85,9 @@ def run(
         typer.Argument(metavar="[PRODUCT]...", help="SAFE or SEN3 folders or .zip; label polygons."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
+    keep_snapshots: Annotated[
+        int, typer.Option(min=1, help="With --once: prune the cube at the end if it holds more snapshots.")
+    ] = 200,
 ) -> None:
     """Run all stages on this machine: products in, maps out.
 
@@ -107,8 +107,9 @@ def run(
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
     from shared.area import AreaError, load_area
-    from shared.observe.failpoint import UnknownFailpoint, armed, check_failpoint
+    from shared.observe.failpoint import UnknownFailpoint, check_failpoint
     from shared.observe.logs import configure_logs
+    from shared.run.signals import lead_group_if_armed, stop_on_signals
     from shared.store import StoreError
 
     try:
@@ -123,11 +124,8 @@ def run(
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         fail(f"{twice[0]}: two products of this name; rename one, or run them one after the other")
-    if armed() and os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    lead_group_if_armed()
+    stop = stop_on_signals()
     try:
         with (
             workspace(store) as (opened, folder),
@@ -136,7 +134,7 @@ def run(
         ):
             configure_logs(log)
             bind(opened, study_area)
-            stream = Stream(study_area, opened, folder, stop, progress.observe, once)
+            stream = Stream(study_area, opened, folder, stop, progress.observe, once, keep_snapshots)
             outcome = stream.run(products or [])
     except (WorkspaceError, StoreError) as error:
         fail(error)
@@ -280,10 +278,10 @@ def requeue(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")], store: StoreOption
 ) -> None:
     """Delete a failure record, so that its job is due again."""
-    from shared.items.keys import failure_key, receipt_key
+    from shared.items.keys import FAILURES, failure_key, receipt_key
 
     folder, _ = _open(store)
-    found = [json.loads(folder.get(key)) for key in folder.keys("failures/")]
+    found = [json.loads(folder.get(key)) for key in folder.keys(FAILURES)]
     chosen = [r for r in found if record in ("all", r["id"])]
     if not chosen:
         fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
@@ -306,7 +304,8 @@ def reprocess(
 
     The results of older versions of the stage are due again; those of the present version stay.
     """
-    from shared.items.keys import check_week
+    from shared.items.keys import order_key
+    from shared.items.weeks import check_week
     from shared.stage.registry import NoSuchService, load
 
     folder, _ = _open(store)
@@ -316,8 +315,68 @@ def reprocess(
             check_week(week)
     except (NoSuchService, ValueError) as error:
         fail(error)
-    folder.put(f"reprocess/{stage}/{week}-v{version}.json", b"{}")
+    folder.put(order_key(stage, week, version), b"{}")
     typer.echo(f"results of {stage} older than version {version} are due again ({week})")
+
+
+@app.command()
+def prune(
+    store: StoreOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is.")] = False,
+    keep_days: Annotated[int, typer.Option(min=0, help="Keep the cube's snapshots of so many days.")] = 30,
+    landing: Annotated[bool, typer.Option("--landing", help="Also products in landing/ that were taken in.")] = False,
+) -> None:
+    """Free space: show what nothing needs any more, and with --yes remove it.
+
+    That is: snapshots of the cube older than --keep-days that no model was trained on, and what only they hold; indexes
+    that newer ones replaced; files that killed runs left behind a day ago or earlier. With --landing also what lies in
+    landing/ and is in the store as an item with all its files: it cannot be ingested anew then.
+
+    A store in a folder must not be in use; one on S3 may be.
+
+    Example: landstream prune --store runs/sibiu --landing --yes
+    """
+    from contextlib import nullcontext
+    from datetime import UTC, datetime, timedelta
+
+    from landstream.prune import prune as free
+    from landstream.workspace import WorkspaceError, existing_workspace
+    from shared.run.context import Context
+    from shared.store import StoreError
+
+    opened, area = _open(store)
+    try:
+        with existing_workspace(store) if yes and not opened.remote else nullcontext():
+            context = Context.of_store(opened, area)
+            typer.echo(f"{'':<24}{'objects':>12}{'bytes':>20}")
+            keep = timedelta(days=keep_days)
+            for freed in free(context, datetime.now(UTC), keep, landing=landing, rehearse=not yes):
+                typer.echo(f"{freed.what:<24}{freed.objects:>12,}{freed.size:>20,}")
+    except (WorkspaceError, StoreError) as error:
+        fail(error)
+    if not yes:
+        typer.echo("nothing was removed; --yes removes it")
+
+
+@app.command()
+def migrate(store: StoreOption) -> None:
+    """Carry a store that an older version made over to the present format.
+
+    Scenes, masks and the cube stay as they are; labels, training and maps are made anew by the next `run`. It may be
+    ended at any time and is then to be run again. Stop all services of a store on S3 before, and use the keys of its
+    administrator. Nothing is done where the store is kept in the present format.
+
+    Example: landstream migrate --store runs/sibiu
+    """
+    from landstream.migrate import migrate as carry_over
+    from landstream.workspace import WorkspaceError, existing_workspace
+    from shared.store import StoreError
+
+    try:
+        with existing_workspace(store) as (opened, folder):
+            carry_over(opened, folder / "work", typer.echo)
+    except (WorkspaceError, StoreError) as error:
+        fail(error)
 
 
 @app.command()

@@ -14,8 +14,8 @@ import numpy as np
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, WITHDRAWALS
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import canonical
 from shared.items.scenes import is_of_withdrawal
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context

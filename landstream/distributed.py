@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -76,11 +75,10 @@ def up(
     """
     from landstream.up import AlreadyUp, Supervisor
     from landstream.workspace import WorkspaceError, machine_folder
+    from shared.run.signals import stop_on_signals
 
-    stop = Event()
     _provision(area, store, kafka, None, typer.echo)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     try:
         folder = work or machine_folder(store.removeprefix("s3://").rstrip("/"), "up")
     except WorkspaceError as error:
@@ -106,7 +104,7 @@ def deliver(
     from landstream.deliver import deliver as put_into_landing
     from landstream.progress import ProgressDisplay
     from landstream.workspace import WorkspaceError, open_bound
-    from shared.items.keys import BadKey
+    from shared.items.weeks import BadKey
     from shared.store import StoreError
 
     missing = [p for p in products if not p.exists()]

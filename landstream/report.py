@@ -6,7 +6,7 @@ import heapq
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from services.sweeper.sweep import Sweep
@@ -15,8 +15,10 @@ from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS, UPDATES
 from shared.items.item import Item
-from shared.items.keys import STATIC
+from shared.items.keys import items_prefix
+from shared.items.summary import WeekSummary
 from shared.items.tiles import MSI, touches
+from shared.items.weeks import STATIC
 from shared.run.context import Context
 from shared.run.failure import standing_failures
 from shared.stage import registry
@@ -26,7 +28,7 @@ LAST_SCENES = 100
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
-    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s"}`; with Kafka also "lag", "consumers".
+    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles"}`; with Kafka its groups, too.
 
     Args:
         store: the store.
@@ -45,7 +47,16 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     if kafka:
         for name, (lag, consumers) in _groups(kafka, {s.name: context.group(s.name) for s in stages}).items():
             counts[name] |= {"lag": lag, "consumers": consumers}
-    return {"stages": counts, "freshness_s": freshness.median_s()}
+    return {"stages": counts, "freshness_s": freshness.median_s(), "tiles": tile_counts(sweep.summaries())}
+
+
+def tile_counts(summaries: Iterable[WeekSummary]) -> dict[str, dict[str, int]]:
+    """Return how many products of each MGRS tile (or `olci`) were found, registered, masked, tiled and mapped."""
+    total: dict[str, Counter[str]] = {}
+    for summary in summaries:
+        for tile, steps in summary.counts.items():
+            total.setdefault(tile, Counter()).update({str(step): count for step, count in steps.items()})
+    return {tile: dict(steps) for tile, steps in sorted(total.items())}
 
 
 def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
@@ -67,12 +78,14 @@ class Freshness:
         self._last: list[tuple[float, float]] = []
 
     def see(self, catalogue: Catalogue, week: str) -> None:
-        """Take a week into account."""
+        """Take a week into account; weeks come newest first, so older ones than the last scenes' are passed over."""
+        if len(self._last) >= LAST_SCENES:
+            return
         first: dict[str, float] = {}
         maps = catalogue.items(MAPS, week) if week in catalogue.weeks(MAPS) else []
         if not maps:
             return
-        mapped = {i.key: i.modified_s for i in self._store.list(f"items/{MAPS}/{week}/")}
+        mapped = {i.key: i.modified_s for i in self._store.list(items_prefix(MAPS, week))}
         for item in maps:
             for collection, item_id in item.derived_from:
                 if collection == UPDATES and item.key in mapped:
@@ -83,7 +96,7 @@ class Freshness:
             if scene is None:
                 continue
             if scene.key not in arrived:
-                arrived |= {i.key: i.modified_s for i in self._store.list(f"items/{scene.collection}/{week}/")}
+                arrived |= {i.key: i.modified_s for i in self._store.list(items_prefix(scene.collection, week))}
             if scene.key in arrived:
                 self._take(arrived[scene.key], first[update.id])
 

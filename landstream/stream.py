@@ -6,20 +6,24 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 from landstream.deliver import DeliveryStopped, deliver, unit_name
+from landstream.prune import KEEP_DAYS, KEEP_SNAPSHOTS, count_snapshots, prune_cube
 from services.sweeper.driver import Driver
+from services.sweeper.hints import publish_hint
 from services.sweeper.policy import nothing_to_train_on
-from services.sweeper.sweep import publish_hint
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
-from shared.items.keys import BadKey, digest8, failure_key, split_item_key
+from shared.items.ids import digest8
+from shared.items.keys import failure_key, split_item_key
 from shared.items.landing import PREFIX
 from shared.items.summary import current_labels
+from shared.items.weeks import BadKey
 from shared.observe.logs import get_logger
 from shared.run.context import Context, Observer
 from shared.run.failure import make_record, standing_failures
@@ -65,6 +69,7 @@ class Stream:
         stop: set to end the run.
         observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
         once: end when nothing is left to do.
+        keep_snapshots: with `once`, the cube is pruned at the end if it holds more.
     """
 
     def __init__(
@@ -75,10 +80,11 @@ class Stream:
         stop: Event,
         observer: Observer,
         once: bool,
+        keep_snapshots: int = KEEP_SNAPSHOTS,
     ) -> None:
         if once:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
-        self.area, self._once, self._observer = area, once, observer
+        self.area, self._once, self._observer, self._keep_snapshots = area, once, observer, keep_snapshots
         self.bus = MemoryBus()
         self._quiet_store, self.store = store, open_store(store.location, self._publish)
         self._given: set[str] = set()
@@ -102,7 +108,7 @@ class Stream:
         }
         self.driver = Driver(self.stages, self.context, 0.0 if once else None, once)
         self._broken: list[str] = []
-        self._changes = 0
+        self._changes, self._looked = 0, -1
 
     def _publish(self, event: bytes) -> None:
         """Tell the stages of a new object, and the sweep which week it came to."""
@@ -130,7 +136,14 @@ class Stream:
             for thread in threads:
                 # A thread that is late dies with the process: objects appear whole or not at all.
                 thread.join(max(0.0, deadline - time.monotonic()))
+        if self._once and not interrupted and not self._broken:
+            self._prune_cube()
         return self._outcome(interrupted)
+
+    def _prune_cube(self) -> None:
+        if count_snapshots(self.store) > self._keep_snapshots:
+            freed = prune_cube(self.context, datetime.now(UTC), timedelta(days=KEEP_DAYS), rehearse=False)
+            get_logger().info("pruned", what=freed.what, objects=freed.objects, bytes=freed.size)
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
@@ -188,10 +201,14 @@ class Stream:
             StoreUnavailable: the store is away.
         """
         idle, before = self._idle(), self._changes
-        counts = self.driver.look(everything=idle)
+        # Settled weeks are looked at in their turn, and all of them once something changed and came to rest.
+        everything = idle and before != self._looked
+        counts = self.driver.look(everything=everything)
+        if everything:
+            self._looked = before
         due = {name: {job.id for job in count.due} for name, count in counts.items()}
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
-        hinted = self.driver.sweep.hint(counts) if idle or not self._once else 0
+        hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0
         still = idle and not hinted and self._idle() and self._changes == before
         if self.driver.ask(quiet=still and not open_.intersection(self.driver.feeding)):
             return False
@@ -209,7 +226,7 @@ class Stream:
             return set(later)  # whether a unit is whole does not depend on other objects; a new file makes a new job
         for job in [job for job, seen in list(later.items()) if seen != self._changes]:
             # The world has changed since: try at once, not when its gap is over.
-            self.driver.sweep.forget(name, job)
+            self.driver.sweep.hints.forget(name, job)
             later.pop(job, None)
         return set(later)
 

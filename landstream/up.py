@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-from shared.items.keys import digest8
+from shared.items.ids import digest8
 from shared.process.service import ServiceSettings
 from shared.stage import registry
 

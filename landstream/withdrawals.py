@@ -6,9 +6,11 @@ from services.ingest.names import SafeName, parse_product
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
-from shared.items.keys import STATIC, canonical, iso_week, item_key, numbered_id, rfc3339, week_bounds
+from shared.items.ids import canonical, numbered_id
+from shared.items.keys import item_key
 from shared.items.scenes import RESTORED, WITHDRAWN
 from shared.items.stac import make_item
+from shared.items.weeks import STATIC, iso_week, rfc3339, week_bounds
 from shared.store import PreconditionFailed, Store
 
 TRIES = 10

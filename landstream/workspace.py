@@ -11,7 +11,7 @@ from typing import Any
 
 import shared.store
 from shared.area import Area
-from shared.items.keys import digest8
+from shared.items.ids import digest8
 from shared.store import (
     AREA_KEY,
     FolderStore,
@@ -24,6 +24,8 @@ from shared.store import (
     read_area,
 )
 from shared.store.folder import exclusive
+
+_NO_AREA = f"{{}}: no {AREA_KEY} there; `landstream run` or `landstream provision` makes it"
 
 
 class WorkspaceError(ValueError):
@@ -51,6 +53,25 @@ def workspace(location: str) -> Iterator[tuple[Store, Path]]:
         store.make_bucket()
         probe(store)
         yield store, folder
+
+
+@contextmanager
+def existing_workspace(location: str) -> Iterator[tuple[Store, Path]]:
+    """Hold a store as `run` does; see `workspace`; nothing is made where there is none.
+
+    Raises:
+        WorkspaceError: there is none.
+        shared.store.StoreError: another run holds it, it does not answer, or it is unsafe.
+    """
+    _require_folder(location)
+    try:
+        found = open_store(location).exists(AREA_KEY)
+    except ValueError as error:
+        raise WorkspaceError(str(error)) from error
+    if not found:
+        raise WorkspaceError(_NO_AREA.format(location))
+    with workspace(location) as held:
+        yield held
 
 
 def machine_folder(bucket: str, command: str) -> Path:
@@ -102,9 +123,7 @@ def area_of(store: Store) -> Area:
     try:
         return read_area(store)
     except NotFound:
-        raise WorkspaceError(
-            f"{store.location}: no {AREA_KEY} there; `landstream run` or `landstream provision` makes it"
-        ) from None
+        raise WorkspaceError(_NO_AREA.format(store.location)) from None
 
 
 def open_bound(location: str) -> tuple[Store, Area]:
@@ -113,13 +132,18 @@ def open_bound(location: str) -> tuple[Store, Area]:
     Raises:
         WorkspaceError: there is none, or it does not answer.
     """
-    if "://" not in location and not (Path(location) / AREA_KEY).is_file():
-        raise WorkspaceError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
+    _require_folder(location)
     try:
         store = open_store(location)
         return store, area_of(store)
     except (shared.store.StoreError, ValueError) as error:
         raise WorkspaceError(str(error)) from error
+
+
+def _require_folder(location: str) -> None:
+    """Return if a location is no folder, or that of a store: to open another one would make it."""
+    if "://" not in location and not (Path(location) / AREA_KEY).is_file():
+        raise WorkspaceError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.area import Area, load_area
 from shared.items.catalogue import Catalogue
+from shared.items.ids import digest8, make_id, numbered_id
 from shared.items.item import Item
-from shared.items.keys import digest8, make_id, numbered_id
 from shared.items.partition import MemoryShelf
 from shared.stage import registry
 from tests.conftest import AREAS

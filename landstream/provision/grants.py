@@ -67,7 +67,8 @@ PEOPLE: Final = (
         ),
         ("failures/*", "receipts/*"),
     ),
-    Grant("prune", (), ("artifacts/*", "cube/*", "index/*", *LANDED)),
+    # The oldest snapshot that stays is written anew, as one that none came before.
+    Grant("prune", ("cube/snapshots/*",), ("artifacts/*", "cube/*", "index/*", *LANDED)),
 )
 """Who acts beside the services: whoever delivers products, who runs the installation, and who frees space."""
 

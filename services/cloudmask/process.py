@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 from services.cloudmask.detect import cloud_probability, codes_from_probability, detector_version
 from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
-from services.cloudmask.read_bands import read_all, read_l1c
+from services.cloudmask.read_bands import REMEDY, read_all, read_l1c
 from services.cloudmask.stage import CloudmaskSettings
 from shared.items.properties import SceneFacts
 from shared.items.stac import attribution
 from shared.raster.cog import Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
-from shared.stage import LocalItem, NewItem, RejectScene, Task
+from shared.stage import BrokenPicture, LocalItem, NewItem, Task
 
 
 def process(task: Task[CloudmaskSettings]) -> NewItem:
-    """Mask one scene."""
+    """Mask one scene.
+
+    Raises:
+        BrokenPicture: one of its images cannot be decoded.
+    """
     scene = task.inputs[0]
     p = scene.item.properties
     if scene.item.collection == "sentinel-2-l2a":
@@ -47,7 +51,7 @@ def process(task: Task[CloudmaskSettings]) -> NewItem:
 def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:
     scl = read_all(scene.paths["SCL_20m"])
     if scl.dtype != np.uint8:
-        raise RejectScene("SCL_20m", f"holds {scl.dtype}, not uint8", "deliver the product again")
+        raise BrokenPicture("SCL_20m", f"holds {scl.dtype}, not uint8", REMEDY)
     return scl
 
 

@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from services.cloudmask.detect import BANDS, block_mean
+from shared.raster.jp2 import decode_fault
 from shared.raster.options import DELIVERED
+from shared.stage import BrokenPicture
 
+REMEDY = "deliver the product again as its provider published it"
 _MAX_ROWS = 4096
 
 
+@contextmanager
+def _opened(path: Path, **options: str) -> Iterator[rasterio.DatasetReader]:
+    """Open a JP2; what GDAL cannot open, or not read while it is open, is a broken picture."""
+    try:
+        with rasterio.Env(**DELIVERED, **options), rasterio.open(path, driver="JP2OpenJPEG") as image:
+            yield image
+    except RasterioError as error:
+        raise BrokenPicture(path.name, decode_fault(error), REMEDY) from error
+
+
 def read_all(path: Path) -> NDArray[Any]:
-    """Read the one band of an image, (y, x)."""
-    with rasterio.Env(**DELIVERED), rasterio.open(path, driver="JP2OpenJPEG") as image:
+    """Read the one band of an image, (y, x).
+
+    Raises:
+        BrokenPicture: it cannot be decoded.
+    """
+    with _opened(path) as image:
         result: NDArray[Any] = image.read(1)
         return result
 
@@ -39,6 +58,9 @@ def read_l1c(
     Returns:
         reflectance float32 (y, x, band) at 60 m in the order of `detect.BANDS`, NaN = nodata;
         observed bool (y, x) at 20 m: no DN is 0 in any band.
+
+    Raises:
+        BrokenPicture: a band cannot be decoded.
     """
     shape_60m = (-(-shape_20m[0] // 3), -(-shape_20m[1] // 3))
     reflectance = np.full((*shape_60m, len(BANDS)), np.nan, np.float32)
@@ -66,7 +88,7 @@ def read_l1c(
 
 def _strips(path: Path, factor: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:
     """(first row, DN) in strips of whole code-stream tiles, so that each is decoded once, and of whole 60 m pixels."""
-    with rasterio.Env(**DELIVERED, GDAL_NUM_THREADS="2"), rasterio.open(path, driver="JP2OpenJPEG") as image:
+    with _opened(path, GDAL_NUM_THREADS="2") as image:
         aligned = math.lcm(image.block_shapes[0][0], factor)
         rows = aligned if aligned <= _MAX_ROWS else _MAX_ROWS // factor * factor
         for top in range(0, image.height, rows):

@@ -13,10 +13,10 @@ from shared.area import Area, LabelScheme
 from shared.geo import TILE_10M_PX, Grid
 from shared.geo.outline import bbox, geojson
 from shared.items.classes import NOT_OBSERVED, classes_of, classification
-from shared.items.keys import rfc3339, week_bounds
 from shared.items.properties import MapFacts
 from shared.items.sheets import SHEET_TILES
 from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PNG, PROJECTION_EXTENSION, XML, attribution
+from shared.items.weeks import rfc3339, week_bounds
 from shared.raster.grid import Lattice, Window
 from shared.stage.declare import Job, NewAsset, NewItem
 

@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -22,12 +20,11 @@ import grpc
 
 from services.inference.answers import ModelService, PredictionService
 from services.inference.models import Models, Refused
+from shared.run.signals import die_with_parent, stop_on_signals
 
 THREADS = 2
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
-
-_PR_SET_PDEATHSIG = 1
 
 
 def answer_with_status(
@@ -86,14 +83,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = stop_on_signals()
     if arguments.parent:
         # SIGTERM, not SIGKILL: the scratch folder of a killed worker is removed here.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != arguments.parent:
-            ended.set()
+        die_with_parent(arguments.parent, signal.SIGTERM)
     try:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # maps are promised equal bit for bit on a CPU

@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.raster.grid import Lattice, Transform
+from shared.raster.jp2 import decode_fault
 from shared.raster.options import DELIVERED
 from shared.stage import RejectScene
 
@@ -62,8 +63,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 if decode:
                     _decode(image)
     except (RasterioError, OSError, UnicodeError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0][:200]
-        raise RejectScene(relative, f"is a corrupt JPEG2000 file ({reason})", DELIVER_AGAIN) from error
+        raise RejectScene(relative, decode_fault(error), DELIVER_AGAIN) from error
     return lattice
 
 

@@ -18,7 +18,6 @@ from services.ingest.read_safe import SafeFacts
 from services.ingest.read_sen3 import MANIFEST, Sen3Facts
 from shared.area import Area
 from shared.geo.outline import bbox, geojson
-from shared.items.keys import STATIC, iso_week, rfc3339
 from shared.items.properties import DeliveryFacts, FrameFacts, SceneFacts
 from shared.items.stac import (
     EO_EXTENSION,
@@ -31,6 +30,7 @@ from shared.items.stac import (
     ZIP,
     attribution,
 )
+from shared.items.weeks import STATIC, iso_week, rfc3339
 from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem, RejectScene
 

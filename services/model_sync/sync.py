@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
 
 from shared.area import Area
 from shared.items.champion import champion
@@ -26,6 +24,7 @@ from shared.observe.health import Health
 from shared.observe.logs import configure_logs, get_logger
 from shared.process.http import serve
 from shared.process.service import ALIVE_S, ServiceSettings
+from shared.run.signals import stop_on_signals
 from shared.settings import OwnSettings
 from shared.stage import registry
 from shared.store import ChecksumMismatch, NotFound, Store, StoreError, open_store, read_area
@@ -135,9 +134,7 @@ def _replace(path: Path, text: str) -> None:
 def run(settings: ServiceSettings, own: SyncSettings, folder: Path, once: bool) -> None:
     """Sync until SIGTERM, or once; what is away or wrong is tried again, and the last good model stays in place."""
     configure_logs(sys.stderr, settings.log_level)
-    stop, health, log = Event(), Health(ALIVE_S), get_logger(service=NAME)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop, health, log = stop_on_signals(), Health(ALIVE_S), get_logger(service=NAME)
     sync = ModelSync(open_store(settings.store), folder)
     if once:
         sync.sync()

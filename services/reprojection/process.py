@@ -35,7 +35,8 @@ def process(task: Task[Settings]) -> NewItem:
     """Reproject one frame.
 
     Raises:
-        RejectScene: reduced resolution, damaged, or without a position over the lattice.
+        RejectScene: reduced resolution, or without a position over the lattice.
+        BrokenPicture: damaged.
     """
     frame = task.inputs[0]
     facts = FrameFacts.of(frame.item)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.reprojection.flags import FlagTable, has
-from shared.stage import RejectScene
+from shared.stage import BrokenPicture
 
 MAX_PIXELS = 40_000_000
 """An EFR frame has 20 million pixels."""
@@ -35,7 +35,7 @@ def read_positions(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]
         latitude = _decode(_variable(data, "latitude", path), np.float64)
         longitude = _decode(_variable(data, "longitude", path), np.float64)
     if latitude.shape != longitude.shape:
-        raise RejectScene(path.name, f"holds {latitude.shape} latitudes and {longitude.shape} longitudes", _REMEDY)
+        raise BrokenPicture(path.name, f"holds {latitude.shape} latitudes and {longitude.shape} longitudes", _REMEDY)
     unknown = ~((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
     latitude[unknown] = longitude[unknown] = np.nan
     return latitude, longitude
@@ -49,7 +49,7 @@ def read_flags(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint32], 
         try:
             table = FlagTable.parse(np.atleast_1d(variable.flag_masks).tolist(), str(variable.flag_meanings))
         except (AttributeError, ValueError) as error:
-            raise RejectScene(path.name, f"does not explain its flags ({error})", _REMEDY) from error
+            raise BrokenPicture(path.name, f"does not explain its flags ({error})", _REMEDY) from error
     return flags, table
 
 
@@ -69,7 +69,7 @@ def read_view_zenith(path: Path, shape: tuple[int, ...]) -> Ties:
     """View zenith angle at tie points in degrees.
 
     Raises:
-        RejectScene: the tie points do not span the frame.
+        BrokenPicture: the tie points do not span the frame.
     """
     with _opened(path) as data:
         ties = _decode(_variable(data, "OZA", path), np.float64)
@@ -78,7 +78,7 @@ def read_view_zenith(path: Path, shape: tuple[int, ...]) -> Ties:
     spans = (ties.shape[0] * along >= shape[0], (ties.shape[1] - 1) * across + 1 >= shape[1])
     if min(across, along) < 1 or not all(spans):
         fault = f"has {ties.shape} tie points, {along} rows and {across} columns apart, for {shape} pixels"
-        raise RejectScene(path.name, fault, _REMEDY)
+        raise BrokenPicture(path.name, fault, _REMEDY)
     return Ties(ties, across, along)
 
 
@@ -89,16 +89,16 @@ def _opened(path: Path) -> Iterator[netCDF4.Dataset]:
             data.set_auto_maskandscale(False)
             yield data
     except (OSError, RuntimeError, MemoryError) as error:
-        raise RejectScene(path.name, f"is a damaged netCDF file ({str(error)[:200]})", _REMEDY) from error
+        raise BrokenPicture(path.name, f"is a damaged netCDF file ({str(error)[:200]})", _REMEDY) from error
 
 
 def _variable(data: netCDF4.Dataset, name: str, path: Path, shape: tuple[int, ...] | None = None) -> Any:
     variable = data.variables.get(name)
     if variable is None:
-        raise RejectScene(path.name, f"lacks the variable {name}", _REMEDY)
+        raise BrokenPicture(path.name, f"lacks the variable {name}", _REMEDY)
     if variable.ndim != 2 or variable.size > MAX_PIXELS or (shape is not None and variable.shape != shape):
         fault = f"holds {name} of {variable.shape} where {shape or 'rows, columns'} is due"
-        raise RejectScene(path.name, fault, _REMEDY)
+        raise BrokenPicture(path.name, fault, _REMEDY)
     return variable
 
 

@@ -10,7 +10,8 @@ from services.sweeper.indexes import Indexes
 from services.sweeper.pages import Pages
 from services.sweeper.policy import TrainingSchedule, nothing_to_train_on
 from services.sweeper.requests import promote, request_training
-from services.sweeper.sweep import Count, Sweep
+from services.sweeper.sweep import Sweep
+from services.sweeper.view import Count
 from shared.items.catalogue import Catalogue
 from shared.items.collections import REQUESTS, UPDATES
 from shared.items.summary import current_labels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
 from shared.items.index import index_key, pack
-from shared.items.keys import STATIC
 from shared.items.reader import INDEXED, CatalogueReader
+from shared.items.weeks import STATIC
 from shared.store import NotFound, Store
 
 

@@ -12,9 +12,10 @@ import pystac
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical, rfc3339
 from shared.items.stac import CATALOG
+from shared.items.weeks import STATIC, rfc3339
 from shared.stage.declare import Collection
 from shared.store import Store
 

@@ -10,10 +10,12 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion, last_promotion
 from shared.items.collections import MODELS, PROMOTIONS, REQUESTS
+from shared.items.ids import canonical, digest8, make_id, numbered_id
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical, digest8, item_key, make_id, numbered_id, rfc3339, week_bounds
+from shared.items.keys import item_key
 from shared.items.stac import make_item
 from shared.items.summary import TRAINED_ON, WeekSummary, cube_state, current_labels
+from shared.items.weeks import STATIC, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
 from shared.store import PreconditionFailed, Store
 
@@ -62,17 +64,22 @@ def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[Wee
 def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> Item | None:
     """Promote the model of the present cube state unless it is the champion; return the model, or None.
 
-    Of models of one state, that of the area's present training settings comes first.
+    Of models of one state, that of the area's present training settings comes first. The first champion may be of any
+    state: a stream that never rests has maps, too.
     """
     state, training = cube_state(summaries, current_labels(catalogue)), area.policy.training.model_dump(mode="json")
-    fitting = [m for m in catalogue.items(MODELS) if m.properties.get("landstream:cube_state") == state]
+    present, last = champion(catalogue), last_promotion(catalogue)
+    models = catalogue.items(MODELS)
+    fitting = [m for m in models if m.properties.get("landstream:cube_state") == state]
+    if not fitting and present is None:
+        fitting = [m for m in models if "landstream:training" in m.properties]
     if not fitting:
         return None
 
     def rank(model: Item) -> tuple[bool, int, str]:
         return model.properties.get("landstream:training") == training, model.stage_version, model.id
 
-    best, present, last = max(fitting, key=rank), champion(catalogue), last_promotion(catalogue)
+    best = max(fitting, key=rank)
     if present is not None and present.id == best.id:
         return None
     number = (last.number if last else 0) + 1
@@ -82,8 +89,7 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         "datetime": None,
         **span,
         "landstream:model": best.id,
-        "landstream:rule": "always",
-        "landstream:cube_state": state,
+        "landstream:rule": "always" if best.properties.get("landstream:cube_state") == state else "first",
     }
     with suppress(PreconditionFailed):  # another driver was faster: the next look sees what it promoted
         data = canonical(_item(PROMOTIONS, item_id, properties, [best], area))

@@ -1,32 +1,26 @@
-"""Hint what is due, week after week: an event is a hint, the sweep is the truth."""
+"""Look at what is due, week after week: an event is a hint, the sweep is the truth."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from services.sweeper.ends import ListedEnds
-from shared.bus import OBJECTS, Bus
-from shared.events import HINT_SOURCE, ObjectCreated, make
+from services.sweeper.hints import Hints
+from services.sweeper.view import Count, View, open_job
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
-from shared.items.item import Item
-from shared.items.keys import STATIC
+from shared.items.keys import FAILURES, RECEIPTS
 from shared.items.landing import PREFIX
 from shared.items.summary import WeekSummary, data_weeks, summary_of, week_token
-from shared.observe.metrics import DUE, FAILED, HINTS
+from shared.items.weeks import STATIC
+from shared.observe.metrics import DUE, FAILED
 from shared.run.context import Context
 from shared.stage.declare import Stage
-from shared.stage.due import LANDING, DueJob, JobSource, State, planned, sources_of
+from shared.stage.due import LANDING, JobSource, State, planned, sources_of
 from shared.stage.source import name_in_id
-
-FIRST_GAP_S = 2.0
-LONGEST_GAP_S = 3600.0
-HINTS_A_ROUND = 1000
-"""Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one continues."""
 
 ROLLING_WEEKS, ROLLING_UNITS = 8, 16
 """Settled weeks and units with a receipt, of which a round looks at this many at least: nothing stays unnoticed."""
@@ -35,63 +29,12 @@ ROLLING_SHARE = 20
 """Of many settled weeks a round looks at one in so many."""
 
 
-@dataclass(frozen=True)
-class Open:
-    """A planned job without an output.
-
-    Attributes:
-        stage: the stage.
-        id: the job's id.
-        key: the object whose event leads to the job.
-        week: the job's week.
-    """
-
-    stage: str
-    id: str
-    key: str
-    week: str
-
-
-@dataclass
-class View:
-    """What one week, `static`, or one landing unit looked like.
-
-    Attributes:
-        token: digest of what it was planned from.
-        done: stage -> jobs with an output.
-        open: jobs without one, due or failed.
-        summary: of a week with cube updates.
-        asked: product -> whether its picture was found broken.
-    """
-
-    token: str = ""
-    done: dict[str, int] = field(default_factory=dict)
-    open: list[Open] = field(default_factory=list)
-    summary: WeekSummary | None = None
-    asked: dict[str, bool] = field(default_factory=dict)
-
-
-@dataclass
-class Count:
-    """A stage's jobs: done, due, failed."""
-
-    done: int = 0
-    due: list[Open] = field(default_factory=list)
-    failed: int = 0
-
-
-@dataclass
-class _Hinted:
-    again_at: float
-    gap_s: float
-
-
 Visit = Callable[[Catalogue, str, str], None]
 """Called with each week that was looked at: (catalogue, week, digest of what it was planned from)."""
 
 
 class Sweep:
-    """Looks at a store's weeks and hints what is due and older than the stage's `grace_s`, with doubling gaps.
+    """Looks at a store's weeks, and counts what is done, due and failed.
 
     A week counts once it was read as a whole; only then is anything of it hinted.
 
@@ -105,6 +48,7 @@ class Sweep:
     Attributes:
         whole: whether every week and every unit without a receipt was looked at: before, there may be more that is due.
         catalogue: the last look.
+        hints: of what is due.
     """
 
     def __init__(
@@ -116,8 +60,8 @@ class Sweep:
         visit: Visit = lambda catalogue, week, token: None,
     ) -> None:
         self.stages = stages
-        self._context, self._grace_s, self._clock, self._visit = context, grace_s, clock, visit
-        self._hinted: dict[tuple[str, str], _Hinted] = {}
+        self._context, self._clock, self._visit = context, clock, visit
+        self.hints = Hints(stages, context, grace_s, clock)
         self._weeks: dict[str, View] = {}
         self._units: dict[str, View] = {}
         self._visited: dict[str, int] = {}
@@ -188,9 +132,7 @@ class Sweep:
 
     def _list_ends(self) -> ListedEnds:
         store = self._context.store
-        return ListedEnds(
-            store, store.keys("failures/"), store.children("receipts/"), self._context.reader.is_broken_record
-        )
+        return ListedEnds(store, store.keys(FAILURES), store.children(RECEIPTS), self._context.reader.is_broken_record)
 
     def _choose(self, names: Sequence[str], views: dict[str, View], least: int) -> Iterator[str]:
         """Yield what was never seen, newest first, then what has open jobs, then a share of the rest."""
@@ -267,41 +209,3 @@ class Sweep:
             if self._clock() > deadline:
                 break
         self._units_left = any(name not in self._units for name in names)
-
-    def forget(self, stage: str, job: str) -> None:
-        """Forget that a job was hinted: its time comes after the grace, as if it were new."""
-        self._hinted.pop((stage, job), None)
-
-    def forget_all(self) -> None:
-        """Forget every hint: the bus lost them."""
-        self._hinted.clear()
-
-    def hint(self, counts: dict[str, Count]) -> int:
-        """Publish a hint for each source of a due job whose time has come, up to a limit; return how many."""
-        now, keys, alive = self._clock(), set[tuple[str, str]](), set[tuple[str, str]]()
-        for stage in self.stages:
-            for job in counts[stage.name].due:
-                name = (stage.name, job.id)
-                alive.add(name)
-                grace = stage.grace_s if self._grace_s is None else self._grace_s
-                state = self._hinted.setdefault(name, _Hinted(now + grace, FIRST_GAP_S))
-                if now >= state.again_at and len(keys) < HINTS_A_ROUND:
-                    state.again_at, state.gap_s = now + state.gap_s, min(2 * state.gap_s, LONGEST_GAP_S)
-                    keys.add((stage.name, job.key))
-        self._hinted = {name: state for name, state in self._hinted.items() if name in alive}
-        for stage_name, _ in keys:
-            HINTS.labels(stage_name).inc()
-        for key in sorted({key for _, key in keys}):
-            publish_hint(self._context.bus, self._context.store.bucket, key)
-        return len(keys)
-
-
-def open_job(stage: Stage[Any], job: DueJob) -> Open:
-    """Return what the sweep keeps of a job without an output."""
-    week = job.job.week or (job.source.week if isinstance(job.source, Item) else "")
-    return Open(stage.name, job.id, job.source.key, week)
-
-
-def publish_hint(bus: Bus, bucket: str, key: str) -> None:
-    """Publish an "object created" event for an object that exists."""
-    bus.publish(OBJECTS, key, make(ObjectCreated(bucket, key, 0, ""), HINT_SOURCE))

@@ -47,12 +47,12 @@ class Sweeper:
         """
         if self._context.bus.ensure_topics():
             self._log.warning("made the topics, which were not there: what was hinted is hinted again")
-            self.driver.sweep.forget_all()
+            self.driver.sweep.hints.forget_all()
         counts = self.driver.look(LOOK_S)
         self._say_foreign()
         self.driver.ask(quiet=self.driver.is_fed(counts))
         self.driver.keep_pages()
-        hints = self.driver.sweep.hint(counts)
+        hints = self.driver.sweep.hints.give(counts)
         if hints:
             self._log.info("hinted", hints=hints, due={n: len(c.due) for n, c in counts.items() if c.due})
         return hints

@@ -19,7 +19,7 @@ from services.tiler.update import ObservationT, Sensor, Tiles, rebuild_then_merg
 from shared.cube.cube import split_week
 from shared.geo import TileIndex
 from shared.items.collections import WITHDRAWALS
-from shared.items.keys import product_number
+from shared.items.ids import product_number
 from shared.stage import LocalItem, Task
 
 if TYPE_CHECKING:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as ReadWindow
 
 from services.tiler.merge import U16
 from services.tiler.place import Index, gather, source_index
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
+from shared.raster.jp2 import decode_fault
+from shared.stage import BrokenPicture
 
+REMEDY = "deliver the product again as its provider published it"
 STORED_OFFSET = 1000
 QUANTIFICATION = 10_000
 
@@ -44,6 +48,15 @@ class Image:
     quantification: float
 
 
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Take what GDAL cannot open or read for a broken picture."""
+    try:
+        yield
+    except RasterioError as error:
+        raise BrokenPicture(path.name, decode_fault(error), REMEDY) from error
+
+
 class Bands:
     """The bands of one resolution, of which it holds some rows in memory.
 
@@ -66,14 +79,18 @@ class Bands:
         return source_index(Lattice.of_area(grid, self._pixel_m).window(window), self._lattice)
 
     def hold(self, windows: Sequence[Index]) -> None:
-        """Have the rows of some windows at hand; rows above them are dropped."""
+        """Have the rows of some windows at hand; rows above them are dropped.
+
+        Raises:
+            BrokenPicture: a band cannot be decoded, or is not on the lattice that its item states.
+        """
         height, bottom = self._lattice.shape[0], self._top + len(self._held)
         first = max(0, min(int(rows.min()) for rows, _ in windows))
         last = min(height, max(int(rows.max()) for rows, _ in windows) + 1)
         if first >= last:
             return
         with rasterio.Env(GDAL_NUM_THREADS=str(self._threads)), ExitStack() as stack:
-            files = [stack.enter_context(rasterio.open(i.path, driver="JP2OpenJPEG")) for i in self._images]
+            files = [stack.enter_context(self._opened(i.path)) for i in self._images]
             tile = files[0].block_shapes[0][0]
             if self._top <= first <= bottom:
                 kept = self._held[first - self._top :]
@@ -83,10 +100,20 @@ class Bands:
         self._held = np.concatenate([kept, *strips])
         self._top = bottom - len(kept)
 
+    def _opened(self, path: Path) -> rasterio.DatasetReader:
+        with _decoding(path):
+            file = rasterio.open(path, driver="JP2OpenJPEG")
+        if file.shape != self._lattice.shape:
+            fault = f"has {file.width} x {file.height} pixels, not those of its item"
+            file.close()
+            raise BrokenPicture(path.name, fault, REMEDY)
+        return file
+
     def _decode(self, files: Sequence[rasterio.DatasetReader], row: int, rows: int) -> U16:
         strip = np.empty((rows, *self._held.shape[1:]), np.uint16)
         for n, (image, file) in enumerate(zip(self._images, files, strict=True)):
-            dn = file.read(1, window=ReadWindow(0, row, strip.shape[1], rows))
+            with _decoding(image.path):
+                dn = file.read(1, window=ReadWindow(0, row, strip.shape[1], rows))
             strip[..., n] = to_stored(dn, image.offset, image.quantification)
         return strip
 

@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from services.tiler.merge import Pixels, source_code
 from shared.geo import TILE_M, Grid, TileIndex
-from shared.items.keys import product_number
+from shared.items.ids import product_number
 from shared.items.properties import FrameFacts
 from shared.stage import LocalItem
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from services.tiler.apply import apply, is_of_withdrawal
 from services.tiler.stage import SENSORS, TilerSettings
-from shared.items.keys import STATIC, rfc3339, week_bounds
 from shared.items.properties import UpdateFacts
 from shared.items.sheets import runs_of
+from shared.items.weeks import STATIC, rfc3339, week_bounds
 from shared.stage import NewItem, Task
 
 

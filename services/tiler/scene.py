@@ -17,7 +17,7 @@ from services.tiler.bands import Bands, Image
 from services.tiler.merge import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cells, source_code
 from services.tiler.place import Index, fits, footprint_m, gather
 from shared.geo import TILE_10M_PX, TILE_20M_PX, Grid, MgrsTile, TileIndex
-from shared.items.keys import product_number
+from shared.items.ids import product_number
 from shared.items.properties import SceneFacts
 from shared.raster.grid import Lattice, Window
 from shared.sensors import CUBE_BANDS, MASK_CLEAR, MASK_CLOUD, MASK_SHADOW

@@ -9,9 +9,9 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MASKS, OLCI_GRID, UPDATES, WITHDRAWALS
 from shared.items.item import Item
-from shared.items.keys import STATIC
 from shared.items.labels import label_rank
 from shared.items.scenes import RESTORED, outdated_products
+from shared.items.weeks import STATIC
 from shared.sensors import msi_assets
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
 
@@ -86,8 +86,12 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
 
 
 def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]:
-    """Return the other current scenes of the same sensor and week: what outdated tiles are rebuilt from."""
-    others = [i for i in catalogue.current(item.collection, item.week) if i.id != item.id]
+    """Return the other current scenes of the same sensor and week: what outdated tiles are rebuilt from.
+
+    A broken one is in no tile: current it may be, where its scene has no other version.
+    """
+    current = catalogue.current(item.collection, item.week)
+    others = [i for i in current if i.id != item.id and not catalogue.is_broken(i.product)]
     return tuple(s for i in others for s in _sources(i, catalogue, area) or ())
 
 

@@ -13,6 +13,7 @@ from services.tiler.arrays import array_at, group_at
 from services.tiler.ledger import Ledger
 from services.tiler.superseded import note_superseded
 from shared.geo import TileIndex
+from shared.stage import BrokenPicture, RetryLater
 
 Progress = Callable[[int, int], None]
 Tiles = Set[TileIndex]
@@ -73,7 +74,7 @@ def rebuild_then_merge(
 
     Raises:
         Superseded: another writer made the product outdated.
-        RetryLater: a tile that is to be rebuilt holds a product that is not at hand.
+        RetryLater: a tile that is to be rebuilt holds a product that is not at hand, or another product is broken.
     """
     own = {observation.number} if observation else set()
     note_superseded(group_at(group, sensor.path), week, outdated, by=min(own, default=None), now=now, restored=restored)
@@ -87,7 +88,10 @@ def rebuild_then_merge(
             ledger.clear(tile)
             sensor.clear(group, week, tile)
         for open_other in others.values():
-            sensor.merge(group, week, open_other(), ledger, stale, lambda done, total: None)
+            try:
+                sensor.merge(group, week, open_other(), ledger, stale, lambda done, total: None)
+            except BrokenPicture as error:  # its own job says so; this one is planned without it then
+                raise RetryLater(f"another scene of the week is broken ({error})") from error
     if observation is not None and (again is None or again):
         sensor.merge(group, week, observation, ledger, again, progress)
     ledger.save()

@@ -13,9 +13,9 @@ from services.trainer.split import BLOCK_PX, BUFFER_PX
 from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX
 from shared.items.classes import classes_of, classification
-from shared.items.keys import rfc3339, week_bounds
 from shared.items.properties import ModelFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
+from shared.items.weeks import rfc3339, week_bounds
 from shared.sensors import CUBE_BANDS
 from shared.stage.declare import NewAsset, NewItem
 

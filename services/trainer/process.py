@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, write_split
 from services.trainer.stage import STAGE
+from shared.area import Area
+from shared.area.area import TrainingPolicy
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -29,13 +31,19 @@ def process(task: Task[Settings]) -> NewItem:
     from services.trainer.train import train
 
     assert task.cube is not None
-    area, folder, snapshot = task.area, task.folder, task.cube.snapshot
+    area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     outcome = train(task.cube, area, task.progress)
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
     (folder / CARD).write_text(write_card(area, facts, outcome.losses, outcome.holdout), encoding="utf-8")
     return make_item(area, facts, outcome.model.count_params(), folder)
+
+
+def as_requested(area: Area, job: Job) -> Area:
+    """Return the area with the training settings that the request names: those of the area file may be others now."""
+    training = TrainingPolicy.model_validate(job.parameters["training"])
+    return area.model_copy(update={"policy": area.policy.model_copy(update={"training": training})})
 
 
 def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> ModelFacts:

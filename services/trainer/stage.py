@@ -7,8 +7,8 @@ from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
 from shared.items.collections import MODELS, REQUESTS
 from shared.items.item import Item
-from shared.items.keys import STATIC
 from shared.items.summary import present_state
+from shared.items.weeks import STATIC
 from shared.stage.declare import Collection, Job, Settings, Stage
 from shared.stage.deployment import Deployment
 from shared.stage.source import Source

@@ -14,7 +14,8 @@ from urllib.parse import quote_plus, unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.items.keys import BadKey, check_key
+from shared.items.keys import check_key
+from shared.items.weeks import BadKey
 
 MAX_EVENT_BYTES = 256 * 1024
 

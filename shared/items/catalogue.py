@@ -7,8 +7,9 @@ from functools import cached_property
 
 from shared.area import Area
 from shared.items.item import Item
-from shared.items.keys import STATIC
+from shared.items.keys import split_order_key
 from shared.items.partition import Shelf
+from shared.items.weeks import STATIC
 
 Rule = Callable[[Item, "Catalogue"], bool]
 """Whether an item is current; declared by the stage that publishes its collection."""
@@ -86,18 +87,19 @@ class Catalogue:
         Raises:
             KeyError: there is none.
         """
-        found = self._shelf.partition(collection, week).get(item_id)
+        found = self.find(collection, item_id, week)
         if found is None:
             raise KeyError(item_id)
         return found
 
+    def find(self, collection: str, item_id: str, week: str = STATIC) -> Item | None:
+        """Return one item; None where there is none."""
+        return self._shelf.partition(collection, week).get(item_id)
+
     def inputs(self, item: Item) -> list[Item]:
         """Return the items that one was derived from, as far as they exist."""
-        found = (self._input(collection, item_id, week) for collection, week, item_id in item.sources)
+        found = (self.find(collection, item_id, week) for collection, week, item_id in item.sources)
         return [i for i in found if i is not None]
-
-    def _input(self, collection: str, item_id: str, week: str) -> Item | None:
-        return self._shelf.partition(collection, week).get(item_id)
 
     def of_product(self, collection: str, product: str, week: str = STATIC) -> list[Item]:
         """Return the items of a product (the root of an id), by id."""
@@ -138,12 +140,7 @@ class Catalogue:
     @cached_property
     def _orders(self) -> list[tuple[str, str, int]]:
         """(stage, week or `all`, version) of the standing orders `reprocess/<stage>/<week>-v<version>.json`."""
-        orders = []
-        for key in self._shelf.orders():
-            _, stage, name = key.split("/")
-            week, _, version = name.removesuffix(".json").rpartition("-v")
-            orders.append((stage, week, int(version)))
-        return orders
+        return [split_order_key(key) for key in self._shelf.orders()]
 
     def is_current(self, item: Item) -> bool:
         """Return whether an item is current, by the rule of its collection."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MODELS, PROMOTIONS
+from shared.items.ids import split_id
 from shared.items.item import Item
-from shared.items.keys import split_id
 
 
 def last_promotion(catalogue: Catalogue) -> Item | None:
     """Return the promotion of the highest number; None before the first one."""
     ids = catalogue.ids(PROMOTIONS)
-    return catalogue.get(PROMOTIONS, max(ids, key=lambda i: split_id(i).number)) if ids else None
+    return catalogue.find(PROMOTIONS, max(ids, key=lambda i: split_id(i).number)) if ids else None
 
 
 def champion(catalogue: Catalogue) -> Item | None:
@@ -19,7 +19,7 @@ def champion(catalogue: Catalogue) -> Item | None:
     promotion = last_promotion(catalogue)
     if promotion is None:
         return None
-    return catalogue.get(MODELS, str(promotion.properties["landstream:model"]))
+    return catalogue.find(MODELS, str(promotion.properties["landstream:model"]))
 
 
 def promotion_number(model_id: str, catalogue: Catalogue) -> int:

@@ -14,7 +14,8 @@ from typing import Final
 
 import zstandard
 
-from shared.items.keys import canonical, check_key
+from shared.items.ids import canonical
+from shared.items.keys import check_key
 
 PREFIX: Final = "index/"
 MOST_BYTES: Final = 1 << 30

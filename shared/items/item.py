@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from shared.items.keys import ItemId, item_key, split_id
+from pydantic_core import from_json
+
+from shared.items.ids import ItemId, split_id
+from shared.items.keys import item_key
 
 
 class BadItem(ValueError):
@@ -38,21 +40,20 @@ class Item:
             BadItem: they are not a STAC item with an id of ours.
         """
         try:
-            item = cls(json.loads(data), week)
+            item = cls(from_json(data), week)
             if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
                 raise TypeError("properties or assets are not objects")
-            split_id(item.id)
-            item_key(item.collection, week, item.id)
+            _ = item.key, item.product
         except (ValueError, TypeError, KeyError) as error:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
 
-    @property
+    @cached_property
     def id(self) -> str:
         """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
         return str(self.json["id"])
 
-    @property
+    @cached_property
     def collection(self) -> str:
         """Collection id."""
         return str(self.json["collection"])
@@ -93,7 +94,7 @@ class Item:
         """Its number in a numbered collection; 0 elsewhere."""
         return self._parsed.number
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its key in the store."""
         return item_key(self.collection, self.week, self.id)

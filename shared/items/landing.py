@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.items.keys import canonical
+from shared.items.ids import canonical
 
 PREFIX = "landing/"
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
+from shared.items.ids import ItemId, split_id
 from shared.items.item import Item
-from shared.items.keys import ItemId, split_id
+from shared.items.keys import failure_key, receipt_key
 
 Key = tuple[str, str]
 """Collection and week: what names a partition."""
@@ -144,7 +145,7 @@ class MemoryShelf:
 
     def failed(self, stage: str, job_id: str) -> bool:
         """See `Shelf.failed`."""
-        return f"failures/{stage}/{job_id}.json" in self._failures
+        return failure_key(stage, job_id) in self._failures
 
     def broken(self, product: str) -> bool:
         """See `Shelf.broken`."""
@@ -152,7 +153,7 @@ class MemoryShelf:
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """See `Shelf.received`."""
-        return f"receipts/{unit}/{receipt_id}.json" in self._receipts
+        return receipt_key(unit, receipt_id) in self._receipts
 
     def orders(self) -> frozenset[str]:
         """See `Shelf.orders`."""

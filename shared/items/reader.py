@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import RLock
@@ -12,10 +12,14 @@ from typing import Protocol
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
+from shared.items.ends import AskedEnds, Ends
+from shared.items.ids import split_id
 from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
-from shared.items.keys import STATIC, BadKey, check_week, failure_key, item_key, receipt_key, split_id, split_item_key
+from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
+from shared.items.look import Look
 from shared.items.partition import Key, Partition
+from shared.items.weeks import STATIC, BadKey, check_week
 
 READERS = 16
 """Items that are read at once: a store far away answers each only after a while."""
@@ -106,7 +110,7 @@ class CatalogueReader:
 
     def weeks(self, collection: str) -> list[str]:
         """List the weeks of a collection."""
-        prefix = f"items/{collection}/"
+        prefix = f"{ITEMS}{collection}/"
         return sorted(name for name in self._objects.children(prefix) if self._is_week(prefix, name))
 
     def _is_week(self, prefix: str, name: str) -> bool:
@@ -119,20 +123,20 @@ class CatalogueReader:
 
     def collections(self) -> list[str]:
         """List the collections."""
-        found = sorted(self._objects.children("items/"))
+        found = sorted(self._objects.children(ITEMS))
         for name in found:
-            if self._objects.exists(f"items/{name}"):
-                self.foreign[f"items/{name}"] = "an object where collections are"
-        return [name for name in found if f"items/{name}" not in self.foreign]
+            if self._objects.exists(ITEMS + name):
+                self.foreign[ITEMS + name] = "an object where collections are"
+        return [name for name in found if ITEMS + name not in self.foreign]
 
     def orders(self) -> frozenset[str]:
         """List the orders to reprocess."""
-        return frozenset(self._objects.keys("reprocess/"))
+        return frozenset(self._objects.keys(ORDERS))
 
     def partition(self, collection: str, week: str) -> Partition:
         """List a week of a collection; what was read of it before is kept."""
         key = (collection, week)
-        prefix = f"items/{collection}/{week}/"
+        prefix = items_prefix(collection, week)
         ids = [i for name in self._objects.children(prefix) if (i := self._id(prefix, name)) is not None]
         with self._lock:
             before = self._kept.get(key)
@@ -153,7 +157,9 @@ class CatalogueReader:
         if key in self.foreign:
             return None
         try:
-            return split_id(split_item_key(key)[2]).text
+            if not name.endswith(".json"):
+                raise BadKey(f"{key!r} is not items/<collection>/<week>/<id>.json")
+            return split_id(name.removesuffix(".json")).text
         except BadKey as error:
             self.foreign[key] = str(error)
             return None
@@ -221,7 +227,7 @@ class CatalogueReader:
 
     def stored(self, collection: str, week: str) -> list[Stored]:
         """List a week's items as objects."""
-        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(f"items/{collection}/{week}/")]
+        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(items_prefix(collection, week))]
 
     def is_broken_record(self, key: str) -> bool:
         """Return whether a failure record says that its product's picture cannot be decoded."""
@@ -234,92 +240,3 @@ class CatalogueReader:
                 record = {}
             self._broken[key] = isinstance(record, dict) and record.get("broken") is True
         return self._broken[key]
-
-
-class Ends(Protocol):
-    """How jobs ended that left no item: failure records, and receipts of landing units."""
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """Return whether a job has a failure record."""
-
-    def broken(self, product: str) -> bool:
-        """Return whether a record says that a product's picture cannot be decoded."""
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """Return whether a landing unit in its present state has its receipt."""
-
-
-class AskedEnds:
-    """Asks the store for each record by its name: what an event needs is a few, whatever the store holds."""
-
-    def __init__(self, objects: Objects, is_broken_record: Callable[[str], bool]) -> None:
-        self._objects, self._is_broken_record = objects, is_broken_record
-        self._stages: list[str] | None = None
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """See `Ends.failed`."""
-        return self._objects.exists(failure_key(stage, job_id))
-
-    def broken(self, product: str) -> bool:
-        """See `Ends.broken`."""
-        if self._stages is None:
-            self._stages = sorted(self._objects.children("failures/"))
-        records = (key for stage in self._stages for key in self._objects.keys(f"failures/{stage}/{product}--"))
-        return any(map(self._is_broken_record, records))
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """See `Ends.received`."""
-        return self._objects.exists(receipt_key(unit, receipt_id))
-
-
-class Look:
-    """See `shared.items.partition.Shelf`: each listing is made once, when it is first asked for."""
-
-    def __init__(self, reader: CatalogueReader, ends: Ends) -> None:
-        self._reader, self.ends = reader, ends
-        self._partitions: dict[Key, Partition] = {}
-        self._weeks: dict[str, list[str]] = {}
-        self._collections: list[str] | None = None
-        self._orders: frozenset[str] | None = None
-
-    def weeks(self, collection: str) -> Sequence[str]:
-        """See `Shelf.weeks`."""
-        if collection not in self._weeks:
-            self._weeks[collection] = self._reader.weeks(collection)
-        return self._weeks[collection]
-
-    def partition(self, collection: str, week: str) -> Partition:
-        """See `Shelf.partition`."""
-        key = (collection, week)
-        if key not in self._partitions:
-            self._partitions[key] = self._reader.partition(collection, week)
-        return self._partitions[key]
-
-    def let_go(self, week: str) -> None:
-        """Forget a week; asked for again, it is listed again."""
-        for key in [k for k in self._partitions if k[1] == week]:
-            del self._partitions[key]
-
-    def collections(self) -> Sequence[str]:
-        """See `Shelf.collections`."""
-        if self._collections is None:
-            self._collections = self._reader.collections()
-        return self._collections
-
-    def failed(self, stage: str, job_id: str) -> bool:
-        """See `Shelf.failed`."""
-        return self.ends.failed(stage, job_id)
-
-    def broken(self, product: str) -> bool:
-        """See `Shelf.broken`."""
-        return self.ends.broken(product)
-
-    def received(self, unit: str, receipt_id: str) -> bool:
-        """See `Shelf.received`."""
-        return self.ends.received(unit, receipt_id)
-
-    def orders(self) -> frozenset[str]:
-        """See `Shelf.orders`."""
-        if self._orders is None:
-            self._orders = self._reader.orders()
-        return self._orders

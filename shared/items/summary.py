@@ -9,10 +9,11 @@ from typing import Literal
 
 from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MAPS, MASKS, OLCI_GRID, SCENES, UPDATES, WITHDRAWALS
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import STATIC, canonical
 from shared.items.sheets import Sheet, count_tiles
 from shared.items.tiles import MSI, OLCI, touches, week_tiles
+from shared.items.weeks import STATIC
 
 SENSORS = (MSI, OLCI)
 TRAINED_ON = (MSI,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,12 +14,15 @@ import numpy.typing as npt
 from shared.geo import Grid
 from shared.items.catalogue import Catalogue
 from shared.items.collections import UPDATES
+from shared.items.ids import product_number
 from shared.items.item import Item
-from shared.items.keys import product_number
 from shared.items.sheets import SHEET_TILES, Runs, Sheet
 
 MSI, OLCI, LABELS = "msi", "olci", "labels"
 """Sensors, as cube updates name what they changed."""
+
+Box = tuple[slice, slice]
+"""Rows and columns of tiles."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class WeekTiles:
         updates: those that touch a tile, by id.
         inside: sheet -> updates that touch a tile of it.
         around: sheet -> updates that touch it or its one-tile halo, by id.
+        boxes: id of an update -> its tiles as rectangles of rows and columns.
         sheets: id of an update -> the sheets with data whose map it concerns, halo included, ascending.
     """
 
@@ -38,6 +42,7 @@ class WeekTiles:
     updates: Sequence[Item]
     inside: Mapping[Sheet, Sequence[Item]]
     around: Mapping[Sheet, Sequence[Item]]
+    boxes: Mapping[str, Sequence[Box]]
     sheets: Mapping[str, Sequence[Sheet]]
 
     def ledger_digest(self, sheet: Sheet) -> str | None:
@@ -56,22 +61,21 @@ class WeekTiles:
     def _ledger(self) -> npt.NDArray[np.uint64]:
         """The ledger that the week is to have: uint64 (row, col, slot), ascending, then zeros."""
         counts = np.zeros((self.grid.rows, self.grid.cols), np.intp)
-        boxes = {u.id: list(_boxes(u.properties["landstream:tiles"])) for u in self.updates}
         for update in self.updates:
-            for rows, cols in boxes[update.id]:
+            for rows, cols in self.boxes[update.id]:
                 counts[rows, cols] += 1
         ledger = np.zeros((*counts.shape, int(counts.max(initial=0))), np.uint64)
         counts[:] = 0
         for number, update_id in sorted(
             (product_number(str(u.properties["landstream:product"])), u.id) for u in self.updates
         ):
-            for rows, cols in boxes[update_id]:
+            for rows, cols in self.boxes[update_id]:
                 np.put_along_axis(ledger[rows, cols], counts[rows, cols, None], np.uint64(number), axis=2)
                 counts[rows, cols] += 1
         return ledger
 
 
-def _boxes(runs: Runs) -> Iterator[tuple[slice, slice]]:
+def _boxes(runs: Runs) -> Iterator[Box]:
     """Yield the tiles of runs as rectangles: runs of the same columns in rows that follow each other are one."""
     first: Sequence[int] | None = None
     last = -1
@@ -111,18 +115,19 @@ def week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
     key = (week, "tiles")
     if key not in catalogue.memo:
         inside, around = dict[Sheet, list[Item]](), dict[Sheet, list[Item]]()
+        boxes: dict[str, list[Box]] = {}
         updates = [u for u in catalogue.current(UPDATES, week) if touches(u, MSI)]
         for update in updates:
-            runs = update.properties["landstream:tiles"]
-            for sheet in set(_sheets(runs, 0)):
+            boxes[update.id] = list(_boxes(update.properties["landstream:tiles"]))
+            for sheet in set(_sheets(boxes[update.id], 0)):
                 inside.setdefault(sheet, []).append(update)
-            for sheet in set(_sheets(runs, 1)):
+            for sheet in set(_sheets(boxes[update.id], 1)):
                 around.setdefault(sheet, []).append(update)
         sheets: dict[str, list[Sheet]] = {}
         for sheet in sorted(inside):
             for update in around[sheet]:
                 sheets.setdefault(update.id, []).append(sheet)
-        catalogue.memo[key] = WeekTiles(catalogue.area.grid, updates, inside, around, sheets)
+        catalogue.memo[key] = WeekTiles(catalogue.area.grid, updates, inside, around, boxes, sheets)
     found: Any = catalogue.memo[key]
     assert isinstance(found, WeekTiles)
     return found
@@ -134,10 +139,10 @@ def touches(update: Item, sensor: str) -> bool:
     return p.get("landstream:sensor") == sensor and bool(p.get("landstream:tiles"))
 
 
-def _sheets(runs: Runs, halo: int) -> Iterator[Sheet]:
-    """Yield the sheets that hold a tile of runs, or have one within so many tiles of their edge."""
-    for row, first, last in runs:
-        for y in {(row - halo) // SHEET_TILES, row // SHEET_TILES, (row + halo) // SHEET_TILES}:
-            for x in range((first - halo) // SHEET_TILES, (last + halo) // SHEET_TILES + 1):
+def _sheets(boxes: Iterable[Box], halo: int) -> Iterator[Sheet]:
+    """Yield the sheets that hold a tile of rectangles, or have one within so many tiles of their edge."""
+    for rows, cols in boxes:
+        for y in range((rows.start - halo) // SHEET_TILES, (rows.stop - 1 + halo) // SHEET_TILES + 1):
+            for x in range((cols.start - halo) // SHEET_TILES, (cols.stop - 1 + halo) // SHEET_TILES + 1):
                 if y >= 0 and x >= 0:
                     yield y, x

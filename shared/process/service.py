@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -18,14 +16,15 @@ from pydantic_settings import BaseSettings
 
 from shared.area import Area
 from shared.bus import Bus, BusError
-from shared.items.keys import BadKey
-from shared.observe.failpoint import armed, check_failpoint
+from shared.items.weeks import BadKey
+from shared.observe.failpoint import check_failpoint
 from shared.observe.health import Health
 from shared.observe.logs import configure_logs, get_logger
 from shared.process.http import Check, serve
 from shared.process.stack import Stack, read_stack
 from shared.run.child import GRACE_S
 from shared.run.context import Context
+from shared.run.signals import lead_group_if_armed, stop_on_signals
 from shared.settings import settings_config
 from shared.store import NotFound, Store, StoreError, open_store, read_area
 
@@ -72,11 +71,8 @@ def run_service(
     """
     configure_logs(sys.stderr, settings.log_level)
     check_failpoint()
-    if armed() and os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
-    stop, log = Event(), get_logger(service=name)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    lead_group_if_armed()
+    stop, log = stop_on_signals(), get_logger(service=name)
     store, bus, health = open_store(settings.store), _connect(kafka, settings), Health(ALIVE_S)
     proved: list[Stack] = []
     checks: dict[str, Check] = {

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from shared.events import KeyForm
-from shared.items.keys import canonical
+from shared.items.ids import canonical
 from shared.store import NotFound, Store
 
 STACK_KEY: Final = "stack.json"

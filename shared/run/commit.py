@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id, receipt_key
+from shared.items.ids import canonical, digest8, make_id
+from shared.items.keys import artifact_key, item_key, receipt_key
 from shared.items.stac import asset_href, make_item, multihash
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from shared.items.catalogue import Catalogue
-from shared.items.keys import canonical
+from shared.items.ids import canonical
+from shared.items.keys import FAILURES
 from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import Job, Stage
 from shared.store import NotFound, Store
@@ -54,7 +55,7 @@ def make_record(stage: Stage[Any], job: Job, name: str, attempts: int, failure: 
 
 def standing_failures(store: Store, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     """Yield the failure records that stand, by key: a record is void once its job's output exists."""
-    for key in store.keys("failures/"):
+    for key in store.keys(FAILURES):
         with suppress(NotFound):  # requeued since the listing
             record: dict[str, Any] = json.loads(store.get(key))
             if not _is_void(record, catalogue):

@@ -13,9 +13,11 @@ from typing import Any, assert_never
 
 from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable, Message
 from shared.events import BadEvent, OtherEvent, parse
+from shared.items.ids import canonical
 from shared.items.item import BadItem, Item
-from shared.items.keys import BadKey, canonical, failure_key, split_item_key
+from shared.items.keys import failure_key, split_item_key
 from shared.items.landing import PREFIX, LandingUnit, unit_keys
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import os
-import signal
 import socket
 import sys
 from typing import Any
@@ -16,18 +13,10 @@ from typing import Any
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import configure_logs
 from shared.run.outcome import Answer, Done, Progress, outcome_of
+from shared.run.signals import die_with_parent, leave_stopping_to_parent
 from shared.run.wire import TaskMessage, receive_task, say
 from shared.stage.declare import LocalItem, LocalUnit, Stage, Task
 from shared.stage.registry import resolve
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent dies, also if it is dead already."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) -> Answer:
@@ -67,9 +56,7 @@ def main() -> None:
     """Serve tasks until the runner closes the socket."""
     module, descriptor, parent = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     die_with_parent(parent)
-    # Ctrl-C goes to the whole group: the runner decides when a worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    leave_stopping_to_parent()
     configure_logs(sys.stderr)
     channel = socket.socket(fileno=descriptor)
     stage: Stage[Any] = importlib.import_module(module).STAGE

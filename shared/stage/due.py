@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from shared.items.catalogue import Catalogue
+from shared.items.ids import digest8, make_id
 from shared.items.item import Item
-from shared.items.keys import digest8, make_id
 from shared.items.landing import LandingUnit
 from shared.stage.declare import Job, Settings, Stage
 

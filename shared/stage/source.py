@@ -107,7 +107,7 @@ def name_in_id(unit: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix of a file's name, `.gdb.zip`, `.tar.gz` and `.tif.aux.xml` whole after the first two."""
+    """Return the suffix of a file's name: the last part, both of `.gdb.zip`; empty where too long."""
     suffixes = PurePosixPath(name).suffixes[-2:]
     known = "".join(suffixes) if len(suffixes) == 2 and suffixes[0] in {".gdb", ".tar"} else "".join(suffixes[-1:])
     return known if len(known) <= 16 else ""

@@ -1,6 +1,6 @@
 """Object stores: a protocol and its adapters, which pass one contract suite."""
 
-from shared.store.area import AREA_KEY, OtherFormat, area_json, read_area
+from shared.store.area import AREA_KEY, FORMAT, OtherFormat, area_json, read_area, read_format
 from shared.store.folder import FolderStore
 from shared.store.opening import open_store
 from shared.store.probe import probe
@@ -19,6 +19,7 @@ from shared.store.protocol import (
 
 __all__ = [
     "AREA_KEY",
+    "FORMAT",
     "ChecksumMismatch",
     "FolderStore",
     "Forbidden",
@@ -35,4 +36,5 @@ __all__ = [
     "open_store",
     "probe",
     "read_area",
+    "read_format",
 ]

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from shared.area import Area
-from shared.items.keys import canonical
+from shared.items.ids import canonical
 from shared.store.protocol import Store, StoreError
 
 AREA_KEY: Final = "area.json"

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.events import ObjectCreated, make
-from shared.items.keys import BadKey, check_key, is_key
+from shared.items.keys import check_key, is_key
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
 
@@ -39,6 +41,7 @@ class FolderStore:
 
     def __init__(self, root: Path, notify: Callable[[bytes], None] | None = None) -> None:
         self.root = root.absolute()
+        self._root = str(self.root)
         self.bucket, self.location, self.remote = "landstream", str(self.root), False
         self._notify = notify
         self._private = self.root / PRIVATE
@@ -91,7 +94,8 @@ class FolderStore:
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
         try:
-            return self._existing(key).read_bytes()
+            with open(self._existing(key), "rb") as file:
+                return file.read()
         except FileNotFoundError:
             raise NotFound(key) from None
 
@@ -117,10 +121,10 @@ class FolderStore:
         """See `Store.head`."""
         path = self._existing(key)
         try:
-            stat = path.lstat()
+            found = os.lstat(path)
         except FileNotFoundError:
             raise NotFound(key) from None
-        return ObjectInfo(key, stat.st_size, self._read_sidecar(key, stat), stat.st_mtime)
+        return ObjectInfo(key, found.st_size, self._read_sidecar(key, found), found.st_mtime)
 
     def etag_of(self, path: Path) -> str:
         """See `Store.etag_of`."""
@@ -139,7 +143,8 @@ class FolderStore:
         except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
-            if (prefix or entry.name != PRIVATE) and is_key(entry.name) and not entry.is_symlink():
+            usable = (prefix or entry.name != PRIVATE) and is_key(entry.name) and not entry.is_symlink()
+            if usable and _holds_file(entry):
                 yield entry.name
 
     def exists(self, key: str) -> bool:
@@ -178,12 +183,23 @@ class FolderStore:
             raise BadKey(f"key {key[:80]!r} is the store's own")
         return self.root / key
 
-    def _existing(self, key: str) -> Path:
-        """Return the file of a key; a link on the way, which may lead outside the store, is not an object."""
-        path = self._path(key)
-        if path.is_symlink() or path.parent.resolve() != self.root.resolve() / Path(key).parent:
-            raise NotFound(key)
-        if not path.is_file():
+    def _existing(self, key: str) -> str:
+        """Return the path of a key's file; a link on the way, which may lead outside, is not an object.
+
+        Paths are texts here: an item is looked at in microseconds, and a store holds a million.
+        """
+        if check_key(key).partition("/")[0] == PRIVATE:
+            raise BadKey(f"key {key[:80]!r} is the store's own")
+        path, mode = self._root, 0
+        for segment in key.split("/"):
+            path = f"{path}/{segment}"
+            try:
+                mode = os.lstat(path).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotFound(key) from None
+            if stat.S_ISLNK(mode):
+                raise NotFound(key)
+        if not stat.S_ISREG(mode):
             raise NotFound(key)
         return path
 
@@ -210,23 +226,22 @@ class FolderStore:
         return self._private / "meta" / digest[:2] / f"{digest}.json"
 
     def _write_sidecar(self, key: str, file: Path, etag: str) -> None:
-        stat = file.stat()
         path = self._sidecar(key)
         _make_folders(path.parent)
         temporary = self._private / "tmp" / uuid.uuid4().hex
-        sidecar = {"file": _identity(stat), "etag": etag}
+        sidecar = {"file": _identity(file.stat()), "etag": etag}
         _write(temporary, json.dumps(sidecar).encode())
         temporary.replace(path)
         _sync(path.parent)
 
-    def _read_sidecar(self, key: str, stat: os.stat_result) -> str:
+    def _read_sidecar(self, key: str, found: os.stat_result) -> str:
         try:
             sidecar: dict[str, Any] = json.loads(self._sidecar(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             sidecar = {}
-        if sidecar.get("file") == _identity(stat):
+        if sidecar.get("file") == _identity(found):
             return str(sidecar["etag"])
-        return "-".join(f"{n:x}" for n in _identity(stat))
+        return "-".join(f"{n:x}" for n in _identity(found))
 
 
 @contextmanager
@@ -249,8 +264,19 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _identity(stat: os.stat_result) -> list[int]:
-    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+def _identity(found: os.stat_result) -> list[int]:
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
+
+
+def _holds_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a folder that has one: objects that were deleted leave their folders."""
+    if not entry.is_dir(follow_symlinks=False):
+        return True
+    try:
+        with os.scandir(entry.path) as entries:
+            return any(map(_holds_file, entries))
+    except FileNotFoundError:
+        return False
 
 
 def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]]:

@@ -24,7 +24,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from urllib3.exceptions import HTTPError
 
 from shared.events import ObjectCreated, make
-from shared.items.keys import BadKey, check_key, is_key
+from shared.items.keys import check_key, is_key
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.settings import settings_config
 from shared.store.protocol import (

@@ -28,7 +28,9 @@ from landstream.up import SWEEPER, Supervisor
 from shared.area import load_area
 from shared.bus import OBJECTS, BusUnavailable
 from shared.bus.kafka import KafkaBus, KafkaSettings
+from shared.items.collections import REQUESTS
 from shared.items.landing import PREFIX
+from shared.items.summary import present_state
 from shared.observe.failpoint import FAILPOINTS
 from shared.run.context import Context
 from shared.stage import registry
@@ -190,8 +192,8 @@ class Run:
         if self.registered() < self._dropped or self.in_flight():
             return False
         catalogue = self.context.reader.snapshot()
-        requests = catalogue.items("training-requests")
-        return catalogue.cube_state() in {r.properties["landstream:cube_state"] for r in requests}
+        requests = catalogue.items(REQUESTS)
+        return present_state(catalogue) in {r.properties["landstream:cube_state"] for r in requests}
 
     def settle(self) -> str:
         """Wait until all is mapped; what it took."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.events import parse
-from shared.items.keys import BadKey
+from shared.items.weeks import BadKey
 from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked, probe
 
 HOSTILE = [
@@ -131,6 +131,8 @@ class StoreContract:
         assert sorted(store.children("landing/b/")) == ["x", "y"]
         assert sorted(store.children("")) == ["items", "landing"]
         assert list(store.children("absent/")) == []
+        store.delete("landing/c/x")
+        assert sorted(store.children("landing/")) == ["a.zip", "b"]
 
     def test_children_beyond_one_page(self, store: Store) -> None:
         names = [f"{n:04d}" for n in range(1100)]

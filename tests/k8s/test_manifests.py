@@ -122,7 +122,7 @@ def test_every_pod_obeys_the_restricted_profile(rendered: list[Resource]) -> Non
     (namespace,) = by_kind(rendered, "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     pods = list(workloads(rendered))
-    assert {name for name, _ in pods} >= {*STAGES, *ALONE, "serving", "provision"}
+    assert {name for name, _ in pods} >= {*STAGES, *ALONE, "serving", "provision", "prune"}
     for name, template in pods:
         pod = template["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True, name
@@ -224,7 +224,7 @@ def test_nothing_goes_in_or_out_unless_allowed(rendered: list[Resource]) -> None
     assert [name for name in labels for p in internet if selects(policies[p]["podSelector"], labels[name])] == [
         "ingest"
     ]
-    for backend, wanting in (("to-store", {*STAGES, *ALONE, "provision", "serving"}),
+    for backend, wanting in (("to-store", {*STAGES, *ALONE, "provision", "prune", "serving"}),
                              ("to-kafka", {*STAGES, *ALONE, "provision"})):  # fmt: skip
         assert {n for n in labels if selects(policies[backend]["podSelector"], labels[n])} >= wanting
     (asking,) = peers_of(policies["serving-from-inference"])
@@ -263,7 +263,7 @@ def test_the_area_is_one(name: str) -> None:
 
 
 def test_credentials_come_from_secrets_of_the_service(rendered: list[Resource]) -> None:
-    for name in (*STAGES, *ALONE, "provision"):
+    for name in (*STAGES, *ALONE, "provision", "prune"):
         secrets = [v["secret"]["secretName"] for v in template_of(rendered, name)["spec"]["volumes"] if "secret" in v]
         assert secrets == [f"landstream-{name}"]
     assert settings_of(rendered)["AWS_SHARED_CREDENTIALS_FILE"] == "/run/secrets/landstream/s3"

@@ -35,7 +35,7 @@ KEYS = [
     "area.json",
     "stack.json",
     "landing/S2A_x.SAFE/manifest.safe",
-    "receipts/0a.json",
+    "receipts/x.zip/0a.json",
     *(f"items/{c}/2018-W23/x--v1-0a1b2c3d.json" for c in COLLECTIONS),
     *(f"artifacts/{c}/2018-W23/x--v1-0a1b2c3d/a-0a1b2c3d4e5f.tif" for c in COLLECTIONS),
     *(f"failures/{s.name}/x.json" for s in STAGES),
@@ -44,7 +44,7 @@ KEYS = [
     "cube/refs/tag.x/ref.json",
     "index/olci-grid/2018-W23/0a.json.zst",
     "model-imports/x.zip",
-    "items/promotions/static/x.json",
+    "items/promotions/static/small-000001.json",
     "catalog.json",
     *(f"{c}/collection.json" for c in COLLECTIONS),
     "reprocess/tiler/2018-W23-v1.json",
@@ -211,7 +211,7 @@ def test_twenty_stages_have_room_and_say_who_shares_what(
         for collection in published(stage):
             key = f"items/{collection}/2018-W23/x--v1-0a1b2c3d.json"
             assert answer(lambda c, k=key: c.put_object(Bucket="landstream", Key=k, Body=b"1"), client) == "allowed"
-        for key in ("receipts/0a.json", "cube/snapshots/x", "landing/x", "items/withdrawals/static/x.json"):
+        for key in ("receipts/x.zip/0a.json", "cube/snapshots/x", "landing/x", "items/withdrawals/static/x.json"):
             refused = not any(fnmatchcase(key, p) for p in next(g.writes for g in table if g.user == stage.name))
             found = answer(lambda c, k=key: c.put_object(Bucket="landstream", Key=k, Body=b"1"), client)
             assert found == ("refused" if refused else "allowed"), (stage.name, key)

@@ -129,7 +129,7 @@ def test_a_store_without_conditional_writes_is_refused(minio: S3Store) -> None:
 KEYS = [
     "area.json",
     "landing/x",
-    "receipts/x.json",
+    "receipts/x.zip/0a.json",
     "items/cloud-masks/2018-W23/x.json",
     "items/models/static/x.json",
     "artifacts/models/static/x/model.tar",

@@ -19,7 +19,7 @@ from tests.conftest import AREAS, ROOT, Servers
 
 pytestmark = pytest.mark.live
 UPSTREAM = ("items/", "artifacts/")
-NOT_YET = ("cube-updates", "training-requests", "models", "land-cover-maps")
+NOT_YET = ("cube-updates", "training-requests", "models", "promotions", "land-cover-maps")
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -16,7 +16,7 @@ def workloads(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
     """(name, pod template) of everything that makes pods."""
     for resource in resources:
         spec = resource.get("spec", {})
-        template = spec.get("jobTargetRef", spec).get("template")
+        template = spec.get("jobTemplate", {}).get("spec", spec.get("jobTargetRef", spec)).get("template")
         if template is not None:
             yield resource["metadata"]["name"], template
 

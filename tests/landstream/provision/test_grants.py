@@ -25,7 +25,7 @@ from landstream.provision.grants import (
     user_policy,
     who_may,
 )
-from shared.stage import Stage, published, registry
+from shared.stage import Collection, Stage, published, registry
 from shared.store import Forbidden
 from tools.make_secrets import USERS, access_key
 
@@ -41,7 +41,10 @@ def stages(number: int) -> list[Stage]:
     """Today's stages and further ones, as plain as README's example."""
     more = (f"stage-{n:02d}" for n in range(len(STAGES), number))
     like = registry.load("rasterize")
-    return [*STAGES, *(replace(like, name=name, publishes=(f"collection-{name[-2:]}",)) for name in more)]
+    return [
+        *STAGES,
+        *(replace(like, name=name, publishes=(Collection(f"collection-{name[-2:]}", "", ""),)) for name in more),
+    ]
 
 
 def named(table: Sequence[Grant]) -> list[Grant]:
@@ -116,7 +119,7 @@ def test_no_service_writes_what_binds_a_store_or_orders_work() -> None:
 
 def test_deliveries_are_written_by_deliver() -> None:
     assert writers("landing/x/y") == {"deliver"}
-    assert writers("receipts/x.json") == {"ingest"}
+    assert writers("receipts/x.zip/0a.json") == {"ingest"}
 
 
 def test_no_service_deletes_and_two_people_do() -> None:

@@ -28,7 +28,7 @@ from shared.area import Area, load_area
 from shared.items.item import Item
 from shared.items.properties import SceneFacts
 from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA, MASK_SHADOW, msi_assets
-from shared.stage import Job, LocalItem, NewItem, Source, Task
+from shared.stage import BrokenPicture, Job, LocalItem, NewItem, Source, Task, published
 from simulator.jp2 import write_jp2
 from simulator.spectra import S2_RESOLUTION_M
 
@@ -247,6 +247,19 @@ def test_offsets_do_not_wrap(tmp_path: Path) -> None:
     assert observed[0].tolist() == [False] * 3 + [True] * 9
 
 
+@pytest.mark.parametrize("level", ["l2a", "l1c"])
+def test_a_broken_image_is_said(level: str, area: Area, tmp_path: Path) -> None:
+    names = ["SCL_20m"] if level == "l2a" else msi_assets("l1c")
+    sizes_m = {name: int(name.split("_")[1][:-1]) for name in names}
+    kind = np.uint8 if level == "l2a" else np.uint16
+    scene = write_bands(tmp_path, level, {n: np.ones((1200 // m, 1800 // m), kind) for n, m in sizes_m.items()})
+    path = scene.paths[names[-1]]
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(BrokenPicture, match=r"is a corrupt JPEG2000 file .*deliver the product again") as error:
+        run(scene, area, tmp_path / "out")
+    assert error.value.file == path.name
+
+
 def test_plan(area: Area, tmp_path: Path) -> None:
     scene = write_bands(tmp_path, "l2a", {"SCL_20m": np.zeros((60, 90), np.uint8)}).item
     assert plan(scene, Current(False), area, CloudmaskSettings()) == []  # type: ignore[arg-type]
@@ -255,7 +268,7 @@ def test_plan(area: Area, tmp_path: Path) -> None:
         "cloud-masks", PRODUCT, "2018-W23", (Source(scene, ("SCL_20m",)),), {"thin_cirrus_is_cloud": True}
     )
     assert CloudmaskSettings().result_bearing() == {"cloud_threshold": 0.4}
-    assert STAGE.publishes == ("cloud-masks",)
+    assert published(STAGE) == ("cloud-masks",)
 
 
 @pytest.mark.realdata

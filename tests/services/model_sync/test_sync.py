@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -16,10 +17,12 @@ import pytest
 
 from services.model_sync.sync import NO_MODEL, ModelSync
 from shared.area import load_area
-from shared.items.keys import canonical, item_key
+from shared.items.ids import numbered_id
+from shared.items.keys import item_key
 from shared.items.model_archive import UnsafeModel
 from shared.items.stac import multihash
 from shared.store import ChecksumMismatch, FolderStore, NotFound
+from shared.store.area import AREA_KEY, area_json
 from tests.conftest import AREAS, ROOT
 
 
@@ -39,14 +42,10 @@ class Trained:
     def __init__(self, folder: Path) -> None:
         self.store = FolderStore(folder)
         self.area = load_area(AREAS / "small.yaml")
-        self.store.put("area.json", canonical(self.area.model_dump(mode="json")))
+        self.store.put(AREA_KEY, area_json(self.area))
 
     def commit(self, digest: str, sha256: str | None = None, archive: bytes | None = None) -> int:
-        """Commit a model as the only one; its version."""
-        import hashlib
-
-        for key in list(self.store.keys("items/models/")):
-            self.store.delete(key)
+        """Commit a model and promote it; its version."""
         data = saved_model(digest.encode()) if archive is None else archive
         stated = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
         item_id, key = f"small--v1-{digest}", f"artifacts/models/static/small--v1-{digest}/model-{stated[:12]}.tar"
@@ -60,6 +59,14 @@ class Trained:
         if not stated:
             del item["assets"]["model"]["file:checksum"]  # type: ignore[index]
         self.store.put(item_key("models", "static", item_id), json.dumps(item).encode())
+        number = 1 + sum(1 for _ in self.store.keys("items/promotions/"))
+        said = {
+            "id": numbered_id("small", number),
+            "collection": "promotions",
+            "properties": {"landstream:model": item_id},
+            "assets": {},
+        }
+        self.store.put(item_key("promotions", "static", said["id"]), json.dumps(said).encode())
         return int(digest, 16)
 
 
@@ -78,10 +85,10 @@ def shown(models: Path, name: str = "small") -> list[int]:
     return sorted(int(p.name) for p in (models / name).iterdir() if p.name.isdecimal())
 
 
-def test_the_current_model_comes_into_place(trained: Trained, models: Path) -> None:
+def test_the_champion_comes_into_place(trained: Trained, models: Path) -> None:
     sync = ModelSync(trained.store, models)
     assert sync.config.read_text() == NO_MODEL
-    assert sync.sync() is None, "no model is trained yet"
+    assert sync.sync() is None, "no model is promoted yet"
     version = trained.commit("0000002a")
     assert sync.sync() == version == 42
     assert (models / "small" / "42" / "saved_model.pb").read_bytes() == b"0000002a"

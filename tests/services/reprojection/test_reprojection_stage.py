@@ -21,7 +21,7 @@ from shared.area import Area, load_area
 from shared.items.item import Item
 from shared.items.properties import FrameFacts
 from shared.sensors import OLCI_RADIANCES
-from shared.stage import LocalItem, NewItem, RejectScene, Task
+from shared.stage import BrokenPicture, LocalItem, NewItem, RejectScene, Task
 from simulator.olci import observe_olci, swath_over
 from simulator.sen3 import write_efr
 from simulator.sen3_content import OlciContent
@@ -187,15 +187,22 @@ def _noise(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "fault"), [(_no_flags, "flags"), (_no_ties, "tie points"), (_nowhere, "position"), (_noise, "damaged")]
+    ("spoil", "fault", "broken"),
+    [
+        (_no_flags, "flags", True),
+        (_no_ties, "tie points", True),
+        (_nowhere, "position", False),  # it is read, and says nothing of the area
+        (_noise, "damaged", True),
+    ],
 )
 def test_damaged_frames(
-    spoil: Callable[[Path], None], fault: str, area: Area, content: OlciContent, tmp_path: Path
+    spoil: Callable[[Path], None], fault: str, broken: bool, area: Area, content: OlciContent, tmp_path: Path
 ) -> None:
     root = write_efr(tmp_path, NAME, content)
     spoil(root)
-    with pytest.raises(RejectScene, match=fault):
+    with pytest.raises(RejectScene, match=fault) as error:
         run(root, area, tmp_path / "out")
+    assert isinstance(error.value, BrokenPicture) == broken
 
 
 @pytest.mark.realdata

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from services.sweeper.sweep import Count, Sweep
+from services.sweeper.sweep import Sweep
 from services.sweeper.sweeper import Sweeper
+from services.sweeper.view import Count
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
+from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import canonical, failure_key, item_key
+from shared.items.keys import failure_key, item_key
 from shared.items.stac import make_item
 from shared.items.summary import present_state
 from shared.stage import Collection, registry
@@ -47,7 +49,7 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
     times = []
     for second in range(60):
         now[0] = float(second)
-        if sweep.hint(sweep.look()):
+        if sweep.hints.give(sweep.look()):
             times.append(second)
             assert len(hinted(world.bus)) == 1
     assert times == [10, 12, 16, 24, 40]
@@ -56,10 +58,10 @@ def test_what_is_due_is_hinted_after_the_grace_with_doubling_gaps(world: World) 
 def test_what_is_done_is_hinted_no_more(world: World) -> None:
     world.arrive("a", "work")
     sweep = Sweep([STAGE], world.context, grace_s=0)
-    assert sweep.hint(sweep.look()) == 1
+    assert sweep.hints.give(sweep.look()) == 1
     world.work()
     counts = sweep.look()
-    assert sweep.hint(counts) == 0
+    assert sweep.hints.give(counts) == 0
     assert numbers(counts["fake"]) == (1, 0, 0)
 
 
@@ -168,7 +170,7 @@ def test_a_settled_week_is_looked_at_again_in_its_turn(world: World) -> None:
 
 
 def test_a_round_gives_so_many_hints_and_the_next_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.sweeper.sweep.HINTS_A_ROUND", 3)
+    monkeypatch.setattr("services.sweeper.hints.HINTS_A_ROUND", 3)
     busy(world)
     sweeper = sweeper_of(world)
     assert [sweeper.round() for _ in range(2)] == [3, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from services.tiler.bands import Bands, Image
 from services.tiler.place import gather
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
+from shared.stage import BrokenPicture
 from simulator.jp2 import write_jp2
 
 TILE_PX = 192
@@ -76,3 +78,19 @@ def test_rows_that_were_dropped_are_decoded_again(images: tuple[list[Image], np.
     outside = bands.place(grid, Window(-500, 0, 30, 30))
     bands.hold([outside])
     assert not bands.take(outside).any()
+
+
+def test_a_broken_image_is_said(images: tuple[list[Image], np.ndarray], tmp_path: Path) -> None:
+    whole = images[0][0].path.read_bytes()
+    cut, no_image = tmp_path / "B03_10m.jp2", tmp_path / "B04_10m.jp2"
+    cut.write_bytes(whole[: len(whole) // 2])
+    no_image.write_bytes(b"no image")
+    lattice, grid = Lattice("EPSG:32634", X, Y, 60, SHAPE), Grid(32634, X, Y, 21, 11)
+    for path in (cut, no_image):
+        bands = Bands([images[0][1], Image(path, -1000, 10_000)], lattice, 60, 2)
+        with pytest.raises(BrokenPicture, match=r"is a corrupt JPEG2000 file .*deliver the product again") as error:
+            bands.hold([bands.place(grid, Window(0, 0, *SHAPE))])
+        assert error.value.file == path.name
+    other = Bands(images[0], Lattice("EPSG:32634", X, Y, 60, (900, 501)), 60, 2)
+    with pytest.raises(BrokenPicture, match="has 500 x 900 pixels, not those of its item"):
+        other.hold([other.place(grid, Window(0, 0, *SHAPE))])

@@ -77,3 +77,17 @@ def test_a_withdrawal_of_what_did_not_arrive_waits() -> None:
     assert plan(said, [said]) == []
     first, mask = of("a", 500)
     assert plan(mask, [first, mask, said]) == []
+
+
+def test_nothing_is_rebuilt_from_a_broken_picture() -> None:
+    old, new, other = of("old", 206), of("new", 500), of("other", 500, "another scene")
+    (job,) = STAGE.plan(new[1], catalogue_of([*old, *new, *other], broken=["other"]), AREA, STAGE.settings())
+    assert (job.notes["outdated"], job.context) == (["old"], ())
+
+
+def test_a_broken_version_gives_way_to_the_one_below() -> None:
+    old, new = of("old", 206), of("new", 500)
+    catalogue = catalogue_of([*old, *new], broken=["new"])
+    assert STAGE.plan(new[1], catalogue, AREA, STAGE.settings()) == []
+    (job,) = STAGE.plan(old[1], catalogue, AREA, STAGE.settings())
+    assert job.notes["outdated"] == ["new"]

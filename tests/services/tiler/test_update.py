@@ -16,7 +16,7 @@ from services.tiler.superseded import Superseded
 from services.tiler.update import Progress, Sensor, Tiles, rebuild_then_merge
 from shared.cube.layout import LEDGER_SLOTS
 from shared.geo import TileIndex
-from shared.stage import RetryLater
+from shared.stage import BrokenPicture, RetryLater
 
 WEEK = 25
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -130,3 +130,15 @@ def test_after_a_conflict_only_the_tiles_of_the_other_writer_are_merged_again(gr
     array_at(group, "sensor/value")[WEEK, 0] = 0
     update(group, reading, again=set())
     assert state(group)[0] == [0, 0], "no tile in common: nothing is merged again"
+
+
+def test_another_product_that_is_broken_does_not_make_this_one_broken(group: zarr.Group) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPicture("B03_10m.jp2", "is corrupt", "deliver it again")
+
+    update(group, Reading(1, 200))
+    sensor, others = Sensor("sensor", clear, broken), {3: lambda: Reading(3, 7)}
+    with pytest.raises(RetryLater, match="another scene of the week is broken"):
+        rebuild_then_merge(sensor, group, WEEK, Reading(2, 5), others=others, outdated=[1], again=None, now=NOW)
+    with pytest.raises(BrokenPicture):
+        rebuild_then_merge(sensor, group, WEEK, Reading(2, 5), others={}, outdated=[], again=None, now=NOW)

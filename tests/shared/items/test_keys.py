@@ -6,19 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.items.keys import (
-    BadKey,
-    check_key,
-    digest8,
-    iso_week,
-    item_key,
-    make_id,
-    product_number,
-    rfc3339,
-    split_id,
-    split_item_key,
-    week_bounds,
-)
+from shared.items.ids import digest8, make_id, product_number, split_id
+from shared.items.keys import check_key, item_key, split_item_key
+from shared.items.weeks import BadKey, iso_week, rfc3339, week_bounds
 
 NAMES = st.text("abcXYZ019_-.", min_size=1, max_size=40).filter(lambda s: s not in {".", ".."})
 

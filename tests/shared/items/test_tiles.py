@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shared.geo import TileIndex
-from shared.items.keys import product_number
+from shared.items.ids import product_number
 from shared.items.sheets import SHEET_TILES, in_halo, runs_of, sheet_of
 from shared.items.tiles import digest_ledger, sheet_window, week_tiles
 from tests.catalogues import AREA, WEEK, catalogue_of, chain, scene

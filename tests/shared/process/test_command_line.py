@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared.area import load_area
-from shared.items.keys import canonical
+from shared.items.ids import canonical
 from shared.process.command_line import do_what_is_due
 from shared.run.context import Context
 from shared.store import FolderStore

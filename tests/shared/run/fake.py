@@ -56,6 +56,6 @@ STAGE = Stage(
     (Collection("cloud-masks", "Masks", "Made by a test."),),
     plan,
     f"{__name__}:process",
-    timeout_s=6,
+    timeout_s=12,
     memory_mb=600,
 )

@@ -14,8 +14,9 @@ import pytest
 from shared.area import load_area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
+from shared.items.ids import canonical, digest8, make_id
 from shared.items.item import Item
-from shared.items.keys import artifact_key, canonical, digest8, item_key, make_id
+from shared.items.keys import artifact_key, item_key
 from shared.items.reader import CatalogueReader
 from shared.items.stac import make_item, multihash
 from shared.process.command_line import due_sources
@@ -157,7 +158,7 @@ def test_an_unexpected_error_is_tried_three_times_and_recorded(world: World, do:
     (record,) = world.failures()
     assert (record["attempts"], world.attempts("bad")) == (3, 3)
     expected = {
-        "fail": "surprise", "crash": "status -11", "hang": "longer than 6 s", "eat": "of 600 MB", "escape": "below",
+        "fail": "surprise", "crash": "status -11", "hang": "longer than 12 s", "eat": "of 600 MB", "escape": "below",
     }  # fmt: skip
     assert expected[do] in record["message"]
 

@@ -1,0 +1,41 @@
+"""Which map of a sheet and week is current."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.items.catalogue import Catalogue
+from shared.items.champion import promotion_number
+from shared.items.collections import MAPS, UPDATES
+from shared.items.item import Item
+from shared.items.sheets import Sheet
+from shared.items.tiles import week_tiles
+
+
+def is_current_map(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a map fits the cube's ledger, and is of the model promoted last among those that do.
+
+    The ledger knows products, not masks: the updates that a map was derived from must be current, too.
+    """
+    sheet, ledger = sheet_of_json(item.properties["landstream:sheet"]), item.properties["landstream:ledger"]
+    if week_tiles(catalogue, item.week).ledger_digest(sheet) != ledger:
+        return False
+    same = [i for i in catalogue.of_product(MAPS, item.product, item.week) if _shows_current(i, catalogue)]
+    ranks = {i.id: (promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same}
+    rank = ranks.get(item.id, (0, 0, ""))
+    return rank[0] > 0 and rank == max(ranks.values())
+
+
+def _shows_current(item: Item, catalogue: Catalogue) -> bool:
+    updates = [source for source in item.sources if source[0] == UPDATES]
+    found = [i for i in catalogue.inputs(item) if i.collection == UPDATES]
+    return len(found) == len(updates) and all(map(catalogue.is_current, found))
+
+
+def _model_of(item: Item) -> str:
+    return str(item.properties["landstream:model"])
+
+
+def sheet_of_json(value: Sequence[int]) -> Sheet:
+    """Return a sheet as JSON holds it."""
+    return int(value[0]), int(value[1])

@@ -1,0 +1,52 @@
+"""ISO weeks, the folders that items lie in, and times as STAC writes them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+
+class BadKey(ValueError):
+    """Raised when a key breaks the rules: empty or dot segments, not printable ASCII, too long."""
+
+
+STATIC = "static"
+_WEEK = re.compile(r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])\Z")
+
+
+def check_week(week: str) -> str:
+    """Return `week` if it is `static` or an ISO week such as 2018-W23.
+
+    Raises:
+        BadKey: it is neither.
+    """
+    if week != STATIC and not _WEEK.match(week):
+        raise BadKey(f"{week!r} is neither 'static' nor an ISO week such as 2018-W23")
+    return week
+
+
+def iso_week(moment: datetime) -> str:
+    """ISO week in UTC of a datatake or frame start: `2018-W23`."""
+    year, week, _ = moment.astimezone(UTC).isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def week_bounds(week: str) -> tuple[datetime, datetime]:
+    """Return Monday 00:00:00 UTC and the last second of Sunday of an ISO week."""
+    check_week(week)
+    year, number = int(week[:4]), int(week[6:])
+    monday, sunday = date.fromisocalendar(year, number, 1), date.fromisocalendar(year, number, 7)
+    return (
+        datetime(monday.year, monday.month, monday.day, tzinfo=UTC),
+        datetime(sunday.year, sunday.month, sunday.day, 23, 59, 59, tzinfo=UTC),
+    )
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return UTC time as STAC writes it, microseconds only where there are any."""
+    text = (
+        moment.astimezone(UTC)
+        .replace(tzinfo=None)
+        .isoformat(timespec="microseconds" if moment.microsecond else "seconds")
+    )
+    return text + "Z"

@@ -1,0 +1,48 @@
+"""How processes hear that they are to end, and end together."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from threading import Event
+
+from shared.observe.failpoint import armed
+
+_PR_SET_PDEATHSIG = 1
+
+
+def stop_on_signals(stop: Event | None = None) -> Event:
+    """Return an event that SIGTERM and SIGINT set; the first one, so that work can be put away.
+
+    Args:
+        stop: the event; a new one where none is given.
+    """
+    event = stop or Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: event.set())
+    return event
+
+
+def leave_stopping_to_parent() -> None:
+    """Take no notice of SIGTERM and SIGINT: Ctrl-C goes to the whole group, and the parent decides when this ends."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel for a signal when the parent dies, also if it is dead already: an orphan would go on committing.
+
+    Args:
+        parent: the parent's process id.
+        number: the signal.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def lead_group_if_armed() -> None:
+    """Become the leader of a process group where a failpoint is armed, which ends its whole group and nothing else."""
+    if armed() and os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
