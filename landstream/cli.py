@@ -124,7 +124,7 @@ def run(
     names = [p.resolve().name for p in products or []]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        fail(f"{twice[0]}: two products of this name; give them names of their own, or run them one after the other")
+        fail(f"{twice[0]}: two products of this name; rename one, or run them one after the other")
     lead_group_if_armed()
     stop = stop_on_signals()
     try:

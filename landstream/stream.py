@@ -37,10 +37,10 @@ from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
 POLL_S = 0.5
 ALL_WEEKS = 10_000
 STOP_S = 23.0
-"""A stop takes no longer than this, whatever the stages do."""
+"""Seconds that a stop may take, whatever the stages do."""
 
 WATCH_S = 2.0
-"""How often a watched `landing/` is listed: what people copy into it gives no event."""
+"""Seconds between two listings of a watched `landing/`: what people copy into it causes no event."""
 
 
 @dataclass

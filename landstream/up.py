@@ -1,4 +1,4 @@
-"""The supervisor: every service a process of its own, started, watched and started again."""
+"""The supervisor runs every service as a process of its own: it starts, watches and restarts them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Supervisor:
         self._instance = f"{socket.gethostname()}-{digest8(str(self._work))}"
 
     def run(self, stop: Event) -> None:
-        """Start everything, start again what ends, until `stop`; then end everything.
+        """Start everything and restart what ends, until `stop` is set; then end everything.
 
         Raises:
             AlreadyUp: another supervisor uses the work folder.

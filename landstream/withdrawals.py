@@ -1,4 +1,4 @@
-"""Withdraw a product, or restore it: a numbered item says so, also before the product arrives."""
+"""Withdraw a product, or restore it: a numbered item says so, even before the product arrives."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shared.items.weeks import STATIC, iso_week, rfc3339, week_bounds
 from shared.store import PreconditionFailed, Store
 
 TRIES = 10
-"""Others may take a number in the same moment."""
+"""Attempts at a number: others may take it at the same moment."""
 
 
 class NothingToSay(ValueError):
-    """Raised when a withdrawal would change nothing, or names no product."""
+    """Raised when a withdrawal would change nothing, or does not name a product."""
 
 
 def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str, reason: str) -> str:

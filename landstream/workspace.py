@@ -29,7 +29,7 @@ _NO_AREA = f"{{}}: no {AREA_KEY} there; `landstream run` or `landstream provisio
 
 
 class WorkspaceError(ValueError):
-    """Raised when a store cannot be used as asked; one line that says why and what to do."""
+    """Raised when a store cannot be used as asked; one line says why, and what to do."""
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def machine_folder(bucket: str, command: str) -> Path:
 
 
 def bind(store: Store, area: Area) -> None:
-    """Bind a store to an area; grid, level and label scheme are for good, the rest follows the area file.
+    """Bind a store to an area; grid, level and label scheme are fixed for good, the rest follows the area file.
 
     Raises:
         WorkspaceError: the store belongs to another area; the message names each difference.

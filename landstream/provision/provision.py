@@ -25,7 +25,7 @@ PAUSE_S = 2.0
 
 
 class NotReady(Exception):
-    """Raised when the stack cannot be called ready; one line that says why and what to do."""
+    """Raised when the stack cannot be called ready; one line says why, and what to do."""
 
 
 class ProvisionSettings(OwnSettings):

@@ -1,1 +1,1 @@
-"""A changed tile-week or a new model goes in; land-cover maps with confidence come out, predicted over gRPC."""
+"""A changed tile-week or a promoted model goes in; land-cover maps with confidence come out, predicted over gRPC."""

@@ -56,7 +56,7 @@ def trained_tile_weeks(summaries: Iterable[WeekSummary], requests: Iterable[Item
 
 
 def nothing_to_train_on(summaries: Iterable[WeekSummary], labels: Sequence[Item]) -> str | None:
-    """Return why there is nothing to train on; None = there is something."""
+    """Return why there is nothing to train on; None = there is."""
     if not labels:
         return "no labels: nothing to train on"
     if not any(s.digests.get(sensor) for s in summaries for sensor in TRAINED_ON):

@@ -23,10 +23,10 @@ from shared.stage.due import LANDING, JobSource, State, planned, sources_of
 from shared.stage.source import name_in_id
 
 ROLLING_WEEKS, ROLLING_UNITS = 8, 16
-"""Settled weeks, and units with a receipt, that a round looks at again at least: what nobody told is found in time."""
+"""Settled weeks and units with a receipt, of which a round looks at this many at least: nothing stays unnoticed."""
 
 ROLLING_SHARE = 20
-"""Of many settled ones a round looks at one in so many."""
+"""Of many settled weeks a round looks at one in so many."""
 
 
 Visit = Callable[[Catalogue, str, str], None]

@@ -39,7 +39,7 @@ class Sweeper:
         self._log = get_logger(service=NAME)
 
     def round(self) -> int:
-        """Look once at what may have changed; return how many hints it took.
+        """Look once at what may have changed; return how many hints were sent.
 
         Raises:
             StoreUnavailable: the store is away.

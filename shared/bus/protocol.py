@@ -17,11 +17,11 @@ class BusError(Exception):
 
 
 class BusUnavailable(BusError):
-    """Raised when a message cannot be published now: it was a hint, and the sweep gives it again."""
+    """Raised when a message cannot be published now: it was a hint, and the sweep sends it again."""
 
 
 class Fenced(BusError):
-    """Raised when another process took this member's place: two of one name run, and this one must end."""
+    """Raised when another process took this member's place: two processes run under one name, and this one must end."""
 
 
 class ConsumerBroken(BusError):
@@ -79,7 +79,7 @@ class Bus(Protocol):
         """Join a group; a new group starts at the oldest message kept."""
 
     def ensure_topics(self) -> bool:
-        """Make the topics that are missing; whether any was.
+        """Make the topics that are missing; return whether any was.
 
         Raises:
             BusUnavailable: the bus does not answer.

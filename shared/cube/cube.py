@@ -1,4 +1,4 @@
-"""The open cube: read windows of one snapshot, write one transaction a scene."""
+"""The open cube: read windows of one snapshot, write one transaction per scene."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class Cube:
         """Put a session on the newest snapshot, whose chunks stand where both changed one.
 
         Returns:
-            The tiles of these chunks; None = the changes cannot be put together, and all is to be done again.
+            The tiles of these chunks; None = the changes cannot be combined, and everything is to be done again.
         """
         before, ours = session.snapshot_id, session.status().updated_chunks
         try:

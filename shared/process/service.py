@@ -1,4 +1,4 @@
-"""A process of the distributed Landstream: its settings, its wait for the stack, its health over HTTP, its end."""
+"""A process of a distributed stream: its settings, its wait for the stack, its health over HTTP, its end."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from shared.settings import settings_config
 from shared.store import NotFound, Store, StoreError, open_store, read_area
 
 WAIT_S = 2.0
-"""Pause between two looks for what is not there yet: compose and Kubernetes start everything at once."""
+"""Seconds between two looks for what is not there yet: compose and Kubernetes start everything at once."""
 
 ALIVE_S = 900.0
-"""A loop silent for longer hangs; fetching the largest product takes less."""
+"""Seconds of silence after which a loop counts as hung; fetching the largest product takes less."""
 
 
 class ServiceSettings(BaseSettings):

@@ -29,7 +29,7 @@ class Observer(Protocol):
 
 
 def observe_nothing(stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
-    """Take no notice."""
+    """Ignore the report."""
 
 
 @dataclass(frozen=True)

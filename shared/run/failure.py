@@ -1,4 +1,4 @@
-"""Failure records: what ended a job, so that people can act and nothing is tried for ever."""
+"""Failure records say what ended a job, so that people can act and nothing is tried for ever."""
 
 from __future__ import annotations
 

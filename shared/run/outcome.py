@@ -19,7 +19,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Absorbed:
-    """The result was there already: another worker was faster."""
+    """The result existed already: another worker was faster."""
 
     kind: Literal["absorbed"] = "absorbed"
 
@@ -77,7 +77,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long job is."""
+    """How far a long job has come."""
 
     done: int
     total: int

@@ -35,10 +35,10 @@ from shared.stage.source import LandingSource, Unfetchable
 from shared.store import NotFound, StoreUnavailable
 
 STORE_AWAY_S = 5.0
-"""Pause before a message is tried again whose work the store's absence ended."""
+"""Pause before a message is tried again after the store's absence ended its job."""
 
 UNEXPECTED_IN_A_ROW = 10
-"""After so many failures in a row of one unexpected class the stage stops: a bad deploy is not a bad scene."""
+"""After so many failures of one unexpected class in a row the stage stops: a bad deploy is not a bad scene."""
 
 
 class StageStopped(Exception):
@@ -134,7 +134,7 @@ class Runner:
         except BadEvent as error:
             EVENTS.labels(self.stage.name, "malformed").inc()
             self._log.warning("event not understood", error=str(error))
-            if LANDING in self.stage.consumes:  # one service answers for all, or each would
+            if LANDING in self.stage.consumes:  # one service records it for all, or each would
                 self._set_aside(message, error)
             return
         source = self._source(created.key) if created.bucket == self.context.store.bucket else None
@@ -198,7 +198,7 @@ class Runner:
     def _why_incomplete(self, unit: LandingUnit) -> str | None:
         """Return why a landing unit is not whole yet, as far as its listing tells; nothing large is fetched for it.
 
-        A product arrives object by object, and each gives an event: this is all that most of them cost.
+        A product arrives object by object, and each gives an event: this is all that most of those events cost.
         """
         if self.stage.incomplete is None or time.time() - unit.modified_s >= unit.patience_s:
             return None

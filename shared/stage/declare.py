@@ -62,7 +62,7 @@ class Job:
 
     @property
     def sources(self) -> Sequence[Source | LandingSource]:
-        """All that it wants as local files: inputs, context, delivery, in this order."""
+        """All that it needs as local files: inputs, context, delivery, in this order."""
         return (*self.inputs, *self.context, *((self.delivery,) if self.delivery else ()))
 
     @property
@@ -172,7 +172,7 @@ class NewItem:
 
 
 class RejectScene(Exception):
-    """Raised when this input will never work: wrong, unsafe or outside the area.
+    """Raised when this input will never work, as it is wrong, unsafe or outside the area.
 
     Args:
         file: the file or object at fault, relative to the product.
@@ -193,7 +193,7 @@ class BrokenPicture(RejectScene):
 
 
 class RetryLater(Exception):
-    """Raised when the world is not ready: acknowledged, no attempt counted, the sweep brings it back."""
+    """Raised when the world is not ready: no attempt is counted, and the sweep brings the job back."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class Collection:
 
 
 def always_wanted(job: Job, catalogue: Catalogue) -> bool:
-    """Return True: what a plan asked for does not become unwanted while it waits its turn."""
+    """Return True: what a plan asked for stays wanted while it waits its turn."""
     return True
 
 

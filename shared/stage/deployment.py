@@ -52,7 +52,7 @@ class Deployment:
 
     @property
     def end_s(self) -> int:
-        """Seconds that a pod has to end: half as long again as nearly every job, and five minutes more at most."""
+        """Seconds that a pod has to end: 1.5 times what nearly every job takes, but at most five minutes longer."""
         longer = min(max(1.5 * self.p99_s, self.p99_s + 30), self.p99_s + 300)
         return 60 * math.ceil(longer / 60)
 

@@ -1,4 +1,4 @@
-"""What is due: planned, with neither an output nor a failure record. Runner, sweep and status all ask here."""
+"""What is due: planned, with neither an output nor a failure record. Runner, sweep and status all ask this module."""
 
 from __future__ import annotations
 

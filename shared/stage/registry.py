@@ -44,7 +44,7 @@ def load(name: str) -> Stage[Any]:
     """Return a service's declaration.
 
     Raises:
-        NoSuchService: there is none, or it is called otherwise.
+        NoSuchService: there is none, or its declaration has another name.
     """
     if name not in names():
         raise NoSuchService(f"{name!r} is not a service; there are {', '.join(names())}")

@@ -27,12 +27,12 @@ class KafkaBus:
             restart moves no partition. Empty = the member leaves when it closes.
 
     Raises:
-        BusError: the settings are wrong, or a file of theirs cannot be read.
+        BusError: the settings are wrong, or a file that they name cannot be read.
     """
 
     def __init__(self, settings: KafkaSettings | None = None, instance: str = "") -> None:
         self.settings, self._instance = settings or KafkaSettings(), instance
-        self.settings.addresses()  # what is wrong with the settings is said now, not in a thread
+        self.settings.addresses()  # a fault in the settings shows now, not in a thread
         self.settings.arguments()
         self._lock = Lock()
         self._producer: KafkaProducer | None = None

@@ -44,7 +44,7 @@ IDLE: Final = "this member holds no partition, although some have no owner"
 """A static member that comes back is given what it had: nothing, if it had joined before its topic was there."""
 
 JOIN_MS: Final = 10_000
-"""How long a poll waits while the member joins: a join that is given up half-way is what the client trips over."""
+"""How long a poll waits while the member joins: the client trips over a join that is abandoned half-way."""
 
 _POLL_MS: Final = 200
 _LOST = (CommitFailedError, IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
@@ -285,7 +285,7 @@ class KafkaMember:
                 }
 
     def _drop(self, partitions: Iterable[TopicPartition], lost: bool) -> None:
-        """Forget what was read of partitions that are another member's now."""
+        """Forget what was read from partitions that now belong to another member."""
         gone = set(partitions)
         with self._changed:
             self._ready = deque(m for m in self._ready if TopicPartition(m.topic, m.partition) not in gone)
@@ -308,5 +308,5 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._member._drop(revoked, lost=False)
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """Another member has them already: work at hand is cancelled."""
+        """Another member has them already: the job at hand is cancelled."""
         self._member._drop(lost, lost=True)

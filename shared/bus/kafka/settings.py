@@ -1,4 +1,4 @@
-"""Where Kafka is, how it is spoken to, and how a client of it is made."""
+"""The settings of the connection to Kafka, and how a client is made from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.bus.protocol import BusError, BusUnavailable
 from shared.settings import settings_config
 
 KNOCK_S: Final = 2.0
-"""How long a broker may take to accept a connection before the next one is tried."""
+"""Seconds that a broker may take to accept a connection before the next one is tried."""
 
 
 class KafkaSettings(BaseSettings):
@@ -72,7 +72,7 @@ class KafkaSettings(BaseSettings):
 
         Raises:
             BusUnavailable: no broker answers.
-            BusError: the settings are wrong, or a file of theirs cannot be read.
+            BusError: the settings are wrong, or a file that they name cannot be read.
         """
         self._knock()
         with ExitStack() as left:  # a client (3.0.12) that fails to start leaves its thread and its sockets
@@ -88,7 +88,7 @@ class KafkaSettings(BaseSettings):
         return client
 
     def _knock(self) -> None:
-        """Look whether anybody is there at all, which costs a client 5 s to find out.
+        """Check that anybody is there at all, which takes a client 5 s to find out.
 
         Raises:
             BusUnavailable: none of the servers accepts a connection.
@@ -106,7 +106,7 @@ class KafkaSettings(BaseSettings):
         """Return what every client of kafka-python is given.
 
         Raises:
-            BusError: a file of theirs cannot be read.
+            BusError: a file that they name cannot be read.
         """
         found: dict[str, Any] = {
             "bootstrap_servers": self.servers.split(","),
