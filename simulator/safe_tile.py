@@ -26,9 +26,7 @@ class Mask:
     band_id: int | None = None
 
 
-def tile_document(
-    name: SafeName, lattice: Lattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]
-) -> str:
+def tile_document(name: SafeName, lattice: Lattice, sun: Sun, percentages: dict[int, float], masks: list[Mask]) -> str:
     """`MTD_TL.xml`."""
     zone, hemisphere = lattice.epsg % 100, "N" if lattice.epsg < 32700 else "S"
     sizes = "\n".join(

@@ -219,9 +219,7 @@ def _check_scale(path: Path, band: str, image: DnArray, encoding: BandEncoding) 
         )
 
 
-def _write(
-    out: Path, name: SafeName, lattice: Lattice, dn: Mapping[str, DnArray], classes: ByteArray
-) -> Path:
+def _write(out: Path, name: SafeName, lattice: Lattice, dn: Mapping[str, DnArray], classes: ByteArray) -> Path:
     sun = sun_at(name.datatake_start, *lattice.centre_deg)
     content = SafeContent(lattice, dn, sun, classes, np.zeros_like(classes))
     return (write_l2a if name.level == "L2A" else write_l1c)(out, name, content)

@@ -62,9 +62,7 @@ def small_scene(out: Path, day: int) -> Path:
 def small_frame(out: Path) -> Path:
     """A frame over the area."""
     start = datetime(2018, 8, 15, 8, 47, 2, 24000, tzinfo=UTC)
-    name = Sen3Name(
-        "S3A", start, start + timedelta(seconds=10), start + timedelta(days=1), 34, 93, 1980, "NT", "003"
-    )
+    name = Sen3Name("S3A", start, start + timedelta(seconds=10), start + timedelta(days=1), 34, 93, 1980, "NT", "003")
     return write_efr(out, name, observe_olci(1, swath_over(23.99, 45.94, 12000, start), Weather(3, 0.3), 5))
 
 

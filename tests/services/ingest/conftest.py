@@ -39,9 +39,7 @@ def area() -> Area:
 
 def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:
     """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
-    name = SafeName(
-        platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC)
-    )
+    name = SafeName(platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC))
     lattice = Lattice(32634, 729960, 5090040, 120, 180)
     rng = np.random.default_rng(7)
     dn = {
