@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from shared.area import Area
@@ -79,7 +79,18 @@ class Catalogue:
 
     def current(self, collection: str, week: str = STATIC) -> list[Item]:
         """Return the current items of a collection in a week, by id."""
-        return [i for i in self.items(collection, week) if self.is_current(i)]
+        items = self.items(collection, week)
+        self._read_inputs(items)
+        return [i for i in items if self.is_current(i)]
+
+    def _read_inputs(self, items: Iterable[Item]) -> None:
+        """Read what items were derived from all at once: one by one, each would be a request of its own."""
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for item in items:
+            for collection, week, item_id in item.sources:
+                wanted.setdefault((collection, week), []).append(item_id)
+        for (collection, week), ids in wanted.items():
+            self._shelf.partition(collection, week).some(ids)
 
     def get(self, collection: str, item_id: str, week: str = STATIC) -> Item:
         """Return one item.
