@@ -331,7 +331,7 @@ def prune(
 
     That is: snapshots of the cube older than --keep-days that no model was trained on, and what only they hold; indexes
     that newer ones replaced; files that killed runs left behind a day ago or earlier. With --landing also what lies in
-    landing/ and is in the store as an item with all its files: it cannot be ingested anew then.
+    landing/ and is in the store as an item with all its files: it cannot be ingested again then.
 
     A store in a folder must not be in use; one on S3 may be.
 
@@ -363,7 +363,7 @@ def prune(
 def migrate(store: StoreOption) -> None:
     """Carry a store that an older version made over to the present format.
 
-    Scenes, masks and the cube stay as they are; labels, training and maps are made anew by the next `run`. It may be
+    Scenes, masks and the cube stay as they are; the next `run` makes labels, training and maps again. It may be
     ended at any time and is then to be run again. Stop all services of a store on S3 before, and use the keys of its
     administrator. Nothing is done where the store is kept in the present format.
 

@@ -66,7 +66,7 @@ def migrate(store: Store, folder: Path, say: Say) -> None:
         clear(store, f"{collection}/")
     say(f"pages: written for {write_pages(store, area)} collections")
     store.put(AREA_KEY, area_json(area))
-    say(f"{AREA_KEY}: format {FORMAT}; the next `landstream run` burns labels, trains and maps anew")
+    say(f"{AREA_KEY}: format {FORMAT}; the next `landstream run` burns labels, trains and maps again")
 
 
 def move_receipts(store: Store, say: Say) -> int:
@@ -139,7 +139,7 @@ def clear(store: Store, prefix: str) -> int:
 
 
 def write_pages(store: Store, area: Area) -> int:
-    """Write the pages of the catalogue anew; of how many collections."""
+    """Write the pages of the catalogue again; return of how many collections."""
     catalogue, pages = Context.of_store(store, area).reader.snapshot(), Pages(store, area, registry.collections())
     for week in sorted({week for name in catalogue.collections for week in catalogue.weeks(name)}):
         pages.see(catalogue, week, "")

@@ -67,7 +67,7 @@ PEOPLE: Final = (
         ),
         ("failures/*", "receipts/*"),
     ),
-    # The oldest snapshot that stays is written anew, as one that none came before.
+    # The oldest snapshot that stays is written again, as one without a predecessor.
     Grant("prune", ("cube/snapshots/*",), ("artifacts/*", "cube/*", "index/*", *LANDED)),
 )
 """Who acts beside the services: whoever delivers products, who runs the installation, and who frees space."""

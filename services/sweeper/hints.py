@@ -16,7 +16,7 @@ from shared.stage.declare import Stage
 FIRST_GAP_S = 2.0
 LONGEST_GAP_S = 3600.0
 HINTS_A_ROUND = 1000
-"""Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one goes on."""
+"""Each is published on its own, in milliseconds: a round stays short whatever is due, and the next one continues."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.stage import published, registry
+from shared.stage import Collection, published, registry
 from shared.stage.deployment import Service
 from tests.conftest import ROOT
 
@@ -67,7 +67,7 @@ def test_what_a_stage_publishes_itself_does_not_hold_it_up() -> None:
 
 def test_a_circle_of_two_still_ends() -> None:
     there, back = (
-        replace(registry.load("rasterize"), name=name, consumes=(c,), publishes=(p,))
+        replace(registry.load("rasterize"), name=name, consumes=(c,), publishes=(Collection(p, "", ""),))
         for name, c, p in (("b", "x", "y"), ("a", "y", "x"))
     )
     assert [s.name for s in registry.in_order([there, back])] == ["a", "b"]
