@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -56,6 +57,25 @@ def landstream(*arguments: object, check: bool = True, **options: object) -> sub
     if check:
         assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+def content_of(store: Path) -> list[str]:
+    """The lines of the digest of a store's cube and maps."""
+    return landstream("digest", "--content", "--store", store).stdout.splitlines()
+
+
+def copy_store(store: Path, target: Path) -> Path:
+    """Copy a store into a new folder; the copy."""
+
+    def copy(source: str, copied: str) -> None:
+        # What lies in landing/ is told by its inode too, and is looked at again if that changes.
+        if "/landing/" in source:
+            os.link(source, copied)
+        else:
+            shutil.copy2(source, copied)
+
+    shutil.copytree(store, target, copy_function=copy)
+    return target
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from shared.area import load_area
 from simulator.season import Site, plan_season, write_acquisition
-from tests.conftest import AREAS, landstream
+from tests.conftest import AREAS, copy_store, landstream
 
 AREA = AREAS / "small.yaml"
 
@@ -29,7 +28,7 @@ def test_the_result_does_not_depend_on_order_or_kills(
 ) -> None:
     """The later version last, after maps were made of the earlier one, and killed half-way; or everything reversed."""
     first, second = tmp_path / "first", tmp_path / "second"
-    shutil.copytree(mapped, first, copy_function=copy)
+    copy_store(mapped, first)
     command = ("run", "--area", AREA, "--store", first, "--once", reprocessed)
     killed = landstream(*command, check=False, env={**os.environ, "LANDSTREAM_FAILPOINT": "cube.after_commit"})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -40,11 +39,3 @@ def test_the_result_does_not_depend_on_order_or_kills(
     digest = landstream("digest", "--store", second).stdout
     assert landstream("digest", "--store", first).stdout == digest
     assert digest != landstream("digest", "--store", mapped).stdout
-
-
-def copy(source: str, target: str) -> None:
-    """Copy a file of a store; what lies in landing/ is told by its inode too, and is looked at again if it changes."""
-    if "/landing/" in source:
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Semaphore
 
 import numpy as np
 import pytest
@@ -84,3 +87,34 @@ def test_tiles_of_a_chunk(area: Area) -> None:
     # 9,600 m are 3.75 tiles: the next chunk begins within the fourth.
     ends = list(tiles_of_chunk("small/2018/Sentinel-3/OLCI/300m_rank", (WEEK, 0, 1), grid))
     assert [t.col for t in ends] == [3] * 4
+
+
+def test_two_writers_of_a_folder_come_one_after_the_other(area: Area, tmp_path: Path) -> None:
+    """The lock of the folder: none meets the other's commit, and nothing of either is lost."""
+    location, again_of = str(tmp_path / "cube"), list[object]()
+    open_cube(location, area, "write").write_year(2018, lambda group, again: None, "arrays")
+    inside, together = Semaphore(1), Barrier(2)
+
+    def write(number: int) -> None:
+        cube = open_cube(location, area, "write")
+        together.wait()
+
+        def change(group: zarr.Group, again: Set[TileIndex] | None) -> None:
+            assert inside.acquire(blocking=False), "two writers at once"
+            again_of.append(again)
+            ledger = group["Sentinel-2/MSI/scenes"]
+            held = [int(n) for n in ledger[WEEK, 0, 0] if n]  # type: ignore[index]
+            time.sleep(0.2)
+            ledger[WEEK, 0, 0, : len(held) + 1] = sorted([*held, number])  # type: ignore[index]
+            inside.release()
+
+        cube.write_year(2018, change, f"scene {number}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, (7, 5)))
+    assert again_of == [None, None]
+    cube = open_cube(location, area, "read")
+    assert cube.ledger("2018-W26")[0, 0, :3].tolist() == [5, 7, 0]
+    assert not cube.ledger("2018-W27").any()
+    assert not cube.ledger("2019-W01").any(), "a year without arrays"
+    assert cube.observed("2018-W26").sum() == 1
