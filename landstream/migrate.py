@@ -26,13 +26,6 @@ OLD_POLYGONS: Final = "corine-land-cover"
 Say = Callable[[str], None]
 
 
-def area_of(fields: dict[str, Any]) -> Area:
-    """Return the area that the fields of a format 1 `area.json` describe; a network's name was never read."""
-    kept = json.loads(json.dumps(fields))
-    kept.get("policy", {}).get("training", {}).pop("architecture", None)
-    return Area.model_validate(kept)
-
-
 def migrate(store: Store, folder: Path, say: Say) -> None:
     """Carry a store over to the present format; nothing is done where it is kept in that one.
 
@@ -54,7 +47,7 @@ def migrate(store: Store, folder: Path, say: Say) -> None:
         read_area(store)
         say(f"{store.location}: is kept in format {FORMAT} already")
         return
-    area = area_of(fields)
+    area = Area.model_validate(fields)
     say(f"receipts: {move_receipts(store, say)} moved to receipts/UNIT/")
     say(f"artifacts: {copy_artifacts(store, folder)} copied from {OLD_POLYGONS} to {LABEL_POLYGONS}")
     say(f"items: {copy_items(store)} copied from {OLD_POLYGONS} to {LABEL_POLYGONS}")

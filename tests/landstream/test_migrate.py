@@ -11,7 +11,8 @@ import pystac
 import pytest
 
 from landstream.digest import cube_lines
-from landstream.migrate import area_of, migrate
+from landstream.migrate import migrate
+from shared.area import Area
 from shared.cube import open_cube
 from shared.store import AREA_KEY, FORMAT, FolderStore, NotFound, OtherFormat, read_format
 from tests.conftest import AREAS, landstream
@@ -54,7 +55,7 @@ def objects(folder: Path) -> dict[str, bytes]:
 def lines_of_the_cube(folder: Path) -> list[str]:
     """What the cube holds, read from the cube itself."""
     _, fields = read_format(FolderStore(folder))
-    return sorted(cube_lines(open_cube(str(folder / "cube"), area_of(fields), "read")))
+    return sorted(cube_lines(open_cube(str(folder / "cube"), Area.model_validate(fields), "read")))
 
 
 @pytest.mark.parametrize(
