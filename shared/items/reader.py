@@ -137,13 +137,16 @@ class CatalogueReader:
         """List a week of a collection; what was read of it before is kept."""
         key = (collection, week)
         prefix = items_prefix(collection, week)
-        ids = [i for name in self._objects.children(prefix) if (i := self._id(prefix, name)) is not None]
+        # Far away, one listing tells what an index would be called, too; in a folder each etag would be read.
+        stored = self.stored(collection, week) if self._objects.remote and week != STATIC else []
+        names = [o.key.removeprefix(prefix) for o in stored] or self._objects.children(prefix)
+        ids = [i for name in names if (i := self._id(prefix, name)) is not None]
         with self._lock:
             before = self._kept.get(key)
             if before is not None and list(before.ids) == sorted(ids):
                 self._kept.move_to_end(key)
                 return before
-            found = Partition(ids, partial(self._load, collection, week))
+            found = Partition(ids, partial(self._load, collection, week, stored))
             if before is not None:
                 found.keep(before)
             self._kept[key] = found
@@ -173,11 +176,11 @@ class CatalogueReader:
                 return
             total -= self._kept.pop(key).loaded
 
-    def _load(self, collection: str, week: str, ids: Iterable[str]) -> dict[str, Item]:
+    def _load(self, collection: str, week: str, stored: Sequence[Stored], ids: Iterable[str]) -> dict[str, Item]:
         keys = {item_key(collection, week, i): i for i in ids}
         found: dict[str, Item] = {}
-        if self._objects.remote and week != STATIC and len(keys) >= INDEXED:
-            for key, data in self.indexed(collection, week, self.stored(collection, week)).items():
+        if stored and len(keys) >= INDEXED:
+            for key, data in self.indexed(collection, week, stored).items():
                 if key in keys and (item := self._parse(key, week, data)) is not None:
                     found[keys[key]] = item
         rest = [key for key, i in keys.items() if i not in found]
