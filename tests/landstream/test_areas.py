@@ -49,7 +49,7 @@ def test_new_reads_geojson(tmp_path: Path) -> None:
         (("--aoi", "25,45,24,46"), "not west, south, east, north"),
         (("--aoi", "a,b,c,d"), "not W,S,E,N"),
         (("--aoi", "absent.json"), "neither W,S,E,N nor a GeoJSON file"),
-        (("--aoi", "23.9,45.7,24.3,45.9", "--labels", "nonsense"), "no label scheme"),
+        (("--aoi", "23.9,45.7,24.3,45.9", "--labels", "nonsense"), "not a label scheme"),
     ],
 )
 def test_new_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
