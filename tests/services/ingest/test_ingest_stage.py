@@ -22,7 +22,7 @@ from services.ingest.process import process
 from services.ingest.stage import STAGE, IngestSettings, plan
 from shared.area import Area
 from shared.items.landing import LandingObject, LandingUnit
-from shared.stage import Job, NewItem, RejectScene, RetryLater, Task
+from shared.stage import Job, LandingSource, LocalUnit, NewItem, RejectScene, RetryLater, Task
 from simulator.clc import write_polygons
 from tests.products.bad import KINDS, make_bad, reseal, zip_product
 
@@ -244,7 +244,8 @@ def test_patience_ends(area: Area, tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04")
     unit = dataclasses.replace(unit_of(path, 60.0), modified_s=time.time() - 61)
     with pytest.raises(RejectScene):
-        process(Task(Job("", "", "", unit=unit), (), (), path, area, IngestSettings(), tmp_path))
+        job = Job("", "", "", delivery=LandingSource(unit))
+        process(Task(job, (), (), LocalUnit(unit, path), area, IngestSettings(), tmp_path))
 
 
 def test_empty_deliveries(ingest: Run, tmp_path: Path) -> None:
@@ -379,6 +380,6 @@ def test_zip_of_two_products(ingest: Run, scene: Path, tmp_path: Path) -> None:
 def test_plan_is_one_job_a_unit(area: Area) -> None:
     unit = LandingUnit("x.zip", (LandingObject("", 1, "a"),))
     jobs = plan(unit, None, area, IngestSettings())  # type: ignore[arg-type]
-    assert [j.unit for j in jobs] == [unit]
+    assert [j.delivery for j in jobs] == [LandingSource(unit)]
     assert plan(LandingUnit(".DS_Store", ()), None, area, IngestSettings()) == []  # type: ignore[arg-type]
     assert STAGE.consumes == ("landing",)
