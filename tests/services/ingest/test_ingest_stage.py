@@ -243,9 +243,10 @@ def test_patience_ends(area: Area, tmp_path: Path) -> None:
     path = tmp_path / "S2A.zip"
     path.write_bytes(b"PK\x03\x04")
     unit = dataclasses.replace(unit_of(path, 60.0), modified_s=time.time() - 61)
+    job = Job("", "", "", delivery=LandingSource(unit))
+    task = Task(job, (), (), LocalUnit(unit, path), area, IngestSettings(), tmp_path)
     with pytest.raises(RejectScene):
-        job = Job("", "", "", delivery=LandingSource(unit))
-        process(Task(job, (), (), LocalUnit(unit, path), area, IngestSettings(), tmp_path))
+        process(task)
 
 
 def test_empty_deliveries(ingest: Run, tmp_path: Path) -> None:

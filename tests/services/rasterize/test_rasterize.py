@@ -18,14 +18,14 @@ from rio_cogeo import cog_validate
 
 from services.rasterize.burn import burn, reproject
 from services.rasterize.process import process
-from services.rasterize.stage import plan
+from services.rasterize.stage import STAGE, plan
 from shared.area import Area, load_area
 from shared.area.area import parse_area
-from shared.items.catalogue import Catalogue
 from shared.items.item import Item
 from shared.items.properties import DeliveryFacts
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 from simulator.clc import write_polygons
+from tests.catalogues import catalogue_of
 
 ROOT = Path(__file__).parents[3]
 TRANSFORM = (10.0, 0.0, 0.0, 0.0, -10.0, 100.0)
@@ -81,16 +81,6 @@ def test_long_edges_are_cut_before_they_bend() -> None:
     assert moved.exterior.distance(shapely.Point(x, y)) < 1
 
 
-@dataclass
-class Winner:
-    """A catalogue with a winning delivery."""
-
-    item: Item | None
-
-    def label_winner(self) -> Item | None:
-        return self.item
-
-
 def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "") -> LocalItem:
     stem = path.name.split(".")[0]
     facts = DeliveryFacts(
@@ -113,9 +103,9 @@ def delivery(path: Path, layer: str, attribute: str, year: int, member: str = ""
 
 
 def run(source: LocalItem, area: Area, folder: Path) -> NewItem:
-    (job,) = plan(source.item, Winner(source.item), area, None)  # type: ignore[arg-type]
+    (job,) = plan(source.item, catalogue_of([source.item], area), area, STAGE.settings())
     folder.mkdir()
-    return process(Task(job, (source,), (), None, area, None, folder))
+    return process(Task(job, (source,), (), None, area, STAGE.settings(), folder))
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +188,8 @@ class Deliveries:
         self.items.append(Item(dict(item.json) | {"properties": p}, "static"))
 
     def winner(self) -> str:
-        planned = [i for i in self.items if plan(i, Catalogue(self.items, self.area), self.area, None)]  # type: ignore[arg-type]
+        catalogue, settings = catalogue_of(self.items, self.area), STAGE.settings()
+        planned = [i for i in self.items if plan(i, catalogue, self.area, settings)]
         assert len(planned) == 1
         return planned[0].product
 
