@@ -10,7 +10,7 @@ from services.inference.current import is_current_map, sheet_of_json
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
-from shared.items.collections import MAPS, PROMOTIONS, UPDATES
+from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
 from shared.items.summary import data_weeks
@@ -115,6 +115,7 @@ STAGE = Stage(
     swept=(UPDATES,),  # every map is due from the updates that it shows, too: no week is read for another's sake
     cube="read",
     warm_up="services.inference.process:warm_up",
+    warm_on=(REQUESTS, PROMOTIONS),
     deployment=Deployment(
         image="tensorflow",
         p99_s=600,

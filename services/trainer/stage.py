@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
-from shared.items.collections import MODELS, REQUESTS
+from shared.items.collections import MODELS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.summary import present_state
 from shared.items.weeks import STATIC
@@ -31,6 +31,7 @@ STAGE = Stage(
     process="services.trainer.process:process",
     cube="read",
     warm_up="services.trainer.process:warm_up",
+    warm_on=(UPDATES,),
     timeout_s=24 * 3600.0,
     memory_mb=6144,
     deployment=Deployment(

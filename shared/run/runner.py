@@ -15,7 +15,7 @@ from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable, Message
 from shared.events import BadEvent, OtherEvent, parse
 from shared.items.ids import canonical
 from shared.items.item import BadItem, Item
-from shared.items.keys import failure_key, split_item_key
+from shared.items.keys import ITEMS, failure_key, split_item_key
 from shared.items.landing import PREFIX, LandingUnit, unit_keys
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
@@ -78,16 +78,12 @@ class Runner:
             ConsumerBroken: its membership cannot continue.
         """
         consumer = self.context.bus.subscribe(OBJECTS, self.context.group(self.stage.name))
-        warm = self.stage.warm_up is None
         try:
             while not self.context.stop.is_set():
                 self._tick()
                 message = consumer.poll(0.5)
                 if message is None:
                     continue
-                if not warm:  # something moves: before long there is work for this stage, too
-                    self.child.start()
-                    warm = True
                 self.busy = True
                 self._wanted = partial(consumer.holds, message)
                 try:
@@ -137,6 +133,8 @@ class Runner:
             if LANDING in self.stage.consumes:  # one service records it for all, or each would
                 self._set_aside(message, error)
             return
+        if created.key.startswith(tuple(f"{ITEMS}{collection}/" for collection in self.stage.warm_on)):
+            self.child.start()  # before long there is work, and its libraries take seconds to load
         source = self._source(created.key) if created.bucket == self.context.store.bucket else None
         EVENTS.labels(self.stage.name, "own" if source else "foreign").inc()
         if source is not None:

@@ -241,6 +241,7 @@ class Stage(Generic[SettingsT]):
         incomplete: reference to (landing unit, path in it -> bytes) -> why it is not whole yet, told from its listing
             and its manifest, so that nothing is fetched for nothing while it arrives object by object; None = try it.
         warm_up: reference to what a worker does before its first task, while the stage still waits for one.
+        warm_on: collections whose arrival says that work is near, so that the worker is started.
         cube: whether `process` is handed an open cube, and to what end.
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
@@ -259,6 +260,7 @@ class Stage(Generic[SettingsT]):
     swept: tuple[str, ...] | None = None
     incomplete: str | None = None
     warm_up: str | None = None
+    warm_on: tuple[str, ...] = ()
     cube: Literal["read", "write"] | None = None
     grace_s: float = 30.0
     timeout_s: float = 3600.0
