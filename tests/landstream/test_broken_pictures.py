@@ -63,7 +63,7 @@ def lines_of(store: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("picture", "stage"), [("B03_10m", "tiler"), ("SCL_20m", "cloudmask")])
-@pytest.mark.parametrize("order", ["after", "before"])
+@pytest.mark.parametrize("order", ["after", pytest.param("before", marks=pytest.mark.chaos)])
 def test_the_lower_version_is_in_the_cube(
     order: str, picture: str, stage: str, versions: Versions, old_alone: Path, tmp_path: Path
 ) -> None:
@@ -82,6 +82,8 @@ def test_the_lower_version_is_in_the_cube(
     assert lines_of(store) == lines_of(old_alone)
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
 def test_a_stream_finds_out_by_itself(versions: Versions, old_alone: Path, tmp_path: Path) -> None:
     """Both arrive at once: what stands aside for the broken one is masked and merged when that is known."""
     broken, store = spoil(versions[1], "B03_10m", tmp_path), tmp_path / "store"

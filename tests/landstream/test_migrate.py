@@ -175,6 +175,7 @@ def gone_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return folder
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(1800)
 def test_a_run_goes_on_to_a_map(gone_on: Path) -> None:
     stages = json.loads(landstream("status", "--store", gone_on, "--json").stdout)["stages"]

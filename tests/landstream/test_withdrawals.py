@@ -49,7 +49,13 @@ def cube_lines(store: Path) -> list[str]:
     return content_lines(FolderStore(store), AREA)
 
 
-@pytest.mark.parametrize("withdrawn", [ALONE, PARTIAL], ids=["alone in its week", "one of two of a week"])
+@pytest.mark.parametrize(
+    "withdrawn",
+    [
+        pytest.param(ALONE, id="alone in its week"),
+        pytest.param(PARTIAL, id="one of two of a week", marks=pytest.mark.chaos),
+    ],
+)
 def test_a_scene_leaves_the_cube_and_comes_back(
     withdrawn: str, made: Products, cube_of: CubeOf, tmp_path: Path
 ) -> None:
@@ -65,6 +71,7 @@ def test_a_scene_leaves_the_cube_and_comes_back(
     assert cube_lines(fill_cube(store)) == always
 
 
+@pytest.mark.chaos
 def test_what_is_withdrawn_before_it_arrives_is_not_merged(made: Products, cube_of: CubeOf, tmp_path: Path) -> None:
     store = copy_store(cube_of(ALONE, BESIDE), tmp_path / "store")
     say(store, "withdraw", made[PARTIAL])
@@ -74,6 +81,8 @@ def test_what_is_withdrawn_before_it_arrives_is_not_merged(made: Products, cube_
     assert cube_lines(fill_cube(store)) == cube_lines(cube_of(ALONE, BESIDE, PARTIAL))
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
 def test_maps_follow_what_is_withdrawn_and_restored(made: Products, tmp_path: Path) -> None:
     """One of two scenes of a week: the model and the maps of all weeks are those of a run without it, and with it."""
     small = yaml.safe_load((AREAS / "small.yaml").read_text())
