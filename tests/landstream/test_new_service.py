@@ -21,7 +21,7 @@ WANTED = ("--consumes", "cloud-masks", "--consumes", "olci-grid", "--publishes",
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what holds services."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("landstream", "services", "shared", "simulator", "tests", "tools"):
+    for name in ("examples", "landstream", "services", "shared", "simulator", "tests", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
