@@ -19,13 +19,13 @@ def champion(catalogue: Catalogue) -> Item | None:
     promotion = last_promotion(catalogue)
     if promotion is None:
         return None
-    return catalogue.find(MODELS, str(promotion.properties["landstream:model"]))
+    return catalogue.find(MODELS, str(promotion.properties.get("landstream:model")))
 
 
 def promotion_number(model_id: str, catalogue: Catalogue) -> int:
     """Return the number of a model's last promotion; 0 if it never had one."""
     for number in sorted((split_id(i).number, i) for i in catalogue.ids(PROMOTIONS))[::-1]:
-        if catalogue.get(PROMOTIONS, number[1]).properties["landstream:model"] == model_id:
+        if catalogue.get(PROMOTIONS, number[1]).properties.get("landstream:model") == model_id:
             return number[0]
     return 0
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import zstandard
 
@@ -24,6 +24,22 @@ MOST_BYTES: Final = 1 << 30
 
 class BadIndex(ValueError):
     """Raised when the bytes of an index are not what it was made of."""
+
+
+class Listed(Protocol):
+    """An object as a store lists it."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever the content does."""
 
 
 @dataclass(frozen=True, order=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.items.ids import canonical
+from shared.items.index import Listed
 
 PREFIX = "landing/"
 
@@ -61,20 +62,8 @@ def unit_keys(unit: LandingUnit) -> Iterator[tuple[str, str]]:
         yield (f"{PREFIX}{unit.name}/{o.path}" if o.path else f"{PREFIX}{unit.name}"), o.path
 
 
-class ListedFile(Protocol):
-    """An object as a store lists it."""
-
-    @property
-    def key(self) -> str:
-        """Its key."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def etag(self) -> str:
-        """Changes whenever the content does."""
+class ListedFile(Listed, Protocol):
+    """An object of `landing/` as a store lists it."""
 
     @property
     def modified_s(self) -> float:

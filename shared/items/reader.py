@@ -14,7 +14,7 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
 from shared.items.ends import AskedEnds, Ends
 from shared.items.ids import split_id
-from shared.items.index import BadIndex, Stored, index_key, index_prefix, unpack
+from shared.items.index import BadIndex, Listed, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
 from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
 from shared.items.look import Look
@@ -29,22 +29,6 @@ INDEXED = 16
 
 KEPT = 4000
 """Items of weeks that are kept in memory between two looks: some 100 MB."""
-
-
-class Listed(Protocol):
-    """An object as a store lists it."""
-
-    @property
-    def key(self) -> str:
-        """Its key."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def etag(self) -> str:
-        """Changes whenever the content does."""
 
 
 class Objects(Protocol):
