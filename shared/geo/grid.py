@@ -74,12 +74,6 @@ class Grid:
         """GDAL-free affine coefficients (a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f."""
         return (float(pixel_m), 0.0, float(self.origin_x_m), 0.0, -float(pixel_m), float(self.origin_y_m))
 
-    def tile_bounds_m(self, tile: TileIndex) -> tuple[int, int, int, int]:
-        """Return west, south, east, north of a tile in metres of the CRS."""
-        west = self.origin_x_m + tile.col * TILE_M
-        north = self.origin_y_m - tile.row * TILE_M
-        return west, north - TILE_M, west + TILE_M, north
-
     def tiles_within(self, bounds_m: tuple[float, float, float, float]) -> Iterator[TileIndex]:
         """Yield the tiles that share area with a box (west, south, east, north), row by row."""
         west, south, east, north = bounds_m

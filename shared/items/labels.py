@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.items.catalogue import latest_of_product
 from shared.items.collections import LABEL_POLYGONS
 from shared.items.item import Item
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
-
-
-def is_current_delivery(item: Item, catalogue: Catalogue) -> bool:
-    """Return whether a delivery was registered by the latest stage version."""
-    return latest_of_product(item, catalogue)
 
 
 def label_winner(catalogue: Catalogue) -> Item | None:

@@ -16,22 +16,6 @@ Runs = Iterable[Sequence[int]]
 """Tiles as runs [row, first col, last col]."""
 
 
-def sheet_of(tile: TileIndex) -> Sheet:
-    """Return the sheet that a tile lies in."""
-    return tile.row // SHEET_TILES, tile.col // SHEET_TILES
-
-
-def in_halo(tile: TileIndex, sheet: Sheet) -> bool:
-    """Return whether a tile lies in a sheet or in the one-tile halo around it."""
-    rows, cols = sheet[0] * SHEET_TILES, sheet[1] * SHEET_TILES
-    return -1 <= tile.row - rows <= SHEET_TILES and -1 <= tile.col - cols <= SHEET_TILES
-
-
-def tiles_of_runs(runs: Runs) -> list[TileIndex]:
-    """Return the tiles of runs [row, first col, last col]."""
-    return [TileIndex(row, col) for row, first, last in runs for col in range(first, last + 1)]
-
-
 def runs_of(tiles: Iterable[TileIndex]) -> list[list[int]]:
     """Return the tiles as runs [row, first col, last col], ascending."""
     runs: list[list[int]] = []

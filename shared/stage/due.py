@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -100,22 +100,6 @@ def planned(
             if due.id not in seen:
                 seen.add(due.id)
                 yield due
-
-
-@dataclass
-class Survey:
-    """A stage's jobs at one moment."""
-
-    due: list[DueJob] = field(default_factory=list)
-    failed: list[DueJob] = field(default_factory=list)
-    done: int = 0
-
-    def add(self, job: DueJob) -> None:
-        """Count a job."""
-        if job.state is State.DONE:
-            self.done += 1
-        else:
-            (self.due if job.state is State.DUE else self.failed).append(job)
 
 
 def sources_of(stage: Stage[Any], catalogue: Catalogue, week: str) -> list[Item]:

@@ -15,6 +15,7 @@ from shared.area.scheme import PRESETS
 from shared.geo import TILE_M, Grid, MgrsTile, TileIndex
 from shared.geo.mgrs import tiles_over, upper_left_m
 from tests.conftest import AREAS
+from tests.tiles import bounds_m
 
 GOOD = (AREAS / "small.yaml").read_text()
 
@@ -91,7 +92,7 @@ def test_default_grid_holds_the_area_in_the_zone_with_most_of_it() -> None:
 def test_tiles_and_boxes(rows: int, cols: int, row: int, col: int) -> None:
     grid = Grid(32634, 600_000, 5_000_040, rows, cols)
     tile = TileIndex(row % rows, col % cols)
-    assert list(grid.tiles_within(grid.tile_bounds_m(tile))) == [tile]
+    assert list(grid.tiles_within(bounds_m(grid, tile))) == [tile]
     assert len(list(grid.tiles_within(grid.bounds_m))) == rows * cols
     assert grid.shape_px(10) == (rows * 256, cols * 256)
     assert all(n * 60 >= tiles * TILE_M for n, tiles in zip(grid.shape_px(60), (rows, cols), strict=True))

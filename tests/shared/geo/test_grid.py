@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.geo import TILE_M, Grid, TileIndex
+from tests.tiles import bounds_m
 
 GRID = Grid(32634, 600_000, 5_100_000, 3, 4)
 METRES = st.floats(-20_000, 20_000)
@@ -29,7 +30,7 @@ def test_tiles_within_are_those_that_share_area(dx: float, dy: float, width: flo
     box = west, south, west + width, south + height
 
     def meets(tile: TileIndex) -> bool:
-        w, s, e, n = GRID.tile_bounds_m(tile)
+        w, s, e, n = bounds_m(GRID, tile)
         return w < box[2] and box[0] < e and s < box[3] and box[1] < n
 
     tiles = [TileIndex(row, col) for row in range(3) for col in range(4)]
@@ -37,7 +38,7 @@ def test_tiles_within_are_those_that_share_area(dx: float, dy: float, width: flo
 
 
 def test_edges_belong_to_one_tile() -> None:
-    assert list(GRID.tiles_within(GRID.tile_bounds_m(TileIndex(1, 2)))) == [TileIndex(1, 2)]
+    assert list(GRID.tiles_within(bounds_m(GRID, TileIndex(1, 2)))) == [TileIndex(1, 2)]
     assert len(list(GRID.tiles_within(GRID.bounds_m))) == 12
 
 

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from shared.geo import TileIndex
-from shared.items.sheets import count_tiles, in_halo, runs_of, tiles_of_runs
+from shared.items.sheets import count_tiles, runs_of
+from tests.tiles import in_halo, tiles_of_runs
 
 
 def test_halo() -> None:

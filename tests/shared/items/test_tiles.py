@@ -9,9 +9,10 @@ import pytest
 
 from shared.geo import TileIndex
 from shared.items.ids import product_number
-from shared.items.sheets import SHEET_TILES, in_halo, runs_of, sheet_of
+from shared.items.sheets import SHEET_TILES, runs_of
 from shared.items.tiles import digest_ledger, sheet_window, week_tiles
 from tests.catalogues import AREA, WEEK, catalogue_of, chain, scene
+from tests.tiles import in_halo, sheet_of
 
 WIDE = AREA.model_copy(update={"grid_spec": AREA.grid_spec.model_copy(update={"rows": 70, "cols": 100})})
 
