@@ -185,7 +185,7 @@ def test_one_service_alone_finds_nothing_due(mapped: Path) -> None:
         (("run", "--area", AREAS / "small.yaml", "--store", "{tmp}", "absent.SAFE"), "absent.SAFE: no such file"),
         (("status", "--store", "{tmp}"), "no store here"),
         (("requeue", "x", "--store", "{mapped}"), "no failure record 'x'"),
-        (("reprocess", "nonsense", "--store", "{mapped}"), "no service"),
+        (("reprocess", "nonsense", "--store", "{mapped}"), "'nonsense' is not a service"),
     ],
 )
 def test_errors_are_one_line(mapped: Path, tmp_path: Path, arguments: tuple, message: str) -> None:
