@@ -12,12 +12,12 @@ from typing import Final
 
 from services.sweeper.sweep import Sweep
 from shared.items.ids import split_id
-from shared.items.index import PREFIX as INDEXES
-from shared.items.index import index_key
 from shared.items.item import BadItem, Item
 from shared.items.keys import item_key, receipt_key, split_item_key
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.stac import asset_key
+from shared.items.week_index import PREFIX as INDEXES
+from shared.items.week_index import index_key
 from shared.items.weeks import BadKey
 from shared.run.context import Context
 from shared.stage import published, registry

@@ -16,7 +16,7 @@ from landstream.prune import count_snapshots, prune_cube
 from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 from services.sweeper.driver import Driver
 from services.sweeper.hints import publish_hint
-from services.sweeper.policy import nothing_to_train_on
+from services.sweeper.schedule import nothing_to_train_on
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse

@@ -20,6 +20,12 @@ CUBE_BANDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Bands of each array of the cube, in order."""
 
+MSI_QUANTIFICATION: Final = 10_000
+"""Digital numbers per unit of reflectance, as the cube stores MSI and as ESA delivers it."""
+
+MSI_OFFSET: Final = 1000
+"""Added to the digital numbers that the cube stores, so that slightly negative reflectance fits; 0 = nodata."""
+
 OLCI_RADIANCES: Final = tuple(f"{band}_radiance" for band in CUBE_BANDS["300m"])
 """Names of the radiance files of a SEN3 folder, without suffix."""
 

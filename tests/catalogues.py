@@ -11,6 +11,7 @@ from shared.items.ids import digest8, make_id, numbered_id
 from shared.items.item import Item
 from shared.items.partition import MemoryShelf
 from shared.stage import registry
+from shared.store import FolderStore
 from tests.conftest import AREAS
 
 AREA = load_area(AREAS / "small.yaml")
@@ -72,3 +73,9 @@ def withdrawal(product: str, number: int, state: str = "withdrawn", week: str = 
 def promotion(model: Item, number: int) -> Item:
     """The promotion of a model."""
     return item("promotions", numbered_id("small", number), [model], "static", model=model.id)
+
+
+def catalogue_with(store: FolderStore, *items: Item) -> Catalogue:
+    """Items, and those that a store holds."""
+    stored = [Item.parse(store.get(k), k.split("/")[2]) for k in store.keys("items/")]
+    return Catalogue(MemoryShelf([*items, *stored]), AREA, registry.rules())

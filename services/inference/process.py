@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from services.inference.connect import connect, embedded, load
-from services.inference.current import sheet_of_json
+from services.inference.current_map import sheet_of_json
 from services.inference.stage import InferenceSettings
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.raster.grid import Lattice

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
-from services.inference.current import is_current_map, sheet_of_json
+from services.inference.current_map import is_current_map, sheet_of_json
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion

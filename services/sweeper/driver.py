@@ -8,8 +8,9 @@ from typing import Any
 
 from services.sweeper.indexes import Indexes
 from services.sweeper.pages import Pages
-from services.sweeper.policy import TrainingSchedule, nothing_to_train_on
-from services.sweeper.requests import promote, request_training
+from services.sweeper.promotion import promote
+from services.sweeper.requests import request_training
+from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
 from services.sweeper.sweep import Sweep
 from services.sweeper.view import Count
 from shared.items.catalogue import Catalogue

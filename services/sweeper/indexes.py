@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
-from shared.items.index import index_key, pack
 from shared.items.reader import INDEXED, CatalogueReader
+from shared.items.week_index import index_key, pack, read_index
 from shared.items.weeks import STATIC
 from shared.store import NotFound, Store
 
@@ -39,7 +39,7 @@ class Indexes:
         key = index_key(collection, week, stored)
         if self._store.exists(key):
             return
-        known = self._reader.indexed(collection, week, stored)
+        known = read_index(self._store, collection, week, stored)
         try:
             contents = {o: known[o.key] if o.key in known else self._store.get(o.key) for o in stored}
         except NotFound:

@@ -13,16 +13,15 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as ReadWindow
 
-from services.tiler.merge import U16
-from services.tiler.place import Index, gather, source_index
+from services.tiler.merge_laws import U16
+from services.tiler.warp import Index, gather, source_index
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
 from shared.raster.jp2 import DECODER, decode_fault
+from shared.sensors import MSI_OFFSET, MSI_QUANTIFICATION
 from shared.stage import BrokenPicture
 
 REMEDY = "deliver the product again as its provider published it"
-STORED_OFFSET = 1000
-QUANTIFICATION = 10_000
 
 
 def to_stored(dn: U16, offset: float, quantification: float) -> U16:
@@ -30,12 +29,12 @@ def to_stored(dn: U16, offset: float, quantification: float) -> U16:
 
     Source: Sentinel-2 Products Specification Document, BOA_ADD_OFFSET and RADIO_ADD_OFFSET.
     """
-    if offset == -STORED_OFFSET and quantification == QUANTIFICATION:
+    if offset == -MSI_OFFSET and quantification == MSI_QUANTIFICATION:
         return dn
-    if quantification == QUANTIFICATION and float(offset).is_integer():
-        value = dn.astype(np.int32) + (int(offset) + STORED_OFFSET)
+    if quantification == MSI_QUANTIFICATION and float(offset).is_integer():
+        value = dn.astype(np.int32) + (int(offset) + MSI_OFFSET)
     else:
-        value = np.rint((dn + float(offset)) * (QUANTIFICATION / quantification) + STORED_OFFSET).astype(np.int32)
+        value = np.rint((dn + float(offset)) * (MSI_QUANTIFICATION / quantification) + MSI_OFFSET).astype(np.int32)
     stored: U16 = np.where(dn == 0, 0, value.clip(1, 65535)).astype(np.uint16)
     return stored
 

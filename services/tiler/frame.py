@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.windows import Window
 
-from services.tiler.merge import Pixels, source_code
+from services.tiler.merge_laws import Pixels, source_code
 from shared.geo import TILE_M, Grid, TileIndex
 from shared.items.ids import product_number
 from shared.items.properties import FrameFacts

@@ -10,7 +10,7 @@ import zarr
 
 from services.tiler.arrays import read, write
 from services.tiler.ledger import Ledger
-from services.tiler.merge import Cells, merge, wins
+from services.tiler.merge_laws import Cells, merge, wins
 from services.tiler.scene import Block, Scene, tiles_of
 from services.tiler.update import Progress, Sensor, Tiles
 from shared.cube.layout import MSI

@@ -11,7 +11,7 @@ import zarr
 from services.tiler.arrays import read, write
 from services.tiler.frame import PIXEL_M, Frame
 from services.tiler.ledger import Ledger
-from services.tiler.merge import Pixels, merge_olci, wins_olci
+from services.tiler.merge_laws import Pixels, merge_olci, wins_olci
 from services.tiler.update import Progress, Sensor, Tiles
 from shared.cube.layout import OLCI
 from shared.geo import TILE_M, TileIndex

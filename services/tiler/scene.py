@@ -14,8 +14,8 @@ import rasterio
 from scipy.ndimage import distance_transform_edt
 
 from services.tiler.bands import Bands, Image
-from services.tiler.merge import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cells, source_code
-from services.tiler.place import Index, fits, footprint_m, gather
+from services.tiler.merge_laws import MAX_DISTANCE_PX, U8, U16, Cells, Mask, nine_cells, source_code
+from services.tiler.warp import Index, fits, footprint_m, gather
 from shared.geo import TILE_10M_PX, TILE_20M_PX, Grid, MgrsTile, TileIndex
 from shared.items.ids import product_number
 from shared.items.properties import SceneFacts

@@ -15,7 +15,7 @@ from zarr.codecs import BloscCodec
 
 from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX, TILE_M, Grid
-from shared.sensors import CUBE_BANDS
+from shared.sensors import CUBE_BANDS, MSI_OFFSET, MSI_QUANTIFICATION
 
 WEEKS = 53
 LEDGER_SLOTS = 32
@@ -30,7 +30,10 @@ WAVELENGTHS_NM: Final[Mapping[str, float]] = {
         778.75, 865, 885, 900, 940, 1020), strict=True)),
 }  # fmt: skip
 
-MSI_ENCODING: Final[Mapping[str, float]] = {"scale_factor": 1e-4, "add_offset": -0.1}
+MSI_ENCODING: Final[Mapping[str, float]] = {
+    "scale_factor": 1 / MSI_QUANTIFICATION,
+    "add_offset": -MSI_OFFSET / MSI_QUANTIFICATION,
+}
 """reflectance = stored * scale_factor + add_offset; stored 0 = nodata."""
 
 LEDGER_TILES = 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.items.ids import canonical
-from shared.items.index import Listed
+from shared.items.week_index import Listed
 
 PREFIX = "landing/"
 

@@ -14,11 +14,11 @@ from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
 from shared.items.ends import AskedEnds, Ends
 from shared.items.ids import split_id
-from shared.items.index import BadIndex, Listed, Stored, index_key, index_prefix, unpack
 from shared.items.item import BadItem, Item
 from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
 from shared.items.look import Look
 from shared.items.partition import Key, Partition
+from shared.items.week_index import Listed, Stored, read_index
 from shared.items.weeks import STATIC, BadKey, check_week
 
 READERS = 16
@@ -164,7 +164,7 @@ class CatalogueReader:
         keys = {item_key(collection, week, i): i for i in ids}
         found: dict[str, Item] = {}
         if stored and len(keys) >= INDEXED:
-            for key, data in self.indexed(collection, week, stored).items():
+            for key, data in read_index(self._objects, collection, week, stored).items():
                 if key in keys and (item := self._parse(key, week, data)) is not None:
                     found[keys[key]] = item
         rest = [key for key, i in keys.items() if i not in found]
@@ -196,21 +196,6 @@ class CatalogueReader:
         except (BadKey, BadItem) as error:
             self.foreign[key] = str(error)
             return None
-
-    def indexed(self, collection: str, week: str, listed: Sequence[Stored]) -> dict[str, bytes]:
-        """Return what an index holds of the objects that are there now: key -> bytes."""
-        exact = index_key(collection, week, listed)
-        contents = self._index(exact)
-        if contents is None:
-            others = sorted(self._objects.keys(index_prefix(collection, week)))
-            contents = self._index(others[-1]) if others else None
-        return {o.key: contents[o] for o in listed if o in contents} if contents else {}
-
-    def _index(self, key: str) -> dict[Stored, bytes] | None:
-        try:
-            return unpack(self._objects.get(key))
-        except (LookupError, BadIndex):
-            return None  # a cache: the items themselves are read
 
     def stored(self, collection: str, week: str) -> list[Stored]:
         """List a week's items as objects."""

@@ -15,9 +15,9 @@ from landstream.prune import Freed, left_behind, prune, replaced_indexes, taken_
 from landstream.workspace import bind
 from shared.cube import open_cube
 from shared.items.ids import canonical
-from shared.items.index import Stored, index_key, pack
 from shared.items.item import Item
 from shared.items.keys import item_key, receipt_key
+from shared.items.week_index import Stored, index_key, pack
 from shared.run.context import Context
 from shared.store import FolderStore
 from tests.catalogues import AREA, WEEK, chain, scene

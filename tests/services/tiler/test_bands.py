@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.tiler.bands import Bands, Image
-from services.tiler.place import gather
+from services.tiler.warp import gather
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
 from shared.stage import BrokenPicture

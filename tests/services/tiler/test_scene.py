@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from services.tiler.bands import to_stored
-from services.tiler.place import fits, gather, source_index
 from services.tiler.scene import cloud_distance
+from services.tiler.warp import fits, gather, source_index
 from shared.geo import Grid
 from shared.raster.grid import Lattice, Window
 

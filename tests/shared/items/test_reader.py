@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from shared.items.ids import canonical
-from shared.items.index import Stored, index_key, pack
 from shared.items.keys import failure_key, item_key
 from shared.items.reader import INDEXED, CatalogueReader
 from shared.items.stac import make_item
+from shared.items.week_index import Stored, index_key, pack
 from shared.stage import registry
 from tests.catalogues import AREA, WEEK
 

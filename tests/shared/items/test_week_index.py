@@ -5,7 +5,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.items.index import BadIndex, Stored, index_key, pack, unpack
+from shared.items.week_index import BadIndex, Stored, index_key, pack, unpack
 
 KEYS = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=20)
 OBJECTS = st.dictionaries(KEYS, st.text(max_size=200), max_size=20)

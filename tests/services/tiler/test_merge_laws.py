@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from services.tiler.merge import Cells, Pixels, merge, merge_olci, nine_cells, source_code
+from services.tiler.merge_laws import Cells, Pixels, merge, merge_olci, nine_cells, source_code
 
 # Few values, so that ties in every part of the key are common.
 FEW16, FEW8 = st.integers(0, 2), st.integers(0, 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -89,3 +89,36 @@ def unpack(data: bytes) -> dict[Stored, bytes]:
         return {Stored(str(k), int(size), str(etag)): str(t).encode() for k, size, etag, t in json.loads(body)}
     except (zstandard.ZstdError, ValueError, TypeError) as error:
         raise BadIndex(f"damaged index: {error}") from error
+
+
+class Readable(Protocol):
+    """What reading an index needs of a store."""
+
+    def keys(self, prefix: str) -> Iterable[str]:
+        """Yield every key below a prefix."""
+
+    def get(self, key: str) -> bytes:
+        """Return the object's bytes.
+
+        Raises:
+            LookupError: there is none.
+        """
+
+
+def read_index(objects: Readable, collection: str, week: str, listed: Sequence[Stored]) -> dict[str, bytes]:
+    """Return key -> bytes of those objects that an index holds exactly as they are listed now.
+
+    The index of just these objects is looked for first, then the last of any others.
+    """
+    contents = _read(objects, index_key(collection, week, listed))
+    if contents is None:
+        others = sorted(objects.keys(index_prefix(collection, week)))
+        contents = _read(objects, others[-1]) if others else None
+    return {o.key: contents[o] for o in listed if o in contents} if contents else {}
+
+
+def _read(objects: Readable, key: str) -> dict[Stored, bytes] | None:
+    try:
+        return unpack(objects.get(key))
+    except (LookupError, BadIndex):
+        return None  # a cache: the items themselves are read
