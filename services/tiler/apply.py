@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -51,7 +50,9 @@ def _msi(task: Task[TilerSettings]) -> list[TileIndex]:
     # The context holds masks and scenes one after the other, as the plan asked for them.
     pairs = zip(task.context[::2], task.context[1::2], strict=True)
     others = {product_number(mask.item.product): partial(opened, mask, other) for mask, other in pairs}
-    _update(task, SENTINEL_2, scene, others)
+    merged = _update(task, SENTINEL_2, scene, others)
+    if scene and not merged:
+        scene.look()
     return scene.touched() if scene else []
 
 
@@ -74,9 +75,10 @@ def _update(
     sensor: Sensor[ObservationT],
     observation: ObservationT | None,
     others: Mapping[int, Callable[[], ObservationT]],
-) -> None:
+) -> bool:
+    """Change the cube; return False where another tiler found the product superseded meanwhile: it stays out."""
     year, week = split_week(task.job.week)
-    outdated = [product_number(product) for product in task.job.notes.get("outdated", ())]
+    outdated, revived = (list(map(product_number, task.job.notes.get(name, ()))) for name in ("outdated", "revived"))
     now = datetime.now(UTC)
     # Since something was withdrawn or restored, others may be current that were not.
     restored = [*others, *([observation.number] if observation else [])] if is_of_withdrawal(task) else []
@@ -92,12 +94,15 @@ def _update(
             again=again,
             now=now,
             restored=restored,
+            revived=revived,
             progress=task.progress,
         )
 
-    # What another tiler found superseded meanwhile is no longer to be merged; its update says what it would touch.
-    with suppress(Superseded):
+    try:
         _cube(task).write_year(year, change, task.job.product)
+    except Superseded:
+        return False
+    return True
 
 
 def _cube(task: Task[TilerSettings]) -> Cube:

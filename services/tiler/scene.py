@@ -148,6 +148,11 @@ class Scene:
             if ready is not None:
                 yield from ready.result()
 
+    def look(self) -> None:
+        """Walk it for what it touches alone, where nothing of it is merged."""
+        for _ in self.walk(self.blocks()):
+            pass
+
     def _row(self, blocks: list[Block], fine: Bands, coarse: Bands) -> list[tuple[Block, Cells]]:
         at_fine = [fine.place(self._grid, b.window(TILE_10M_PX)) for b in blocks]
         at_coarse = [coarse.place(self._grid, b.window(TILE_20M_PX)) for b in blocks]

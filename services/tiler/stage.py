@@ -10,7 +10,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MASKS, OLCI_GRID, UPDATES, WITHDRAWALS
 from shared.items.item import Item
 from shared.items.labels import label_rank
-from shared.items.scenes import RESTORED, outdated_products
+from shared.items.scenes import RESTORED, current_of_scene, outdated_products, product_version, scene_items
 from shared.items.weeks import STATIC
 from shared.sensors import msi_assets
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
@@ -63,14 +63,35 @@ def _plan_withdrawal(item: Item, catalogue: Catalogue, area: Area) -> list[Job]:
         return []
     if item.properties["landstream:state"] == RESTORED:
         current = [m for m in masks if catalogue.is_current(m)]
-        inputs = _sources(current[-1], catalogue, area) if current else None
-        if inputs is None:
-            return []
-        notes = {"sensor": SENSORS[current[-1].collection], "restored": [product], "outdated": []}
-        return [Job(UPDATES, f"{product}--restored", week, (Source(item, ()), *inputs), notes=notes)]
-    notes = {"sensor": SENSORS[masks[0].collection], "outdated": [product]}
-    context = _rest_of_week(masks[0], catalogue, area)
+        return _plan_restored(item, current[-1], catalogue, area) if current else []
+    mask = masks[0]
+    notes = {
+        "sensor": SENSORS[mask.collection],
+        "outdated": [product],
+        "revived": _revived(catalogue.inputs(mask)[0], catalogue),
+    }
+    context = _rest_of_week(mask, catalogue, area)
     return [Job(UPDATES, f"{product}--withdrawn", week, (Source(item, ()),), context=context, notes=notes)]
+
+
+def _plan_restored(item: Item, mask: Item, catalogue: Catalogue, area: Area) -> list[Job]:
+    inputs = _sources(mask, catalogue, area)
+    if inputs is None:
+        return []
+    outdated = _outdated(mask, catalogue.inputs(mask)[0], catalogue)
+    notes = {"sensor": SENSORS[mask.collection], "outdated": outdated}
+    context = _rest_of_week(mask, catalogue, area) if outdated else ()
+    job_name = f"{item.product}--restored"
+    return [Job(UPDATES, job_name, mask.week, (Source(item, ()), *inputs), context=context, notes=notes)]
+
+
+def _revived(scene: Item, catalogue: Catalogue) -> list[str]:
+    """Return the products that a withdrawn one had superseded, by name: they lack in its tiles, and maybe in others."""
+    current = current_of_scene(scene, catalogue)
+    below = (
+        i for i in scene_items(scene, catalogue) if i.id in current and product_version(i) < product_version(scene)
+    )
+    return sorted({i.product for i in below})
 
 
 def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...] | None:

@@ -56,6 +56,7 @@ def rebuild_then_merge(
     again: Tiles | None,
     now: datetime,
     restored: Sequence[int] = (),
+    revived: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
 ) -> None:
     """Merge an observation; rebuild first the tiles into which an outdated product was merged.
@@ -70,6 +71,8 @@ def rebuild_then_merge(
         again: tiles that another writer changed after this product was merged into them; None = nothing is merged yet.
         now: the present, with time zone.
         restored: numbers of the products that are current again, since one was withdrawn or restored.
+        revived: numbers of those of `others` that a withdrawn product had superseded: merged wherever they lack, as
+            they had left all their tiles, of which the withdrawn one may have touched only some.
         progress: called with (done, total) blocks.
 
     Raises:
@@ -87,11 +90,24 @@ def rebuild_then_merge(
         for tile in sorted(stale):
             ledger.clear(tile)
             sensor.clear(group, week, tile)
-        for open_other in others.values():
-            try:
-                sensor.merge(group, week, open_other(), ledger, stale, lambda done, total: None)
-            except BrokenPicture as error:  # its own job says so; this one is planned without it then
-                raise RetryLater(f"another scene of the week is broken ({error})") from error
+    for number, open_other in others.items():
+        tiles = None if number in revived else stale
+        if tiles is None or tiles:
+            _merge_other(sensor, group, week, open_other, ledger, tiles)
     if observation is not None and (again is None or again):
         sensor.merge(group, week, observation, ledger, again, progress)
     ledger.save()
+
+
+def _merge_other(
+    sensor: Sensor[ObservationT],
+    group: zarr.Group,
+    week: int,
+    open_other: Callable[[], ObservationT],
+    ledger: Ledger,
+    tiles: Tiles | None,
+) -> None:
+    try:
+        sensor.merge(group, week, open_other(), ledger, tiles, lambda done, total: None)
+    except BrokenPicture as error:  # its own job says so; this one is planned without it then
+        raise RetryLater(f"another scene of the week is broken ({error})") from error

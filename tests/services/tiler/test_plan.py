@@ -67,9 +67,27 @@ def test_a_restored_product_is_merged_again() -> None:
     items = [*first, *other, *said]
     assert plan(said[0], items) == []
     (job,) = plan(said[1], items)
-    assert (job.product, job.week, job.notes["restored"]) == ("a--restored", WEEK, ["a"])
+    assert (job.product, job.week, job.notes["outdated"]) == ("a--restored", WEEK, [])
     assert [s.item for s in job.inputs] == [said[1], first[1], first[0]]
     assert len(plan(first[1], items)) == 1
+
+
+def test_a_withdrawn_version_gives_way_to_the_one_below_and_takes_it_out_when_restored() -> None:
+    old, new, other = of("old", 206), of("new", 500), of("other", 500, "another scene")
+    items, said = [*old, *new, *other], withdrawal("new", 1)
+    (job,) = plan(said, [*items, said])
+    assert (job.notes["outdated"], job.notes["revived"]) == (["new"], ["old"])
+    assert [s.item for s in job.context] == [old[1], old[0], other[1], other[0]]
+    again = withdrawal("new", 2, "restored")
+    (job,) = plan(again, [*items, said, again])
+    assert job.notes["outdated"] == ["old"]
+    assert [s.item for s in job.context] == [other[1], other[0]]
+
+
+def test_a_withdrawn_version_that_was_superseded_revives_nothing() -> None:
+    old, new, said = of("old", 206), of("new", 500), withdrawal("old", 1)
+    (job,) = plan(said, [*old, *new, said])
+    assert (job.notes["outdated"], job.notes["revived"]) == (["old"], [])
 
 
 def test_a_withdrawal_of_what_did_not_arrive_waits() -> None:

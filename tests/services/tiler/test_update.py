@@ -70,10 +70,11 @@ def update(
     others: tuple[Reading, ...] = (),
     outdated: tuple[int, ...] = (),
     again: Tiles | None = None,
+    **since_withdrawn: tuple[int, ...],
 ) -> None:
     opened: dict[int, Callable[[], Reading]] = {o.number: (lambda o=o: o) for o in others}
     rebuild_then_merge(
-        SENSOR, group, WEEK, reading, others=opened, outdated=outdated, again=again, now=NOW, progress=lambda a, b: None
+        SENSOR, group, WEEK, reading, others=opened, outdated=outdated, again=again, now=NOW, **since_withdrawn
     )
 
 
@@ -109,6 +110,17 @@ def test_a_withdrawal_only_rebuilds(group: zarr.Group) -> None:
     update(group, other)
     update(group, None, (other,), (bad.number,))
     assert state(group) == ([0, 7], [[], [3]])
+
+
+def test_the_version_below_a_withdrawn_one_is_back_in_all_its_tiles(group: zarr.Group) -> None:
+    lower, cloudier, other = Reading(1, 5), Reading(2, 9, (LEFT,)), Reading(3, 7, (RIGHT,))
+    update(group, lower)
+    update(group, other)
+    update(group, cloudier, (other,), (lower.number,))
+    assert state(group) == ([9, 7], [[2], [3]])
+    since_withdrawn = {"restored": (lower.number, other.number), "revived": (lower.number,)}
+    update(group, None, (lower, other), (cloudier.number,), **since_withdrawn)
+    assert state(group) == ([5, 7], [[1], [1, 3]])
 
 
 def test_nothing_is_rebuilt_without_every_scene_of_its_tiles(group: zarr.Group) -> None:
