@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.area import Area, load_area
 from shared.items.catalogue import Catalogue
+from shared.items.ends import BrokenRecord
 from shared.items.ids import digest8, make_id, numbered_id
 from shared.items.item import Item
 from shared.items.partition import MemoryShelf
@@ -18,9 +19,14 @@ AREA = load_area(AREAS / "small.yaml")
 WEEK = "2018-W23"
 
 
-def catalogue_of(items: Iterable[Item], area: Area = AREA, **more: Iterable[str]) -> Catalogue:
+def catalogue_of(items: Iterable[Item], area: Area = AREA, **more: Iterable[Any]) -> Catalogue:
     """The catalogue of some items; `more` goes to the shelf."""
     return Catalogue(MemoryShelf(items, **more), area, registry.rules())
+
+
+def broken(item: Item, job: str = "", collection: str = "cloud-masks") -> BrokenRecord:
+    """The failure record of a job that could not decode a scene's picture."""
+    return BrokenRecord(job or f"{item.product}--00000000", collection, item.week, frozenset([item.id]))
 
 
 def make(

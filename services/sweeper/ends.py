@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from shared.items.ends import BrokenRecord, job_of, products_of
 from shared.items.keys import failure_key, receipt_key
 from shared.store import Store
 
 
 class ListedEnds:
-    """See `shared.items.reader.Ends`.
+    """See `shared.items.ends.Ends`.
 
     Args:
         store: asked for the receipt of a unit that has some.
         failures: keys of all failure records.
         received: names of the landing units that have a receipt.
-        is_broken_record: whether a failure record speaks of a picture that cannot be decoded.
+        read: reads a failure record; None where it does not speak of a picture that cannot be decoded.
     """
 
     def __init__(
@@ -23,14 +24,14 @@ class ListedEnds:
         store: Store,
         failures: Iterable[str],
         received: Iterable[str],
-        is_broken_record: Callable[[str], bool],
+        read: Callable[[str], BrokenRecord | None],
     ) -> None:
-        self._store, self._is_broken_record = store, is_broken_record
+        self._store, self._read = store, read
         self.failures, self.units = frozenset(failures), frozenset(received)
         self._records: dict[str, list[str]] = {}
         for key in self.failures:
-            product, _, _ = key.rpartition("/")[2].rpartition("--")
-            self._records.setdefault(product, []).append(key)
+            for product in products_of(job_of(key)):
+                self._records.setdefault(product, []).append(key)
 
     def failed(self, stage: str, job_id: str) -> bool:
         """See `Ends.failed`."""
@@ -40,9 +41,9 @@ class ListedEnds:
         """Return whether a failure record names a product, or a landing unit."""
         return product in self._records
 
-    def broken(self, product: str) -> bool:
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
         """See `Ends.broken`."""
-        return any(map(self._is_broken_record, self._records.get(product, ())))
+        return [r for key in self._records.get(product, ()) if (r := self._read(key)) is not None]
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """See `Ends.received`."""

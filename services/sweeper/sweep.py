@@ -68,7 +68,7 @@ class Sweep:
         self._touched: set[str] = set()
         self._rounds = 0
         self._settings = {s.name: s.settings() for s in stages}
-        self._ends = ListedEnds(context.store, (), (), lambda key: False)
+        self._ends = ListedEnds(context.store, (), (), lambda key: None)
         self._units_left = True
         self.catalogue = context.reader.snapshot()
 
@@ -132,7 +132,7 @@ class Sweep:
 
     def _list_ends(self) -> ListedEnds:
         store = self._context.store
-        return ListedEnds(store, store.keys(FAILURES), store.children(RECEIPTS), self._context.reader.is_broken_record)
+        return ListedEnds(store, store.keys(FAILURES), store.children(RECEIPTS), self._context.reader.broken_record)
 
     def _choose(self, names: Sequence[str], views: dict[str, View], least: int) -> Iterator[str]:
         """Yield what was never seen, newest first, then what has open jobs, then a share of the rest."""
@@ -152,7 +152,7 @@ class Sweep:
         catalogue, before = self.catalogue, self._weeks.get(week)
         token = f"{week_token(catalogue, week)} {self._beside()}"
         asked = before.asked if before else {}
-        if before is None or before.token != token or any(catalogue.is_broken(p) != b for p, b in asked.items()):
+        if before is None or before.token != token or not catalogue.is_broken_as(asked):
             known = set(catalogue.asked)
             withdrawals = catalogue.index(WITHDRAWALS, STATIC, "week").get(week, ())
             view = View(token)

@@ -37,14 +37,14 @@ class View:
         done: stage -> jobs with an output.
         open: jobs without one, due or failed.
         summary: of a week with cube updates.
-        asked: product -> whether its picture was found broken.
+        asked: product -> ids of its items whose pictures were found broken.
     """
 
     token: str = ""
     done: dict[str, int] = field(default_factory=dict)
     open: list[Open] = field(default_factory=list)
     summary: WeekSummary | None = None
-    asked: dict[str, bool] = field(default_factory=dict)
+    asked: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass

@@ -112,7 +112,7 @@ def _rest_of_week(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source,
     A broken one is in no tile: current it may be, where its scene has no other version.
     """
     current = catalogue.current(item.collection, item.week)
-    others = [i for i in current if i.id != item.id and not catalogue.is_broken(i.product)]
+    others = [i for i in current if i.id != item.id and not any(map(catalogue.is_broken, catalogue.inputs(i)))]
     return tuple(s for i in others for s in _sources(i, catalogue, area) or ())
 
 

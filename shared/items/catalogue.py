@@ -28,7 +28,7 @@ class Catalogue:
 
     Attributes:
         memo: what was computed of a week during this look: (week, what) -> value.
-        asked: product -> whether its picture was found broken, of those that were asked for.
+        asked: product -> ids of its items whose pictures were found broken, of those that were asked for.
         given: the weeks' summaries, where somebody has just made them; see `shared.items.summary`.
     """
 
@@ -39,7 +39,7 @@ class Catalogue:
         self._current: dict[tuple[str, str, str], bool] = {}
         self.memo: dict[tuple[str, str], object] = {}
         self.kept: dict[str, object] = {} if kept is None else kept
-        self.asked: dict[str, bool] = {}
+        self.asked: dict[str, frozenset[str]] = {}
         self.given: object = None
 
     @property
@@ -130,11 +130,24 @@ class Catalogue:
         """Return whether a job has a failure record."""
         return self._shelf.failed(stage, job_id)
 
-    def is_broken(self, product: str) -> bool:
-        """Return whether a failure record says that a product's picture cannot be decoded."""
+    def is_broken(self, item: Item) -> bool:
+        """Return whether a standing failure record says that the picture of a scene's item cannot be decoded."""
+        return item.id in self._broken_items(item.product)
+
+    def is_broken_as(self, asked: Mapping[str, frozenset[str]]) -> bool:
+        """Return whether the same items of some products are broken as in an earlier look."""
+        return all(self._broken_items(product) == broken for product, broken in asked.items())
+
+    def _broken_items(self, product: str) -> frozenset[str]:
         if product not in self.asked:
-            self.asked[product] = self._shelf.broken(product)
+            standing = (r for r in self._shelf.broken(product) if not self.has_output(r.collection, r.week, r.job))
+            self.asked[product] = frozenset(i for record in standing for i in record.inputs)
         return self.asked[product]
+
+    def has_output(self, collection: str, week: str, job_id: str) -> bool:
+        """Return whether a job made its item after all: a failure record of it is void."""
+        product, _, digest = job_id.rpartition("--")
+        return self.output_version(collection, week, product, digest) is not None
 
     def is_received(self, unit: str, receipt_id: str) -> bool:
         """Return whether a landing unit in its present state has its receipt."""

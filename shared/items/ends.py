@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from shared.items.keys import FAILURES, failure_key, receipt_key
+
+OF_WITHDRAWALS = ("--restored", "--withdrawn")
+"""What the jobs of a product that was withdrawn or restored are called beside it."""
+
+
+@dataclass(frozen=True)
+class BrokenRecord:
+    """A failure record that says that a picture cannot be decoded.
+
+    Attributes:
+        job: id of the job that failed.
+        collection: of what it was to make.
+        week: of that.
+        inputs: ids of the items that it was given, among them the one with the picture.
+    """
+
+    job: str
+    collection: str
+    week: str
+    inputs: frozenset[str]
+
+
+def parse_broken(data: bytes) -> BrokenRecord | None:
+    """Read a failure record; None where it speaks of anything else, or is no record."""
+    try:
+        record: Any = json.loads(data)
+        if record["broken"] is not True:
+            return None
+        inputs = frozenset(str(i) for i in record["inputs"])
+        return BrokenRecord(str(record["job"]), str(record["collection"]), str(record["week"]), inputs)
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def job_of(record_key: str) -> str:
+    """Return the id of the job that a failure record's key names."""
+    return record_key.rpartition("/")[2].removesuffix(".json")
+
+
+def products_of(job_id: str) -> set[str]:
+    """Return the product that a job's id names, also without what a withdrawal's job is called beside it."""
+    product = job_id.rpartition("--")[0]
+    return {product, *(product.removesuffix(suffix) for suffix in OF_WITHDRAWALS)}
 
 
 class Records(Protocol):
@@ -27,8 +72,8 @@ class Ends(Protocol):
     def failed(self, stage: str, job_id: str) -> bool:
         """Return whether a job has a failure record."""
 
-    def broken(self, product: str) -> bool:
-        """Return whether a record says that a product's picture cannot be decoded."""
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
+        """Return the records that say that a product's picture cannot be decoded."""
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """Return whether a landing unit, as it is, has its receipt."""
@@ -37,20 +82,20 @@ class Ends(Protocol):
 class AskedEnds:
     """Asks the store for each record by its name: what an event needs is a few, whatever the store holds."""
 
-    def __init__(self, objects: Records, is_broken_record: Callable[[str], bool]) -> None:
-        self._objects, self._is_broken_record = objects, is_broken_record
+    def __init__(self, objects: Records, read: Callable[[str], BrokenRecord | None]) -> None:
+        self._objects, self._read = objects, read
         self._stages: list[str] | None = None
 
     def failed(self, stage: str, job_id: str) -> bool:
         """See `Ends.failed`."""
         return self._objects.exists(failure_key(stage, job_id))
 
-    def broken(self, product: str) -> bool:
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
         """See `Ends.broken`."""
         if self._stages is None:
             self._stages = sorted(self._objects.children(FAILURES))
-        records = (key for stage in self._stages for key in self._objects.keys(f"{FAILURES}{stage}/{product}--"))
-        return any(map(self._is_broken_record, records))
+        keys = (key for stage in self._stages for key in self._objects.keys(f"{FAILURES}{stage}/{product}--"))
+        return [r for key in keys if product in products_of(job_of(key)) and (r := self._read(key)) is not None]
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """See `Ends.received`."""

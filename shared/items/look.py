@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.items.ends import Ends
+from shared.items.ends import BrokenRecord, Ends
 from shared.items.partition import Key, Partition
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Look:
         """See `Shelf.failed`."""
         return self.ends.failed(stage, job_id)
 
-    def broken(self, product: str) -> bool:
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
         """See `Shelf.broken`."""
         return self.ends.broken(product)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
+from shared.items.ends import BrokenRecord, products_of
 from shared.items.ids import ItemId, split_id
 from shared.items.item import Item
 from shared.items.keys import failure_key, receipt_key
@@ -92,8 +93,8 @@ class Shelf(Protocol):
     def failed(self, stage: str, job_id: str) -> bool:
         """Return whether a job has a failure record."""
 
-    def broken(self, product: str) -> bool:
-        """Return whether a failure record says that a product's picture cannot be decoded."""
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
+        """Return the failure records that say that a product's picture cannot be decoded."""
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """Return whether a landing unit in its present state has its receipt."""
@@ -110,7 +111,7 @@ class MemoryShelf:
         failures: keys of failure records.
         receipts: keys of receipts.
         orders: keys of orders to reprocess.
-        broken: products whose pictures cannot be decoded.
+        broken: records of pictures that cannot be decoded.
     """
 
     def __init__(
@@ -119,10 +120,10 @@ class MemoryShelf:
         failures: Iterable[str] = (),
         receipts: Iterable[str] = (),
         orders: Iterable[str] = (),
-        broken: Iterable[str] = (),
+        broken: Iterable[BrokenRecord] = (),
     ) -> None:
         self._failures, self._receipts, self._orders = frozenset(failures), frozenset(receipts), frozenset(orders)
-        self._broken = frozenset(broken)
+        self._broken = tuple(broken)
         found: dict[Key, dict[str, Item]] = {}
         for item in items:
             found.setdefault((item.collection, item.week), {})[item.id] = item
@@ -147,9 +148,9 @@ class MemoryShelf:
         """See `Shelf.failed`."""
         return failure_key(stage, job_id) in self._failures
 
-    def broken(self, product: str) -> bool:
+    def broken(self, product: str) -> Sequence[BrokenRecord]:
         """See `Shelf.broken`."""
-        return product in self._broken
+        return [record for record in self._broken if product in products_of(record.job)]
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """See `Shelf.received`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Protocol
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
-from shared.items.ends import AskedEnds, Ends
+from shared.items.ends import AskedEnds, BrokenRecord, Ends, parse_broken
 from shared.items.ids import split_id
 from shared.items.item import BadItem, Item
 from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
@@ -71,7 +70,6 @@ class CatalogueReader:
     def __init__(self, objects: Objects, area: Area, rules: Mapping[str, Rule]) -> None:
         self._objects, self._area, self._rules = objects, area, rules
         self._kept: OrderedDict[Key, Partition] = OrderedDict()
-        self._broken: dict[str, bool] = {}
         self._results: dict[str, object] = {}
         self.foreign: dict[str, str] = {}
         self._lock = RLock()
@@ -82,7 +80,7 @@ class CatalogueReader:
         Args:
             ends: what is known of failure records and receipts, from a listing of all; asked for one by one otherwise.
         """
-        return Look(self, ends or AskedEnds(self._objects, self.is_broken_record))
+        return Look(self, ends or AskedEnds(self._objects, self.broken_record))
 
     def snapshot(self, ends: Ends | None = None) -> Catalogue:
         """Return the catalogue as it is now; each of its weeks is listed when it is first asked for."""
@@ -201,14 +199,12 @@ class CatalogueReader:
         """List a week's items as objects."""
         return [Stored(o.key, o.size, o.etag) for o in self._objects.list(items_prefix(collection, week))]
 
-    def is_broken_record(self, key: str) -> bool:
-        """Return whether a failure record says that its product's picture cannot be decoded."""
-        if key not in self._broken:
-            try:
-                record = json.loads(self._objects.get(key))
-            except LookupError:
-                return False
-            except ValueError:
-                record = {}
-            self._broken[key] = isinstance(record, dict) and record.get("broken") is True
-        return self._broken[key]
+    def broken_record(self, key: str) -> BrokenRecord | None:
+        """Read a failure record; None where it does not speak of a picture that cannot be decoded, or is gone.
+
+        It is read anew each time: requeued, a job may end otherwise under the same key.
+        """
+        try:
+            return parse_broken(self._objects.get(key))
+        except LookupError:
+            return None

@@ -29,12 +29,12 @@ def is_current_scene(item: Item, catalogue: Catalogue) -> bool:
 def current_of_scene(item: Item, catalogue: Catalogue) -> frozenset[str]:
     """Return the ids of the current items of an item's scene.
 
-    A product that is withdrawn does not count. Nor, where the scene has another version, does one whose picture a later
-    stage could not decode.
+    A product that is withdrawn does not count. Nor, where the scene has another item (a version, a twin, or the same
+    product delivered again), does one whose picture a later stage could not decode.
     """
     same = [i for i in scene_items(item, catalogue) if not is_withdrawn(i.product, catalogue)]
-    if len({product_version(i) for i in same}) > 1:
-        same = [i for i in same if not catalogue.is_broken(i.product)]
+    if len(same) > 1:
+        same = [i for i in same if not catalogue.is_broken(i)] or same
     if not same:
         return frozenset()
     version = max(map(product_version, same))

@@ -88,14 +88,14 @@ def summaries(catalogue: Catalogue) -> list[WeekSummary]:
 @dataclass(frozen=True)
 class _Kept:
     token: str
-    asked: Mapping[str, bool]
+    asked: Mapping[str, frozenset[str]]
     summary: WeekSummary
 
 
 def summary_of(catalogue: Catalogue, week: str) -> WeekSummary:
     """Return the summary of a week, from the last look if the week has the same items as then."""
     token, kept = week_token(catalogue, week), catalogue.kept.get(week)
-    if isinstance(kept, _Kept) and kept.token == token and _as_asked(catalogue, kept.asked):
+    if isinstance(kept, _Kept) and kept.token == token and catalogue.is_broken_as(kept.asked):
         return kept.summary
     known = catalogue.knows(week)
     summary = summarize(catalogue, week)
@@ -110,10 +110,6 @@ def week_token(catalogue: Catalogue, week: str) -> str:
     """Return a digest of which items a week has, and which withdrawals there are; nothing is read."""
     ids = [[c, *catalogue.ids(c, week)] for c in catalogue.collections if week in catalogue.weeks(c)]
     return hashlib.sha256(canonical([ids, list(catalogue.ids(WITHDRAWALS))])).hexdigest()
-
-
-def _as_asked(catalogue: Catalogue, asked: Mapping[str, bool]) -> bool:
-    return all(catalogue.is_broken(product) == broken for product, broken in asked.items())
 
 
 def _counts(catalogue: Catalogue, week: str, updates: Sequence[Item]) -> dict[str, dict[Step, int]]:

@@ -37,6 +37,7 @@ def make_record(stage: Stage[Any], job: Job, name: str, attempts: int, failure: 
             "stage_version": stage.version,
             "job": name,
             "input": job.input_name,
+            "inputs": [source.item.id for source in job.inputs],
             "collection": job.collection,
             "week": job.week,
             "unit": unit and unit.name,
@@ -63,8 +64,7 @@ def standing_failures(store: Store, catalogue: Catalogue) -> Iterator[dict[str, 
 
 
 def _is_void(record: dict[str, Any], catalogue: Catalogue) -> bool:
-    product, _, digest = str(record["id"]).rpartition("--")
     collection, week = record.get("collection"), record.get("week")
     if not collection or not week:  # a landing unit: only the result would tell
         return False
-    return catalogue.output_version(collection, week, product, digest) is not None
+    return catalogue.has_output(collection, week, str(record["id"]))

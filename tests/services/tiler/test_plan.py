@@ -4,7 +4,7 @@ from services.tiler.stage import STAGE
 from shared.items.item import Item
 from shared.stage import Job
 from shared.stage.due import job_digest
-from tests.catalogues import AREA, WEEK, catalogue_of, chain, make, scene, withdrawal
+from tests.catalogues import AREA, WEEK, broken, catalogue_of, chain, make, scene, withdrawal
 
 
 def level(item: Item) -> list[Item]:
@@ -99,13 +99,13 @@ def test_a_withdrawal_of_what_did_not_arrive_waits() -> None:
 
 def test_nothing_is_rebuilt_from_a_broken_picture() -> None:
     old, new, other = of("old", 206), of("new", 500), of("other", 500, "another scene")
-    (job,) = STAGE.plan(new[1], catalogue_of([*old, *new, *other], broken=["other"]), AREA, STAGE.settings())
+    (job,) = STAGE.plan(new[1], catalogue_of([*old, *new, *other], broken=[broken(other[0])]), AREA, STAGE.settings())
     assert (job.notes["outdated"], job.context) == (["old"], ())
 
 
 def test_a_broken_version_gives_way_to_the_one_below() -> None:
     old, new = of("old", 206), of("new", 500)
-    catalogue = catalogue_of([*old, *new], broken=["new"])
+    catalogue = catalogue_of([*old, *new], broken=[broken(new[0])])
     assert STAGE.plan(new[1], catalogue, AREA, STAGE.settings()) == []
     (job,) = STAGE.plan(old[1], catalogue, AREA, STAGE.settings())
     assert job.notes["outdated"] == ["new"]

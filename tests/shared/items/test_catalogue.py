@@ -6,9 +6,10 @@ import random
 from pathlib import Path
 
 from shared.area import load_area
+from shared.items.item import Item
 from shared.items.labels import label_winner
 from shared.items.scenes import outdated_products
-from tests.catalogues import WEEK, catalogue_of, chain, labels, make, scene, withdrawal
+from tests.catalogues import WEEK, broken, catalogue_of, chain, labels, make, scene, withdrawal
 from tests.conftest import AREAS
 
 COLLECTIONS = ("sentinel-2-l2a", "cloud-masks", "cube-updates")
@@ -29,12 +30,34 @@ def test_the_higher_baseline_supersedes_in_either_order_of_arrival() -> None:
 def test_a_broken_higher_version_never_takes_a_good_one_out() -> None:
     old, new = chain(scene("old", 206), [[0, 0, 1]]), chain(scene("new", 500), [])[:1]
     for items in ([*old, *new], [*new, *old]):
-        broken = catalogue_of(items, broken=["new"])
-        assert [i.product for i in broken.current("cube-updates", WEEK)] == ["old"]
-        assert outdated_products(old[0], broken) == ["new"]
+        catalogue = catalogue_of(items, broken=[broken(new[0])])
+        assert [i.product for i in catalogue.current("cube-updates", WEEK)] == ["old"]
+        assert outdated_products(old[0], catalogue) == ["new"]
         assert [i.product for i in catalogue_of(items).current("sentinel-2-l2a", WEEK)] == ["new"]
-    alone = catalogue_of(new, broken=["new"])
+    alone = catalogue_of(new, broken=[broken(new[0])])
     assert alone.is_current(new[0]), "the only version stays the one that people look for"
+
+
+def test_a_mended_delivery_takes_the_place_of_the_broken_one() -> None:
+    torn, mended = (Item(scene("s", 500).json | {"id": f"s--v1-{digest}"}, WEEK) for digest in ("ffffffff", "00000000"))
+    for said, current in (([], torn), ([broken(torn)], mended), ([broken(mended)], torn)):
+        catalogue = catalogue_of([torn, mended], broken=said)
+        assert catalogue.current("sentinel-2-l2a", WEEK) == [current]
+    both = catalogue_of([torn, mended], broken=[broken(torn), broken(mended)])
+    assert both.current("sentinel-2-l2a", WEEK) == [torn], "people look for one of them"
+
+
+def test_a_record_is_void_once_its_job_has_made_its_item() -> None:
+    old, new = chain(scene("old", 206), [[0, 0, 1]]), chain(scene("new", 500), [[0, 0, 1]])
+    record = broken(new[0], f"new--{new[1].digest}")
+    assert catalogue_of([*old, *new], broken=[record]).is_current(new[0])
+    assert not catalogue_of([*old, new[0]], broken=[record]).is_current(new[0])
+
+
+def test_a_restored_product_is_found_broken_too() -> None:
+    old, new = chain(scene("old", 206), [[0, 0, 1]]), chain(scene("new", 500), [])[:2]
+    record = broken(new[0], "new--restored--00000000", "cube-updates")
+    assert not catalogue_of([*old, *new], broken=[record]).is_current(new[0])
 
 
 def test_twin_products_are_both_current() -> None:

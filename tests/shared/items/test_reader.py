@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.sweeper.ends import ListedEnds
 from shared.items.ids import canonical
 from shared.items.keys import failure_key, item_key
 from shared.items.reader import INDEXED, CatalogueReader
 from shared.items.stac import make_item
 from shared.items.week_index import Stored, index_key, pack
 from shared.stage import registry
-from tests.catalogues import AREA, WEEK
+from tests.catalogues import AREA, WEEK, make
 
 POLYGON = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 OTHER = "2018-W24"
@@ -169,10 +170,22 @@ def test_a_damaged_index_is_never_believed(objects: Objects, reader: CatalogueRe
 
 
 def test_broken_pictures_are_asked_for_by_name(objects: Objects, reader: CatalogueReader) -> None:
-    objects[failure_key("cloudmask", "a--00000000")] = b'{"broken": true}'
-    objects[failure_key("cloudmask", "b--00000000")] = b'{"broken": false}'
+    items = {p: make("sentinel-2-l2a", p) for p in "abcde"}
+
+    def record(product: str, job: str = "", broken: bool = True) -> bytes:
+        job = job or f"{product}--00000000"
+        fields = {"job": job, "collection": "cloud-masks", "week": WEEK, "inputs": [items[product].id]}
+        return canonical(fields | {"broken": broken})
+
+    objects[failure_key("cloudmask", "a--00000000")] = record("a")
+    objects[failure_key("cloudmask", "b--00000000")] = record("b", broken=False)
     objects[failure_key("tiler", "c--00000000")] = b"not json"
+    objects[failure_key("tiler", "e--restored--00000000")] = record("e", "e--restored--00000000")
     catalogue = reader.snapshot()
-    assert [catalogue.is_broken(p) for p in "abcd"] == [True, False, False, False]
+    assert [p for p, item in items.items() if catalogue.is_broken(item)] == ["a", "e"]
+    sweep = reader.snapshot(ListedEnds(objects, objects.keys("failures/"), (), reader.broken_record))  # type: ignore[arg-type]
+    assert [p for p, item in items.items() if sweep.is_broken(item)] == ["a", "e"]
+    objects[failure_key("cloudmask", "a--00000000")] = record("a", broken=False)
+    assert not reader.snapshot().is_broken(items["a"]), "requeued, it ended otherwise"
     assert catalogue.is_failed("cloudmask", "b--00000000")
     assert not catalogue.is_failed("tiler", "b--00000000")

@@ -58,6 +58,7 @@ def test_a_record_says_what_people_need() -> None:
     job = Job("cloud-masks", "a", WEEK, (Source(source),))
     record = json.loads(make_record(STAGE, job, "a--01234567", 1, Rejected("f", "fault", "remedy", broken=True)))
     assert (record["file"], record["fault"], record["remedy"], record["broken"]) == ("f", "fault", "remedy", True)
+    assert record["inputs"] == [source.id]
     assert (record["input"], record["collection"], record["week"]) == (source.id, "cloud-masks", WEEK)
     assert (record["unit"], record["receipt"]) == (None, None)
     failed = json.loads(make_record(STAGE, job, "a--01234567", 3, Failed("m.E", "x" * MAX_TEXT * 2, "t")))
