@@ -42,7 +42,7 @@ from tools.servers.versitygw import Versitygw
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     # kafka-python leaves the sockets of refused connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -54,7 +54,7 @@ SESSION_S = 6.0
 PARTITIONS = KafkaSettings().partitions
 AWAY_S = 60.0
 PATIENCE_S = 900.0
-"""Longest wait for anything; a few times what a quiet machine takes."""
+"""Longest wait for anything, or from one death to the next; a few times what a quiet machine takes."""
 BUCKET = "chaos"
 NOTE = "note.txt"
 """No product: its failure record is the only one."""
@@ -233,8 +233,10 @@ class Run:
     def wait(
         self, condition: Callable[[], object], what: str, pause_s: float = 0.5, within_s: float = PATIENCE_S
     ) -> None:
-        deadline = time.monotonic() + within_s
+        deadline, deaths = time.monotonic() + within_s, len(self.hunter.killed)
         while not condition():
+            if len(self.hunter.killed) > deaths:  # each costs a start, and the work before it
+                deadline, deaths = time.monotonic() + within_s, len(self.hunter.killed)
             assert self._supervision.is_alive(), f"the supervisor ended while waiting until {what}; logs: {self.work}"
             assert time.monotonic() < deadline, (
                 f"not within {within_s:.0f} s: {what}\nwaiting: {self.status()}\npartitions: {self.members()}"
