@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from services.ingest.names import SafeName, parse_product
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
 from shared.items.ids import canonical, numbered_id
 from shared.items.keys import item_key
-from shared.items.scenes import RESTORED, WITHDRAWN
+from shared.items.properties import WithdrawalFacts, WithdrawalState
+from shared.items.scenes import RESTORED, WITHDRAWN, last_word
 from shared.items.stac import make_item
 from shared.items.weeks import STATIC, iso_week, rfc3339, week_bounds
 from shared.store import PreconditionFailed, Store
@@ -21,7 +24,7 @@ class NothingToSay(ValueError):
     """Raised when a withdrawal would change nothing, or does not name a product."""
 
 
-def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str, reason: str) -> str:
+def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: WithdrawalState, reason: str) -> str:
     """Create the next withdrawal of a product, and return its key.
 
     Args:
@@ -39,11 +42,10 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str
     if parsed is None:
         raise NothingToSay(f"{product}: not the full name of a Sentinel-2 or OLCI product")
     name, week = parsed.product, iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
-    before = sorted(catalogue.of_product(WITHDRAWALS, name), key=lambda i: i.number)
-    last = before[-1].properties["landstream:state"] if before else RESTORED
-    if last == state:
+    last = last_word(name, catalogue)
+    if state == (WithdrawalFacts.of(last).state if last else RESTORED):
         raise NothingToSay(f"{name}: is {'not withdrawn' if state == RESTORED else 'withdrawn already'}")
-    number = (before[-1].number if before else 0) + 1
+    number = (last.number if last else 0) + 1
     for tried in range(number, number + TRIES):
         key = item_key(WITHDRAWALS, STATIC, numbered_id(name, tried))
         try:
@@ -54,25 +56,18 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: str
     raise NothingToSay(f"{name}: others withdraw or restore it at this moment; look at what holds now, then repeat")
 
 
-def _withdrawal(area: Area, product: str, week: str, number: int, state: str, reason: str) -> bytes:
+def _withdrawal(area: Area, product: str, week: str, number: int, state: WithdrawalState, reason: str) -> bytes:
     west, south, east, north = area.polygon.bounds
     start, end = map(rfc3339, week_bounds(week))
-    properties = {
-        "datetime": None,
-        "start_datetime": start,
-        "end_datetime": end,
-        "landstream:product": product,
-        "landstream:week": week,
-        "landstream:state": state,
-        "landstream:reason": reason,
-    }
+    times = {"datetime": None, "start_datetime": start, "end_datetime": end}
+    facts = WithdrawalFacts(product=product, week=week, state=state, reason=reason)
     item = make_item(
         collection=WITHDRAWALS,
         week=STATIC,
         item_id=numbered_id(product, number),
         geometry=area.aoi,
         bbox=(west, south, east, north),
-        properties=properties,
+        properties=times | facts.properties(),
         assets={},
         inputs=[],
         stage="operator",
@@ -81,5 +76,5 @@ def _withdrawal(area: Area, product: str, week: str, number: int, state: str, re
     return canonical(item)
 
 
-STATES = {"withdraw": WITHDRAWN, "restore": RESTORED}
+STATES: Mapping[str, WithdrawalState] = {"withdraw": WITHDRAWN, "restore": RESTORED}
 """Command -> what it says."""

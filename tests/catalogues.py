@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.area import Area, load_area
@@ -11,6 +11,7 @@ from shared.items.ends import BrokenRecord
 from shared.items.ids import digest8, make_id, numbered_id
 from shared.items.item import Item
 from shared.items.partition import MemoryShelf
+from shared.items.properties import RequestFacts
 from shared.stage import registry
 from shared.store import FolderStore
 from tests.conftest import AREAS
@@ -52,7 +53,9 @@ def item(collection: str, item_id: str, inputs: Sequence[Item] = (), at: str = W
 
 def scene(product: str, baseline: int, identity: str = "scene", **properties: Any) -> Item:
     """A Sentinel-2 product."""
-    return make("sentinel-2-l2a", product, scene=identity, product_version=[baseline], product=product, **properties)
+    facts: dict[str, Any] = {"mgrs_tile": "T34TFR", "level": "l2a", "quantification": 10_000, "offsets": {}}
+    facts |= {"scene": identity, "product_version": [baseline], "product": product, "attribution": "a line"}
+    return make("sentinel-2-l2a", product, **facts | properties)
 
 
 def chain(s: Item, tiles: list[list[int]], sensor: str = "msi") -> list[Item]:
@@ -74,6 +77,14 @@ def withdrawal(product: str, number: int, state: str = "withdrawn", week: str = 
     """What somebody said of a product."""
     item_id = numbered_id(product, number)
     return item("withdrawals", item_id, (), "static", product=product, state=state, week=week)
+
+
+def request(state: str, training: Mapping[str, Any], tile_weeks: Mapping[str, int] | None = None) -> Item:
+    """A training request of a cube state."""
+    weeks = tile_weeks or {}
+    facts = RequestFacts(cube_state=state, training=training, asked_by="policy", digests={}, tile_weeks=weeks)
+    made = item("training-requests", make_id(state, 1, digest8([state, training])), (), "static")
+    return Item({**made.json, "properties": {**made.properties, **facts.properties()}}, "static")
 
 
 def promotion(model: Item, number: int) -> Item:

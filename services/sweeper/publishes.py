@@ -6,13 +6,14 @@ from shared.items.catalogue import Catalogue
 from shared.items.champion import is_current_promotion
 from shared.items.collections import PROMOTIONS, REQUESTS, WITHDRAWALS
 from shared.items.item import Item
+from shared.items.properties import RequestFacts
 from shared.items.scenes import is_current_withdrawal
 from shared.items.summary import present_state
 from shared.stage.declare import Collection
 
 
 def _is_present(item: Item, catalogue: Catalogue) -> bool:
-    return item.properties.get("landstream:cube_state") == present_state(catalogue)
+    return RequestFacts.of(item).cube_state == present_state(catalogue)
 
 
 PUBLISHES = (

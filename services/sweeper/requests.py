@@ -12,6 +12,7 @@ from shared.items.collections import REQUESTS
 from shared.items.ids import canonical, digest8, make_id
 from shared.items.item import Item
 from shared.items.keys import item_key
+from shared.items.properties import RequestFacts
 from shared.items.summary import TRAINED_ON, WeekSummary, cube_state, current_labels
 from shared.items.weeks import STATIC, rfc3339, week_bounds
 from shared.observe.failpoint import failpoint
@@ -32,14 +33,14 @@ def training_request(
     state, training = cube_state(summaries, labels), area.policy.training.model_dump(mode="json")
     trained = [s for s in summaries if any(sensor in s.digests for sensor in TRAINED_ON)]
     item_id = make_id(state, DRIVER_VERSION, digest8([state, training]))
-    properties = {
-        **_span(trained[0].week, trained[-1].week),
-        "landstream:cube_state": state,
-        "landstream:training": training,
-        "landstream:asked_by": asked_by,
-        "landstream:digests": {s.week: {k: v for k, v in s.digests.items() if k in TRAINED_ON} for s in trained},
-        "landstream:tile_weeks": {s.week: sum(s.tile_weeks.get(k, 0) for k in TRAINED_ON) for s in trained},
-    }
+    facts = RequestFacts(
+        cube_state=state,
+        training=training,
+        asked_by=asked_by,
+        digests={s.week: {k: v for k, v in s.digests.items() if k in TRAINED_ON} for s in trained},
+        tile_weeks={s.week: sum(s.tile_weeks.get(k, 0) for k in TRAINED_ON) for s in trained},
+    )
+    properties = _span(trained[0].week, trained[-1].week) | facts.properties()
     return item_key(REQUESTS, STATIC, item_id), canonical(driver_item(REQUESTS, item_id, properties, labels, area))
 
 

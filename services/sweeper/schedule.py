@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from shared.area import Area
 from shared.items.item import Item
+from shared.items.properties import RequestFacts
 from shared.items.summary import TRAINED_ON, WeekSummary
 
 
@@ -49,7 +50,7 @@ def trained_tile_weeks(summaries: Iterable[WeekSummary], requests: Iterable[Item
     present = {s.week: tile_weeks([s]) for s in summaries}
 
     def still_there(request: Item) -> int:
-        trained: Mapping[str, int] = request.properties["landstream:tile_weeks"]
+        trained = RequestFacts.of(request).tile_weeks
         return sum(min(count, present.get(week, 0)) for week, count in trained.items())
 
     return max(map(still_there, requests), default=0)

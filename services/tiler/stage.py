@@ -10,7 +10,8 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MASKS, OLCI_GRID, UPDATES, WITHDRAWALS
 from shared.items.item import Item
 from shared.items.labels import label_rank
-from shared.items.scenes import RESTORED, current_of_scene, outdated_products, product_version, scene_items
+from shared.items.properties import SceneFacts, WithdrawalFacts
+from shared.items.scenes import RESTORED, outdated_products, products_below
 from shared.items.weeks import STATIC
 from shared.sensors import msi_assets
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
@@ -57,18 +58,19 @@ def _plan_withdrawal(item: Item, catalogue: Catalogue, area: Area) -> list[Job]:
 
     What did not arrive, or was not masked yet, is not in the cube: nothing is to be done then.
     """
-    product, week = item.product, str(item.properties["landstream:week"])
+    said = WithdrawalFacts.of(item)
+    product, week = said.product, said.week
     masks = [i for c in (MASKS, OLCI_GRID) for i in catalogue.of_product(c, product, week)]
     if not masks:
         return []
-    if item.properties["landstream:state"] == RESTORED:
+    if said.state == RESTORED:
         current = [m for m in masks if catalogue.is_current(m)]
         return _plan_restored(item, current[-1], catalogue, area) if current else []
     mask = masks[0]
     notes = {
         "sensor": SENSORS[mask.collection],
         "outdated": [product],
-        "revived": _revived(catalogue.inputs(mask)[0], catalogue),
+        "revived": products_below(catalogue.inputs(mask)[0], catalogue),
     }
     context = _rest_of_week(mask, catalogue, area)
     return [Job(UPDATES, f"{product}--withdrawn", week, (Source(item, ()),), context=context, notes=notes)]
@@ -85,15 +87,6 @@ def _plan_restored(item: Item, mask: Item, catalogue: Catalogue, area: Area) -> 
     return [Job(UPDATES, job_name, mask.week, (Source(item, ()), *inputs), context=context, notes=notes)]
 
 
-def _revived(scene: Item, catalogue: Catalogue) -> list[str]:
-    """Return the products that a withdrawn one had superseded, by name: they lack in its tiles, and maybe in others."""
-    current = current_of_scene(scene, catalogue)
-    below = (
-        i for i in scene_items(scene, catalogue) if i.id in current and product_version(i) < product_version(scene)
-    )
-    return sorted({i.product for i in below})
-
-
 def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...] | None:
     """Return what a job reads: the item and, for a mask, its scene; None where the scene is of the other level."""
     if item.collection == OLCI_GRID:
@@ -101,7 +94,7 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
     if item.collection == LABELS:
         return (Source(item, ("labels",)),)
     scene = catalogue.inputs(item)[0]
-    if scene.properties["landstream:level"] != area.level:
+    if SceneFacts.of(scene).level != area.level:
         return None
     return Source(item, ("mask",)), Source(scene, msi_assets(area.level))
 

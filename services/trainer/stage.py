@@ -7,6 +7,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
 from shared.items.collections import MODELS, REQUESTS, UPDATES
 from shared.items.item import Item
+from shared.items.properties import RequestFacts
 from shared.items.summary import present_state
 from shared.items.weeks import STATIC
 from shared.stage.declare import Collection, Job, Settings, Stage
@@ -16,9 +17,10 @@ from shared.stage.source import Source
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
     """Plan the training that a request asks for, while the cube's state is the one that it names."""
-    if item.properties["landstream:cube_state"] != present_state(catalogue):
+    facts = RequestFacts.of(item)
+    if facts.cube_state != present_state(catalogue):
         return []  # void: a newer request stands for what the cube holds now
-    parameters = {name: item.properties[f"landstream:{name}"] for name in ("cube_state", "training")}
+    parameters = {"cube_state": facts.cube_state, "training": facts.training}
     return [Job(MODELS, area.name, STATIC, (Source(item, ()),), parameters)]
 
 

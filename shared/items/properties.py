@@ -6,9 +6,25 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, Self
 
+from shared.items.collections import (
+    LABEL_POLYGONS,
+    LABELS,
+    MAPS,
+    MASKS,
+    MODELS,
+    OLCI_GRID,
+    OLCI_L1B,
+    REQUESTS,
+    SENTINEL_2_L1C,
+    SENTINEL_2_L2A,
+    UPDATES,
+    WITHDRAWALS,
+)
 from shared.items.item import Item
 
 PREFIX: Final = "landstream:"
+
+WithdrawalState = Literal["withdrawn", "restored"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,16 +309,55 @@ class MapFacts(Facts):
     """The lines of the data and of the labels."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestFacts(Facts):
+    """Training requests. Weeks and tiles are those of the sensors that training reads."""
+
+    cube_state: str
+    """Digest of what the cube held."""
+
+    training: Mapping[str, Any]
+    """Training settings of the area."""
+
+    asked_by: str
+    """`policy`, or who ordered it."""
+
+    digests: Mapping[str, Mapping[str, str]]
+    """Week -> sensor -> digest of its current updates."""
+
+    tile_weeks: Mapping[str, int]
+    """Week -> tiles that its updates touch, counted once for each update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawalFacts(Facts):
+    """What people said of a product, before or after it arrived; the highest number rules."""
+
+    product: str
+    """Full name of the product, without suffix."""
+
+    week: str
+    """Week of the product, `2018-W23`."""
+
+    state: WithdrawalState
+    """What it is from now on."""
+
+    reason: str | None = None
+    """Why, for people."""
+
+
 KINDS: Final[Mapping[str, type[Facts]]] = {
-    "sentinel-2-l2a": SceneFacts,
-    "sentinel-2-l1c": SceneFacts,
-    "sentinel-3-olci-l1b": FrameFacts,
-    "olci-grid": FrameFacts,
-    "cloud-masks": MaskFacts,
-    "label-polygons": DeliveryFacts,
-    "land-cover-labels": LabelFacts,
-    "cube-updates": UpdateFacts,
-    "models": ModelFacts,
-    "land-cover-maps": MapFacts,
+    SENTINEL_2_L2A: SceneFacts,
+    SENTINEL_2_L1C: SceneFacts,
+    OLCI_L1B: FrameFacts,
+    OLCI_GRID: FrameFacts,
+    MASKS: MaskFacts,
+    LABEL_POLYGONS: DeliveryFacts,
+    LABELS: LabelFacts,
+    UPDATES: UpdateFacts,
+    WITHDRAWALS: WithdrawalFacts,
+    REQUESTS: RequestFacts,
+    MODELS: ModelFacts,
+    MAPS: MapFacts,
 }
 """Collection -> what its items say."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shared.items.collections import WITHDRAWALS
 from shared.items.item import Item
+from shared.items.properties import WithdrawalFacts
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
 
-WITHDRAWN, RESTORED = "withdrawn", "restored"
+WITHDRAWN: Final = "withdrawn"
+RESTORED: Final = "restored"
 """The states that a withdrawal can say; the highest number of a product rules."""
 
 
@@ -56,20 +58,26 @@ def outdated_products(item: Item, catalogue: Catalogue) -> list[str]:
     return sorted({i.product for i in same} - {i.product for i in same if i.id in current})
 
 
+def products_below(item: Item, catalogue: Catalogue) -> list[str]:
+    """Return the products of an item's scene that are current and of a lower version, by name: it was above them."""
+    same, current = scene_items(item, catalogue), current_of_scene(item, catalogue)
+    return sorted({i.product for i in same if i.id in current and product_version(i) < product_version(item)})
+
+
 def is_current_withdrawal(item: Item, catalogue: Catalogue) -> bool:
     """Return whether a withdrawal is the last word on its product."""
-    return item.id == _last_word(item.product, catalogue)
+    return item == last_word(item.product, catalogue)
 
 
 def is_withdrawn(product: str, catalogue: Catalogue) -> bool:
     """Return whether the last withdrawal of a product says `withdrawn`, also before it arrives."""
-    last = _last_word(product, catalogue)
-    return last is not None and catalogue.get(WITHDRAWALS, last).properties["landstream:state"] == WITHDRAWN
+    last = last_word(product, catalogue)
+    return last is not None and WithdrawalFacts.of(last).state == WITHDRAWN
 
 
-def _last_word(product: str, catalogue: Catalogue) -> str | None:
-    said = catalogue.of_product(WITHDRAWALS, product)
-    return max(said, key=lambda i: i.number).id if said else None
+def last_word(product: str, catalogue: Catalogue) -> Item | None:
+    """Return the withdrawal of the highest number of a product; None where nothing was said of it."""
+    return max(catalogue.of_product(WITHDRAWALS, product), key=lambda i: i.number, default=None)
 
 
 def is_of_withdrawal(update: Item) -> bool:

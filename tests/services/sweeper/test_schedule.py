@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
 from shared.items.item import Item
 from shared.items.summary import WeekSummary, current_labels, summaries
-from tests.catalogues import AREA, catalogue_of, chain, labels, make, scene
+from tests.catalogues import AREA, catalogue_of, chain, labels, make, request, scene
 
 CLC = labels("clc", 2018)
 LABELS = [CLC, make("land-cover-labels", "clc", [CLC], week="static")]
@@ -27,7 +27,7 @@ def weeks_of(*tiles: int) -> list[WeekSummary]:
 
 
 def request_for(summaries: list[WeekSummary]) -> Item:
-    return make("training-requests", "r", week="static", tile_weeks={s.week: s.tile_weeks["msi"] for s in summaries})
+    return request("f" * 64, {}, {s.week: s.tile_weeks["msi"] for s in summaries})
 
 
 def schedule(now: list[float], every: int = 10, quiet_s: float = 60, once: bool = False) -> TrainingSchedule:

@@ -10,7 +10,7 @@ from services.trainer.stage import STAGE
 from shared.items.item import Item
 from shared.items.summary import present_state
 from shared.stage.due import examine
-from tests.catalogues import AREA, catalogue_of, item, labels, make
+from tests.catalogues import AREA, catalogue_of, labels, make, request
 from tests.conftest import ROOT
 
 TRAINING = {"filters": 8, "epochs": 3}
@@ -24,22 +24,18 @@ def make_store(*more: Item) -> list[Item]:
     return [clc, raster, update, *more]
 
 
-def make_request(state: str) -> Item:
-    return item("training-requests", f"{state}--v1-00000001", at="static", cube_state=state, training=TRAINING)
-
-
 def test_a_request_of_the_present_state_is_one_job_with_its_own_settings() -> None:
     catalogue = catalogue_of(make_store())
-    request = make_request(present_state(catalogue))
-    (job,) = STAGE.plan(request, catalogue, AREA, STAGE.settings())
+    asked = request(present_state(catalogue), TRAINING)
+    (job,) = STAGE.plan(asked, catalogue, AREA, STAGE.settings())
     assert (job.collection, job.product, job.week) == ("models", "small", "static")
     assert job.parameters["training"] == TRAINING
-    output = examine(STAGE, request, job, STAGE.settings(), catalogue).output_id
+    output = examine(STAGE, asked, job, STAGE.settings(), catalogue).output_id
     assert f"{version_of(job, STAGE.settings()):08x}" == output[-8:]
 
 
 def test_a_request_of_another_state_is_void() -> None:
-    assert STAGE.plan(make_request("f" * 64), catalogue_of(make_store()), AREA, STAGE.settings()) == []
+    assert STAGE.plan(request("f" * 64, TRAINING), catalogue_of(make_store()), AREA, STAGE.settings()) == []
 
 
 def test_planning_loads_no_heavy_library() -> None:
