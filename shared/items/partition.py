@@ -50,7 +50,9 @@ class Partition:
 
     def keep(self, other: Partition) -> None:
         """Take over what another partition has read: an item never changes."""
-        self._items.update({i: item for i, item in other._items.items() if i in self.ids})
+        # A copy, made in one step: threads share a reader, and another one may be reading into the other partition.
+        read = other._items.copy()
+        self._items.update({i: item for i, item in read.items() if i in self.ids})
 
     @property
     def loaded(self) -> int:
