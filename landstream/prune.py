@@ -17,7 +17,7 @@ from shared.items.keys import item_key, receipt_key, split_item_key
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.stac import asset_key
 from shared.items.week_index import PREFIX as INDEXES
-from shared.items.week_index import index_key
+from shared.items.week_index import age_rank, index_key
 from shared.items.weeks import BadKey
 from shared.run.context import Context
 from shared.stage import published, registry
@@ -90,7 +90,7 @@ def replaced_indexes(context: Context) -> list[ObjectInfo]:
 def _replaced(context: Context, collection: str, week: str, found: list[ObjectInfo]) -> list[ObjectInfo]:
     # Listed after the indexes: one that is written meanwhile is not among them.
     exact = index_key(collection, week, context.reader.stored(collection, week))
-    kept = max(found, key=lambda o: (o.key == exact, o.modified_s, o.key))
+    kept = max(found, key=lambda o: (o.key == exact, age_rank(o)))
     return [o for o in found if o is not kept]
 
 

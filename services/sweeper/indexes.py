@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
 from shared.items.reader import INDEXED, CatalogueReader
-from shared.items.week_index import index_key, pack, read_index
+from shared.items.week_index import Stored, index_key, is_whole, pack, read_index
 from shared.items.weeks import STATIC
 from shared.store import NotFound, Store
 
@@ -23,7 +23,7 @@ class Indexes:
         self._settled: dict[str, str] = {}
 
     def see(self, catalogue: Catalogue, week: str, token: str) -> None:
-        """Index a week once its items are the same as at the look before, unless its index is there."""
+        """Index a week once its items are the same as at the look before; whether it is, is looked up once."""
         if not self._store.remote or week == STATIC or self._settled.get(week) == token:
             return
         if self._seen.get(week) != token:
@@ -35,13 +35,20 @@ class Indexes:
         self._settled[week] = token
 
     def _index(self, collection: str, week: str) -> None:
+        """Write the index of a week's items unless it is there and whole."""
         stored = self._reader.stored(collection, week)
         key = index_key(collection, week, stored)
-        if self._store.exists(key):
+        if is_whole(self._store, key):
             return
         known = read_index(self._store, collection, week, stored)
-        try:
-            contents = {o: known[o.key] if o.key in known else self._store.get(o.key) for o in stored}
-        except NotFound:
-            return  # an item vanished meanwhile: the next look sees another week
+        contents: dict[Stored, bytes] = {}
+        for o in stored:
+            if o.key in self._reader.foreign:
+                continue
+            try:
+                data = known[o.key] if o.key in known else self._store.get(o.key)
+            except NotFound:
+                return  # an item vanished meanwhile: the next look sees another week
+            if self._reader.is_item(o.key, week, data):
+                contents[o] = data
         self._store.put(key, pack(contents))

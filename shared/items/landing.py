@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from shared.items.ids import canonical
 from shared.items.week_index import Listed
@@ -62,15 +61,7 @@ def unit_keys(unit: LandingUnit) -> Iterator[tuple[str, str]]:
         yield (f"{PREFIX}{unit.name}/{o.path}" if o.path else f"{PREFIX}{unit.name}"), o.path
 
 
-class ListedFile(Listed, Protocol):
-    """An object of `landing/` as a store lists it."""
-
-    @property
-    def modified_s(self) -> float:
-        """Seconds since the epoch."""
-
-
-def landing_unit(name: str, objects: Iterable[ListedFile], patience_s: Callable[[str], float]) -> LandingUnit | None:
+def landing_unit(name: str, objects: Iterable[Listed], patience_s: Callable[[str], float]) -> LandingUnit | None:
     """Return the unit of a name; None where nothing of it is there.
 
     Args:

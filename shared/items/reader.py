@@ -29,6 +29,9 @@ INDEXED = 16
 KEPT = 4000
 """Items of weeks that are kept in memory between two looks: some 100 MB."""
 
+MOST_BYTES = 16 << 20
+"""An object that is larger is not an item: one of ours takes some 10 KB, that of a sheet of many scenes 100 KB."""
+
 
 class Objects(Protocol):
     """What reading the catalogue needs of a store."""
@@ -120,9 +123,10 @@ class CatalogueReader:
         key = (collection, week)
         prefix = items_prefix(collection, week)
         # Far away, one listing tells what an index would be called, too; in a folder each etag would be read.
-        stored = self.stored(collection, week) if self._objects.remote and week != STATIC else []
-        names = [o.key.removeprefix(prefix) for o in stored] or self._objects.children(prefix)
-        ids = [i for name in names if (i := self._id(prefix, name)) is not None]
+        far = self._objects.remote and week != STATIC
+        stored = self.stored(collection, week) if far else []
+        keys = [o.key for o in stored] if far else [prefix + name for name in self._objects.children(prefix)]
+        ids = [i for key in keys if key not in self.foreign and (i := self._id(prefix, key)) is not None]
         with self._lock:
             before = self._kept.get(key)
             if before is not None and list(before.ids) == sorted(ids):
@@ -136,14 +140,14 @@ class CatalogueReader:
             self._let_go()
             return found
 
-    def _id(self, prefix: str, name: str) -> str | None:
-        """Return the id of an object below a week; None of one that is not an item."""
-        key = prefix + name
-        if key in self.foreign:
-            return None
+    def _id(self, prefix: str, key: str, size: int = 0) -> str | None:
+        """Return the id of an object below a week; None of one whose key or size, in bytes, is not that of an item."""
+        name = key.removeprefix(prefix)
         try:
-            if not name.endswith(".json"):
+            if not name.endswith(".json") or "/" in name:
                 raise BadKey(f"{key!r} is not items/<collection>/<week>/<id>.json")
+            if size > MOST_BYTES:
+                raise BadKey(f"an item has no {size:,} bytes")
             return split_id(name.removesuffix(".json")).text
         except BadKey as error:
             self.foreign[key] = str(error)
@@ -195,9 +199,18 @@ class CatalogueReader:
             self.foreign[key] = str(error)
             return None
 
+    def is_item(self, key: str, week: str, data: bytes) -> bool:
+        """Return whether the bytes of an object are the item that its key says."""
+        return self._parse(key, week, data) is not None
+
     def stored(self, collection: str, week: str) -> list[Stored]:
-        """List a week's items as objects."""
-        return [Stored(o.key, o.size, o.etag) for o in self._objects.list(items_prefix(collection, week))]
+        """List a week's items as objects: all that look like one, whatever this process knows of their content.
+
+        An index is named by this list, so that whoever writes it and whoever looks for it call it the same.
+        """
+        prefix = items_prefix(collection, week)
+        listed = self._objects.list(prefix)
+        return [Stored(o.key, o.size, o.etag) for o in listed if self._id(prefix, o.key, o.size) is not None]
 
     def broken_record(self, key: str) -> BrokenRecord | None:
         """Read a failure record; None where it does not speak of a picture that cannot be decoded, or is gone.

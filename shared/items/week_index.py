@@ -41,6 +41,10 @@ class Listed(Protocol):
     def etag(self) -> str:
         """Changes whenever the content does."""
 
+    @property
+    def modified_s(self) -> float:
+        """Seconds since the epoch."""
+
 
 @dataclass(frozen=True, order=True)
 class Stored:
@@ -94,8 +98,8 @@ def unpack(data: bytes) -> dict[Stored, bytes]:
 class Readable(Protocol):
     """What reading an index needs of a store."""
 
-    def keys(self, prefix: str) -> Iterable[str]:
-        """Yield every key below a prefix."""
+    def list(self, prefix: str) -> Iterable[Listed]:
+        """Yield every object below a prefix."""
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes.
@@ -108,13 +112,24 @@ class Readable(Protocol):
 def read_index(objects: Readable, collection: str, week: str, listed: Sequence[Stored]) -> dict[str, bytes]:
     """Return key -> bytes of those objects that an index holds exactly as they are listed now.
 
-    The index of just these objects is looked for first, then the last of any others.
+    The index of just these objects is looked for first, then the newest of any others.
     """
-    contents = _read(objects, index_key(collection, week, listed))
+    exact = index_key(collection, week, listed)
+    contents = _read(objects, exact)
     if contents is None:
-        others = sorted(objects.keys(index_prefix(collection, week)))
-        contents = _read(objects, others[-1]) if others else None
+        others = [o for o in objects.list(index_prefix(collection, week)) if o.key != exact]
+        contents = _read(objects, max(others, key=age_rank).key) if others else None
     return {o.key: contents[o] for o in listed if o in contents} if contents else {}
+
+
+def age_rank(index: Listed) -> tuple[float, str]:
+    """Return what puts the indexes of a week in order, the newest last: some stores tell times in whole seconds."""
+    return index.modified_s, index.key
+
+
+def is_whole(objects: Readable, key: str) -> bool:
+    """Return whether there is an index of this key that can be read."""
+    return _read(objects, key) is not None
 
 
 def _read(objects: Readable, key: str) -> dict[Stored, bytes] | None:

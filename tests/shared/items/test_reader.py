@@ -14,6 +14,7 @@ from shared.items.reader import INDEXED, CatalogueReader
 from shared.items.stac import make_item
 from shared.items.week_index import Stored, index_key, pack
 from shared.stage import registry
+from shared.store import ObjectInfo
 from tests.catalogues import AREA, WEEK, make
 
 POLYGON = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
@@ -29,13 +30,15 @@ class Objects(dict[str, bytes]):
     def __init__(self) -> None:
         super().__init__()
         self.asked: Counter[str] = Counter()
+        self.modified: dict[str, float] = {}
 
     def keys(self, prefix: str = "") -> Iterator[str]:  # type: ignore[override]
         self.asked["list"] += 1
         return iter([key for key in sorted(self) if key.startswith(prefix)])
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        return (Stored(key, len(self[key]), str(hash(self[key]))) for key in self.keys(prefix))
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        found = self.keys(prefix)
+        return (ObjectInfo(k, len(self[k]), str(hash(self[k])), self.modified.get(k, 0.0)) for k in found)
 
     def children(self, prefix: str) -> Iterator[str]:
         self.asked["list"] += 1
@@ -132,7 +135,7 @@ def test_strange_folders_are_left_alone(objects: Objects, reader: CatalogueReade
 
 
 def index(objects: Objects, damage: bytes = b"") -> str:
-    stored = list(objects.list(f"items/cube-updates/{WEEK}/"))
+    stored = [Stored(o.key, o.size, o.etag) for o in objects.list(f"items/cube-updates/{WEEK}/")]
     key = index_key("cube-updates", WEEK, stored)
     objects[key] = pack({o: objects.get(o.key) for o in stored}) + damage
     objects.asked.clear()
@@ -156,6 +159,24 @@ def test_of_a_stale_index_what_still_holds_is_used(objects: Objects, reader: Cat
     objects.asked.clear()
     assert len(products(reader)) == INDEXED
     assert objects.asked["get"] == 3, "the exact index, which is not there; the stale one; the new item"
+
+
+@pytest.mark.parametrize("newer", [0, 1])
+def test_of_several_stale_indexes_the_newest_is_used(objects: Objects, reader: CatalogueReader, newer: int) -> None:
+    """Which one that is, its name does not tell: it is a hash."""
+    half = [objects.arrive(f"p{n:02d}") for n in range(INDEXED // 2)]
+    indexes = [index(objects)]
+    for key in half:
+        del objects[key]
+    rest = [objects.arrive(f"q{n:02d}") for n in range(INDEXED)]
+    indexes.append(index(objects))
+    for n in range(INDEXED // 2):
+        objects.arrive(f"p{n:02d}")
+    objects.modified = {key: float(n == newer) for n, key in enumerate(indexes)}
+    objects.asked.clear()
+    assert len(products(reader)) == len(half) + len(rest)
+    beside = len(half) if newer else len(rest)
+    assert objects.asked["get"] == 2 + beside, "the exact index, which is not there; the newest; what it does not hold"
 
 
 @pytest.mark.parametrize("damage", [b"x", b"damaged whole"])
