@@ -201,11 +201,11 @@ class Sweep:
                 self._units[name] = View(done={stage.name: 1})
         for name in self._choose(names, self._units, len(names) if everything else ROLLING_UNITS):
             self._visited[name] = self._rounds
-            unit = self._context.unit(name)
+            # A folder may hold nothing but names that no object can have: it was looked at, and nothing is due.
+            unit, view = self._context.unit(name), View()
             if unit is not None:
-                view = View()
                 self._plan(view, stage, [unit])
-                self._units[name] = view
+            self._units[name] = view
             if self._clock() > deadline:
                 break
         self._units_left = any(name not in self._units for name in names)

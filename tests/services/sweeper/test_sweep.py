@@ -211,3 +211,15 @@ def test_a_unit_is_opened_until_it_has_its_receipt_and_again_in_its_turn(world: 
     land(world, "one.zip", b"delivered anew")
     assert numbers(sweep.look()["ingest"]) == (0, 0, 2)
     assert numbers(Sweep([ingest], world.context).look()["ingest"]) == (0, 0, 2)
+
+
+def test_a_folder_of_unusable_names_alone_holds_nothing_up(world: World) -> None:
+    busy(world)
+    folder = world.store.root / "landing" / "pictures"
+    folder.mkdir(parents=True)
+    (folder / "Prüfung.tif").write_bytes(b"x")
+    sweep = Sweep([registry.load("ingest")], world.context)
+    sweep.look()
+    assert sweep.whole
+    land(world, "pictures/map.tif")
+    assert numbers(sweep.look()["ingest"]) == (0, 0, 1)
