@@ -13,7 +13,7 @@ from shared.items.champion import champion
 from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
-from shared.items.summary import data_weeks
+from shared.items.summary import data_weeks, is_remapped
 from shared.items.tiles import MSI, touches, week_tiles
 from shared.stage.declare import AFFECTS_RESULT, Collection, Job, Settings, Stage
 from shared.stage.deployment import Deployment
@@ -59,7 +59,7 @@ def _maps(
     sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings
 ) -> Iterator[Job]:
     """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
-    recent = week in data_weeks(catalogue)[-catalogue.area.policy.remap :] if catalogue.area.policy.remap else False
+    recent = is_remapped(catalogue, week)
     for sheet in sheets:
         job = _map(sheet, week, model, catalogue, settings)
         if recent or not _is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):

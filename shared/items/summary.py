@@ -143,3 +143,9 @@ def _named(catalogue: Catalogue, collection: str, week: str, place: Mapping[str,
 def data_weeks(catalogue: Catalogue) -> list[str]:
     """Return the weeks that hold a cube update, ascending; nothing is read."""
     return [w for w in catalogue.weeks(UPDATES) if w != STATIC]
+
+
+def is_remapped(catalogue: Catalogue, week: str) -> bool:
+    """Return whether a week is among the newest with data, as many as a new model maps again; nothing is read."""
+    newest = catalogue.area.policy.remap
+    return newest > 0 and week in data_weeks(catalogue)[-newest:]

@@ -17,8 +17,12 @@ from shared.items.item import Item
 from shared.items.keys import failure_key, item_key
 from shared.items.stac import make_item
 from shared.items.summary import present_state
+from shared.run.context import Context
 from shared.stage import Collection, registry
+from shared.stage.due import planned, sources_of
 from shared.store import FolderStore
+from tests.catalogues import item as an_item
+from tests.catalogues import make, promotion
 from tests.shared.run.fake import STAGE
 from tests.shared.run.test_runner import POLYGON, WEEK, World
 
@@ -223,3 +227,43 @@ def test_a_folder_of_unusable_names_alone_holds_nothing_up(world: World) -> None
     assert sweep.whole
     land(world, "pictures/map.tif")
     assert numbers(sweep.look()["ingest"]) == (0, 0, 1)
+
+
+def put_whole(store: FolderStore, item: Item) -> None:
+    """Store an item of `tests.catalogues`, with what every stored item has."""
+    properties = {"datetime": "2018-06-04T00:00:00Z", **item.properties}
+    whole = {**item.json, "geometry": POLYGON, "bbox": [0, 0, 1, 1], "properties": properties}
+    store.put(item.key, canonical(whole))
+
+
+def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: World) -> None:
+    area = world.area.model_copy(update={"policy": world.area.policy.model_copy(update={"remap": 2})})
+    context, inference = Context.of_store(world.store, area), registry.load("inference")
+    old, new = (make("models", "small", week="static", version=v) for v in (1, 2))
+    for item in (old, new, promotion(old, 1)):
+        put_whole(world.store, item)
+
+    def arrive(week: str) -> None:
+        put_whole(world.store, make("cube-updates", week, week=week, sensor="msi", product=week, tiles=[[0, 0, 3]]))
+
+    for week in ("2018-W20", "2018-W21"):
+        arrive(week)
+        catalogue = context.reader.snapshot()
+        for job in planned(inference, sources_of(inference, catalogue, week), catalogue, inference.settings()):
+            inputs, notes = [source.item for source in job.job.inputs], job.job.parameters
+            put_whole(
+                world.store,
+                an_item(
+                    "land-cover-maps", job.output_id, inputs, week, sheet=[0, 0], ledger=notes["ledger"], model=old.id
+                ),
+            )
+    sweep = Sweep([inference], context)
+    assert numbers(sweep.look()["inference"]) == (2, 0, 0)
+    put_whole(world.store, promotion(new, 2))
+
+    def due() -> list[str]:
+        return sorted(job.week for job in sweep.look(everything=True)["inference"].due)
+
+    assert due() == ["2018-W20", "2018-W21"]
+    arrive("2018-W22")
+    assert due() == ["2018-W21", "2018-W22"]
