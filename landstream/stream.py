@@ -28,7 +28,7 @@ from shared.items.weeks import BadKey
 from shared.observe.logs import get_logger
 from shared.run.context import Context, Observer
 from shared.run.failure import make_record, standing_failures
-from shared.run.outcome import Rejected
+from shared.run.outcome import Rejected, utf8_text
 from shared.run.runner import Runner, StageStopped
 from shared.stage import Job, registry
 from shared.stage.due import LANDING
@@ -166,8 +166,8 @@ class Stream:
         """Record that a product could not even be put into `landing/`."""
         name = f"{unit_name(path.name)}--{digest8(path.name)}"
         failure = Rejected(
-            path.name.encode("utf-8", "backslashreplace").decode(),
-            f"cannot be put into landing/ ({error})".encode("utf-8", "backslashreplace").decode(),
+            utf8_text(path.name),
+            utf8_text(f"cannot be put into landing/ ({error})"),
             "deliver it under another name, readable, with shorter paths; then requeue this record",
             error_class=f"{type(error).__module__}.{type(error).__qualname__}",
         )

@@ -97,15 +97,15 @@ Failure = Rejected | Failed
 def outcome_of(error: Exception) -> Later | Rejected | Failed:
     """Return what an exception of a stage means."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
-    trace = _utf8("".join(traceback.format_exception(error)))
+    trace = utf8_text("".join(traceback.format_exception(error)))
     if isinstance(error, RetryLater):
-        return Later(_utf8(str(error)) or name)
+        return Later(utf8_text(str(error)) or name)
     if isinstance(error, RejectScene):
         broken = isinstance(error, BrokenPicture)
-        return Rejected(_utf8(error.file), _utf8(error.fault), _utf8(error.remedy), broken, name, trace)
-    return Failed(name, _utf8(str(error)) or name, trace)
+        return Rejected(utf8_text(error.file), utf8_text(error.fault), utf8_text(error.remedy), broken, name, trace)
+    return Failed(name, utf8_text(str(error)) or name, trace)
 
 
-def _utf8(text: str) -> str:
+def utf8_text(text: str) -> str:
     """Return a text that UTF-8 can hold: names in archives may have lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -7,12 +7,13 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_json
 
 from shared.area import Area
-from shared.run.outcome import Done, Failed, Later, Progress, Rejected
+from shared.run.outcome import Done, Failed, Later, Progress, Rejected, utf8_text
 from shared.stage.declare import Job
 
 _HEADER: Final = struct.Struct(">I")
@@ -70,14 +71,27 @@ def receive_task(channel: socket.socket) -> TaskMessage | None:
 
 
 def say(channel: socket.socket, said: Done | Later | Rejected | Failed | Progress) -> None:
-    """Say something to the runner; names in archives may hold lone surrogates, which UTF-8 cannot."""
-    send(channel, SAID.dump_json(said))
+    """Say something to the runner; lone surrogates (names in archives may hold some, UTF-8 cannot) are spelt out."""
+    try:
+        data = SAID.dump_json(said)
+    except PydanticSerializationError:
+        data = to_json(_utf8(SAID.dump_python(said)), inf_nan_mode="null")
+    send(channel, data)
 
 
 def hear(channel: socket.socket) -> Done | Later | Rejected | Failed | Progress | None:
     """Hear what the worker says; None when it is gone."""
     data = receive(channel)
     return None if data is None else SAID.validate_json(data)
+
+
+def _utf8(value: Any) -> Any:
+    """Return what is to become JSON, all of its texts such as UTF-8 can hold."""
+    if isinstance(value, str | Path):
+        return utf8_text(str(value))
+    if isinstance(value, dict):
+        return {_utf8(key): _utf8(v) for key, v in value.items()}
+    return [_utf8(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _exactly(channel: socket.socket, count: int) -> bytes | None:

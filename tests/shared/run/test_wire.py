@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.items.landing import LandingObject, LandingUnit
-from shared.run.outcome import Done, Failed, Later, Progress, Rejected, outcome_of
+from shared.run.outcome import Done, Failed, Later, Progress, Rejected, outcome_of, utf8_text
 from shared.run.wire import TaskMessage, hear, receive, receive_task, say, send, send_task
 from shared.stage import Job, NewAsset, NewItem, RejectScene, Source
 from shared.stage.source import LandingSource
@@ -79,6 +79,26 @@ def test_any_text_of_an_exception_crosses(text: str) -> None:
     assert heard == answer
     assert isinstance(heard, Rejected)
     assert heard.file.endswith("\\udcff")
+
+
+def test_names_that_utf8_cannot_hold_are_written_out(channel: Channel) -> None:
+    """A worker says what it read in a product; what it says must not end it."""
+    torn = replace(RESULT, properties={**RESULT.properties, "member\udcff": ["\ud800.shp", {"n": float("nan")}]})
+    say(channel[0], Done(torn))
+    whole = replace(RESULT, properties={**RESULT.properties, "member\\udcff": ["\\ud800.shp", {"n": None}]})
+    assert hear(channel[1]) == Done(whole)
+    say(channel[0], Later("\udcff"))
+    assert hear(channel[1]) == Later("\\udcff")
+
+
+@given(st.text(st.characters(), max_size=50))
+def test_text_that_utf8_can_hold_crosses_as_it_is(text: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        say(ours, Done(replace(RESULT, properties={"t": text, "lone": "\udcff"})))
+        heard = hear(theirs)
+    assert isinstance(heard, Done)
+    assert heard.result.properties == {"t": utf8_text(text), "lone": "\\udcff"}
 
 
 def test_messages_are_kept_apart_whatever_their_length(channel: Channel) -> None:
