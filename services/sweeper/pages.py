@@ -97,7 +97,7 @@ class WeekFacts:
 def facts_of(items: Sequence[Item]) -> WeekFacts:
     """Return the facts of some items; there is at least one."""
     boxes = [i.json["bbox"] for i in items]
-    times = [t for i in items for t in _times(i)]
+    times = [t for i in items for t in i.times]
     return WeekFacts(
         (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)),
         (min(times), max(times)),
@@ -190,8 +190,3 @@ def catalog_page(area_name: str, titles: Mapping[str, str]) -> dict[str, Any]:
             ),
         ],
     }
-
-
-def _times(item: Item) -> list[str]:
-    p = item.properties
-    return [str(p["datetime"])] if p.get("datetime") else [str(p["start_datetime"]), str(p["end_datetime"])]

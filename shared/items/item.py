@@ -37,12 +37,22 @@ class Item:
         """Read an item's bytes.
 
         Raises:
-            BadItem: they are not a STAC item with an id of ours.
+            BadItem: they are not a STAC item with an id of ours, and what each of ours has: geometry, bbox and time.
         """
         try:
             item = cls(from_json(data), week)
-            if not (isinstance(item.properties, dict) and isinstance(item.assets, dict)):
+            json = item.json
+            if not (isinstance(json["properties"], dict) and isinstance(json["assets"], dict)):
                 raise TypeError("properties or assets are not objects")
+            if not isinstance(json["links"], list):
+                raise TypeError("links are not a list")
+            box = json["bbox"]
+            if not (isinstance(json["geometry"], dict) and isinstance(box, list) and len(box) == 4):
+                raise TypeError("the geometry is not an object, or the bbox not west, south, east, north")
+            sum(box)  # the quickest way to refuse what is not a number: a listing reads a hundred thousand items
+            for time in item.times:
+                if not isinstance(time, str):
+                    raise TypeError("a time is not text")
             _ = item.key, item.product
         except (ValueError, TypeError, KeyError) as error:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
@@ -69,6 +79,13 @@ class Item:
         """STAC assets."""
         result: Mapping[str, Any] = self.json["assets"]
         return result
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The moment that it is of, or the start and the end of its span; as STAC writes them."""
+        p = self.properties
+        moment = p.get("datetime")
+        return (moment,) if moment else (p["start_datetime"], p["end_datetime"])
 
     @cached_property
     def _parsed(self) -> ItemId:
