@@ -39,11 +39,13 @@ def make(
 
 
 def item(collection: str, item_id: str, inputs: Sequence[Item] = (), at: str = WEEK, **properties: Any) -> Item:
-    """An item of a given id."""
+    """An item of a given id, with what each stored item has."""
     json = {
         "id": item_id,
         "collection": collection,
-        "properties": {"landstream:inputs": [[i.collection, i.id] for i in inputs]}
+        "geometry": {"type": "Point", "coordinates": [24.0, 46.0]},
+        "bbox": [24.0, 46.0, 24.0, 46.0],
+        "properties": {"datetime": "2018-06-04T00:00:00Z", "landstream:inputs": [[i.collection, i.id] for i in inputs]}
         | {f"landstream:{key}": value for key, value in properties.items()},
         "assets": {},
         "links": [{"rel": "derived_from", "href": f"../../{i.collection}/{i.week}/{i.id}.json"} for i in inputs],

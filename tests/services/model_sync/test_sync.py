@@ -36,6 +36,12 @@ def saved_model(content: bytes) -> bytes:
     return out.getvalue()
 
 
+WHOLE: dict[str, object] = {
+    "geometry": {"type": "Point", "coordinates": [24.0, 46.0]}, "bbox": [24.0, 46.0, 24.0, 46.0], "links": [],
+}  # fmt: skip
+MOMENT = {"datetime": "2018-06-04T00:00:00Z"}
+
+
 class Trained:
     """A store into which models are committed."""
 
@@ -51,9 +57,10 @@ class Trained:
         item_id, key = f"small--v1-{digest}", f"artifacts/models/static/small--v1-{digest}/model-{stated[:12]}.tar"
         self.store.put(key, data)
         item = {
+            **WHOLE,
             "id": item_id,
             "collection": "models",
-            "properties": {"landstream:model_name": "small", "landstream:model_version": int(digest, 16)},
+            "properties": {**MOMENT, "landstream:model_name": "small", "landstream:model_version": int(digest, 16)},
             "assets": {"model": {"href": f"../../../{key}", "file:checksum": multihash(stated) if stated else None}},
         }
         if not stated:
@@ -61,9 +68,10 @@ class Trained:
         self.store.put(item_key("models", "static", item_id), json.dumps(item).encode())
         number = 1 + sum(1 for _ in self.store.keys("items/promotions/"))
         said = {
+            **WHOLE,
             "id": numbered_id("small", number),
             "collection": "promotions",
-            "properties": {"landstream:model": item_id},
+            "properties": {**MOMENT, "landstream:model": item_id},
             "assets": {},
         }
         self.store.put(item_key("promotions", "static", said["id"]), json.dumps(said).encode())

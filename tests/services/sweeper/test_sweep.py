@@ -229,11 +229,8 @@ def test_a_folder_of_unusable_names_alone_holds_nothing_up(world: World) -> None
     assert numbers(sweep.look()["ingest"]) == (0, 0, 1)
 
 
-def put_whole(store: FolderStore, item: Item) -> None:
-    """Store an item of `tests.catalogues`, with what every stored item has."""
-    properties = {"datetime": "2018-06-04T00:00:00Z", **item.properties}
-    whole = {**item.json, "geometry": POLYGON, "bbox": [0, 0, 1, 1], "properties": properties}
-    store.put(item.key, canonical(whole))
+def put_item(store: FolderStore, item: Item) -> None:
+    store.put(item.key, canonical(item.json))
 
 
 def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: World) -> None:
@@ -241,17 +238,17 @@ def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: Worl
     context, inference = Context.of_store(world.store, area), registry.load("inference")
     old, new = (make("models", "small", week="static", version=v) for v in (1, 2))
     for item in (old, new, promotion(old, 1)):
-        put_whole(world.store, item)
+        put_item(world.store, item)
 
     def arrive(week: str) -> None:
-        put_whole(world.store, make("cube-updates", week, week=week, sensor="msi", product=week, tiles=[[0, 0, 3]]))
+        put_item(world.store, make("cube-updates", week, week=week, sensor="msi", product=week, tiles=[[0, 0, 3]]))
 
     for week in ("2018-W20", "2018-W21"):
         arrive(week)
         catalogue = context.reader.snapshot()
         for job in planned(inference, sources_of(inference, catalogue, week), catalogue, inference.settings()):
             inputs, notes = [source.item for source in job.job.inputs], job.job.parameters
-            put_whole(
+            put_item(
                 world.store,
                 an_item(
                     "land-cover-maps", job.output_id, inputs, week, sheet=[0, 0], ledger=notes["ledger"], model=old.id
@@ -259,7 +256,7 @@ def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: Worl
             )
     sweep = Sweep([inference], context)
     assert numbers(sweep.look()["inference"]) == (2, 0, 0)
-    put_whole(world.store, promotion(new, 2))
+    put_item(world.store, promotion(new, 2))
 
     def due() -> list[str]:
         return sorted(job.week for job in sweep.look(everything=True)["inference"].due)
