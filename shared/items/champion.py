@@ -6,12 +6,16 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import MODELS, PROMOTIONS
 from shared.items.ids import split_id
 from shared.items.item import Item
+from shared.items.weeks import STATIC
 
 
 def last_promotion(catalogue: Catalogue) -> Item | None:
-    """Return the promotion of the highest number; None before the first one."""
-    ids = catalogue.ids(PROMOTIONS)
-    return catalogue.find(PROMOTIONS, max(ids, key=lambda i: split_id(i).number)) if ids else None
+    """Return the promotion of the highest number; None before the first one.
+
+    One that cannot be read, as something else wrote it, is passed over.
+    """
+    newest_first = sorted(catalogue.ids(PROMOTIONS), key=lambda i: split_id(i).number, reverse=True)
+    return next((p for i in newest_first if (p := catalogue.find(PROMOTIONS, i)) is not None), None)
 
 
 def champion(catalogue: Catalogue) -> Item | None:
@@ -24,10 +28,8 @@ def champion(catalogue: Catalogue) -> Item | None:
 
 def promotion_number(model_id: str, catalogue: Catalogue) -> int:
     """Return the number of a model's last promotion; 0 if it never had one."""
-    for number in sorted((split_id(i).number, i) for i in catalogue.ids(PROMOTIONS))[::-1]:
-        if catalogue.get(PROMOTIONS, number[1]).properties.get("landstream:model") == model_id:
-            return number[0]
-    return 0
+    promotions = catalogue.index(PROMOTIONS, STATIC, "model").get(model_id, ())
+    return max((p.number for p in promotions), default=0)
 
 
 def is_current_promotion(item: Item, catalogue: Catalogue) -> bool:
