@@ -15,6 +15,7 @@ _KEY = re.compile(
     r"(?!\.{1,2}\Z)[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z"
 )
 # ^ All segments at once, as `_SEGMENT` says of one: a listing checks a million keys.
+_ORDER = re.compile(rf"{ORDERS}(?P<stage>[^/]+)/(?P<week>[^/]+)-v(?P<version>\d{{1,9}})\.json\Z", re.ASCII)
 MAX_KEY_BYTES = 1024
 
 
@@ -88,7 +89,13 @@ def order_key(stage: str, week: str, version: int) -> str:
 
 
 def split_order_key(key: str) -> tuple[str, str, int]:
-    """(stage, week or `all`, version) of an order's key."""
-    _, stage, name = key.split("/")
-    week, _, version = name.removesuffix(".json").rpartition("-v")
-    return stage, week, int(version)
+    """Return (stage, week or `all`, version) of an order's key.
+
+    Raises:
+        BadKey: it is not the key of an order.
+    """
+    match = _ORDER.match(key)
+    if match is None:
+        raise BadKey(f"{key!r} is not reprocess/<stage>/<week>-v<version>.json")
+    week = match["week"] if match["week"] == "all" else check_week(match["week"])
+    return match["stage"], week, int(match["version"])

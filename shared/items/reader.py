@@ -14,7 +14,7 @@ from shared.items.catalogue import Catalogue, Rule
 from shared.items.ends import AskedEnds, BrokenRecord, Ends, parse_broken
 from shared.items.ids import split_id
 from shared.items.item import BadItem, Item
-from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix
+from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix, split_order_key
 from shared.items.look import Look
 from shared.items.partition import Key, Partition
 from shared.items.week_index import Listed, Stored, read_index
@@ -67,7 +67,8 @@ class CatalogueReader:
         rules: collection -> what is current in it.
 
     Attributes:
-        foreign: key -> why, of what lies below `items/` and is not an item; it is left alone.
+        foreign: key -> why, of what lies below `items/` and is not an item, and below `reprocess/` and not an order; it
+            is left alone.
     """
 
     def __init__(self, objects: Objects, area: Area, rules: Mapping[str, Rule]) -> None:
@@ -116,7 +117,15 @@ class CatalogueReader:
 
     def orders(self) -> frozenset[str]:
         """List the orders to reprocess."""
-        return frozenset(self._objects.keys(ORDERS))
+        return frozenset(filter(self._is_order, self._objects.keys(ORDERS)))
+
+    def _is_order(self, key: str) -> bool:
+        try:
+            split_order_key(key)
+        except BadKey as error:
+            self.foreign[key] = str(error)
+            return False
+        return True
 
     def partition(self, collection: str, week: str) -> Partition:
         """List a week of a collection; what was read of it before is kept."""

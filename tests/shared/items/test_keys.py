@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.items.ids import digest8, make_id, product_number, split_id
-from shared.items.keys import check_key, item_key, split_item_key
+from shared.items.keys import check_key, item_key, order_key, split_item_key, split_order_key
 from shared.items.weeks import BadKey, iso_week, rfc3339, week_bounds
 
 NAMES = st.text("abcXYZ019_-.", min_size=1, max_size=40).filter(lambda s: s not in {".", ".."})
@@ -27,6 +27,21 @@ def test_ids_come_apart_as_they_were_made(product: str, version: int, number: in
 def test_other_keys_are_no_items(key: str) -> None:
     with pytest.raises(BadKey):
         split_item_key(key)
+
+
+@given(st.sampled_from(["tiler", "model-sync"]), st.sampled_from(["all", "2018-W23", "static"]), st.integers(0, 99))
+def test_orders_come_apart_as_they_were_made(stage: str, week: str, version: int) -> None:
+    assert split_order_key(order_key(stage, week, version)) == (stage, week, version)
+
+
+@pytest.mark.parametrize(
+    "name", ["note.txt", "tiler/note.txt", "tiler/all.json", "tiler/all-vx.json", "tiler/all-v1",
+             "tiler/2018-W54-v1.json", "tiler/all-v1.json/x", "tiler/all-v-1.json", "tiler/-v1.json",
+             "a/tiler/all-v1.json"],
+)  # fmt: skip
+def test_other_keys_are_no_orders(name: str) -> None:
+    with pytest.raises(BadKey):
+        split_order_key(f"reprocess/{name}")
 
 
 @given(st.text(max_size=300))

@@ -134,6 +134,14 @@ def test_strange_folders_are_left_alone(objects: Objects, reader: CatalogueReade
     assert sorted(reader.foreign) == ["items/README.md", "items/cube-updates/notes"]
 
 
+def test_what_is_not_an_order_is_left_alone(objects: Objects, reader: CatalogueReader) -> None:
+    objects["reprocess/tiler/note.txt"] = objects["reprocess/tiler/all-v7.json"] = b"{}"
+    catalogue = reader.snapshot()
+    assert catalogue.version_wanted("tiler", WEEK) == 7
+    assert catalogue.standing_orders() == {"reprocess/tiler/all-v7.json"}
+    assert list(reader.foreign) == ["reprocess/tiler/note.txt"]
+
+
 def index(objects: Objects, damage: bytes = b"") -> str:
     stored = [Stored(o.key, o.size, o.etag) for o in objects.list(f"items/cube-updates/{WEEK}/")]
     key = index_key("cube-updates", WEEK, stored)
