@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -180,6 +181,7 @@ def status(
         typer.echo(f"{name:<14}" + "".join(f"{counts[c]:>11}" for c in columns))
     fresh = found["freshness_s"]
     typer.echo(f"from scene to map: {'no map yet' if fresh is None else f'{fresh:.0f} s (median of the last 100)'}")
+    _tell_left_alone(found["left_alone"])
 
 
 @app.command()
@@ -221,8 +223,10 @@ def failures(store: StoreOption) -> None:
     from shared.run.context import Context
 
     folder, area = _open(store)
-    for line in report.failures(folder, Context.of_store(folder, area).reader.snapshot()):
+    reader = Context.of_store(folder, area).reader
+    for line in report.failures(folder, reader.snapshot(), reader.foreign):
         typer.echo(line)
+    _tell_left_alone(reader.foreign)
 
 
 @app.command()
@@ -279,17 +283,19 @@ def requeue(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")], store: StoreOption
 ) -> None:
     """Delete a failure record, so that its job is due again."""
-    from shared.items.keys import FAILURES, failure_key, receipt_key
+    from shared.items.keys import failure_key, receipt_key
+    from shared.run.failure import read_records
 
     folder, _ = _open(store)
-    found = [json.loads(folder.get(key)) for key in folder.keys(FAILURES)]
-    chosen = [r for r in found if record in ("all", r["id"])]
+    foreign: dict[str, str] = {}
+    chosen = [r for r in read_records(folder, foreign) if record in ("all", r["id"])]
+    _tell_left_alone(foreign)
     if not chosen:
         fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
     for failure in chosen:
         # The receipt first: if this is ended in between, the record stands and can be requeued again. A receipt
         # without its failure record would say "done" of a unit that never was.
-        if failure["receipt"]:
+        if failure.get("receipt"):
             folder.delete(receipt_key(failure["unit"], failure["receipt"]))
         folder.delete(failure_key(failure["stage"], failure["id"]))
         typer.echo(f"requeued {failure['stage']} {failure['id']}")
@@ -416,6 +422,11 @@ def failpoints(as_json: JsonOption = False) -> None:
 app.command()(distributed.provision)
 app.command()(distributed.up)
 app.command()(distributed.deliver)
+
+
+def _tell_left_alone(foreign: Mapping[str, str]) -> None:
+    for key, fault in foreign.items():
+        typer.echo(f"left alone: {key}: {fault}", err=True)
 
 
 def _open(store: str) -> tuple[Store, Area]:

@@ -28,7 +28,9 @@ LAST_SCENES = 100
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
-    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles"}`; with Kafka its groups, too.
+    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles", "left_alone"}`.
+
+    With Kafka it holds its groups, too; `left_alone` is key -> why, of objects that are not what their place says.
 
     Args:
         store: the store.
@@ -42,12 +44,14 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     freshness = Freshness(store)
     sweep = Sweep(stages, context, visit=lambda catalogue, week, _: freshness.see(catalogue, week))
     found = sweep.look()
-    failed = Counter(str(record["stage"]) for record in standing_failures(store, context.reader.snapshot()))
+    foreign = context.reader.foreign
+    failed = Counter(str(r["stage"]) for r in standing_failures(store, context.reader.snapshot(), foreign))
     counts = {n: {"done": c.done, "waiting": len(c.due), "failed": failed[n]} for n, c in found.items()}
     if kafka:
         for name, (lag, consumers) in _groups(kafka, {s.name: context.group(s.name) for s in stages}).items():
             counts[name] |= {"lag": lag, "consumers": consumers}
-    return {"stages": counts, "freshness_s": freshness.median_s(), "tiles": tile_counts(sweep.summaries())}
+    tiles = tile_counts(sweep.summaries())
+    return {"stages": counts, "freshness_s": freshness.median_s(), "tiles": tiles, "left_alone": dict(foreign)}
 
 
 def tile_counts(summaries: Iterable[WeekSummary]) -> dict[str, dict[str, int]]:
@@ -124,7 +128,7 @@ def items(store: Store, catalogue: Catalogue, collection: str, everything: bool)
             catalogue.let_go(week)
 
 
-def failures(store: Store, catalogue: Catalogue) -> Iterator[str]:
-    """Yield one failure record that stands (JSON) per line."""
-    for record in standing_failures(store, catalogue):
+def failures(store: Store, catalogue: Catalogue, foreign: dict[str, str]) -> Iterator[str]:
+    """Yield one failure record that stands (JSON) per line; see `standing_failures`."""
+    for record in standing_failures(store, catalogue, foreign):
         yield json.dumps(record, sort_keys=True)

@@ -245,9 +245,9 @@ class Stream:
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]
+        failed = sum(1 for _ in standing_failures(self.store, catalogue, self.context.reader.foreign))
         # A copy: a stage that is late to stop may still find something.
         waiting += [f"{key}: {fault}; it is left alone" for key, fault in dict(self.context.reader.foreign).items()]
         reason = nothing_to_train_on(self.driver.sweep.summaries(), current_labels(catalogue))
-        failed = sum(1 for _ in standing_failures(self.store, catalogue))
         stopped = "; ".join(self._broken) or None
         return RunOutcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)

@@ -67,8 +67,8 @@ class CatalogueReader:
         rules: collection -> what is current in it.
 
     Attributes:
-        foreign: key -> why, of what lies below `items/` and is not an item, and below `reprocess/` and not an order; it
-            is left alone.
+        foreign: key -> why, of what was found that is not what its place says: below `items/` an item, below
+            `reprocess/` an order, below `failures/` a failure record; it is left alone.
     """
 
     def __init__(self, objects: Objects, area: Area, rules: Mapping[str, Rule]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
+
+from pydantic_core import from_json
 
 from shared.items.catalogue import Catalogue
 from shared.items.ids import canonical
-from shared.items.keys import FAILURES
+from shared.items.keys import FAILURES, check_key, failure_key, items_prefix, receipt_key
 from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import Job, Stage
 from shared.store import NotFound, Store
@@ -54,13 +54,64 @@ def make_record(stage: Stage[Any], job: Job, name: str, attempts: int, failure: 
     )
 
 
-def standing_failures(store: Store, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    """Yield the failure records that stand, by key: a record is void once its job's output exists."""
+class BadRecord(ValueError):
+    """Raised when bytes below `failures/` are not a failure record: something else wrote them, or they are damaged."""
+
+
+def parse_record(data: bytes, key: str) -> dict[str, Any]:
+    """Return the failure record of a key; what it names can be looked up.
+
+    Raises:
+        BadRecord: it is not the record of a job.
+    """
+    try:
+        record: dict[str, Any] = from_json(data)
+        named = [
+            record["stage"],
+            record["id"],
+            *(record.get(n) or "" for n in ("collection", "week", "unit", "receipt")),
+        ]
+        if not all(isinstance(name, str) for name in named):
+            raise TypeError("a name is not text")
+        stage, job, collection, week, unit, receipt = named
+        if failure_key(stage, job) != key:
+            raise ValueError(f"says that it is {failure_key(stage, job)}")
+        if collection and week:
+            check_key(f"{items_prefix(collection, week)}{job}")
+        if receipt:
+            receipt_key(unit, receipt)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRecord(f"not a failure record: {type(error).__name__} {str(error)[:200]}") from error
+    return record
+
+
+def read_records(store: Store, foreign: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the failure records, by key.
+
+    Args:
+        store: where they lie.
+        foreign: receives key -> why of what is not one; it is left alone.
+    """
     for key in store.keys(FAILURES):
-        with suppress(NotFound):  # requeued since the listing
-            record: dict[str, Any] = json.loads(store.get(key))
-            if not _is_void(record, catalogue):
-                yield record
+        try:
+            record = parse_record(store.get(key), key)
+        except NotFound:
+            continue  # requeued since the listing
+        except BadRecord as error:
+            foreign[key] = str(error)
+            continue
+        yield record
+
+
+def standing_failures(store: Store, catalogue: Catalogue, foreign: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the failure records that stand, by key: a record is void once its job's output exists.
+
+    Args:
+        store: where they lie.
+        catalogue: what exists.
+        foreign: see `read_records`.
+    """
+    return (record for record in read_records(store, foreign) if not _is_void(record, catalogue))
 
 
 def _is_void(record: dict[str, Any], catalogue: Catalogue) -> bool:

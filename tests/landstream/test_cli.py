@@ -132,3 +132,17 @@ def test_the_sweeper_shows_its_help_without_clients() -> None:
     assert "shared" in loaded
     assert "--kafka" in result.stdout
     assert not (HEAVY | CLIENTS).intersection(loaded)
+
+
+def test_a_failure_record_that_cannot_be_read_is_told_and_left_alone(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    bind(store, load_area(AREAS / "small.yaml"))
+    damaged, whole = "failures/tiler/a--01234567.json", "failures/ingest/b--01234567.json"
+    record = {"id": "b--01234567", "stage": "ingest", "collection": "", "week": "", "unit": "b", "receipt": "c"}
+    store.put(damaged, b"")
+    store.put(whole, json.dumps(record).encode())
+    for command in (["status"], ["failures"], ["requeue", "all"]):
+        said = landstream(*command, "--store", tmp_path)
+        assert said.stderr.splitlines()[-1].startswith(f"left alone: {damaged}: not a failure record"), command
+    assert list(store.keys("failures/")) == [damaged]
+    assert list(json.loads(landstream("status", "--store", tmp_path, "--json").stdout)["left_alone"]) == [damaged]
