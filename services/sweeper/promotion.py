@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from services.sweeper.driver_item import driver_item
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.champion import champion, last_promotion
+from shared.items.champion import champion
 from shared.items.collections import MODELS, PROMOTIONS
-from shared.items.ids import canonical, numbered_id
+from shared.items.ids import ItemId, canonical, numbered_id, split_id
 from shared.items.item import Item
 from shared.items.keys import item_key
 from shared.items.summary import WeekSummary, cube_state, current_labels
@@ -19,13 +19,14 @@ from shared.store import PreconditionFailed, Store
 
 
 def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> Item | None:
-    """Promote the model of the present cube state unless it is the champion; return the model, or None.
+    """Promote the model of the present cube state unless it is the champion, or was; return the model, or None.
 
     Of models of one state, that of the area's present training settings comes first. The first champion may be of any
-    state: a stream that never rests has maps, too.
+    state: a stream that never rests has maps, too. What a person promotes instead stays the champion until another
+    state, or other settings, ask for another model.
     """
     state, training = cube_state(summaries, current_labels(catalogue)), area.policy.training.model_dump(mode="json")
-    present, last = champion(catalogue), last_promotion(catalogue)
+    present = champion(catalogue)
     models = catalogue.items(MODELS)
     fitting = [m for m in models if m.properties.get("landstream:cube_state") == state]
     if not fitting and present is None:
@@ -37,15 +38,16 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         return model.properties.get("landstream:training") == training, model.stage_version, model.id
 
     best = max(fitting, key=rank)
-    if present is not None and present.id == best.id:
+    history = sorted((split_id(i) for i in catalogue.ids(PROMOTIONS)), key=lambda i: i.number, reverse=True)
+    if present is not None and (present.id == best.id or _had_its_turn(best, state, history, catalogue)):
         return None
-    number = (last.number if last else 0) + 1
-    item_id = numbered_id(area.name, number)
+    item_id = numbered_id(area.name, history[0].number + 1 if history else 1)
     span = {n: best.properties[n] for n in ("start_datetime", "end_datetime")}
     properties = {
         "datetime": None,
         **span,
         "landstream:model": best.id,
+        "landstream:cube_state": state,
         "landstream:rule": "always" if best.properties.get("landstream:cube_state") == state else "first",
     }
     with suppress(PreconditionFailed):  # another driver was faster: the next look sees what it promoted
@@ -53,3 +55,24 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
         return best
     return None
+
+
+def _had_its_turn(model: Item, state: str, history: Iterable[ItemId], catalogue: Catalogue) -> bool:
+    """Return whether a model was promoted for a cube state since the driver last decided otherwise.
+
+    Args:
+        model: the model.
+        state: the present cube state.
+        history: ids of the promotions, the newest one first.
+        catalogue: holds them.
+    """
+    for promotion_id in history:
+        promotion = catalogue.find(PROMOTIONS, promotion_id.text)
+        if promotion is None:
+            continue
+        said = promotion.properties
+        if said.get("landstream:model") == model.id and said.get("landstream:cube_state", state) == state:
+            return True
+        if "landstream:rule" in said:  # the driver's; a person follows no rule
+            return False
+    return False

@@ -2,43 +2,124 @@
 
 from __future__ import annotations
 
-import json
-
 from services.sweeper.promotion import promote
+from shared.area import Area
 from shared.items.champion import champion
 from shared.items.ids import canonical
 from shared.items.item import Item
+from shared.items.reader import CatalogueReader
 from shared.items.summary import present_state, summaries
+from shared.stage import registry
 from shared.store import FolderStore
-from tests.catalogues import AREA, catalogue_of, catalogue_with, chain, labels, make, scene
+from tests.catalogues import AREA, catalogue_of, catalogue_with, chain, labels, make, promotion, scene
 
 CLC = labels("clc", 2018)
 LABELS = [CLC, make("land-cover-labels", "clc", [CLC], week="static")]
 A, B = chain(scene("a", 500, "a"), [[0, 0, 3]]), chain(scene("b", 500, "b"), [[1, 0, 1]])
 
 
-def test_the_model_of_the_present_state_is_promoted_once(store: FolderStore) -> None:
-    training = AREA.policy.training.model_dump(mode="json")
+TRAINING = AREA.policy.training.model_dump(mode="json")
+FIRST, SECOND = [*LABELS, *A], [*LABELS, *A, *B]
+"""What the cube holds in two states."""
+
+
+def model_of(items: list[Item], version: int = 1, **settings: object) -> Item:
+    """The model of a state, trained with the area's settings but these."""
+    state = present_state(catalogue_of(items))
+    made = make("models", "small", week="static", version=version, cube_state=state, training=TRAINING | settings)
     times = {"start_datetime": "2018-06-04T00:00:00Z", "end_datetime": "2018-06-10T23:59:59Z"}
+    return Item({**made.json, "properties": {**made.properties, **times}}, "static")
 
-    def model(items: list[Item], version: int = 1, **settings: object) -> Item:
-        state = present_state(catalogue_of(items))
-        made = make("models", "small", week="static", version=version, cube_state=state, training=training | settings)
-        json_ = json.loads(canonical(made.json))
-        json_["properties"] |= times
-        return Item(json_, "static")
 
-    first, second = [*LABELS, *A], [*LABELS, *A, *B]
-    third = [*second, *chain(scene("c", 500, "c"), [[2, 0, 1]])]
-    one, two, other = model(first), model(second, 2), model(second, 3, filters=99)
-    catalogue = catalogue_with(store, *second, one)
-    assert promote(store, catalogue, summaries(catalogue), AREA) == one, "the first champion may be of any state"
-    catalogue = catalogue_with(store, *third, one, two)
-    assert promote(store, catalogue, summaries(catalogue), AREA) is None, "its state is no longer the cube's"
-    for items, expected, number in ((second, two, 2), (first, one, 3), (second, two, 4)):
-        catalogue = catalogue_with(store, *items, one, two, other)
-        assert promote(store, catalogue, summaries(catalogue), AREA) == expected
+def promoted(store: FolderStore, *items: Item, area: Area = AREA) -> Item | None:
+    """What the driver promotes; it promotes nothing when asked again."""
+    catalogue = catalogue_with(store, *items)
+    found = promote(store, catalogue, summaries(catalogue), area)
+    after = catalogue_with(store, *items)
+    assert promote(store, after, summaries(after), area) is None
+    return found
+
+
+def promotions(store: FolderStore) -> list[Item]:
+    return catalogue_with(store).items("promotions")
+
+
+def write(store: FolderStore, *items: Item) -> None:
+    """Lay items into a store, as far as a reader checks them."""
+    for i in items:
+        more = {"bbox": list(AREA.polygon.bounds), "properties": {**i.properties, "datetime": "2018-06-05T12:00:00Z"}}
+        store.put(i.key, canonical({**i.json, **more}))
+
+
+def by_hand(store: FolderStore, model: Item, number: int) -> None:
+    """Promote a model as a person does: without a rule."""
+    write(store, promotion(model, number))
+
+
+def test_the_model_of_the_present_state_is_promoted_once(store: FolderStore) -> None:
+    third = [*SECOND, *chain(scene("c", 500, "c"), [[2, 0, 1]])]
+    one, two, other = model_of(FIRST), model_of(SECOND, 2), model_of(SECOND, 3, filters=99)
+    assert promoted(store, *SECOND, one) == one, "the first champion may be of any state"
+    assert promoted(store, *third, one, two) is None, "its state is no longer the cube's"
+    for items, expected, number in ((SECOND, two, 2), (FIRST, one, 3), (SECOND, two, 4)):
+        assert promoted(store, *items, one, two, other) == expected
         after = catalogue_with(store, *items, one, two, other)
-        assert promote(store, after, summaries(after), AREA) is None
         assert champion(after) == expected
         assert [p.number for p in after.current("promotions")] == [number]
+
+
+def test_what_a_person_promotes_stays_until_the_cube_state_changes(store: FolderStore) -> None:
+    one, two = model_of(FIRST), model_of(SECOND, 2)
+    assert promoted(store, *FIRST, one, two) == one
+    by_hand(store, two, 2)
+    assert promoted(store, *FIRST, one, two) is None
+    assert champion(catalogue_with(store, *FIRST, one, two)) == two
+    assert promoted(store, *SECOND, one, two) is None, "it is of the present state now"
+    assert promoted(store, *FIRST, one, two) is None, "the driver said nothing else meanwhile"
+    by_hand(store, one, 3)
+    assert promoted(store, *SECOND, one, two) is None, "a person took it back"
+    three = model_of(SECOND, 3)
+    assert promoted(store, *SECOND, one, two, three) == three, "nobody ever promoted it"
+    assert promoted(store, *FIRST, one, two, three) == one
+
+
+def test_a_promotion_says_for_which_state_it_was_made(store: FolderStore) -> None:
+    one = model_of(FIRST)
+    assert promoted(store, *SECOND, one) == one
+    by_hand(store, make("models", "small", week="static", version=9), 2)
+    assert promoted(store, *FIRST, one, make("models", "small", week="static", version=9)) == one
+    states = [p.properties.get("landstream:cube_state") for p in promotions(store)]
+    assert states == [present_state(catalogue_of(SECOND)), None, present_state(catalogue_of(FIRST))]
+
+
+def test_a_promotion_without_a_state_counts_as_of_its_models(store: FolderStore) -> None:
+    one, two = model_of(FIRST), model_of(SECOND, 2)
+    assert promoted(store, *FIRST, one) == one
+    [old] = promotions(store)
+    properties = {k: v for k, v in old.properties.items() if k != "landstream:cube_state"}
+    store.delete(old.key)
+    store.put(old.key, canonical({**old.json, "properties": properties}))
+    by_hand(store, two, 2)
+    assert promoted(store, *FIRST, one, two) is None
+    assert promoted(store, *SECOND, two, model_of(SECOND, 3)) == model_of(SECOND, 3)
+
+
+def test_going_back_to_other_settings_promotes_their_model_again(store: FolderStore) -> None:
+    small, large = model_of(FIRST), model_of(FIRST, 2, filters=99)
+    policy = AREA.policy.model_copy(update={"training": AREA.policy.training.model_copy(update={"filters": 99})})
+    other = AREA.model_copy(update={"policy": policy})
+    for area, expected in ((AREA, small), (other, large), (AREA, small)):
+        assert promoted(store, *FIRST, small, large, area=area) == expected
+
+
+def test_a_promotion_that_cannot_be_followed_does_not_end_promoting(store: FolderStore) -> None:
+    one = model_of(FIRST)
+    assert promoted(store, *FIRST, one) == one
+    by_hand(store, make("models", "small", week="static", version=9), 2)
+    assert promoted(store, *FIRST, one) == one, "there is no such model"
+    store.put("items/promotions/static/small-000004.json", b"nonsense")
+    reader = CatalogueReader(store, AREA, registry.rules())
+    write(store, *FIRST, one)
+    catalogue = reader.snapshot()
+    assert promote(store, catalogue, summaries(catalogue), AREA) is not None
+    assert reader.snapshot().ids("promotions")[-1] == "small-000005"
