@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared.items.ids import digest8, make_id, numbered_id
 from shared.items.item import Item
 from shared.items.partition import MemoryShelf
 from shared.items.properties import RequestFacts
+from shared.items.weeks import STATIC
 from shared.stage import registry
 from shared.store import FolderStore
 from tests.conftest import AREAS
@@ -28,6 +30,35 @@ def catalogue_of(items: Iterable[Item], area: Area = AREA, **more: Iterable[Any]
 def broken(item: Item, job: str = "", collection: str = "cloud-masks") -> BrokenRecord:
     """The failure record of a job that could not decode a scene's picture."""
     return BrokenRecord(job or f"{item.product}--00000000", collection, item.week, frozenset([item.id]))
+
+
+class CountingCatalogue(Catalogue):
+    """A catalogue that counts what is asked of it.
+
+    Attributes:
+        listed: collection -> how often its ids were asked for.
+        found: collection -> how many items were asked for by id.
+        followed: collection -> of how many items the inputs were asked for.
+    """
+
+    def __init__(self, items: Iterable[Item], area: Area = AREA) -> None:
+        super().__init__(MemoryShelf(items), area, registry.rules())
+        self.listed, self.found, self.followed = Counter[str](), Counter[str](), Counter[str]()
+
+    def ids(self, collection: str, week: str = STATIC) -> Sequence[str]:
+        """See `Catalogue.ids`."""
+        self.listed[collection] += 1
+        return super().ids(collection, week)
+
+    def find(self, collection: str, item_id: str, week: str = STATIC) -> Item | None:
+        """See `Catalogue.find`."""
+        self.found[collection] += 1
+        return super().find(collection, item_id, week)
+
+    def inputs(self, item: Item) -> list[Item]:
+        """See `Catalogue.inputs`."""
+        self.followed[item.collection] += 1
+        return super().inputs(item)
 
 
 def make(

@@ -20,10 +20,19 @@ def is_current_map(item: Item, catalogue: Catalogue) -> bool:
     sheet, ledger = sheet_of_json(item.properties["landstream:sheet"]), item.properties["landstream:ledger"]
     if week_tiles(catalogue, item.week).ledger_digest(sheet) != ledger:
         return False
-    same = [i for i in catalogue.of_product(MAPS, item.product, item.week) if _shows_current(i, catalogue)]
-    ranks = {i.id: (promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same}
-    rank = ranks.get(item.id, (0, 0, ""))
-    return rank[0] > 0 and rank == max(ranks.values())
+    return _promoted_last(item.product, item.week, catalogue) == item.id
+
+
+def _promoted_last(product: str, week: str, catalogue: Catalogue) -> str | None:
+    """Return the id of the map of a sheet, week and ledger whose model was promoted last; once a look."""
+    found = catalogue.memo.setdefault((week, "current maps"), {})
+    assert isinstance(found, dict)
+    if product not in found:
+        same = [i for i in catalogue.of_product(MAPS, product, week) if _shows_current(i, catalogue)]
+        ranks = ((promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same)
+        found[product] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
+    best: str | None = found[product]
+    return best
 
 
 def _shows_current(item: Item, catalogue: Catalogue) -> bool:

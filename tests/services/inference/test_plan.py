@@ -10,7 +10,7 @@ from shared.items.item import Item
 from shared.items.tiles import week_tiles
 from shared.stage import Job
 from shared.stage.due import State, planned
-from tests.catalogues import AREA, catalogue_of, make, promotion
+from tests.catalogues import AREA, CountingCatalogue, catalogue_of, make, promotion
 
 WIDE = AREA.model_copy(update={"grid_spec": AREA.grid_spec.model_copy(update={"rows": 70, "cols": 70})})
 
@@ -87,6 +87,21 @@ def test_the_current_map_is_of_the_model_promoted_last_among_those_that_fit() ->
     for promotions, expected in (([], old), (history[:1], new), (history, old)):
         catalogue = catalogue_of((*STORE, OTHER, trial, old, new, stale, never, *promotions), WIDE)
         assert catalogue.current("land-cover-maps", "2018-W20") == [expected]
+
+
+def test_each_map_of_a_sheet_and_week_is_looked_at_once() -> None:
+    ledger = week_tiles(catalogue_of(STORE, WIDE), "2018-W20").ledger_digest((0, 0))
+    models = [make("models", "small", week="static", version=v) for v in range(2, 42)]
+    maps = [map_of(ledger, m) for m in models]
+    history = [promotion(m, n) for n, m in enumerate(models, 2)]
+    catalogue = CountingCatalogue((*STORE, *models, *maps, *history), WIDE)
+    assert catalogue.current("land-cover-maps", "2018-W20") == [maps[-1]]
+    assert catalogue.followed["land-cover-maps"] == len(maps)
+    assert catalogue.found["promotions"] <= 1 + len(history)
+    catalogue.let_go("2018-W20")
+    assert catalogue.current("land-cover-maps", "2018-W20") == [maps[-1]]
+    assert catalogue.followed["land-cover-maps"] == 2 * len(maps)
+    assert catalogue.found["promotions"] <= 1 + len(history)
 
 
 def test_an_update_maps_the_sheets_whose_halo_it_touches() -> None:
