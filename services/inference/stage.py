@@ -13,7 +13,7 @@ from shared.items.champion import champion
 from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
-from shared.items.summary import data_weeks, is_remapped
+from shared.items.summary import remapped_weeks
 from shared.items.tiles import MSI, touches, week_tiles
 from shared.stage.declare import AFFECTS_RESULT, Collection, Job, Settings, Stage
 from shared.stage.deployment import Deployment
@@ -34,7 +34,7 @@ class InferenceSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettings) -> list[Job]:
-    """Plan the maps of what a cube update changed, or of everything for a new champion."""
+    """Plan the maps of what a cube update changed, or of the last weeks for a new champion."""
     model = champion(catalogue)
     if model is None or not catalogue.is_current(item):
         return []
@@ -47,8 +47,8 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
 
 
 def _remap(model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Iterator[Job]:
-    """Plan every map that a model is to make, newest week first."""
-    for week in reversed(data_weeks(catalogue)):
+    """Plan the maps of the last weeks, newest first; what older weeks lack is due from their updates."""
+    for week in reversed(remapped_weeks(catalogue)):
         known = catalogue.knows(week)
         yield from _maps(sorted(week_tiles(catalogue, week).inside), week, model, catalogue, settings)
         if not known:
@@ -59,7 +59,7 @@ def _maps(
     sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings
 ) -> Iterator[Job]:
     """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
-    recent = is_remapped(catalogue, week)
+    recent = week in remapped_weeks(catalogue)
     for sheet in sheets:
         job = _map(sheet, week, model, catalogue, settings)
         if recent or not _is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):

@@ -14,7 +14,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
 from shared.items.keys import FAILURES, RECEIPTS
 from shared.items.landing import PREFIX
-from shared.items.summary import WeekSummary, data_weeks, is_remapped, summary_of, week_token
+from shared.items.summary import WeekSummary, data_weeks, remapped_weeks, summary_of, week_token
 from shared.items.weeks import STATIC
 from shared.observe.metrics import DUE, FAILED
 from shared.run.context import Context
@@ -150,7 +150,7 @@ class Sweep:
         self._visited[week] = self._rounds
         self._touched.discard(week)
         catalogue, before = self.catalogue, self._weeks.get(week)
-        token = f"{week_token(catalogue, week)} {self._beside()} {is_remapped(catalogue, week)}"
+        token = f"{week_token(catalogue, week)} {self._beside()} {week in remapped_weeks(catalogue)}"
         asked = before.asked if before else {}
         if before is None or before.token != token or not catalogue.is_broken_as(asked):
             known = set(catalogue.asked)

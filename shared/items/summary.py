@@ -145,7 +145,7 @@ def data_weeks(catalogue: Catalogue) -> list[str]:
     return [w for w in catalogue.weeks(UPDATES) if w != STATIC]
 
 
-def is_remapped(catalogue: Catalogue, week: str) -> bool:
-    """Return whether a week is among the newest with data, as many as a new model maps again; nothing is read."""
-    newest = catalogue.area.policy.remap
-    return newest > 0 and week in data_weeks(catalogue)[-newest:]
+def remapped_weeks(catalogue: Catalogue) -> list[str]:
+    """Return the newest weeks with data, as many as a new model maps again, ascending; nothing is read."""
+    weeks = data_weeks(catalogue)
+    return weeks[max(0, len(weeks) - catalogue.area.policy.remap) :]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from services.inference.stage import STAGE, InferenceSettings, is_wanted
 from shared.area import Area
+from shared.items.catalogue import Catalogue
 from shared.items.item import Item
+from shared.items.partition import MemoryShelf, Partition
 from shared.items.tiles import week_tiles
-from shared.stage import Job
+from shared.stage import Job, registry
 from shared.stage.due import State, planned
 from tests.catalogues import AREA, CountingCatalogue, catalogue_of, make, promotion
 
@@ -72,6 +76,29 @@ def test_a_new_champion_maps_the_last_weeks_and_what_has_no_map() -> None:
     newest = [([0, 0], "2018-W22"), ([1, 0], "2018-W22")]
     assert due(map_of(ledger)) == newest
     assert due(map_of("of an older ledger")) == due() == [([0, 0], "2018-W20"), *newest]
+
+
+class Looked(MemoryShelf):
+    """Items, and which weeks were looked into."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        super().__init__(items)
+        self.weeks_asked: set[str] = set()
+
+    def partition(self, collection: str, week: str) -> Partition:
+        """See `Shelf.partition`."""
+        self.weeks_asked.add(week)
+        return super().partition(collection, week)
+
+
+@pytest.mark.parametrize("remap", [0, 1, 3, 100])
+def test_a_promotion_looks_into_no_older_weeks_than_are_mapped_again(remap: int) -> None:
+    area = WIDE.model_copy(update={"policy": WIDE.policy.model_copy(update={"remap": remap})})
+    weeks = [f"2018-W{n:02d}" for n in range(1, 31)]
+    shelf = Looked([*(make_update(f"S2A_{week}", week, 0) for week in weeks), MODEL, PROMOTION])
+    catalogue = Catalogue(shelf, area, registry.rules())
+    assert [j.week for j in STAGE.plan(PROMOTION, catalogue, area, STAGE.settings())] == weeks[::-1][:remap]
+    assert shelf.weeks_asked == {"static", *weeks[::-1][:remap]}
 
 
 def test_the_current_map_is_of_the_model_promoted_last_among_those_that_fit() -> None:
