@@ -11,8 +11,8 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MAPS, MASKS, OLCI_GRID, SCENES, UPDATES, WITHDRAWALS
 from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.sheets import Sheet, count_tiles
-from shared.items.tiles import MSI, OLCI, touches, week_tiles
+from shared.items.sheets import count_tiles
+from shared.items.tiles import MSI, OLCI, touches
 from shared.items.weeks import STATIC
 
 SENSORS = (MSI, OLCI)
@@ -30,14 +30,12 @@ class WeekSummary:
         week: `2018-W23`.
         digests: sensor -> digest of its current updates with at least one tile; a sensor without any is missing.
         tile_weeks: tiles that the current updates of each sensor touch, counted once per update.
-        sheets: sheets that hold Sentinel-2 data, with the digest of the ledger expected over each and its halo.
         counts: MGRS tile (or `olci`) -> step -> how many products came so far.
     """
 
     week: str
     digests: Mapping[str, str] = field(default_factory=dict)
     tile_weeks: Mapping[str, int] = field(default_factory=dict)
-    sheets: Mapping[Sheet, str] = field(default_factory=dict)
     counts: Mapping[str, Mapping[Step, int]] = field(default_factory=dict)
 
 
@@ -45,12 +43,10 @@ def summarize(catalogue: Catalogue, week: str) -> WeekSummary:
     """Return the summary of a week."""
     updates = catalogue.current(UPDATES, week)
     by_sensor = {sensor: [u for u in updates if touches(u, sensor)] for sensor in SENSORS}
-    tiles = week_tiles(catalogue, week)
     return WeekSummary(
         week,
         {s: digest_ids(u.id for u in found) for s, found in by_sensor.items() if found},
         {s: sum(count_tiles(u.properties["landstream:tiles"]) for u in found) for s, found in by_sensor.items()},
-        {sheet: tiles.ledger_digest(sheet) or "" for sheet in sorted(tiles.inside)},
         _counts(catalogue, week, updates),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.items.summary import present_state, summaries, summary_of
+from shared.items.summary import present_state, summaries, summarize, summary_of
 from tests.catalogues import WEEK, catalogue_of, chain, labels, make, scene, withdrawal
 
 A = chain(scene("a", 500, "a", mgrs_tile="T34TGR"), [[0, 0, 3]])
@@ -43,7 +43,12 @@ def test_a_summary_counts_how_far_products_came() -> None:
     assert summary.counts["T34TGR"] == {"found": 2, "registered": 2, "masked": 2, "tiled": 2}
     assert summary.counts["T35TKL"] == {"found": 1, "registered": 1}
     assert summary.tile_weeks["msi"] == 4
-    assert list(summary.sheets) == [(0, 0)]
+
+
+def test_a_week_without_maps_is_summarized_without_its_ledger() -> None:
+    catalogue = catalogue_of(A)
+    summarize(catalogue, WEEK)
+    assert not catalogue.memo
 
 
 def test_the_summary_of_a_week_is_kept_while_its_items_are_the_same() -> None:
