@@ -330,14 +330,15 @@ def reprocess(
 def prune(
     store: StoreOption,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is.")] = False,
-    keep_days: Annotated[int, typer.Option(min=0, help="Keep the cube's snapshots of so many days.")] = KEEP_DAYS,
+    keep_days: Annotated[int, typer.Option(min=0, help="Days for which a replaced snapshot stays.")] = KEEP_DAYS,
     landing: Annotated[bool, typer.Option("--landing", help="Also products in landing/ that were taken in.")] = False,
 ) -> None:
     """Free space: show what nothing needs any more, and with --yes remove it.
 
-    That is: snapshots of the cube older than --keep-days that no model was trained on, and what only they hold; indexes
-    that newer ones replaced; files that killed runs left behind a day ago or earlier. With --landing also what lies in
-    landing/ and is in the store as an item with all its files: it cannot be ingested again then.
+    That is: snapshots of the cube that were replaced --keep-days ago or earlier and that no model was trained on, and
+    what only they hold; indexes that newer ones replaced; files that killed runs left behind a day ago or earlier. With
+    --landing also what lies in landing/ and is in the store as an item with all its files: it cannot be ingested again
+    then.
 
     A store in a folder must not be in use; one on S3 may be.
 

@@ -51,7 +51,7 @@ def prune(context: Context, now: datetime, keep: timedelta, *, landing: bool, re
     Args:
         context: of the store.
         now: the time, in UTC.
-        keep: age from which a snapshot of the cube may go.
+        keep: for how long a snapshot of the cube stays after a newer one replaced it.
         landing: remove landing units that were taken in, too.
         rehearse: only say what would be freed.
 

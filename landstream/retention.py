@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 KEEP_DAYS: Final = 30
-"""Days of the cube's snapshots: a result of the last month can be looked into as it was."""
+"""Days for which a snapshot of the cube stays once it is replaced: what a map of the last month shows can be read."""
 
 KEEP_SNAPSHOTS: Final = 200
 """Snapshots from which a run prunes the cube at its end; fewer cost little."""

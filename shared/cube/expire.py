@@ -1,4 +1,8 @@
-"""Expire the cube's old snapshots, and remove what only they hold."""
+"""Expire the cube's old snapshots, and remove what only they hold.
+
+No map names a snapshot: it names the ledger that it shows. What stays follows from time alone: a map was made from the
+snapshot that was the newest when its job began.
+"""
 
 from __future__ import annotations
 
@@ -42,15 +46,15 @@ class Expired:
 
 
 def prune_cube(store: Store, location: str, keep: timedelta, now: datetime, *, rehearse: bool) -> Expired:
-    """Expire the snapshots that nobody needs, and remove what only they, or killed writers, hold.
+    """Expire the snapshots that were replaced long ago, and remove what only they, or killed writers, hold.
 
-    Kept are the newest one, those with a tag (what a model was trained on), those younger than `keep`, and what a
-    reader of the last hour may have opened. Writers may go on meanwhile.
+    Kept are the newest one, those with a tag (what a model was trained on), and those that a job which ended within
+    `keep` may have opened; see `expiry`. Objects of the last day stay until another time. Writers may go on meanwhile.
 
     Args:
         store: what holds the cube, below `cube/`.
         location: the repository's folder, or `s3://BUCKET/PREFIX`.
-        keep: age from which a snapshot may go.
+        keep: for how long a snapshot stays after a newer one replaced it, `READ_FOR` not counted.
         now: the time, in UTC.
         rehearse: do it to a copy, in which chunks are holes of their size: nothing of the store is changed.
 
@@ -69,16 +73,16 @@ def prune_cube(store: Store, location: str, keep: timedelta, now: datetime, *, r
 
 
 def expiry(written: Iterable[datetime], keep: timedelta, now: datetime) -> datetime:
-    """Return the moment before which snapshots expire.
+    """Return the moment before which snapshots expire: when the one was written that was the newest as `keep` began.
 
     Args:
         written: when each snapshot was written, the newest one first.
-        keep: age from which one may go.
+        keep: for how long one stays after a newer one replaced it, `READ_FOR` not counted.
         now: the time.
     """
-    # The newest of those times began to be read last when its successor came, which may be a minute ago.
-    begin = now - READ_FOR
-    return min(now - keep, next((moment for moment in written if moment <= begin), begin))
+    # Its age says little: what was written a year ago may have been the newest until a minute ago.
+    begin = now - keep - READ_FOR
+    return next((moment for moment in written if moment <= begin), begin)
 
 
 def _expire(location: str, keep: timedelta, now: datetime) -> Expired:

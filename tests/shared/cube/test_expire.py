@@ -10,7 +10,7 @@ import icechunk
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.area import load_area
@@ -130,13 +130,13 @@ def test_what_is_no_cube_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-@given(st.lists(st.integers(0, 5000), min_size=1, unique=True), st.integers(0, 60))
-def test_nothing_expires_that_was_the_newest_within_the_hour(ages_min: list[int], keep_days: int) -> None:
+@example([1 * 1440, 8 * 1440], 7)  # nothing was written for a week
+@given(st.lists(st.integers(0, 9 * 1440), min_size=1, unique=True), st.integers(0, 7))
+def test_nothing_expires_that_was_the_newest_within_the_time_kept(ages_min: list[int], keep_days: int) -> None:
     written = sorted((NOW - timedelta(minutes=age) for age in ages_min), reverse=True)
     keep = timedelta(days=keep_days)
     moment = expiry(written, keep, NOW)
-    assert moment <= min(NOW - keep, NOW - READ_FOR)
+    assert moment <= NOW - keep - READ_FOR
     replaced = [NOW, *written]  # when each ceased to be the newest
     for began, ended in zip(written, replaced, strict=False):
-        if ended > NOW - READ_FOR:
-            assert began >= moment
+        assert (began >= moment) == (ended > NOW - keep - READ_FOR), "no more is kept, and no less"
