@@ -12,9 +12,9 @@ from shared.items.champion import champion
 from shared.items.collections import MODELS, PROMOTIONS
 from shared.items.ids import ItemId, canonical, numbered_id, split_id
 from shared.items.item import Item
-from shared.items.keys import item_key
+from shared.items.keys import item_key, items_prefix
 from shared.items.summary import WeekSummary, cube_state, current_labels
-from shared.items.weeks import STATIC
+from shared.items.weeks import STATIC, BadKey
 from shared.store import PreconditionFailed, Store
 
 
@@ -41,7 +41,7 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
     history = sorted((split_id(i) for i in catalogue.ids(PROMOTIONS)), key=lambda i: i.number, reverse=True)
     if present is not None and (present.id == best.id or _had_its_turn(best, state, history, catalogue)):
         return None
-    item_id = numbered_id(area.name, history[0].number + 1 if history else 1)
+    item_id = numbered_id(area.name, _last_number(store) + 1)
     span = {n: best.properties[n] for n in ("start_datetime", "end_datetime")}
     properties = {
         "datetime": None,
@@ -55,6 +55,15 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
         return best
     return None
+
+
+def _last_number(store: Store) -> int:
+    """Return the highest number that is taken, also by what cannot be read."""
+    last = 0
+    for name in store.children(items_prefix(PROMOTIONS, STATIC)):
+        with suppress(BadKey):  # not a promotion's name
+            last = max(last, split_id(name.removesuffix(".json")).number)
+    return last
 
 
 def _had_its_turn(model: Item, state: str, history: Iterable[ItemId], catalogue: Catalogue) -> bool:

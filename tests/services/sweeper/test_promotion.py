@@ -118,8 +118,11 @@ def test_a_promotion_that_cannot_be_followed_does_not_end_promoting(store: Folde
     by_hand(store, make("models", "small", week="static", version=9), 2)
     assert promoted(store, *FIRST, one) == one, "there is no such model"
     store.put("items/promotions/static/small-000004.json", b"nonsense")
-    reader = CatalogueReader(store, AREA, registry.rules())
+    reader, two = CatalogueReader(store, AREA, registry.rules()), model_of(SECOND, 2)
     write(store, *FIRST, one)
     catalogue = reader.snapshot()
-    assert promote(store, catalogue, summaries(catalogue), AREA) is not None
+    assert promote(store, catalogue, summaries(catalogue), AREA) is None, "the one before it holds"
+    write(store, *SECOND, two)
+    catalogue = reader.snapshot()
+    assert promote(store, catalogue, summaries(catalogue), AREA) == catalogue.get("models", two.id)
     assert reader.snapshot().ids("promotions")[-1] == "small-000005"
