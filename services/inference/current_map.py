@@ -1,4 +1,4 @@
-"""Which map of a sheet and week is current."""
+"""Which map of a sheet and week is current, and whether there is one."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def _shows_current(item: Item, catalogue: Catalogue) -> bool:
     updates = [source for source in item.sources if source[0] == UPDATES]
     found = [i for i in catalogue.inputs(item) if i.collection == UPDATES]
     return len(found) == len(updates) and all(map(catalogue.is_current, found))
+
+
+def is_mapped(sheet: Sheet, week: str, ledger: str, catalogue: Catalogue) -> bool:
+    """Return whether a model has mapped a sheet with this ledger."""
+    same = catalogue.index(MAPS, week, "ledger").get(ledger, ())
+    return any(sheet_of_json(m.properties["landstream:sheet"]) == sheet for m in same)
 
 
 def _model_of(item: Item) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
-from services.inference.current_map import is_current_map, sheet_of_json
+from services.inference.current_map import is_current_map, is_mapped, sheet_of_json
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
@@ -62,7 +62,7 @@ def _maps(
     recent = week in remapped_weeks(catalogue)
     for sheet in sheets:
         job = _map(sheet, week, model, catalogue, settings)
-        if recent or not _is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):
+        if recent or not is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):
             yield job
 
 
@@ -85,11 +85,6 @@ def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: I
         )
     job: Job = memo[sheet]
     return job
-
-
-def _is_mapped(sheet: Sheet, week: str, ledger: str, catalogue: Catalogue) -> bool:
-    same = catalogue.index(MAPS, week, "ledger").get(ledger, ())
-    return any(sheet_of_json(m.properties["landstream:sheet"]) == sheet for m in same)
 
 
 def is_wanted(job: Job, catalogue: Catalogue) -> bool:
