@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from pydantic_core import from_json
 
-from shared.items.ids import ItemId, split_id
+from shared.items.ids import split_id
 from shared.items.keys import item_key
 
 
@@ -21,13 +21,39 @@ class BadItem(ValueError):
 class Item:
     """One committed item.
 
-    Attributes:
+    Args:
         json: the STAC item.
         week: `2018-W23`, or `static`: the folder it lies in.
+
+    Attributes:
+        id: `<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection.
+        collection: collection id.
+        product: root of the id: the product name of a scene, the name in a numbered collection.
+        stage_version: version of the stage that made it; 0 in a numbered collection.
+        digest: first 8 hex digits of the sha256 over inputs and result-bearing settings; empty where it is numbered.
+        number: its number in a numbered collection; 0 elsewhere.
     """
 
     json: Mapping[str, Any]
     week: str
+    id: str = field(init=False, repr=False, compare=False)
+    collection: str = field(init=False, repr=False, compare=False)
+    product: str = field(init=False, repr=False, compare=False)
+    stage_version: int = field(init=False, repr=False, compare=False)
+    digest: str = field(init=False, repr=False, compare=False)
+    number: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Set here and not when they are asked for: a look at a large store asks for each of them a million times.
+        parsed = split_id(str(self.json["id"]))
+        self.__dict__.update(
+            id=parsed.text,
+            collection=str(self.json["collection"]),
+            product=parsed.product,
+            stage_version=parsed.version,
+            digest=parsed.digest,
+            number=parsed.number,
+        )
 
     def __hash__(self) -> int:
         return hash((self.collection, self.id))
@@ -53,20 +79,10 @@ class Item:
             for time in item.times:
                 if not isinstance(time, str):
                     raise TypeError("a time is not text")
-            _ = item.key, item.product
+            _ = item.key
         except (ValueError, TypeError, KeyError) as error:
             raise BadItem(f"not an item: {type(error).__name__} {str(error)[:200]}") from error
         return item
-
-    @cached_property
-    def id(self) -> str:
-        """`<product>--v<stage version>-<digest8>`, or `<name>-<number>` in a numbered collection."""
-        return str(self.json["id"])
-
-    @cached_property
-    def collection(self) -> str:
-        """Collection id."""
-        return str(self.json["collection"])
 
     @property
     def properties(self) -> Mapping[str, Any]:
@@ -86,30 +102,6 @@ class Item:
         p = self.properties
         moment = p.get("datetime")
         return (moment,) if moment else (p["start_datetime"], p["end_datetime"])
-
-    @cached_property
-    def _parsed(self) -> ItemId:
-        return split_id(self.id)
-
-    @property
-    def product(self) -> str:
-        """Root of the id: the product name of a scene, the name in a numbered collection."""
-        return self._parsed.product
-
-    @property
-    def stage_version(self) -> int:
-        """Version of the stage that made it; 0 in a numbered collection."""
-        return self._parsed.version
-
-    @property
-    def digest(self) -> str:
-        """First 8 hex digits of the sha256 over inputs and result-bearing settings; empty in a numbered collection."""
-        return self._parsed.digest
-
-    @property
-    def number(self) -> int:
-        """Its number in a numbered collection; 0 elsewhere."""
-        return self._parsed.number
 
     @cached_property
     def key(self) -> str:

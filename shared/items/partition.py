@@ -33,7 +33,7 @@ class Partition:
 
     def get(self, item_id: str) -> Item | None:
         """Return one item; None where there is none."""
-        return next(iter(self.some((item_id,))), None)
+        return self._items.get(item_id) or next(iter(self.some((item_id,))), None)
 
     def some(self, ids: Iterable[str]) -> list[Item]:
         """Return those of some items that exist, in the order given."""
@@ -46,7 +46,9 @@ class Partition:
 
     def all(self) -> list[Item]:
         """Return every item, by id."""
-        return self.some(self.ids)
+        if len(self._items) + len(self._missing) < len(self.ids):
+            self.some(self.ids)
+        return [item for i in self.ids if (item := self._items.get(i)) is not None]
 
     def keep(self, other: Partition) -> None:
         """Take over what another partition has read: an item never changes."""
