@@ -23,7 +23,8 @@ FRAME = FrameFacts(
 
 
 def item_of(properties: dict[str, Any]) -> Item:
-    return Item({"properties": json.loads(json.dumps(properties))}, "2018-W23")
+    said = {"id": "a-000001", "collection": "c", "properties": json.loads(json.dumps(properties))}
+    return Item(said, "2018-W23")
 
 
 def test_what_is_absent_stays_absent() -> None:
