@@ -82,8 +82,9 @@ def replaced_indexes(context: Context) -> list[ObjectInfo]:
     """Return the indexes that another one replaced: all of a collection's week but the exact one, else the newest."""
     weeks = defaultdict[tuple[str, str], list[ObjectInfo]](list)
     for stored in context.store.list(INDEXES):
-        _, collection, week, _ = stored.key.split("/")
-        weeks[collection, week].append(stored)
+        if stored.key.count("/") == 3:  # what was found out of a week is replaced in its place
+            _, collection, week, _ = stored.key.split("/")
+            weeks[collection, week].append(stored)
     return [o for (collection, week), found in weeks.items() for o in _replaced(context, collection, week, found)]
 
 

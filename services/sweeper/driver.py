@@ -39,7 +39,7 @@ class Driver:
         self.context, self.feeding = context, [s.name for s in upstream(stages)]
         self._pages = Pages(context.store, context.area, registry.collections())
         self._indexes = Indexes(context.store, context.reader)
-        self.sweep = Sweep(stages, context, grace_s, visit=self._see)
+        self.sweep = Sweep(stages, context, grace_s, visit=self._see, keep=True)
         self._schedule = TrainingSchedule(context.area, once)
         self._log = get_logger(service="driver")
 

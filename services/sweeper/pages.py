@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pystac
 
+from services.sweeper.week_cache import WeekCache
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.ids import canonical
@@ -41,17 +42,28 @@ class Pages:
         self._listed: set[str] = set()
         self._seen: dict[str, str] = {}
         self._facts: dict[str, dict[str, WeekFacts]] = {}
+        self._kept = WeekCache(store, "pages", dict[str, WeekFacts], write=True)
 
     def see(self, catalogue: Catalogue, week: str, token: str) -> None:
         """Write the pages of a week, from its items; nothing is done while its token is the same."""
         if self._seen.get(week) == token:
             return
+        facts = self._kept.load(week, token)
+        if facts is None or not all(self._etag(week_page_key(c, week)) for c in facts):
+            facts = self._write_week(catalogue, week)
+        for collection, found in facts.items():
+            self._facts.setdefault(collection, {})[week] = found
+        self._kept.keep(week, token, facts)
+        self._seen[week] = token
+
+    def _write_week(self, catalogue: Catalogue, week: str) -> dict[str, WeekFacts]:
+        facts = {}
         for collection in catalogue.collections:
             # A folder may be there a moment before its first item, or was listed after it had none.
             if week in catalogue.weeks(collection) and (items := catalogue.items(collection, week)):
-                self._facts.setdefault(collection, {})[week] = facts_of(items)
-                self._write(f"{collection}/{week}/catalog.json", week_page(collection, week, items))
-        self._seen[week] = token
+                facts[collection] = facts_of(items)
+                self._write(week_page_key(collection, week), week_page(collection, week, items))
+        return facts
 
     def finish(self, catalogue: Catalogue) -> None:
         """Write the pages of what has no week, then those of the collections, and the one above them."""
@@ -68,13 +80,17 @@ class Pages:
 
     def _write(self, key: str, page: Mapping[str, object]) -> None:
         """Write a page unless it is there already: its etag is the MD5 of its bytes, in every store that we know."""
+        data = canonical(page)
+        if self._etag(key) != md5(data, usedforsecurity=False).hexdigest():
+            self._etags[key] = self._store.put(key, data).etag
+
+    def _etag(self, key: str) -> str | None:
+        """Return the etag of a page; None where it is not there."""
         folder = key.partition("/")[0]
         if folder not in self._listed:
             self._listed.add(folder)
             self._etags.update({o.key: o.etag for o in self._store.list(folder)})
-        data = canonical(page)
-        if self._etags.get(key) != md5(data, usedforsecurity=False).hexdigest():
-            self._etags[key] = self._store.put(key, data).etag
+        return self._etags.get(key)
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,7 @@ class WeekFacts:
 
 def facts_of(items: Sequence[Item]) -> WeekFacts:
     """Return the facts of some items; there is at least one."""
-    boxes = [i.json["bbox"] for i in items]
+    boxes = [tuple(map(float, i.json["bbox"])) for i in items]
     times = [t for i in items for t in i.times]
     return WeekFacts(
         (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)),
@@ -110,6 +126,11 @@ def facts_of(items: Sequence[Item]) -> WeekFacts:
             {str(i.properties["landstream:attribution"]) for i in items if "landstream:attribution" in i.properties}
         ),
     )
+
+
+def week_page_key(collection: str, week: str) -> str:
+    """Return the key of the page of a collection's week."""
+    return f"{collection}/{week}/{CATALOG}"
 
 
 def week_page(collection: str, week: str, items: Sequence[Item]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from services.sweeper.ends import ListedEnds
 from services.sweeper.hints import Hints
 from services.sweeper.view import Count, View, open_job
+from services.sweeper.week_cache import WeekCache
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
 from shared.items.keys import FAILURES, RECEIPTS
@@ -44,6 +45,7 @@ class Sweep:
         grace_s: in place of each stage's own, where given.
         clock: seconds, monotonic.
         visit: called with each week that was looked at.
+        keep: keep in the store what settled weeks look like, which is for who drives the stream; everybody reads it.
 
     Attributes:
         whole: whether every week and every unit without a receipt was looked at: before, there may be more that is due.
@@ -58,6 +60,8 @@ class Sweep:
         grace_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         visit: Visit = lambda catalogue, week, token: None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.stages = stages
         self._context, self._clock, self._visit = context, clock, visit
@@ -68,6 +72,13 @@ class Sweep:
         self._touched: set[str] = set()
         self._rounds = 0
         self._settings = {s.name: s.settings() for s in stages}
+        plans = [[s.name, s.version, self._settings[s.name].result_bearing()] for s in stages]
+        beside = [context.area.model_dump(mode="json", exclude={"policy"}), plans]
+        self._kept = {
+            # What a new model maps again differs between a run that ends and one that watches.
+            again: WeekCache(context.store, name, View, beside, write=keep)
+            for again, name in ((False, "views"), (True, "views-remapped"))
+        }
         self._ends = ListedEnds(context.store, (), (), lambda key: None)
         self._units_left = True
         self.catalogue = context.reader.snapshot()
@@ -149,8 +160,10 @@ class Sweep:
         """Plan a week again if its items, or what its plans look at beside them, changed."""
         self._visited[week] = self._rounds
         self._touched.discard(week)
-        catalogue, before = self.catalogue, self._weeks.get(week)
-        token = f"{week_token(catalogue, week)} {self._beside()} {week in remapped_weeks(catalogue)}"
+        catalogue = self.catalogue
+        remapped = week in remapped_weeks(catalogue)
+        token, kept = f"{week_token(catalogue, week)} {self._beside()} {remapped}", self._kept[remapped]
+        before = self._weeks.get(week) or kept.load(week, token)
         asked = before.asked if before else {}
         if before is None or before.token != token or not catalogue.is_broken_as(asked):
             known = set(catalogue.asked)
@@ -162,7 +175,11 @@ class Sweep:
             if week in data_weeks(catalogue):
                 view.summary = summary_of(catalogue, week)
             view.asked = {p: b for p, b in catalogue.asked.items() if p not in known or p in asked}
-            self._weeks[week] = view
+        else:
+            view = before
+        self._weeks[week] = view
+        if not self._is_busy(view):
+            kept.keep(week, token, view)
         self._visit(catalogue, week, token)
         catalogue.let_go(week)
 

@@ -60,6 +60,11 @@ def index_prefix(collection: str, week: str) -> str:
     return check_key(f"{PREFIX}{collection}/{week}") + "/"
 
 
+def week_cache_key(name: str, week: str) -> str:
+    """Return the key of what was found out of a week, of which nothing is lost either if it is absent."""
+    return check_key(f"{PREFIX}{name}/{week}.json")
+
+
 def index_key(collection: str, week: str, objects: Iterable[Stored]) -> str:
     """Return the key of the index of these objects."""
     listed = [[o.key, o.size, o.etag] for o in sorted(objects)]

@@ -9,7 +9,7 @@ import pytest
 
 from services.sweeper.sweeper import Sweeper
 from shared.items.reader import INDEXED, MOST_BYTES, CatalogueReader
-from shared.items.week_index import PREFIX, BadIndex, index_key, unpack
+from shared.items.week_index import BadIndex, index_key, index_prefix, unpack
 from shared.run.context import Context
 from shared.stage import registry
 from shared.store import FolderStore
@@ -56,12 +56,16 @@ def exact_key(store: FarStore) -> str:
     return index_key(COLLECTION, WEEK, reader_of(store).stored(COLLECTION, WEEK))
 
 
+def indexes(store: FarStore) -> list[str]:
+    return list(store.keys(index_prefix(COLLECTION, WEEK)))
+
+
 def test_a_week_is_indexed_once_it_is_the_same_as_before(store: FarStore) -> None:
     sweeper = sweeper_of(store)
     sweeper.round()
-    assert list(store.keys(PREFIX)) == []
+    assert indexes(store) == []
     sweeper.round()
-    assert list(store.keys(PREFIX)) == [exact_key(store)]
+    assert indexes(store) == [exact_key(store)]
     assert len(unpack(store.get(exact_key(store)))) == INDEXED
 
 
