@@ -434,8 +434,10 @@ def over_folders(folder: Path, counts: list[int]) -> None:
     area.write_text(json.dumps(country().model_dump(mode="json", by_alias=True)))
     for count in counts:
         store = str(store_of(folder, count))
+        for kept in ("views", "views-remapped", "pages"):
+            shutil.rmtree(Path(store) / "index" / kept, ignore_errors=True)
         found = {
-            "status": peak_of("status", "--store", store),
+            "status, of a store that nobody has looked at": peak_of("status", "--store", store),
             "maps --latest": peak_of("maps", "--latest", "--store", store),
             "run --once, nothing to do": settled(area, store)
             or peak_of("run", "--once", "--area", str(area), "--store", store),
@@ -444,8 +446,11 @@ def over_folders(folder: Path, counts: list[int]) -> None:
         for what, values in found.items():
             for name, value in values.items():
                 rows.setdefault(f"{what}, {name}", {})[count] = value
-        for name, value in command(__file__, "--measure", "sweeper", store).items():
-            rows.setdefault(f"sweeper, {name}", {})[count] = value
+        for again in ("", ", started again"):
+            for name, value in command(__file__, "--measure", "sweeper", store).items():
+                rows.setdefault(f"sweeper{again}, {name}", {})[count] = value
+        for name, value in peak_of("status", "--store", store).items():
+            rows.setdefault(f"status, {name}", {})[count] = value
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     print(f"A store in a folder, {load}; CPU seconds include the start of Python")
     table(rows, counts)
