@@ -16,6 +16,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, WITHDRAWALS
 from shared.items.ids import canonical
 from shared.items.item import Item
+from shared.items.keys import CUBE
 from shared.items.scenes import is_of_withdrawal
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
@@ -44,7 +45,7 @@ def digest_lines(store: Store, area: Area) -> list[str]:
         for item in current_items(catalogue, collection)
         if not is_of_withdrawal(item)
     ]
-    if any(True for _ in store.keys("cube/")):
+    if any(True for _ in store.keys(CUBE)):
         from shared.cube import open_cube  # it takes the libraries of a cube, and a second to load
 
         lines += cube_lines(open_cube(context.cube, area, "read"))
@@ -67,7 +68,7 @@ def content_lines(store: Store, area: Area) -> list[str]:
     catalogue = context.reader.snapshot()
     from shared.cube import open_cube
 
-    lines = list(cube_lines(open_cube(context.cube, area, "read"))) if any(True for _ in store.keys("cube/")) else []
+    lines = list(cube_lines(open_cube(context.cube, area, "read"))) if any(True for _ in store.keys(CUBE)) else []
     for item in current_items(catalogue, MAPS):
         for name in ("land_cover", "confidence"):
             sheet = "r{:02d}c{:02d}".format(*item.properties["landstream:sheet"])

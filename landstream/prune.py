@@ -13,7 +13,7 @@ from typing import Final
 from services.sweeper.sweep import Sweep
 from shared.items.ids import split_id
 from shared.items.item import BadItem, Item
-from shared.items.keys import item_key, receipt_key, split_item_key
+from shared.items.keys import ARTIFACTS, CUBE, item_key, receipt_key, split_item_key
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.stac import asset_key
 from shared.items.week_index import PREFIX as INDEXES
@@ -24,8 +24,7 @@ from shared.stage import published, registry
 from shared.stage.due import LANDING
 from shared.store import NotFound, ObjectInfo, Store
 
-ARTIFACTS: Final = "artifacts/"
-SNAPSHOTS: Final = "cube/snapshots/"
+SNAPSHOTS: Final = f"{CUBE}snapshots/"
 LEFT_FOR: Final = timedelta(days=1)
 """Artifacts without an item are left behind after so long: no job uploads for a day."""
 

@@ -11,7 +11,7 @@ from shared.items.item import Item
 from shared.sensors import msi_assets
 from shared.stage import AFFECTS_RESULT, Collection, Deployment, Job, Settings, Source, Stage
 
-SCENES = (SENTINEL_2_L2A, SENTINEL_2_L1C)
+MSI_SCENES = (SENTINEL_2_L2A, SENTINEL_2_L1C)
 
 
 class CloudmaskSettings(Settings):
@@ -23,7 +23,7 @@ class CloudmaskSettings(Settings):
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettings) -> list[Job]:
     """Plan one job for a current scene, of either level."""
-    if item.collection not in SCENES or not catalogue.is_current(item):
+    if item.collection not in MSI_SCENES or not catalogue.is_current(item):
         return []
     l2a = item.collection == SENTINEL_2_L2A
     return [
@@ -40,7 +40,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettin
 STAGE = Stage(
     name="cloudmask",
     version=1,
-    consumes=SCENES,
+    consumes=MSI_SCENES,
     publishes=(Collection(MASKS, "Cloud masks", "One mask per Sentinel-2 scene, with dilation."),),
     plan=plan,
     process="services.cloudmask.process:process",

@@ -12,7 +12,7 @@ from services.sweeper.hints import Hints
 from services.sweeper.view import Count, View, open_job
 from services.sweeper.week_cache import WeekCache
 from shared.items.catalogue import Catalogue
-from shared.items.collections import WITHDRAWALS
+from shared.items.collections import PROMOTIONS, WITHDRAWALS
 from shared.items.keys import FAILURES, RECEIPTS
 from shared.items.landing import PREFIX
 from shared.items.summary import WeekSummary, data_weeks, remapped_weeks, summary_of, week_token
@@ -186,8 +186,8 @@ class Sweep:
     def _beside(self) -> str:
         """Return what the plans of any week look at beside its own items; all of it is few."""
         c = self.catalogue
-        static = [(name, len(c.ids(name)), max(c.ids(name), default="")) for name in ("promotions",)]
-        return repr((static, sorted(c.standing_orders())))
+        promotions = c.ids(PROMOTIONS)
+        return repr((len(promotions), max(promotions, default=""), sorted(c.standing_orders())))
 
     def _look_at_static(self) -> None:
         """Plan what has no week; withdrawals are planned with the week that they concern."""

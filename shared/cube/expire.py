@@ -18,10 +18,10 @@ from typing import Final
 import icechunk
 
 from shared.cube.repository import MAIN, one_at_a_time, open_repository
+from shared.items.keys import CUBE
 from shared.store import Store, StoreError
 
-PREFIX: Final = "cube/"
-CHUNKS: Final = f"{PREFIX}chunks/"
+CHUNKS: Final = f"{CUBE}chunks/"
 
 READ_FOR: Final = timedelta(hours=1)
 """Who opened the cube reads that snapshot for no longer."""
@@ -61,7 +61,7 @@ def prune_cube(store: Store, location: str, keep: timedelta, now: datetime, *, r
     Raises:
         StoreError: the store refuses, or does not answer.
     """
-    if not any(True for _ in store.keys(PREFIX)):
+    if not any(True for _ in store.keys(CUBE)):
         return Expired(0, 0, 0)
     try:
         if rehearse:
@@ -107,7 +107,7 @@ def _expire(location: str, keep: timedelta, now: datetime) -> Expired:
 def _rehearsal(store: Store) -> Iterator[str]:
     """Copy a cube without the bytes of its chunks, sizes and times as they are."""
     with tempfile.TemporaryDirectory() as folder:
-        for stored in store.list(PREFIX):
+        for stored in store.list(CUBE):
             path = Path(folder) / stored.key
             path.parent.mkdir(parents=True, exist_ok=True)
             if stored.key.startswith(CHUNKS):
@@ -116,4 +116,4 @@ def _rehearsal(store: Store) -> Iterator[str]:
             else:
                 store.fetch(stored.key, path)
             os.utime(path, (stored.modified_s, stored.modified_s))
-        yield str(Path(folder) / PREFIX)
+        yield str(Path(folder) / CUBE)

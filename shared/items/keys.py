@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from shared.items.weeks import BadKey, check_week
 
 ITEMS, ARTIFACTS, FAILURES, RECEIPTS, ORDERS = "items/", "artifacts/", "failures/", "receipts/", "reprocess/"
+CUBE: Final = "cube/"
 """Where things lie in a store."""
 
 _SEGMENT = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z")

@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any
 
 from shared.items.catalogue import Rule
+from shared.items.collections import MODELS, PROMOTIONS, REQUESTS, UPDATES
 from shared.stage.declare import Collection, Stage, published
 from shared.stage.deployment import Service
 
@@ -94,7 +95,7 @@ def all_services() -> list[Service]:
     return [*(Service(s.name, s.name, s.deployment, extra=s.name) for s in all_stages()), *other_services()]
 
 
-DRIVEN = {"cube-updates": "training-requests", "models": "promotions"}
+DRIVEN = {UPDATES: REQUESTS, MODELS: PROMOTIONS}
 """What the driver of a stream makes of what: no stage publishes these."""
 
 

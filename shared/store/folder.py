@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.events import ObjectCreated, make
-from shared.items.keys import check_key, is_key
+from shared.items.keys import ARTIFACTS, check_key, is_key
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
@@ -104,7 +104,7 @@ class FolderStore:
         source = self._existing(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if key.startswith("artifacts/"):
+            if key.startswith(ARTIFACTS):
                 os.link(source, path)
             else:
                 shutil.copyfile(source, path, follow_symlinks=False)
