@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from shared.items.landing import PREFIX as LANDING_PREFIX
-from shared.stage import Stage, published, registry
+from shared.stage import AnyStage, published, registry
 from shared.stage.deployment import Patterns, Service
 from shared.stage.due import LANDING
 
@@ -73,7 +73,7 @@ PEOPLE: Final = (
 """Who acts beside the services: whoever delivers products, who runs the installation, and who frees space."""
 
 
-def grants(stages: Iterable[Stage[Any]] | None = None, services: Iterable[Service] | None = None) -> list[Grant]:
+def grants(stages: Iterable[AnyStage] | None = None, services: Iterable[Service] | None = None) -> list[Grant]:
     """Return the table: one line for each stage, each other service, and whoever acts beside them.
 
     Args:
@@ -85,7 +85,7 @@ def grants(stages: Iterable[Stage[Any]] | None = None, services: Iterable[Servic
     return [*map(_of_stage, stages), *(Grant(s.name, s.writes, s.deletes) for s in services), *PEOPLE]
 
 
-def _of_stage(stage: Stage[Any]) -> Grant:
+def _of_stage(stage: AnyStage) -> Grant:
     """Return the grant of a stage: its own items, and results, failures and receipts."""
     own = [f"items/{collection}/*" for collection in published(stage)]
     if LANDING in stage.consumes:

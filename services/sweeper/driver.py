@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from services.sweeper.indexes import Indexes
 from services.sweeper.pages import Pages
@@ -19,7 +18,7 @@ from shared.items.summary import current_labels
 from shared.observe.logs import get_logger
 from shared.run.context import Context
 from shared.stage import registry
-from shared.stage.declare import Stage, published
+from shared.stage.declare import AnyStage, published
 from shared.stage.due import LANDING
 
 
@@ -34,7 +33,7 @@ class Driver:
     """
 
     def __init__(
-        self, stages: Sequence[Stage[Any]], context: Context, grace_s: float | None = None, once: bool = False
+        self, stages: Sequence[AnyStage], context: Context, grace_s: float | None = None, once: bool = False
     ) -> None:
         self.context, self.feeding = context, [s.name for s in upstream(stages)]
         self._pages = Pages(context.store, context.area, registry.collections())
@@ -83,7 +82,7 @@ class Driver:
             self._pages.finish(self.sweep.catalogue)
 
 
-def upstream(stages: Sequence[Stage[Any]]) -> list[Stage[Any]]:
+def upstream(stages: Sequence[AnyStage]) -> list[AnyStage]:
     """Return the stages that feed the cube: those on the way from `landing/` to `cube-updates`.
 
     Args:

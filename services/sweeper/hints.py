@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.sweeper.view import Count
 from shared.bus import OBJECTS, Bus
 from shared.events import HINT_SOURCE, ObjectCreated, make
 from shared.observe.metrics import HINTS
 from shared.run.context import Context
-from shared.stage.declare import Stage
+from shared.stage.declare import AnyStage
 
 FIRST_GAP_S = 2.0
 LONGEST_GAP_S = 3600.0
@@ -36,7 +35,7 @@ class Hints:
     """
 
     def __init__(
-        self, stages: Sequence[Stage[Any]], context: Context, grace_s: float | None, clock: Callable[[], float]
+        self, stages: Sequence[AnyStage], context: Context, grace_s: float | None, clock: Callable[[], float]
     ) -> None:
         self._stages, self._context, self._grace_s, self._clock = stages, context, grace_s, clock
         self._hinted: dict[tuple[str, str], _Hinted] = {}

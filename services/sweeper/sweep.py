@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from services.sweeper.ends import ListedEnds
 from services.sweeper.hints import Hints
@@ -19,7 +18,7 @@ from shared.items.summary import WeekSummary, data_weeks, remapped_weeks, summar
 from shared.items.weeks import STATIC
 from shared.observe.metrics import DUE, FAILED
 from shared.run.context import Context
-from shared.stage.declare import Stage
+from shared.stage.declare import AnyStage
 from shared.stage.due import LANDING, JobSource, State, planned, sources_of
 from shared.stage.source import name_in_id
 
@@ -55,7 +54,7 @@ class Sweep:
 
     def __init__(
         self,
-        stages: Sequence[Stage[Any]],
+        stages: Sequence[AnyStage],
         context: Context,
         grace_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -198,7 +197,7 @@ class Sweep:
             self._plan(view, stage, items)
         self._weeks[STATIC] = view
 
-    def _plan(self, view: View, stage: Stage[Any], sources: Iterable[JobSource]) -> None:
+    def _plan(self, view: View, stage: AnyStage, sources: Iterable[JobSource]) -> None:
         for job in planned(stage, sources, self.catalogue, self._settings[stage.name]):
             if job.state is State.DONE:
                 view.done[stage.name] = view.done.get(stage.name, 0) + 1

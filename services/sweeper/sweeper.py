@@ -6,7 +6,6 @@ One replica is enough; two would only repeat harmless hints.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.sweeper.driver import Driver
 from services.sweeper.settings import SweeperSettings
@@ -16,7 +15,7 @@ from shared.observe.metrics import SWEEP_SECONDS
 from shared.process.command_line import make_parser, or_exit, settings_of
 from shared.process.service import run_service
 from shared.run.context import Context
-from shared.stage import Stage, registry
+from shared.stage import AnyStage, registry
 from shared.store import StoreUnavailable
 
 NAME = "sweeper"
@@ -33,7 +32,7 @@ class Sweeper:
         grace_s: seconds after which something due is hinted; each stage's own where not given.
     """
 
-    def __init__(self, stages: Sequence[Stage[Any]], context: Context, grace_s: float | None = None) -> None:
+    def __init__(self, stages: Sequence[AnyStage], context: Context, grace_s: float | None = None) -> None:
         self._context, self.driver = context, Driver(stages, context, grace_s)
         self._foreign: set[str] = set()
         self._log = get_logger(service=NAME)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared.items.item import Item
 from shared.items.summary import WeekSummary
-from shared.stage.declare import Stage
+from shared.stage.declare import AnyStage
 from shared.stage.due import DueJob
 
 
@@ -56,7 +55,7 @@ class Count:
     failed: int = 0
 
 
-def open_job(stage: Stage[Any], job: DueJob) -> Open:
+def open_job(stage: AnyStage, job: DueJob) -> Open:
     """Return what the sweep keeps of a job without an output."""
     week = job.job.week or (job.source.week if isinstance(job.source, Item) else "")
     return Open(stage.name, job.id, job.source.key, week)

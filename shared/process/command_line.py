@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from shared.bus import BusError
 from shared.observe.failpoint import UnknownFailpoint
@@ -16,7 +15,7 @@ from shared.run.child import Stopped
 from shared.run.context import Context
 from shared.run.runner import Runner, StageStopped
 from shared.stage import registry
-from shared.stage.declare import Stage, published
+from shared.stage.declare import AnyStage, published
 from shared.stage.due import LANDING, JobSource, State, planned, sources_of
 from shared.store import AREA_KEY, FolderStore, StoreError, read_area
 
@@ -90,7 +89,7 @@ def do_what_is_due(name: str, context: Context) -> None:
         runner.child.close()
 
 
-def due_sources(stage: Stage[Any], context: Context) -> Iterator[JobSource]:
+def due_sources(stage: AnyStage, context: Context) -> Iterator[JobSource]:
     """Yield what leads to a due job of a stage, week after week, deliveries first."""
     catalogue, settings = context.reader.snapshot(), stage.settings()
     if LANDING in stage.consumes:

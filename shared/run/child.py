@@ -13,13 +13,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from shared.observe.metrics import WORKERS_LOST
 from shared.raster.options import GDAL_LIMITS
 from shared.run.outcome import Answer, Progress
 from shared.run.wire import TaskMessage, hear, send_task
-from shared.stage.declare import Stage
+from shared.stage.declare import AnyStage
 
 JOBS_BEFORE_REPLACEMENT = 100
 GRACE_S = 20.0
@@ -52,7 +51,7 @@ class Child:
 
     def __init__(
         self,
-        stage: Stage[Any],
+        stage: AnyStage,
         module: str,
         stop: Event,
         log: Path | None = None,

@@ -13,7 +13,7 @@ from shared.items.keys import artifact_key, item_key, receipt_key
 from shared.items.stac import asset_href, make_item, multihash
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
-from shared.stage.declare import Job, NewAsset, NewItem, Settings, Stage
+from shared.stage.declare import AnyStage, Job, NewAsset, NewItem, Settings
 from shared.stage.source import suffix_of
 from shared.store import PreconditionFailed, Store
 
@@ -27,7 +27,7 @@ class Committer:
         store: where to.
     """
 
-    def __init__(self, stage: Stage[Any], settings: Settings, store: Store) -> None:
+    def __init__(self, stage: AnyStage, settings: Settings, store: Store) -> None:
         self._stage, self._settings, self._store = stage, settings, store
         self._log = get_logger(stage=stage.name)
 

@@ -11,14 +11,14 @@ from shared.items.catalogue import Catalogue
 from shared.items.ids import canonical
 from shared.items.keys import FAILURES, check_key, failure_key, items_prefix, receipt_key
 from shared.run.outcome import Failure, Rejected
-from shared.stage.declare import Job, Stage
+from shared.stage.declare import AnyStage, Job
 from shared.store import NotFound, Store
 
 MAX_TEXT = 20_000
 REMEDY = "read the traceback; after a fix, `landstream requeue` this record"
 
 
-def make_record(stage: Stage[Any], job: Job, name: str, attempts: int, failure: Failure) -> bytes:
+def make_record(stage: AnyStage, job: Job, name: str, attempts: int, failure: Failure) -> bytes:
     """Return the JSON of a failure record.
 
     Args:

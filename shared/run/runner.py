@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 from shared.bus import DEAD_LETTER, OBJECTS, BusUnavailable, Message
 from shared.events import BadEvent, OtherEvent, parse
@@ -28,7 +28,7 @@ from shared.run.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.run.failure import make_record
 from shared.run.outcome import Absorbed, Done, Failed, Failure, Later, Outcome, Rejected, outcome_of
 from shared.run.wire import TaskMessage
-from shared.stage.declare import Job, Stage
+from shared.stage.declare import AnyStage, Job
 from shared.stage.due import LANDING, DueJob, JobSource, State, examine, plan_jobs
 from shared.stage.registry import resolve
 from shared.stage.source import LandingSource, Unfetchable
@@ -56,7 +56,7 @@ class Runner:
     """
 
     def __init__(
-        self, stage: Stage[Any], module: str, context: Context, on_later: Callable[[str], None] = lambda job: None
+        self, stage: AnyStage, module: str, context: Context, on_later: Callable[[str], None] = lambda job: None
     ) -> None:
         self.stage, self.context = stage, context
         self.settings = stage.settings()

@@ -15,11 +15,11 @@ from shared.observe.logs import configure_logs
 from shared.run.outcome import Answer, Done, Progress, outcome_of
 from shared.run.signals import die_with_parent, leave_stopping_to_parent
 from shared.run.wire import TaskMessage, receive_task, say
-from shared.stage.declare import LocalItem, LocalUnit, Stage, Task
+from shared.stage.declare import AnyStage, LocalItem, LocalUnit, Task
 from shared.stage.registry import resolve
 
 
-def run_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) -> Answer:
+def run_task(stage: AnyStage, message: TaskMessage, channel: socket.socket) -> Answer:
     """Run one task; whatever it raises becomes an answer."""
     try:
         return Done(resolve(stage.process)(make_task(stage, message, channel)))
@@ -27,7 +27,7 @@ def run_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) ->
         return outcome_of(error)
 
 
-def make_task(stage: Stage[Any], message: TaskMessage, channel: socket.socket) -> Task[Any]:
+def make_task(stage: AnyStage, message: TaskMessage, channel: socket.socket) -> Task[Any]:
     """Return the task of a message, with the cube open where the stage declares one."""
     cube, job = None, message.job
     if stage.cube is not None:
@@ -59,7 +59,7 @@ def main() -> None:
     leave_stopping_to_parent()
     configure_logs(sys.stderr)
     channel = socket.socket(fileno=descriptor)
-    stage: Stage[Any] = importlib.import_module(module).STAGE
+    stage: AnyStage = importlib.import_module(module).STAGE
     if stage.warm_up is not None:
         resolve(stage.warm_up)()
     resolve(stage.process)

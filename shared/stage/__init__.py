@@ -2,6 +2,7 @@
 
 from shared.stage.declare import (
     AFFECTS_RESULT,
+    AnyStage,
     BrokenPicture,
     Collection,
     Job,
@@ -21,6 +22,7 @@ from shared.stage.source import LandingSource, Source
 
 __all__ = [
     "AFFECTS_RESULT",
+    "AnyStage",
     "BrokenPicture",
     "Collection",
     "Deployment",

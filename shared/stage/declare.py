@@ -218,12 +218,12 @@ def always_wanted(job: Job, catalogue: Catalogue) -> bool:
     return True
 
 
-SourceT = Any
-"""An item, or the landing unit of a stage that consumes `landing`."""
+SourceT = TypeVar("SourceT", Item, LandingUnit)
+"""What a stage plans from: an item, or the landing unit of a stage that consumes `landing`."""
 
 
 @dataclass(frozen=True)
-class Stage(Generic[SettingsT]):
+class Stage(Generic[SourceT, SettingsT]):
     """A service's declaration.
 
     Attributes:
@@ -268,6 +268,10 @@ class Stage(Generic[SettingsT]):
     deployment: Deployment = field(default_factory=Deployment)
 
 
-def published(stage: Stage[Any]) -> tuple[str, ...]:
+AnyStage = Stage[Any, Any]
+"""A stage whose source and settings are its own."""
+
+
+def published(stage: AnyStage) -> tuple[str, ...]:
     """Return the names of the collections that a stage publishes."""
     return tuple(c.name for c in stage.publishes)

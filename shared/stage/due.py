@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shared.items.catalogue import Catalogue
 from shared.items.ids import digest8, make_id
 from shared.items.item import Item
 from shared.items.landing import LandingUnit
-from shared.stage.declare import Job, Settings, Stage
+from shared.stage.declare import AnyStage, Job, Settings
 
 LANDING = "landing"
 
@@ -46,13 +45,13 @@ class DueJob:
     state: State
 
 
-def job_digest(stage: Stage[Any], job: Job, settings: Settings) -> str:
+def job_digest(stage: AnyStage, job: Job, settings: Settings) -> str:
     """Return digest8 of a job's inputs, parameters and result-bearing settings; not of the stage's version."""
     inputs = [[s.item.collection, s.item.id] for s in job.inputs]
     return digest8([stage.name, inputs, dict(job.parameters), settings.result_bearing()])
 
 
-def examine(stage: Stage[Any], source: JobSource, job: Job, settings: Settings, catalogue: Catalogue) -> DueJob:
+def examine(stage: AnyStage, source: JobSource, job: Job, settings: Settings, catalogue: Catalogue) -> DueJob:
     """Name a job and say where it stands.
 
     A failure record is void once the output exists.
@@ -72,7 +71,7 @@ def examine(stage: Stage[Any], source: JobSource, job: Job, settings: Settings, 
     return DueJob(source, job, name, output, state)
 
 
-def _is_done(stage: Stage[Any], job: Job, digest: str, catalogue: Catalogue) -> bool:
+def _is_done(stage: AnyStage, job: Job, digest: str, catalogue: Catalogue) -> bool:
     """Return whether the output exists, of any stage version unless older ones are to be made again."""
     version = catalogue.output_version(job.collection, job.week, job.product, digest)
     if version is None:
@@ -80,14 +79,14 @@ def _is_done(stage: Stage[Any], job: Job, digest: str, catalogue: Catalogue) -> 
     return version >= stage.version or version >= catalogue.version_wanted(stage.name, job.week)
 
 
-def plan_jobs(stage: Stage[Any], source: JobSource, catalogue: Catalogue, settings: Settings) -> list[DueJob]:
+def plan_jobs(stage: AnyStage, source: JobSource, catalogue: Catalogue, settings: Settings) -> list[DueJob]:
     """Plan the jobs of one source, each named and examined."""
     jobs = stage.plan(source, catalogue, catalogue.area, settings)
     return [examine(stage, source, job, settings, catalogue) for job in jobs]
 
 
 def planned(
-    stage: Stage[Any], sources: Iterable[JobSource], catalogue: Catalogue, settings: Settings
+    stage: AnyStage, sources: Iterable[JobSource], catalogue: Catalogue, settings: Settings
 ) -> Iterator[DueJob]:
     """Yield every job that a stage plans for some sources, each once."""
     seen, kept = set[str](), dict[int, Job]()
@@ -102,7 +101,7 @@ def planned(
                 yield due
 
 
-def sources_of(stage: Stage[Any], catalogue: Catalogue, week: str) -> list[Item]:
+def sources_of(stage: AnyStage, catalogue: Catalogue, week: str) -> list[Item]:
     """Return the items of a week that the sweep plans a stage's jobs from."""
     consumed = stage.consumes if stage.swept is None else stage.swept
     return [item for collection in consumed if collection != LANDING for item in catalogue.items(collection, week)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.items.catalogue import Rule
 from shared.items.collections import MODELS, PROMOTIONS, REQUESTS, UPDATES
-from shared.stage.declare import Collection, Stage, published
+from shared.stage.declare import AnyStage, Collection, published
 from shared.stage.deployment import Service
 
 PACKAGE = "services"
@@ -41,7 +41,7 @@ def module_of(name: str) -> str:
     return f"{PACKAGE}.{name}.stage"
 
 
-def load(name: str) -> Stage[Any]:
+def load(name: str) -> AnyStage:
     """Return a service's declaration.
 
     Raises:
@@ -49,13 +49,13 @@ def load(name: str) -> Stage[Any]:
     """
     if name not in names():
         raise NoSuchService(f"{name!r} is not a service; there are {', '.join(names())}")
-    stage: Stage[Any] = importlib.import_module(module_of(name)).STAGE
+    stage: AnyStage = importlib.import_module(module_of(name)).STAGE
     if stage.name != name:
         raise NoSuchService(f"services/{name}/stage.py declares a stage called {stage.name!r}")
     return stage
 
 
-def all_stages() -> list[Stage[Any]]:
+def all_stages() -> list[AnyStage]:
     """Return every service's declaration, upstream first."""
     return in_order([load(name) for name in names()])
 
@@ -99,12 +99,12 @@ DRIVEN = {UPDATES: REQUESTS, MODELS: PROMOTIONS}
 """What the driver of a stream makes of what: no stage publishes these."""
 
 
-def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
+def in_order(stages: list[AnyStage]) -> list[AnyStage]:
     """Return stages upstream first: each after those whose collections it consumes, then by name.
 
     What a stage publishes itself does not hold it up: the trainer looks at its own models.
     """
-    rest, ordered = sorted(stages, key=lambda s: s.name), list[Stage[Any]]()
+    rest, ordered = sorted(stages, key=lambda s: s.name), list[AnyStage]()
     while rest:
         ready = [s for s in rest if not any(_feeds(other, s) for other in rest if other is not s)] or rest[:1]
         ordered += ready
@@ -112,7 +112,7 @@ def in_order(stages: list[Stage[Any]]) -> list[Stage[Any]]:
     return ordered
 
 
-def _feeds(stage: Stage[Any], consumer: Stage[Any]) -> bool:
+def _feeds(stage: AnyStage, consumer: AnyStage) -> bool:
     """Return whether a stage publishes, itself or through the driver of the stream, what another one consumes."""
     made = {*published(stage)}
     made |= {DRIVEN[c] for c in made if c in DRIVEN}
