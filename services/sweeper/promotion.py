@@ -13,6 +13,7 @@ from shared.items.collections import MODELS, PROMOTIONS
 from shared.items.ids import ItemId, canonical, numbered_id, split_id
 from shared.items.item import Item
 from shared.items.keys import item_key, items_prefix
+from shared.items.properties import PromotionFacts
 from shared.items.summary import WeekSummary, cube_state, current_labels
 from shared.items.weeks import STATIC, BadKey
 from shared.store import PreconditionFailed, Store
@@ -43,13 +44,9 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         return None
     item_id = numbered_id(area.name, _last_number(store) + 1)
     span = {n: best.properties[n] for n in ("start_datetime", "end_datetime")}
-    properties = {
-        "datetime": None,
-        **span,
-        "landstream:model": best.id,
-        "landstream:cube_state": state,
-        "landstream:rule": "always" if best.properties.get("landstream:cube_state") == state else "first",
-    }
+    rule = "always" if best.properties.get("landstream:cube_state") == state else "first"
+    facts = PromotionFacts(model=best.id, cube_state=state, rule=rule)
+    properties = {"datetime": None, **span, **facts.properties()}
     with suppress(PreconditionFailed):  # another driver was faster: the next look sees what it promoted
         data = canonical(driver_item(PROMOTIONS, item_id, properties, [best], area))
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
@@ -79,9 +76,9 @@ def _had_its_turn(model: Item, state: str, history: Iterable[ItemId], catalogue:
         promotion = catalogue.find(PROMOTIONS, promotion_id.text)
         if promotion is None:
             continue
-        said = promotion.properties
-        if said.get("landstream:model") == model.id and said.get("landstream:cube_state", state) == state:
+        said = PromotionFacts.of(promotion)
+        if said.model == model.id and said.cube_state in (state, None):
             return True
-        if "landstream:rule" in said:  # the driver's; a person follows no rule
+        if said.rule is not None:  # the driver's; a person follows no rule
             return False
     return False

@@ -6,6 +6,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import MODELS, PROMOTIONS
 from shared.items.ids import split_id
 from shared.items.item import Item
+from shared.items.properties import PromotionFacts
 from shared.items.weeks import STATIC
 
 
@@ -23,7 +24,7 @@ def champion(catalogue: Catalogue) -> Item | None:
     promotion = last_promotion(catalogue)
     if promotion is None:
         return None
-    return catalogue.find(MODELS, str(promotion.properties.get("landstream:model")))
+    return catalogue.find(MODELS, PromotionFacts.of(promotion).model)
 
 
 def promotion_number(model_id: str, catalogue: Catalogue) -> int:

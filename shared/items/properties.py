@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from typing import Any, Final, Literal, Self
 
 from shared.items.collections import (
@@ -14,13 +15,14 @@ from shared.items.collections import (
     MODELS,
     OLCI_GRID,
     OLCI_L1B,
+    PROMOTIONS,
     REQUESTS,
     SENTINEL_2_L1C,
     SENTINEL_2_L2A,
     UPDATES,
     WITHDRAWALS,
 )
-from shared.items.item import Item
+from shared.items.item import BadItem, Item
 
 PREFIX: Final = "landstream:"
 
@@ -50,6 +52,23 @@ class Facts:
         """Return the facts as properties of an item."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {PREFIX + name: _json(value) for name, value in values.items() if value is not None}
+
+
+def check_facts(item: Item) -> None:
+    """Check that an item of a collection that people write, too, says what its kind does.
+
+    Raises:
+        BadItem: a fact is missing.
+    """
+    for name in _needed_by_hand(item.collection):
+        if PREFIX + name not in item.properties:
+            raise BadItem(f"not one of {item.collection}: lacks {PREFIX}{name}")
+
+
+@cache
+def _needed_by_hand(collection: str) -> tuple[str, ...]:
+    kind = KINDS[collection] if collection in BY_HAND else Facts
+    return tuple(f.name for f in fields(kind) if f.default is MISSING)
 
 
 def _frozen(value: Any) -> Any:
@@ -330,6 +349,20 @@ class RequestFacts(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromotionFacts(Facts):
+    """Promotions of a model, by whoever drives the stream or by a person; the highest number rules."""
+
+    model: str
+    """Id of the model's item."""
+
+    cube_state: str | None = None
+    """Digest of what the cube held then; absent where a person promotes."""
+
+    rule: str | None = None
+    """`always`: it is the model of that state; `first`: there was no champion. Absent where a person promotes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WithdrawalFacts(Facts):
     """What people said of a product, before or after it arrived; the highest number rules."""
 
@@ -357,7 +390,11 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     UPDATES: UpdateFacts,
     WITHDRAWALS: WithdrawalFacts,
     REQUESTS: RequestFacts,
+    PROMOTIONS: PromotionFacts,
     MODELS: ModelFacts,
     MAPS: MapFacts,
 }
 """Collection -> what its items say."""
+
+BY_HAND: Final = (WITHDRAWALS, REQUESTS, PROMOTIONS)
+"""Collections in which people write, too."""

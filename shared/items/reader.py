@@ -17,6 +17,7 @@ from shared.items.item import BadItem, Item
 from shared.items.keys import ITEMS, ORDERS, item_key, items_prefix, split_order_key
 from shared.items.look import Look
 from shared.items.partition import Key, Partition
+from shared.items.properties import check_facts
 from shared.items.week_index import Listed, Stored, read_index
 from shared.items.weeks import STATIC, BadKey, check_week
 
@@ -203,6 +204,7 @@ class CatalogueReader:
             item = Item.parse(data, week)
             if item.key != key:
                 raise BadItem(f"says that it is {item.collection} {item.id}")
+            check_facts(item)
             return item
         except (BadKey, BadItem) as error:
             self.foreign[key] = str(error)

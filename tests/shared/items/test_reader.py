@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,8 @@ from shared.items.reader import INDEXED, CatalogueReader
 from shared.items.stac import make_item
 from shared.items.week_index import Stored, index_key, pack
 from shared.stage import registry
-from shared.store import ObjectInfo
-from tests.catalogues import AREA, WEEK, make
+from shared.store import FolderStore, ObjectInfo
+from tests.catalogues import AREA, WEEK, make, withdrawal
 
 POLYGON = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 OTHER = "2018-W24"
@@ -218,3 +219,14 @@ def test_broken_pictures_are_asked_for_by_name(objects: Objects, reader: Catalog
     assert not reader.snapshot().is_broken(items["a"]), "requeued, it ended otherwise"
     assert catalogue.is_failed("cloudmask", "b--00000000")
     assert not catalogue.is_failed("tiler", "b--00000000")
+
+
+def test_what_people_wrote_halfway_is_left_alone(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    whole, half = withdrawal("a", 1), withdrawal("a", 2)
+    said = {k: v for k, v in half.properties.items() if k != "landstream:state"}
+    store.put(whole.key, canonical(whole.json))
+    store.put(half.key, canonical({**half.json, "properties": said}))
+    reader = CatalogueReader(store, AREA, registry.rules())
+    assert reader.snapshot().items("withdrawals") == [whole]
+    assert reader.foreign == {half.key: "not one of withdrawals: lacks landstream:state"}
