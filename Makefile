@@ -27,7 +27,7 @@ test: install
 	$(BIN)/pytest
 
 test-chaos: install
-	$(BIN)/pytest -m chaos tests/chaos tests/landstream
+	$(BIN)/pytest -m chaos tests/chaos tests/landstream tests/live
 
 # Further stores: SeaweedFS, and MinIO's own code in the JuiceFS gateway.
 test-stores: services-all

@@ -85,6 +85,7 @@ def test_same_digest_as_embedded(
         assert {p.stem for p in work.glob("*.pid")} == {*stages, "sweeper"}
 
 
+@pytest.mark.chaos
 @pytest.mark.realdata
 def test_real_products_give_the_digest_of_an_embedded_run(
     bucket: str, servers: Servers, data: Path, tmp_path: Path
