@@ -33,9 +33,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         )
         for folder in folders
     ]
-    for child in children:
-        _, errors = child.communicate(timeout=240)
-        assert child.returncode == 0, errors[-3000:]
+    try:
+        for child in children:
+            _, errors = child.communicate(timeout=500)
+            assert child.returncode == 0, errors[-3000:]
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
     return folders
 
 
