@@ -127,7 +127,10 @@ class Store(Protocol):
         """Yield all objects below a prefix, page after page."""
 
     def children(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that ends in `/`: of objects, and of what other keys lie below."""
+        """Yield the names directly below a prefix that ends in `/`: of objects, and of what other keys lie below.
+
+        Where the last key below a name was deleted, some stores (SeaweedFS) yield the name for minutes.
+        """
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object with this key."""

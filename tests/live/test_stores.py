@@ -45,6 +45,8 @@ def seaweedfs() -> SeaweedFS:
 
 
 class TestSeaweedFS(StoreContract):
+    forgets_at_once = False  # its filer keeps an emptied folder for minutes
+
     @pytest.fixture
     def store(self, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, events: list[bytes]) -> Iterator[Store]:
         yield from new_bucket(seaweedfs, monkeypatch, events.append)
