@@ -24,7 +24,7 @@ run: install
 # Starts real servers unless some are given; where Java, Maven or Go is absent, the tests that need them say so.
 test: install
 	test -n "$$LANDSTREAM_KAFKA" -a -n "$$LANDSTREAM_S3" || $(BIN)/python -m tools.servers up || test $$? -eq 4
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos tests/landstream tests/live

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,33 +158,48 @@ def remove_bucket(client, name: str) -> None:
     client.delete_bucket(Bucket=name)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is filled once per test run, however many processes share it; tests read it only."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.with_suffix(".made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            folder.with_suffix(".made").touch()
+    return folder
+
+
+def make_season(folder: Path, products: int) -> None:
+    """Simulate a small season."""
+    landstream("simulate", "season", "--area", AREAS / "small.yaml", "--out", folder, "--products", products)
+
+
+def run_over(products: list[Path], store: Path) -> None:
+    """Run over products until nothing is left to do."""
+    landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", *products)
+
+
 @pytest.fixture(scope="session")
 def twelve(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Twelve products of a small season, many of one week."""
-    folder = tmp_path_factory.mktemp("twelve")
-    landstream("simulate", "season", "--area", AREAS / "small.yaml", "--out", folder, "--products", 12)
-    return sorted(folder.iterdir())
+    return sorted(made_once(tmp_path_factory, "twelve", lambda folder: make_season(folder, 12)).iterdir())
 
 
 @pytest.fixture(scope="session")
 def embedded(twelve: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store after an embedded run over the twelve products; tests read it only."""
-    store = tmp_path_factory.mktemp("embedded") / "store"
-    landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", *twelve)
-    return store
+    """A store after an embedded run over the twelve products."""
+    return made_once(tmp_path_factory, "embedded", lambda store: run_over(twelve, store))
 
 
 @pytest.fixture(scope="session")
 def six(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The six products of a small season: 3 Sentinel-2, 2 OLCI, 1 Corine."""
-    folder = tmp_path_factory.mktemp("six")
-    landstream("simulate", "season", "--area", AREAS / "small.yaml", "--out", folder, "--products", 6)
-    return sorted(folder.iterdir())
+    return sorted(made_once(tmp_path_factory, "six", lambda folder: make_season(folder, 6)).iterdir())
 
 
 @pytest.fixture(scope="session")
 def mapped(six: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store after `run --once` over the six products; tests read it only."""
-    store = tmp_path_factory.mktemp("mapped") / "store"
-    landstream("run", "--area", AREAS / "small.yaml", "--store", store, "--once", *six)
-    return store
+    """A store after `run --once` over the six products."""
+    return made_once(tmp_path_factory, "mapped", lambda store: run_over(six, store))
