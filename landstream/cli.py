@@ -108,11 +108,13 @@ def run(
     from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
+    from services.sweeper.driver import upstream
     from shared.area import AreaError, load_area
     from shared.observe.failpoint import UnknownFailpoint, check_failpoint
-    from shared.observe.logs import configure_logs
+    from shared.observe.logs import LogFile, configure_logs
     from shared.run.signals import lead_group_if_armed, stop_on_signals
-    from shared.store import StoreError
+    from shared.stage import registry
+    from shared.store import StoreError, StoreFull
 
     try:
         check_failpoint()
@@ -131,13 +133,15 @@ def run(
     try:
         with (
             workspace(store) as (opened, folder),
-            (folder / "log.jsonl").open("a", buffering=1) as log,
-            ProgressDisplay() as progress,
+            LogFile(folder / "log.jsonl") as log,
+            ProgressDisplay([s.name for s in upstream(registry.all_stages())], stop) as progress,
         ):
             configure_logs(log)
             bind(opened, study_area)
-            stream = Stream(study_area, opened, folder, stop, progress.observe, once, keep_snapshots)
+            stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots)
             outcome = stream.run(products or [])
+    except StoreFull as error:
+        fail(error, 1)
     except (WorkspaceError, StoreError) as error:
         fail(error)
     _report(outcome, store, folder / "log.jsonl")

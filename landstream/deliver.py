@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
 from shared.items.landing import PREFIX, LandingUnit, landing_unit
+from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store import NotFound, ObjectInfo, Store
 
@@ -36,7 +37,7 @@ def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
     for relative, file in _files(path):
         if stop.is_set():
             raise DeliveryStopped
-        key = f"{PREFIX}{name}/{relative}" if relative else f"{PREFIX}{name}"
+        key = _key(name, relative)
         infos.append(_existing(store, key, file) or store.put(key, file))
     if not infos:
         infos.append(store.put(f"{PREFIX}{name}/{EMPTY_FOLDER}", b""))
@@ -46,9 +47,27 @@ def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
     return unit
 
 
+def missing_bytes(store: Store, products: Sequence[Path]) -> int:
+    """Return how many bytes of products are not in `landing/` yet, by name and size."""
+    missing = 0
+    for product in products:
+        path = product.resolve()
+        for relative, file in _files(path):
+            key, size = _key(unit_name(path.name), relative), file.stat().st_size
+            try:
+                missing += size if store.head(key).size != size else 0
+            except (NotFound, BadKey):
+                missing += size
+    return missing
+
+
 def unit_name(name: str) -> str:
     """Return a name that can be a key's segment."""
     return re.sub(r"[^A-Za-z0-9._=+@()-]", "_", name)[:200] or "_"
+
+
+def _key(name: str, relative: str) -> str:
+    return f"{PREFIX}{name}/{relative}" if relative else f"{PREFIX}{name}"
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Protocol
 
-from landstream.deliver import DeliveryStopped, deliver, unit_name
+from landstream.deliver import DeliveryStopped, deliver, missing_bytes, unit_name
 from landstream.prune import count_snapshots, prune_cube
 from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 from services.sweeper.driver import Driver
 from services.sweeper.hints import publish_hint
 from services.sweeper.schedule import nothing_to_train_on
+from services.sweeper.view import Count
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
@@ -32,7 +34,8 @@ from shared.run.outcome import Rejected, utf8_text
 from shared.run.runner import Runner, StageStopped
 from shared.stage import Job, registry
 from shared.stage.due import LANDING
-from shared.store import PreconditionFailed, Store, StoreUnavailable, open_store
+from shared.store import PreconditionFailed, Store, StoreFull, StoreUnavailable, open_store
+from shared.store.space import require_free, room, space_fault
 
 POLL_S = 0.5
 ALL_WEEKS = 10_000
@@ -41,6 +44,23 @@ STOP_S = 23.0
 
 WATCH_S = 2.0
 """Seconds between two listings of a watched `landing/`: what people copy into it causes no event."""
+
+
+class Display(Protocol):
+    """Shows a person how a stream goes."""
+
+    @property
+    def observe(self) -> Observer:
+        """Take the reports of the stages."""
+
+    def expect(self, counts: Mapping[str, Count]) -> None:
+        """Take what the last look at the store found."""
+
+    def waiting(self, waits: Sequence[str]) -> None:
+        """Take what the stream waits for, a line each."""
+
+    def stopping(self) -> None:
+        """Say that the run was told to stop and puts its work away."""
 
 
 @dataclass
@@ -68,7 +88,7 @@ class Stream:
         store: the store.
         folder: for logs and scratch.
         stop: set to end the run.
-        observer: (stage, state, subject, done, total): start, progress, done, absorbed, later, failed.
+        display: told what the stages do, what is due and what the stream waits for.
         once: end when nothing is left to do.
         keep_snapshots: with `once`, the cube is pruned at the end if it holds more.
     """
@@ -79,13 +99,13 @@ class Stream:
         store: Store,
         folder: Path,
         stop: Event,
-        observer: Observer,
+        display: Display,
         once: bool,
         keep_snapshots: int = KEEP_SNAPSHOTS,
     ) -> None:
         if once:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
-        self.area, self._once, self._observer, self._keep_snapshots = area, once, observer, keep_snapshots
+        self.area, self._once, self._display, self._keep_snapshots = area, once, display, keep_snapshots
         self.bus = MemoryBus()
         self._quiet_store, self.store = store, open_store(store.location, self._publish)
         self._given: set[str] = set()
@@ -99,7 +119,8 @@ class Stream:
             work=folder / "work",
             logs=logs,
             stop=stop,
-            observer=observer,
+            observer=display.observe,
+            when_full=self._end_for_space,
         )
         self.stages = registry.all_stages()
         self._later: dict[str, dict[str, int]] = {s.name: {} for s in self.stages}
@@ -109,6 +130,7 @@ class Stream:
         }
         self.driver = Driver(self.stages, self.context, 0.0 if once else None, once)
         self._broken: list[str] = []
+        self._full: StoreFull | None = None
         self._changes, self._looked = 0, -1
 
     def _publish(self, event: bytes) -> None:
@@ -123,23 +145,38 @@ class Stream:
         self._later[stage][job] = self._changes
 
     def run(self, products: Sequence[Path]) -> RunOutcome:
-        """Take the products in and stream until there is nothing left (`once`) or told to stop."""
+        """Take the products in and stream until there is nothing left (`once`) or told to stop.
+
+        Raises:
+            StoreFull: the disk is full or read-only; everything that was due is due still.
+        """
         threads = [Thread(target=self._serve, args=(r,), name=s, daemon=True) for s, r in self._runners.items()]
         for thread in threads:
             thread.start()
         try:
-            self._take_in(products)
-            self._drive()
+            with room(self.context.disk):
+                self._take_in(products)
+                self._drive()
         finally:
             interrupted = self.context.stop.is_set()
+            if interrupted and not self._full and not self._broken:
+                self._display.stopping()
             self.context.stop.set()
             deadline = time.monotonic() + STOP_S
             for thread in threads:
                 # A thread that is late dies with the process: objects appear whole or not at all.
                 thread.join(max(0.0, deadline - time.monotonic()))
-        if self._once and not interrupted and not self._broken:
-            self._prune_cube()
-        return self._outcome(interrupted)
+        if self._full is not None:
+            raise self._full
+        with room(self.context.disk):
+            if self._once and not interrupted and not self._broken:
+                self._prune_cube()
+            return self._outcome(interrupted)
+
+    def _end_for_space(self, error: StoreFull) -> None:
+        """End the run: to wait for somebody who frees space is for services."""
+        self._full = error
+        self.context.stop.set()
 
     def _prune_cube(self) -> None:
         if count_snapshots(self.store) > self._keep_snapshots:
@@ -148,19 +185,23 @@ class Stream:
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
+        if not self.store.remote:
+            require_free(self.context.disk, missing_bytes(self.store, products))
         for done, path in enumerate(products):
-            self._observer("landing", "progress", path.name, done, len(products))
+            self._display.observe("landing", "progress", path.name, done, len(products), "products")
             try:
                 unit = deliver(self._quiet_store, path, self.context.stop)
             except DeliveryStopped:
                 return
             except (BadKey, OSError) as error:
+                if space_fault(error):
+                    raise
                 self._refuse(path, error)
                 continue
             self._given.add(unit.name)
             publish_hint(self.bus, self.store.bucket, unit.key)
         if products:
-            self._observer("landing", "progress", "", len(products), len(products))
+            self._display.observe("landing", "progress", "", len(products), len(products), "products")
 
     def _refuse(self, path: Path, error: Exception) -> None:
         """Record that a product could not even be put into `landing/`."""
@@ -174,7 +215,7 @@ class Stream:
         record = make_record(registry.load("ingest"), Job("", unit_name(path.name), ""), name, 1, failure)
         with suppress(PreconditionFailed):  # said in an earlier run
             self.store.put(failure_key("ingest", name), record, create_only=True)
-        self._observer("landing", "failed", path.name, 0, 0)
+        self._display.observe("landing", "failed", path.name, note=failure.message)
 
     def _serve(self, runner: Runner) -> None:
         try:
@@ -192,6 +233,8 @@ class Stream:
             try:
                 if self._round():
                     return
+            except StoreFull:
+                raise
             except StoreUnavailable as error:  # it was tried for long
                 get_logger().warning("waiting for the store", error=str(error))
 
@@ -207,6 +250,7 @@ class Stream:
         counts = self.driver.look(everything=everything)
         if everything:
             self._looked = before
+        self._display.expect(counts)
         due = {name: {job.id for job in count.due} for name, count in counts.items()}
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
         hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0
@@ -217,6 +261,7 @@ class Stream:
             self.driver.keep_pages()
             if self._once:
                 return True
+        self._display.waiting(self._waits(quiet=still and not open_))
         self.bus.wait(POLL_S if self._once or not idle else WATCH_S)
         return False
 
@@ -230,6 +275,15 @@ class Stream:
             self.driver.sweep.hints.forget(name, job)
             later.pop(job, None)
         return set(later)
+
+    def _waits(self, quiet: bool) -> list[str]:
+        """Return what the stream waits for, a line each."""
+        waits = []
+        if quiet and self.driver.trains_in_s is not None:
+            waits.append(f"training in {self.driver.trains_in_s:.0f} s if quiet")
+        if quiet and not self._once:
+            waits.append(f"watching {self.store.location}/{PREFIX}")
+        return waits
 
     def _idle(self) -> bool:
         """Return whether no event waits and no stage works."""

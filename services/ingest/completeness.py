@@ -10,7 +10,7 @@ from services.ingest import read_safe, read_sen3
 from services.ingest.names import SafeName, parse_product
 from services.ingest.read_xml import MAX_BYTES, NotXml
 from services.ingest.refuse import Incomplete
-from services.ingest.verify import read_manifest, require_complete
+from services.ingest.verify import list_lacking, read_manifest, require_complete
 from shared.items.landing import LandingUnit
 from shared.stage import RejectScene
 
@@ -35,9 +35,13 @@ def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | Non
         path = Path(folder) / manifest
         path.write_bytes(read(manifest))
         try:
-            require_complete(read_manifest(path), sizes)
-        except (Incomplete, NotXml) as error:
+            entries = read_manifest(path)
+            require_complete(entries, sizes)
+        except NotXml as error:
             return str(error)
+        except Incomplete as error:
+            here = len(entries) - len(list_lacking(entries, sizes))
+            return f"{here} of {len(entries)} files are there ({error})"
         except RejectScene:
             return None
     return None

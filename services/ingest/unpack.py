@@ -112,7 +112,7 @@ def _check_overlaps(archive: Path, opened: zipfile.ZipFile) -> None:
             data = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
             spans.append((info.header_offset, data + info.compress_size))
     spans.sort()
-    starts = [start for start, _ in spans[1:]] + [opened.start_dir]
+    starts = [*(start for start, _ in spans), opened.start_dir][1:]
     if any(end > start for (_, end), start in zip(spans, starts, strict=True)):
         raise RejectScene(archive.name, "holds members that overlap", DELIVER_AGAIN)
 

@@ -85,12 +85,16 @@ def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
     Raises:
         Incomplete: one is not: it may still be arriving.
     """
-    lacking = sorted(p for p, e in entries.items() if p not in files or (e.size is not None and files[p] < e.size))
-    if lacking:
+    if lacking := list_lacking(entries, files):
         first = lacking[0]
         here = f"has {files[first]} of {entries[first].size} bytes" if first in files else "is missing"
         more = f", as do {len(lacking) - 1} more files of the manifest" if len(lacking) > 1 else ""
         raise Incomplete(first, here + more)
+
+
+def list_lacking(entries: dict[str, Entry], files: dict[str, int]) -> list[str]:
+    """List the files of a manifest that are not there, or shorter than stated, by name."""
+    return sorted(p for p, e in entries.items() if p not in files or (e.size is not None and files[p] < e.size))
 
 
 def verify(root: Path, entries: dict[str, Entry], files: dict[str, int]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from services.sweeper.indexes import Indexes
 from services.sweeper.pages import Pages
 from services.sweeper.promotion import promote
-from services.sweeper.requests import request_training
+from services.sweeper.requests import is_requested, request_training
 from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
 from services.sweeper.sweep import Sweep
 from services.sweeper.view import Count
@@ -40,6 +40,8 @@ class Driver:
         self._indexes = Indexes(context.store, context.reader)
         self.sweep = Sweep(stages, context, grace_s, visit=self._see, keep=True)
         self._schedule = TrainingSchedule(context.area, once)
+        self.trains_in_s: float | None = None
+        """Seconds until it asks for a training if nothing arrives; None where it would not. As of the last `ask`."""
         self._log = get_logger(service="driver")
 
     def _see(self, catalogue: Catalogue, week: str, token: str) -> None:
@@ -56,6 +58,7 @@ class Driver:
         Args:
             quiet: whether nothing upstream of the cube is due or under way.
         """
+        self.trains_in_s = None
         if not self.sweep.whole:
             return False
         store, area, catalogue = self.context.store, self.context.area, self.sweep.catalogue
@@ -66,6 +69,8 @@ class Driver:
             self._log.info("promoted", model=model.id)
             return True
         if not self._schedule.decide(summaries, catalogue.items(REQUESTS), quiet):
+            if not is_requested(catalogue, summaries, area):
+                self.trains_in_s = self._schedule.quiet_left_s
             return False
         key = request_training(store, catalogue, summaries, area)
         if key is not None:

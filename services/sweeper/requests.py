@@ -47,7 +47,7 @@ def training_request(
 def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> str | None:
     """Create the training request of the present cube state; return its key, or None where it exists."""
     key, data = training_request(summaries, current_labels(catalogue), area)
-    if key.rpartition("/")[2].removesuffix(".json") in catalogue.ids(REQUESTS):
+    if _is_there(key, catalogue):
         return None
     try:
         store.put(key, data, create_only=True)
@@ -55,6 +55,15 @@ def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[Wee
         return None
     failpoint("driver.training_requested")
     return key
+
+
+def is_requested(catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> bool:
+    """Return whether there is a training request for the present cube state and settings."""
+    return _is_there(training_request(summaries, current_labels(catalogue), area)[0], catalogue)
+
+
+def _is_there(key: str, catalogue: Catalogue) -> bool:
+    return key.rpartition("/")[2].removesuffix(".json") in catalogue.ids(REQUESTS)
 
 
 def _span(first: str, last: str) -> dict[str, Any]:

@@ -39,6 +39,13 @@ class TrainingSchedule:
             return True
         return tile_weeks(summaries) - trained_tile_weeks(summaries, requests) >= self._every
 
+    @property
+    def quiet_left_s(self) -> float | None:
+        """Seconds after which it trains if nothing arrives; None while something is due."""
+        if self._quiet_since is None:
+            return None
+        return max(0.0, self._quiet_s - (self._clock() - self._quiet_since))
+
 
 def tile_weeks(summaries: Iterable[WeekSummary]) -> int:
     """Return how many tiles of a week training would read, counted once for each update."""

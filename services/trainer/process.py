@@ -33,7 +33,8 @@ def process(task: Task[Settings]) -> NewItem:
     assert task.cube is not None
     area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
-    outcome = train(task.cube, area, task.progress)
+    steps = area.policy.training.steps
+    outcome = train(task.cube, area, lambda done, total: task.progress(done // steps, total // steps, "epochs"))
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
     (folder / CARD).write_text(write_card(area, facts, outcome.losses, outcome.holdout), encoding="utf-8")

@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Protocol, TextIO, cast
 
 import structlog
 
 
-def configure_logs(stream: TextIO, level: str = "info") -> None:
+class LogStream(Protocol):
+    """What logs can be written to."""
+
+    def write(self, text: str, /) -> int:
+        """Append text."""
+
+    def flush(self) -> None:
+        """Make what was written last."""
+
+
+class LogFile:
+    """A log that is appended to a file; what a full disk does not take is counted, and said when there is room again.
+
+    Args:
+        path: the file, made if absent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._lost = 0
+
+    def __enter__(self) -> LogFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, text: str) -> int:
+        """Append text."""
+        try:
+            if self._lost:
+                self._file.write(f'{{"event": "lines were lost on a full disk", "lines": {self._lost}}}\n'.encode())
+                self._lost = 0
+            self._file.write(text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            self._lost += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept back."""
+
+
+def configure_logs(stream: LogStream, level: str = "info") -> None:
     """Send all logs as JSON lines to `stream`, those of libraries from warning on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -37,7 +80,7 @@ def configure_logs(stream: TextIO, level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, stream)),  # it writes and flushes, no more
         cache_logger_on_first_use=False,
     )
 

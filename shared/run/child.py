@@ -18,7 +18,7 @@ from shared.observe.metrics import WORKERS_LOST
 from shared.raster.options import GDAL_LIMITS
 from shared.run.outcome import Answer, Progress
 from shared.run.wire import TaskMessage, hear, send_task
-from shared.stage.declare import AnyStage
+from shared.stage.declare import AnyStage, Report
 
 JOBS_BEFORE_REPLACEMENT = 100
 GRACE_S = 20.0
@@ -99,14 +99,12 @@ class Child:
                     output.close()
         self._channel, self._jobs = ours, 0
 
-    def run(
-        self, task: TaskMessage, progress: Callable[[int, int], None], wanted: Callable[[], bool] = lambda: True
-    ) -> Answer:
+    def run(self, task: TaskMessage, progress: Report, wanted: Callable[[], bool] = lambda: True) -> Answer:
         """Run one task and return the worker's answer.
 
         Args:
             task: the task.
-            progress: called with (done, total).
+            progress: called with what the worker reports.
             wanted: asked twice a second; False ends the job.
 
         Raises:
@@ -132,7 +130,7 @@ class Child:
                     raise self._lost("crash", f"worker of {self._stage.name} ended with status {status}")
                 if not isinstance(answer, Progress):
                     return answer
-                progress(answer.done, answer.total)
+                progress(answer.done, answer.total, answer.of)
             if not wanted():
                 self.close()
                 raise Cancelled

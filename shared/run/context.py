@@ -18,18 +18,31 @@ from shared.items.reader import CatalogueReader
 from shared.observe.health import Health
 from shared.run.child import GRACE_S
 from shared.stage import registry
-from shared.store import FolderStore, NotFound, Store
+from shared.store import FolderStore, NotFound, Store, StoreFull
 
 
 class Observer(Protocol):
     """Hears what a stage does."""
 
-    def __call__(self, stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
-        """Take one report: start, progress, done, absorbed, later or failed."""
+    def __call__(self, stage: str, state: str, subject: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        """Take one report: start, progress, done, absorbed, later or failed.
+
+        Args:
+            stage: the stage.
+            state: one of the above.
+            subject: what people call the product.
+            done: with progress, how far it has come.
+            total: of how many.
+            note: with progress, what is counted; with failed and later, why.
+        """
 
 
-def observe_nothing(stage: str, state: str, subject: str, done: int = 0, total: int = 0) -> None:
+def observe_nothing(stage: str, state: str, subject: str, done: int = 0, total: int = 0, note: str = "") -> None:
     """Ignore the report."""
+
+
+def wait_for_space(error: StoreFull) -> None:
+    """Go on trying, as somebody may free space at any time."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Context:
         back_off_s: pause after the first failed attempt, doubled after each.
         grace_s: how long a job may continue after a stop was requested.
         logs: folder for the workers' output; None = where this process writes its own.
+        when_full: told that the disk or the store is full or read-only, each time that a job meets it.
     """
 
     store: Store
@@ -66,6 +80,12 @@ class Context:
     health: Health = field(default_factory=Health)
     stop: Event = field(default_factory=Event)
     observer: Observer = observe_nothing
+    when_full: Callable[[StoreFull], None] = wait_for_space
+
+    @property
+    def disk(self) -> Path:
+        """The folder that people know of the disk on which jobs work."""
+        return self.work if self.store.remote else Path(self.store.location)
 
     def unit(self, name: str) -> LandingUnit | None:
         """Return a landing unit as it is listed now; None where nothing of it is there."""

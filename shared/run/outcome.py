@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.stage.declare import BrokenPicture, NewItem, RejectScene, RetryLater
+from shared.store.space import space_fault
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,24 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class NoSpace:
+    """The disk that the worker writes to is full or read-only: the job is as due as before."""
+
+    fault: str
+    kind: Literal["no_space"] = "no_space"
+
+
+@dataclass(frozen=True)
 class Progress:
-    """How far a long job has come."""
+    """How far a long job has come; `of` names what is counted, where people care."""
 
     done: int
     total: int
+    of: str = ""
     kind: Literal["progress"] = "progress"
 
 
-Answer = Done | Later | Rejected | Failed
+Answer = Done | Later | Rejected | Failed | NoSpace
 """What a worker ends a task with."""
 
 Outcome = Done | Absorbed | Later | Rejected | Failed
@@ -94,8 +104,10 @@ Failure = Rejected | Failed
 """What a failure record is written of."""
 
 
-def outcome_of(error: Exception) -> Later | Rejected | Failed:
+def outcome_of(error: Exception) -> Later | Rejected | Failed | NoSpace:
     """Return what an exception of a stage means."""
+    if fault := space_fault(error):
+        return NoSpace(fault)
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     trace = utf8_text("".join(traceback.format_exception(error)))
     if isinstance(error, RetryLater):

@@ -26,13 +26,14 @@ from shared.run.commit import Committer
 from shared.run.context import Context
 from shared.run.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.run.failure import make_record
-from shared.run.outcome import Absorbed, Done, Failed, Failure, Later, Outcome, Rejected, outcome_of
+from shared.run.outcome import Absorbed, Answer, Done, Failed, Failure, Later, NoSpace, Outcome, Rejected, outcome_of
 from shared.run.wire import TaskMessage
 from shared.stage.declare import AnyStage, Job
 from shared.stage.due import LANDING, DueJob, JobSource, State, examine, plan_jobs
 from shared.stage.registry import resolve
 from shared.stage.source import LandingSource, Unfetchable
-from shared.store import NotFound, StoreUnavailable
+from shared.store import NotFound, StoreFull, StoreUnavailable
+from shared.store.space import full, require_free, room
 
 STORE_AWAY_S = 5.0
 """Pause before a message is tried again after the store's absence ended its job."""
@@ -109,10 +110,13 @@ class Runner:
         """Handle a message; while the store is away, wait and try again: that is not a fault of a job."""
         while True:
             try:
-                self.handle(message)
+                with room(self.context.disk):
+                    self.handle(message)
                 return
             except StoreUnavailable as error:
                 self._log.warning("the store is away", error=str(error))
+                if isinstance(error, StoreFull):
+                    self.context.when_full(error)
                 deadline = time.monotonic() + STORE_AWAY_S * random.uniform(0.5, 1)
                 while time.monotonic() < deadline:
                     if not self._tick():
@@ -180,6 +184,7 @@ class Runner:
         if isinstance(source, LandingUnit) and (fault := self._why_incomplete(source)):
             name = LandingSource(source).job_id
             self._on_later(name)
+            self.context.observer(self.stage.name, "later", source.name, note=fault)
             self._log.debug("later", job=name, reason=fault)
             return
         catalogue = self.context.reader.snapshot()
@@ -223,7 +228,8 @@ class Runner:
         JOBS.labels(self.stage.name, state).inc()
         if isinstance(outcome, Done):
             JOB_SECONDS.labels(self.stage.name).observe(time.monotonic() - started)
-        self.context.observer(self.stage.name, state, subject)
+        reason = _why(outcome)
+        self.context.observer(self.stage.name, state, subject, note=reason)
         if isinstance(outcome, Failed | Rejected):
             self._count_unexpected(outcome)
 
@@ -277,15 +283,35 @@ class Runner:
             )
 
     def _attempt(self, due: DueJob) -> Outcome:
-        """Fetch, process, upload and commit once."""
-        folder, job = self.context.work / uuid.uuid4().hex, due.job
+        """Fetch, process, upload and commit once.
+
+        Raises:
+            StoreFull: the disk is full or read-only.
+        """
+        folder = self.context.work / uuid.uuid4().hex
+        needed = sum(source.size for source in due.job.sources)
         (folder / "out").mkdir(parents=True)
+        try:
+            outcome = self._work_in(folder, due)
+            if isinstance(outcome, NoSpace):
+                raise full(self.context.disk, outcome.fault, needed)
+            if isinstance(outcome, Failed):
+                # Not every library says why it cannot write, but no job can be done with less room than its input.
+                require_free(self.context.disk, needed)
+            return outcome
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _work_in(self, folder: Path, due: DueJob) -> Answer | Absorbed:
+        job = due.job
         try:
             task = self._fetch(job, folder)
             failpoint("runner.fetched")
             answer = self.child.run(
                 task,
-                lambda done, total: self.context.observer(self.stage.name, "progress", job.subject, done, total),
+                lambda done, total, of="": self.context.observer(
+                    self.stage.name, "progress", job.subject, done, total, of
+                ),
                 self._tick,
             )
             if isinstance(answer, Done):
@@ -300,8 +326,6 @@ class Runner:
             if isinstance(error, NotFound) and not due.output_id:  # the unit was taken away while it was fetched
                 return Later(f"object {error} is not there")
             return outcome_of(error)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self, job: Job, folder: Path) -> TaskMessage:
         fetch = self.context.store.fetch
@@ -311,3 +335,14 @@ class Runner:
 
     def _commit(self, due: DueJob, done: Done, folder: Path) -> bool:
         return self._committer.commit(due.job, due.output_id, done.result, folder)
+
+
+def _why(outcome: Outcome) -> str:
+    """Return why a job did not end in a result, for people."""
+    match outcome:
+        case Rejected() | Failed():
+            return outcome.message
+        case Later():
+            return outcome.reason
+        case _:
+            return ""

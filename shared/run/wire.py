@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_json
 
 from shared.area import Area
-from shared.run.outcome import Done, Failed, Later, Progress, Rejected, utf8_text
+from shared.run.outcome import Answer, Progress, utf8_text
 from shared.stage.declare import Job
 
 _HEADER: Final = struct.Struct(">I")
@@ -41,11 +41,11 @@ class TaskMessage:
     cube: str | None
 
 
-Said = Annotated[Done | Later | Rejected | Failed | Progress, Field(discriminator="kind")]
+Said = Annotated[Answer | Progress, Field(discriminator="kind")]
 """What a worker says."""
 
 TASK: Final = TypeAdapter(TaskMessage)
-SAID: Final[TypeAdapter[Done | Later | Rejected | Failed | Progress]] = TypeAdapter(Said)
+SAID: Final[TypeAdapter[Answer | Progress]] = TypeAdapter(Said)
 
 
 def send(channel: socket.socket, data: bytes) -> None:
@@ -70,7 +70,7 @@ def receive_task(channel: socket.socket) -> TaskMessage | None:
     return None if data is None else TASK.validate_json(data)
 
 
-def say(channel: socket.socket, said: Done | Later | Rejected | Failed | Progress) -> None:
+def say(channel: socket.socket, said: Answer | Progress) -> None:
     """Say something to the runner; lone surrogates (names in archives may hold some, UTF-8 cannot) are spelt out."""
     try:
         data = SAID.dump_json(said)
@@ -79,7 +79,7 @@ def say(channel: socket.socket, said: Done | Later | Rejected | Failed | Progres
     send(channel, data)
 
 
-def hear(channel: socket.socket) -> Done | Later | Rejected | Failed | Progress | None:
+def hear(channel: socket.socket) -> Answer | Progress | None:
     """Hear what the worker says; None when it is gone."""
     data = receive(channel)
     return None if data is None else SAID.validate_json(data)

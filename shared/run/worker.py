@@ -48,7 +48,7 @@ def make_task(stage: AnyStage, message: TaskMessage, channel: socket.socket) -> 
         stage.settings(),
         message.folder,
         cube,
-        lambda done, total: say(channel, Progress(done, total)),
+        lambda done, total, of="": say(channel, Progress(done, total, of)),
     )
 
 

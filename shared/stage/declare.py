@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule, latest_from_current_inputs
@@ -98,6 +98,17 @@ class LocalUnit:
     path: Path
 
 
+class Report(Protocol):
+    """Hears how far a long job has come."""
+
+    def __call__(self, done: int, total: int, of: str = "") -> None:
+        """Take (done, total) of what is counted: `epochs`; blocks, rows and windows need no name."""
+
+
+def report_nothing(done: int, total: int, of: str = "") -> None:
+    """Ignore the report."""
+
+
 @dataclass(frozen=True)
 class Task(Generic[SettingsT]):
     """What the worker hands to `process`.
@@ -111,7 +122,7 @@ class Task(Generic[SettingsT]):
         settings: the stage's own settings class.
         folder: an empty folder on the store's disk for results and scratch; removed afterwards.
         cube: an open cube where the stage declares one.
-        progress: call with (done, total) from long work.
+        progress: call from long work.
     """
 
     job: Job
@@ -122,7 +133,7 @@ class Task(Generic[SettingsT]):
     settings: SettingsT
     folder: Path
     cube: Cube | None = None
-    progress: Callable[[int, int], None] = lambda done, total: None
+    progress: Report = report_nothing
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -49,11 +49,20 @@ class Source:
         """What people call it."""
         return self.item.product
 
+    @property
+    def size(self) -> int:
+        """Bytes of the wanted assets."""
+        return sum(int(self.item.assets[name].get("file:size", 0)) for name in self._wanted)
+
+    @property
+    def _wanted(self) -> Iterable[str]:
+        return self.item.assets if self.assets is None else self.assets
+
     def fetch(self, fetch: Fetch, folder: Path) -> dict[str, Path]:
         """Fetch the wanted assets; name -> local file, whose suffix is kept: GDAL's drivers and people go by it."""
         folder.mkdir()
         paths = {}
-        for name in self.item.assets if self.assets is None else self.assets:
+        for name in self._wanted:
             key = asset_key(self.item, name)
             paths[name] = folder / f"{name}{suffix_of(key)}"
             fetch(key, paths[name], sha256_of(self.item.assets[name]))
@@ -75,6 +84,11 @@ class LandingSource:
     def subject(self) -> str:
         """What people call it."""
         return self.unit.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its objects."""
+        return sum(o.size for o in self.unit.objects)
 
     @property
     def job_id(self) -> str:

@@ -24,6 +24,7 @@ from shared.items.keys import ARTIFACTS, check_key, is_key
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
+from shared.store.space import room
 
 PRIVATE = ".landstream"
 """Folder of temporary files, sidecars and locks; never part of a key."""
@@ -45,8 +46,9 @@ class FolderStore:
         self.bucket, self.location, self.remote = "landstream", str(self.root), False
         self._notify = notify
         self._private = self.root / PRIVATE
-        for name in ("tmp", "meta", "locks", "work"):
-            (self._private / name).mkdir(parents=True, exist_ok=True)
+        with room(self.root):
+            for name in ("tmp", "meta", "locks", "work"):
+                (self._private / name).mkdir(parents=True, exist_ok=True)
 
     @property
     def work(self) -> Path:
@@ -68,6 +70,14 @@ class FolderStore:
     ) -> ObjectInfo:
         """See `Store.put`."""
         path = self._path(key)
+        with room(self.root, len(data) if isinstance(data, bytes) else data.stat().st_size):
+            etag, size = self._put(key, path, data, create_only)
+        info = self.head(key)
+        if self._notify:
+            self._notify(make(ObjectCreated(self.bucket, key, size, etag)))
+        return info
+
+    def _put(self, key: str, path: Path, data: bytes | Path, create_only: bool) -> tuple[str, int]:
         temporary = self._private / "tmp" / uuid.uuid4().hex
         try:
             etag, size = _write(temporary, data)
@@ -86,10 +96,7 @@ class FolderStore:
                 _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
-        info = self.head(key)
-        if self._notify:
-            self._notify(make(ObjectCreated(self.bucket, key, size, etag)))
-        return info
+        return etag, size
 
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
@@ -168,7 +175,7 @@ class FolderStore:
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
         path = self._path(key)
-        with self._locked(key):
+        with room(self.root), self._locked(key):
             path.unlink(missing_ok=True)
             self._sidecar(key).unlink(missing_ok=True)
 
@@ -251,16 +258,19 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
     Raises:
         StoreLocked: another run holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "run.lock").open("a") as lock:
+    with room(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "run.lock").open("a")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreLocked(f"{what}: another run uses this store; wait for it or end it") from None
-        for scratch in (folder / "tmp", folder / "work"):
-            if scratch.is_dir():
-                shutil.rmtree(scratch)
-            scratch.mkdir()
+        with room(folder):
+            for scratch in (folder / "tmp", folder / "work"):
+                if scratch.is_dir():
+                    shutil.rmtree(scratch)
+                scratch.mkdir()
         yield
 
 

@@ -32,6 +32,10 @@ class StoreUnavailable(StoreError):
     """Raised when the store does not answer now: no fault of any job."""
 
 
+class StoreFull(StoreUnavailable):
+    """Raised when a disk or a quota is used up, or became read-only: no fault of any job, and for people to mend."""
+
+
 class Forbidden(StoreError):
     """Raised when the keys in use may not write or delete an object.
 

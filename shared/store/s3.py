@@ -35,8 +35,10 @@ from shared.store.protocol import (
     ObjectInfo,
     PreconditionFailed,
     StoreError,
+    StoreFull,
     StoreUnavailable,
 )
+from shared.store.space import full, space_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -67,6 +69,10 @@ _VERBS: Final = {
     "DeleteObject": "delete",
 }
 """What a person calls an operation that changes an object."""
+
+
+_FULL: Final = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
+"""What MinIO and Ceph say when a disk or a quota is used up; others answer with status 507."""
 
 
 class S3Settings(BaseSettings):
@@ -355,7 +361,7 @@ class S3Store:
                 return call()
             except ClientError as error:
                 cause: Exception = error
-                if not _is_transient(error):
+                if not _is_transient(error) or _is_full(error):
                     raise self._translated(error, key) from error
             except _BROKEN as error:
                 cause = error
@@ -367,6 +373,8 @@ class S3Store:
 
     def _translated(self, error: ClientError, key: str) -> Exception:
         code, status = _code(error), _status(error)
+        if _is_full(error):
+            return StoreFull(f"{self.location}: the store or its quota is full ({code or status}); free or enlarge it")
         if code == "NoSuchBucket":
             return StoreError(f"{self.location}: there is no such bucket; `landstream provision` makes it")
         if code in {"ObjectParentIsFile", "ExistingObjectIsDirectory", "DirectoryObjectContainsData"} or (
@@ -408,7 +416,9 @@ def _write(out: FileIO, block: bytes) -> None:
         while rest:
             rest = rest[out.write(rest) :]
     except OSError as error:
-        raise StoreError(f"{out.name}: cannot be written ({error.strerror}); free or enlarge this disk") from error
+        if fault := space_fault(error):
+            raise full(Path(str(out.name)).parent, fault, len(block)) from error
+        raise StoreError(f"{out.name}: cannot be written ({error.strerror}); check this disk") from error
 
 
 def _code(error: ClientError) -> str:
@@ -422,6 +432,10 @@ def _status(error: ClientError) -> int:
 def _is_transient(error: ClientError) -> bool:
     status = _status(error)
     return (status >= 500 and status != 501) or status == 429 or _code(error) in _TRANSIENT
+
+
+def _is_full(error: ClientError) -> bool:
+    return _status(error) == 507 or _code(error) in _FULL
 
 
 def _conflict(key: str) -> str:

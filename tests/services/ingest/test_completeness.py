@@ -38,10 +38,11 @@ def test_a_whole_product(scene: Path, frame: Path) -> None:
 def test_a_file_that_is_not_there_yet(scene: Path, frame: Path) -> None:
     image = next(scene.rglob("*_B02_*.jp2"))
     image.unlink()
-    assert said(scene) == f"{image.relative_to(scene).as_posix()}: is missing"
+    assert said(scene) == f"57 of 58 files are there ({image.relative_to(scene).as_posix()}: is missing)"
     unit = unit_of(frame)
     lacking = LandingUnit(unit.name, tuple(o for o in unit.objects if o.path != "Oa01_radiance.nc"), unit.modified_s)
-    assert why_incomplete(lacking, reader(frame)[0]) == "Oa01_radiance.nc: is missing"
+    said_of_frame = why_incomplete(lacking, reader(frame)[0])
+    assert said_of_frame == "49 of 50 files are there (Oa01_radiance.nc: is missing)"
 
 
 def test_several_files(scene: Path) -> None:
@@ -54,7 +55,8 @@ def test_a_file_that_is_still_short(scene: Path) -> None:
     image = next(scene.rglob("*_B02_*.jp2"))
     size = image.stat().st_size
     image.write_bytes(image.read_bytes()[:-1])
-    assert said(scene) == f"{image.relative_to(scene).as_posix()}: has {size - 1} of {size} bytes"
+    short = f"{image.relative_to(scene).as_posix()}: has {size - 1} of {size} bytes"
+    assert said(scene) == f"57 of 58 files are there ({short})"
 
 
 def test_a_file_that_is_too_long_takes_a_closer_look(scene: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -29,6 +30,8 @@ def process(task: Task) -> NewItem:
         raise BrokenPicture("B02.jp2", "cannot be decoded", "deliver it again")
     if do == "fail" or (do == "fail-once" and attempts == 1):
         raise KeyError("surprise")
+    if do == "full" and attempts == 1:
+        raise RejectScene("a.zip", "cannot be unpacked", "deliver it again") from OSError(errno.ENOSPC, "no space")
     if do == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if do == "hang":

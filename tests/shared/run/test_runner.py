@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from shared.run.child import Stopped
 from shared.run.context import Context
 from shared.run.runner import UNEXPECTED_IN_A_ROW, Runner, StageStopped
 from shared.stage import registry
-from shared.store import FolderStore
+from shared.store import FolderStore, StoreFull
 from tests.conftest import AREAS
 from tests.shared.run.fake import STAGE
 
@@ -42,10 +43,17 @@ class World:
         reader = CatalogueReader(self.store, self.area, registry.rules())
         self.context = Context(
             self.store, self.bus, self.area, reader, "", self.store.work,
-            lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1,
+            lambda name: 0.0, attempts=3, back_off_s=0.01, grace_s=0.1, when_full=self.see_full,
         )  # fmt: skip
+        self.full: list[str] = []
+        self.ends_when_full = False
         self.later: list[str] = []
         self.runner = Runner(STAGE, "tests.shared.run.fake", self.context, self.later.append)
+
+    def see_full(self, error: StoreFull) -> None:
+        self.full.append(str(error))
+        if self.ends_when_full:
+            self.context.stop.set()
 
     def arrive(self, product: str, do: str, data: bytes | None = None) -> None:
         item_id = make_id(product, 1, digest8([product, do]))
@@ -54,7 +62,12 @@ class World:
             sha256 = hashlib.sha256(data).hexdigest()
             key = artifact_key("sentinel-2-l2a", WEEK, item_id, "data", sha256, ".txt")
             self.store.put(key, data)
-            assets["data"] = {"href": f"../../../{key}", "type": "text/plain", "file:checksum": multihash(sha256)}
+            assets["data"] = {
+                "href": f"../../../{key}",
+                "type": "text/plain",
+                "file:checksum": multihash(sha256),
+                "file:size": len(data),
+            }
         properties = {
             "datetime": "2018-06-04T00:00:00Z", "do": do,
             "landstream:scene": product, "landstream:product_version": [1], "landstream:product": product,
@@ -271,3 +284,48 @@ def test_an_event_of_what_is_no_item_is_left_alone(world: World) -> None:
     world.arrive("a", "work")
     world.work()
     assert (world.outputs(), world.failures()) == (["a"], [])
+
+
+def test_a_full_disk_is_no_fault_of_a_product(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.run.runner.STORE_AWAY_S", 0.1)
+    world.arrive("a", "full", b"hello")
+    world.work()
+    assert world.outputs() == ["a"]
+    assert world.attempts("a") == 2
+    assert world.failures() == []
+    (line,) = world.full
+    assert "the disk is full" in line
+    assert str(world.store.root) in line
+
+
+def test_a_run_may_end_on_a_full_disk_and_its_work_is_as_due_as_before(world: World) -> None:
+    world.ends_when_full = True
+    world.arrive("a", "full", b"hello")
+    world.work()
+    assert (world.outputs(), world.failures()) == ([], [])
+    assert list(due_sources(STAGE, world.context))
+    assert not list(world.store.work.iterdir())
+
+
+def test_a_read_only_store_is_no_fault_of_a_product(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    world.ends_when_full = True
+    world.arrive("a", "work", b"hello")
+    monkeypatch.setattr("shared.store.folder._write", refuse)
+    world.work()
+    assert (world.outputs(), world.failures()) == ([], [])
+    (line,) = world.full
+    assert "the disk is read-only" in line
+
+
+def test_an_unexpected_error_counts_as_a_full_disk_where_there_is_no_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ends_when_full = True
+    monkeypatch.setattr("shared.store.space.free_bytes", lambda folder: 3)
+    world.arrive("a", "fail", b"hello")
+    world.work()
+    assert world.failures() == []
+    assert len(world.full) == 1
