@@ -7,6 +7,7 @@ in by hand are objects too: their etag is made of inode, time and size.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,13 +15,15 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.events import ObjectCreated, make
 from shared.items.keys import ARTIFACTS, check_key, is_key
+from shared.items.landing import PREFIX as LANDING
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
@@ -30,6 +33,9 @@ PRIVATE = ".landstream"
 """Folder of temporary files, sidecars and locks; never part of a key."""
 
 _BLOCK = 1 << 20
+_READ_ONLY = 0o444
+_FICLONE = 0x40049409
+"""Linux's ioctl for shared extents (Btrfs, XFS, ZFS); Python names it from 3.12 on."""
 
 
 class FolderStore:
@@ -80,7 +86,7 @@ class FolderStore:
     def _put(self, key: str, path: Path, data: bytes | Path, create_only: bool) -> tuple[str, int]:
         temporary = self._private / "tmp" / uuid.uuid4().hex
         try:
-            etag, size = _write(temporary, data)
+            etag, size = self._stage(temporary, data)
             with self._locked(key):
                 if create_only and self.exists(key):
                     raise PreconditionFailed(f"{key} exists")
@@ -98,6 +104,16 @@ class FolderStore:
             temporary.unlink(missing_ok=True)
         return etag, size
 
+    def _stage(self, temporary: Path, data: bytes | Path) -> tuple[str, int]:
+        """Bring data to a durable temporary file: linked if this store wrote it itself, else shared if the disk can."""
+        if isinstance(data, bytes):
+            return _write(temporary, [data])
+        if data.is_relative_to(self.work) and not data.is_symlink():
+            os.link(data, temporary)
+        elif not _share(data, temporary):
+            return _write(temporary, _blocks(data))
+        return _seal(temporary)
+
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
         try:
@@ -107,13 +123,16 @@ class FolderStore:
             raise NotFound(key) from None
 
     def fetch(self, key: str, path: Path, sha256: str | None = None) -> ObjectInfo:
-        """See `Store.fetch`; artifacts are linked, not copied, as nobody writes to them."""
+        """See `Store.fetch`; what this store wrote is linked, as nobody writes to it; what was dropped in is copied."""
         source = self._existing(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             if key.startswith(ARTIFACTS):
                 os.link(source, path)
-            else:
+            elif key.startswith(LANDING) and self._wrote(key, source):
+                Path(source).chmod(_READ_ONLY)  # an artifact will be the same file
+                os.link(source, path)
+            elif not _share(Path(source), path):
                 shutil.copyfile(source, path, follow_symlinks=False)
             if sha256 is not None and _digest(path, hashlib.sha256()) != sha256:
                 raise ChecksumMismatch(f"{key}: its bytes are not those of sha256 {sha256[:12]}...; restore the object")
@@ -237,18 +256,23 @@ class FolderStore:
         _make_folders(path.parent)
         temporary = self._private / "tmp" / uuid.uuid4().hex
         sidecar = {"file": _identity(file.stat()), "etag": etag}
-        _write(temporary, json.dumps(sidecar).encode())
+        _write(temporary, [json.dumps(sidecar).encode()])
         temporary.replace(path)
         _sync(path.parent)
 
     def _read_sidecar(self, key: str, found: os.stat_result) -> str:
+        return self._written_etag(key, found) or "-".join(f"{n:x}" for n in _identity(found))
+
+    def _wrote(self, key: str, path: str) -> bool:
+        return self._written_etag(key, os.lstat(path)) is not None
+
+    def _written_etag(self, key: str, found: os.stat_result) -> str | None:
+        """Return the etag of a file as this store wrote it; None if somebody else did, or changed it."""
         try:
             sidecar: dict[str, Any] = json.loads(self._sidecar(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
-            sidecar = {}
-        if sidecar.get("file") == _identity(found):
-            return str(sidecar["etag"])
-        return "-".join(f"{n:x}" for n in _identity(found))
+            return None
+        return str(sidecar["etag"]) if sidecar.get("file") == _identity(found) else None
 
 
 @contextmanager
@@ -310,12 +334,35 @@ def _scan(folder: Path, relative: str, prefix: str) -> Iterator[tuple[Path, str]
             yield Path(entry.path), name
 
 
-def _write(path: Path, data: bytes | Path) -> tuple[str, int]:
+def _share(source: Path, target: Path) -> bool:
+    """Make a new file that shares the bytes of another one until either changes; False where the disk cannot."""
+    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        with target.open("xb") as out:
+            fcntl.ioctl(out.fileno(), _FICLONE, reading)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        if error.errno in {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}:
+            return False
+        raise
+    finally:
+        os.close(reading)
+    return True
+
+
+def _seal(path: Path) -> tuple[str, int]:
+    """Sync a file that is there; (MD5, size)."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest(), file.tell()
+
+
+def _write(path: Path, blocks: Iterable[bytes]) -> tuple[str, int]:
     """Write and sync a file; (MD5, size)."""
     digest = hashlib.md5(usedforsecurity=False)
     size = 0
     with path.open("xb") as out:
-        for block in [data] if isinstance(data, bytes) else _blocks(data):
+        for block in blocks:
             digest.update(block)
             size += len(block)
             out.write(block)

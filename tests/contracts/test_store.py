@@ -217,6 +217,45 @@ class TestFolderStore(StoreContract):
             with pytest.raises(NotFound):
                 store.get(key)
 
+    def test_what_it_wrote_is_one_file_from_landing_to_artifact(self, store: FolderStore, tmp_path: Path) -> None:
+        (tmp_path / "given").write_bytes(b"x" * 1000)
+        store.put("landing/f", tmp_path / "given")
+        scratch = store.work / "in"
+        store.fetch("landing/f", scratch)
+        info = store.put("artifacts/f", scratch)
+        inodes = {(store.root / key).stat().st_ino for key in ("landing/f", "artifacts/f")}
+        assert len(inodes) == 1
+        assert info == store.head("artifacts/f")
+        assert info.etag == store.head("landing/f").etag == store.etag_of(tmp_path / "given")
+        assert (store.root / "landing" / "f").stat().st_mode & 0o222 == 0
+        # The user's own file is another one, and another delivery of that name leaves the artifact as it is.
+        (tmp_path / "given").write_bytes(b"y")
+        store.put("landing/f", tmp_path / "given")
+        assert store.get("artifacts/f") == b"x" * 1000
+
+    def test_what_somebody_else_wrote_or_changed_is_copied(self, store: FolderStore, tmp_path: Path) -> None:
+        dropped, changed = store.root / "landing" / "dropped", store.root / "landing" / "changed"
+        store.put("landing/changed", b"1")
+        changed.write_bytes(b"22")
+        dropped.write_bytes(b"33")
+        for path in (dropped, changed):
+            store.fetch(f"landing/{path.name}", tmp_path / path.name)
+            assert (tmp_path / path.name).stat().st_ino != path.stat().st_ino
+            assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+            assert path.stat().st_mode & 0o200
+
+    def test_a_disk_that_can_share_shares(
+        self, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def clone(target: int, _: int, source: int) -> None:  # as Btrfs would
+            os.write(target, os.pread(source, 100, 0))
+
+        monkeypatch.setattr("shared.store.folder.fcntl.ioctl", clone)
+        (tmp_path / "given").write_bytes(b"given")
+        info = store.put("landing/f", tmp_path / "given")
+        assert (store.get("landing/f"), info.size) == (b"given", 5)
+        assert info.etag == store.etag_of(tmp_path / "given")
+
     def test_its_own_folder_is_no_key(self, store: FolderStore) -> None:
         with pytest.raises(BadKey):
             store.get(".landstream/run.lock")
