@@ -6,6 +6,7 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,8 +18,8 @@ from shared.items.keys import ARTIFACTS, CUBE, item_key, receipt_key, split_item
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.stac import asset_key
 from shared.items.week_index import PREFIX as INDEXES
-from shared.items.week_index import age_rank, index_key
-from shared.items.weeks import BadKey
+from shared.items.week_index import age_rank, index_key, index_prefix
+from shared.items.weeks import BadKey, check_week
 from shared.run.context import Context
 from shared.stage import published, registry
 from shared.stage.due import LANDING
@@ -83,7 +84,9 @@ def replaced_indexes(context: Context) -> list[ObjectInfo]:
     for stored in context.store.list(INDEXES):
         if stored.key.count("/") == 3:  # what was found out of a week is replaced in its place
             _, collection, week, _ = stored.key.split("/")
-            weeks[collection, week].append(stored)
+            with suppress(BadKey):  # somebody else's
+                index_prefix(collection, check_week(week))
+                weeks[collection, week].append(stored)
     return [o for (collection, week), found in weeks.items() for o in _replaced(context, collection, week, found)]
 
 

@@ -185,7 +185,7 @@ class Runner:
             name = LandingSource(source).job_id
             self._on_later(name)
             self.context.observer(self.stage.name, "later", source.name, note=fault)
-            self._log.debug("later", job=name, reason=fault)
+            self._log.debug("later", product=source.name, job=name, reason=fault)
             return
         catalogue = self.context.reader.snapshot()
         for n, due in enumerate(plan_jobs(self.stage, source, catalogue, self.settings)):
@@ -241,7 +241,9 @@ class Runner:
                 break
             # A worker knows no store: what it says of a cube that it cannot reach may be the store's fault.
             self.context.store.reach()
-            self._log.warning("attempt failed", job=due.id, attempt=attempt, error=outcome.message)
+            self._log.warning(
+                "attempt failed", product=due.job.subject, job=due.id, attempt=attempt, error=outcome.message
+            )
             if attempt < self.context.attempts:
                 RETRIES.labels(self.stage.name).inc()
                 pause = self.context.back_off_s * 2 ** (attempt - 1) * random.uniform(0.5, 1)
@@ -254,17 +256,24 @@ class Runner:
         match outcome:
             case Done() | Absorbed():
                 self._in_a_row = ("", 0)
+                self._log.info(outcome.kind, product=due.job.subject, job=due.id)
                 return outcome.kind
             case Later():
                 self._on_later(due.id)
-                self._log.info("later", job=due.id, reason=outcome.reason)
+                self._log.info("later", product=due.job.subject, job=due.id, reason=outcome.reason)
                 return "later"
             case Rejected() | Failed():
                 key = failure_key(self.stage.name, due.id)
                 self._committer.create(key, make_record(self.stage, due.job, due.id, attempts, outcome))
                 failpoint("runner.failure_recorded")
                 self._committer.write_receipt(due.job, {"failure": key})
-                self._log.error("failed", job=due.id, error=outcome.message, error_class=outcome.error_class)
+                self._log.error(
+                    "failed",
+                    product=due.job.subject,
+                    job=due.id,
+                    error=outcome.message,
+                    error_class=outcome.error_class,
+                )
                 return "failed"
             case _:
                 assert_never(outcome)

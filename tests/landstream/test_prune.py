@@ -86,6 +86,12 @@ def test_without_an_exact_index_the_newest_stays(context: Context) -> None:
     assert not found & kept
 
 
+def test_what_is_not_an_index_is_left_alone(context: Context) -> None:
+    for key in ("index/views/old/notes.json", "index/a b/2018-W23/x", "index/sentinel-2-l2a/2018-W99/x"):
+        context.store.put(key, b"notes")
+    assert replaced_indexes(context) == []
+
+
 def artifact(context: Context, item: Item, days: float, name: str = "mask") -> str:
     """Lay an artifact whose run was killed before the item, some days ago."""
     key = f"artifacts/{item.collection}/{item.week}/{item.id}/{name}-0123456789ab.tif"
