@@ -26,7 +26,7 @@ from shared.items.keys import ARTIFACTS, check_key, is_key
 from shared.items.landing import PREFIX as LANDING
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
-from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreLocked
+from shared.store.protocol import ChecksumMismatch, NotFound, ObjectInfo, PreconditionFailed, StoreError, StoreLocked
 from shared.store.space import room
 
 PRIVATE = ".landstream"
@@ -52,7 +52,7 @@ class FolderStore:
         self.bucket, self.location, self.remote = "landstream", str(self.root), False
         self._notify = notify
         self._private = self.root / PRIVATE
-        with room(self.root):
+        with _usable(self.root):
             for name in ("tmp", "meta", "locks", "work"):
                 (self._private / name).mkdir(parents=True, exist_ok=True)
 
@@ -76,7 +76,7 @@ class FolderStore:
     ) -> ObjectInfo:
         """See `Store.put`."""
         path = self._path(key)
-        with room(self.root, len(data) if isinstance(data, bytes) else data.stat().st_size):
+        with _usable(self.root, len(data) if isinstance(data, bytes) else data.stat().st_size):
             etag, size = self._put(key, path, data, create_only)
         info = self.head(key)
         if self._notify:
@@ -194,7 +194,7 @@ class FolderStore:
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
         path = self._path(key)
-        with room(self.root), self._locked(key):
+        with _usable(self.root), self._locked(key):
             path.unlink(missing_ok=True)
             self._sidecar(key).unlink(missing_ok=True)
 
@@ -282,7 +282,7 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
     Raises:
         StoreLocked: another run holds it.
     """
-    with room(folder):
+    with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "run.lock").open("a")
     with lock:
@@ -290,12 +290,28 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreLocked(f"{what}: another run uses this store; wait for it or end it") from None
-        with room(folder):
+        with _usable(folder):
             for scratch in (folder / "tmp", folder / "work"):
                 if scratch.is_dir():
                     shutil.rmtree(scratch)
                 scratch.mkdir()
         yield
+
+
+@contextmanager
+def _usable(folder: Path, needed: int = 0) -> Iterator[None]:
+    """Say in one line why a store's folder cannot be written to.
+
+    Raises:
+        StoreFull: the disk is full or read-only.
+        StoreError: it is not a folder, or not this user's to write to.
+    """
+    try:
+        with room(folder, needed):
+            yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        where = error.filename or folder
+        raise StoreError(f"{where}: {error.strerror}; give a --store that is a folder you may write to") from error
 
 
 def _identity(found: os.stat_result) -> list[int]:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+)
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from urllib3.exceptions import HTTPError
@@ -365,11 +372,18 @@ class S3Store:
                     raise self._translated(error, key) from error
             except _BROKEN as error:
                 cause = error
-            except BotoCoreError as error:  # no keys, a wrong argument
+            except NoCredentialsError as error:
+                raise StoreError(
+                    f"{self.location}: no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                    "AWS_SHARED_CREDENTIALS_FILE to a file of them"
+                ) from error
+            except BotoCoreError as error:  # a wrong argument
                 raise StoreError(f"{self.location}: {error}") from error
             if n + 1 < self.settings.tries:
                 time.sleep(min(5.0, 0.1 * 4**n) * random.uniform(0.5, 1))
-        raise StoreUnavailable(f"{self.settings.endpoint or 'S3'}: does not answer ({cause})") from cause
+        raise StoreUnavailable(
+            f"{self.settings.endpoint or 'S3'}: does not answer ({cause}); check LANDSTREAM_S3, and that the store runs"
+        ) from cause
 
     def _translated(self, error: ClientError, key: str) -> Exception:
         code, status = _code(error), _status(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -13,7 +14,16 @@ import pytest
 
 from shared.events import parse
 from shared.items.weeks import BadKey
-from shared.store import ChecksumMismatch, FolderStore, NotFound, PreconditionFailed, Store, StoreLocked, probe
+from shared.store import (
+    ChecksumMismatch,
+    FolderStore,
+    NotFound,
+    PreconditionFailed,
+    Store,
+    StoreError,
+    StoreLocked,
+    probe,
+)
 
 HOSTILE = [
     "",
@@ -255,6 +265,23 @@ class TestFolderStore(StoreContract):
         info = store.put("landing/f", tmp_path / "given")
         assert (store.get("landing/f"), info.size) == (b"given", 5)
         assert info.etag == store.etag_of(tmp_path / "given")
+
+    @pytest.mark.parametrize("place", ["file", "file/store"])
+    def test_what_is_no_folder_is_said_in_a_line(self, tmp_path: Path, place: str) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError, match="a folder you may write to") as caught:
+            FolderStore(tmp_path / place)
+        assert "file" in str(caught.value)
+
+    def test_a_folder_of_somebody_else_is_said_in_a_line(
+        self, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(store.root))
+
+        monkeypatch.setattr("shared.store.folder.os.link", refuse)  # root, as whom tests may run, may write anywhere
+        with pytest.raises(StoreError, match=r"Permission denied; .*you may write to"):
+            store.put("items/a", b"1", create_only=True)
 
     def test_its_own_folder_is_no_key(self, store: FolderStore) -> None:
         with pytest.raises(BadKey):
