@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from landstream.distributed import fail
+from landstream.commands.opening import fail
 from landstream.provision.grants import (
     BUCKET,
     CUBE,
