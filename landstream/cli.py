@@ -35,7 +35,14 @@ GROUPS = {
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", run.run, run.deliver, "simulate"),
     "Look": (look.status, look.maps, look.items, look.sweep),
-    "Put right": (failures.failures, failures.requeue, orders.withdraw, orders.restore, orders.reprocess),
+    "Put right": (
+        failures.failures,
+        failures.requeue,
+        failures.dismiss,
+        orders.withdraw,
+        orders.restore,
+        orders.reprocess,
+    ),
     "Keep a store": (upkeep.prune, upkeep.migrate, upkeep.digest),
     "Many machines": (many_machines.provision, many_machines.up),
     "Develop": ("new-service", developing.failpoints),

@@ -1,4 +1,4 @@
-"""How a command opens its store, and how it ends where it cannot."""
+"""How a command opens its store, and what it says at its end."""
 
 from __future__ import annotations
 
@@ -39,3 +39,16 @@ def tell_left_alone(foreign: Mapping[str, str]) -> None:
     """Say on standard error what lies in the store and is not what its place says: key -> why."""
     for key, fault in foreign.items():
         typer.echo(f"left alone: {key}: {fault}", err=True)
+
+
+def tell_result(store: Store, area: Area) -> None:
+    """Print the result: the champion and the newest map, each fact on a line; nothing where there is neither."""
+    from landstream.result import lines, result_of
+    from shared.run.context import Context
+    from shared.store import StoreError
+
+    try:
+        for line in lines(result_of(store, Context.of_store(store, area).reader.snapshot())):
+            typer.echo(line)
+    except StoreError as error:  # how the run ended is known, and its exit code says so
+        typer.echo(f"the result cannot be read: {error}", err=True)

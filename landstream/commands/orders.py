@@ -51,18 +51,31 @@ def reprocess(
 ) -> None:
     """Order a stage's older results to be made again.
 
-    The results of older versions of the stage are due again; those of the present version stay.
+    The results of older versions of the stage are due again, as far as they are still wanted; those of the present
+    version stay. It says how many older ones there are.
+
+    Example: landstream reprocess cloudmask --week 2018-W23 --store stores/sibiu
     """
-    from shared.items.keys import order_key
+    from landstream.reprocessing import NothingToOrder, count_older, order
     from shared.items.weeks import check_week
+    from shared.run.context import Context
     from shared.stage.registry import NoSuchService, load
 
-    folder, _ = opened(store)
+    folder, area = opened(store)
     try:
-        version = load(stage).version
+        declared = load(stage)
         if week != "all":
             check_week(week)
-    except (NoSuchService, ValueError) as error:
+        older = count_older(declared, Context.of_store(folder, area).reader.snapshot(), week)
+        order(folder, declared, week)
+    except (NoSuchService, NothingToOrder, ValueError) as error:
         fail(error)
-    folder.put(order_key(stage, week, version), b"{}")
-    typer.echo(f"results of {stage} older than version {version} are due again ({week})")
+    version = declared.version
+    if not older:
+        typer.echo(f"no result of {stage} is older than version {version} ({week}): nothing is due again")
+        return
+    typer.echo(
+        f"{sum(older.values())} results of {stage} older than version {version} are due again where still wanted:"
+    )
+    for name, count in older.items():
+        typer.echo(f"  {name}: {count}")

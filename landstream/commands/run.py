@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from landstream.commands.opening import fail
+from landstream.commands.opening import fail, tell_result
 from landstream.commands.options import AreaOption, StoreOption
 from landstream.retention import KEEP_SNAPSHOTS
 
 if TYPE_CHECKING:
     from landstream.stream import RunOutcome
+    from shared.area import Area
+    from shared.store import Store
 
 FAILED_EXIT, INTERRUPTED_EXIT = 3, 143
 
@@ -79,18 +81,21 @@ def run(
             outcome = stream.run(products or [])
     except (WorkspaceError, StoreError) as error:
         fail(error)
-    _report(outcome, store, folder / "log.jsonl")
+    _report(outcome, opened, study_area, folder / "log.jsonl")
 
 
-def _report(outcome: RunOutcome, store: str, log_path: Path) -> None:
+def _report(outcome: RunOutcome, store: Store, area: Area, log_path: Path) -> None:
+    """Say what is left to do, then the result; end with the exit code."""
     for line in outcome.waiting:
         typer.echo(f"waiting: {line}", err=True)
     if outcome.stopped:
         fail(f"stopped: {outcome.stopped}; the log is {log_path}", 1)
     if outcome.failed:
-        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store}", err=True)
+        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store.location}", err=True)
     if outcome.interrupted:
         typer.echo("interrupted: run the same line again to continue", err=True)
+    tell_result(store, area)
+    if outcome.interrupted:
         raise typer.Exit(INTERRUPTED_EXIT)
     raise typer.Exit(FAILED_EXIT if outcome.failed else 0)
 
