@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from landstream.commands import developing, failures, look, many_machines, orders, run, upkeep
+from landstream.commands import developing, failures, look, many_machines, orders, run, trace, upkeep
 
 
 class LazyGroup(NamedTuple):
@@ -34,7 +34,7 @@ GROUPS = {
 
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", run.run, run.deliver, "simulate"),
-    "Look": (look.status, look.maps, look.items, look.sweep),
+    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace),
     "Put right": (
         failures.failures,
         failures.requeue,
