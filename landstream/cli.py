@@ -6,12 +6,12 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from landstream.commands import developing, failures, look, many_machines, orders, run, trace, upkeep
+from landstream.commands import developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
 
 
 class LazyGroup(NamedTuple):
@@ -43,7 +43,7 @@ THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
         orders.restore,
         orders.reprocess,
     ),
-    "Keep a store": (upkeep.prune, upkeep.migrate, upkeep.digest),
+    "Keep a store": (upkeep.prune, upkeep.migrate, upkeep.digest, doctor.doctor),
     "Many machines": (many_machines.provision, many_machines.up),
     "Develop": ("new-service", developing.failpoints),
 }
@@ -92,8 +92,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # loading what draws boxes takes longer than all the rest of `--help`
-    add_completion=False,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"landstream {version('landstream')} (Python {sys.version.split()[0]})")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the versions and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 for _commands in THEMES.values():
     for _command in _commands:
         if not isinstance(_command, str):
