@@ -1,64 +1,53 @@
-"""`make run`: simulate a season, stream it through all stages, and print where the map is.
+"""`make run`: simulate a season, stream it through all stages, and print the result.
 
 `python -m landstream.demo FOLDER` keeps products and store below FOLDER; run again, it continues where it stopped.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import typer
 
-from shared.items.item import Item
-from shared.items.stac import asset_key
+from landstream.result import result_of
+from landstream.workspace import open_bound
+from shared.run.context import Context
 
 AREA = Path(__file__).parent.parent / "examples" / "areas" / "demo.yaml"
 
 
-def landstream(*arguments: object, capture: bool = False) -> str:
-    """Run the command line as a user does; its progress shows.
+def landstream(*arguments: object, output: TextIO = sys.stdout) -> None:
+    """Run the command line as a user does.
+
+    Args:
+        arguments: of the command.
+        output: where its standard output goes; its progress shows on standard error.
 
     Raises:
         SystemExit: it failed.
     """
     command = [sys.executable, "-m", "landstream", *map(str, arguments)]
-    result = subprocess.run(command, stdout=subprocess.PIPE if capture else sys.stderr, text=True, check=False)
+    result = subprocess.run(command, stdout=output, check=False)
     if result.returncode:
         raise SystemExit(result.returncode)
-    return result.stdout or ""
-
-
-def items(collection: str, store: Path) -> list[Item]:
-    """Return the current items of a collection."""
-    found = [json.loads(line) for line in landstream("items", collection, "--store", store, capture=True).splitlines()]
-    return [Item(json_, Path(_self(json_)).parent.name) for json_ in found]
-
-
-def _self(item: dict[str, Any]) -> str:
-    return next(str(link["href"]) for link in item["links"] if link["rel"] == "self")
 
 
 def main(folder: Path) -> None:
-    """Simulate, stream, and show the map that sees most."""
+    """Simulate and stream; `run` ends with the result, and this with the path of the newest map."""
     products, store = folder / "products", folder / "store"
     if not products.is_dir():
         making = folder / "products.part"
-        landstream("simulate", "season", "--area", AREA, "--out", making)
+        landstream("simulate", "season", "--area", AREA, "--out", making, output=sys.stderr)
         making.rename(products)
     landstream("run", "--area", AREA, "--store", store, "--once", *sorted(products.iterdir()))
-    (model,) = items("models", store)
-    best = max(items("land-cover-maps", store), key=lambda m: (m.properties["landstream:observed_percent"], m.week))
-    metrics = model.properties["landstream:metrics"]
-    typer.echo(f"model card  {(store / asset_key(model, 'card')).resolve()}")
-    for name in ("accuracy", "miou", "f1_macro", "majority_accuracy"):
-        typer.echo(f"{name:<18}{metrics[name]:.3f}")
-    typer.echo(f"{'forest miou':<18}{metrics['forest']['miou']:.3f}")
-    typer.echo(f"picture     {(store / asset_key(best, 'quicklook')).resolve()}")
-    typer.echo((store / asset_key(best, "land_cover")).resolve())
+    opened, area = open_bound(str(store))
+    newest = result_of(opened, Context.of_store(opened, area).reader.snapshot()).map
+    if newest is None:
+        raise SystemExit("landstream: no map was made; the lines above say why")
+    typer.echo(newest.path)
 
 
 if __name__ == "__main__":

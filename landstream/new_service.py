@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from landstream.distributed import fail
+from landstream.commands.opening import fail
 from shared.stage import published, registry
 from shared.stage.due import LANDING
 

@@ -6,10 +6,14 @@ import heapq
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
+from landstream.result import map_result, result_of
+from landstream.table import Column
 from services.sweeper.sweep import Sweep
+from services.sweeper.view import Open
 from shared.area import Area
 from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
@@ -20,17 +24,18 @@ from shared.items.summary import WeekSummary
 from shared.items.tiles import MSI, touches
 from shared.items.weeks import STATIC
 from shared.run.context import Context
-from shared.run.failure import standing_failures
+from shared.run.failure import record_key, standing_failures
 from shared.stage import registry
-from shared.store import Store
+from shared.store import NotFound, Store
 
 LAST_SCENES = 100
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
-    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles", "left_alone"}`.
+    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles", "result", "left_alone"}`.
 
-    With Kafka it holds its groups, too; `left_alone` is key -> why, of objects that are not what their place says.
+    With Kafka it holds its groups, too; `result` is a `landstream.result.Result`; `left_alone` is key -> why, of
+    objects that are not what their place says.
 
     Args:
         store: the store.
@@ -45,13 +50,20 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     sweep = Sweep(stages, context, visit=lambda catalogue, week, _: freshness.see(catalogue, week))
     found = sweep.look()
     foreign = context.reader.foreign
-    failed = Counter(str(r["stage"]) for r in standing_failures(store, context.reader.snapshot(), foreign))
+    catalogue = context.reader.snapshot()
+    failed = Counter(str(r["stage"]) for r in standing_failures(store, catalogue, foreign))
     counts = {n: {"done": c.done, "waiting": len(c.due), "failed": failed[n]} for n, c in found.items()}
     if kafka:
         for name, (lag, consumers) in _groups(kafka, {s.name: context.group(s.name) for s in stages}).items():
             counts[name] |= {"lag": lag, "consumers": consumers}
     tiles = tile_counts(sweep.summaries())
-    return {"stages": counts, "freshness_s": freshness.median_s(), "tiles": tiles, "left_alone": dict(foreign)}
+    return {
+        "stages": counts,
+        "freshness_s": freshness.median_s(),
+        "tiles": tiles,
+        "result": result_of(store, catalogue),
+        "left_alone": dict(foreign),
+    }
 
 
 def tile_counts(summaries: Iterable[WeekSummary]) -> dict[str, dict[str, int]]:
@@ -118,17 +130,76 @@ def _scene_of(update: Item, catalogue: Catalogue) -> Item | None:
     return next((i for i in catalogue.inputs(update) if i.collection.startswith("sentinel-2")), None)
 
 
-def items(store: Store, catalogue: Catalogue, collection: str, everything: bool) -> Iterator[str]:
-    """Yield one STAC item (JSON) per line, with a `self` link from which the relative ones can be resolved."""
+def items(catalogue: Catalogue, collection: str, everything: bool) -> Iterator[Item]:
+    """Yield the items of a collection, week after week; each week is let go before the next one is read.
+
+    Args:
+        catalogue: what exists.
+        collection: which.
+        everything: also those that are no longer current.
+    """
     for week in catalogue.weeks(collection):
-        for item in catalogue.items(collection, week) if everything else catalogue.current(collection, week):
-            link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
-            yield json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
+        yield from catalogue.items(collection, week) if everything else catalogue.current(collection, week)
         if week != STATIC:
             catalogue.let_go(week)
 
 
-def failures(store: Store, catalogue: Catalogue, foreign: dict[str, str]) -> Iterator[str]:
-    """Yield one failure record that stands (JSON) per line; see `standing_failures`."""
-    for record in standing_failures(store, catalogue, foreign):
-        yield json.dumps(record, sort_keys=True)
+def item_line(store: Store, item: Item) -> str:
+    """Return a STAC item (JSON) on one line, with a `self` link from which the relative ones can be resolved."""
+    link = {"rel": "self", "href": f"{store.location}/{item.key}", "type": "application/geo+json"}
+    return json.dumps({**item.json, "links": [*item.json["links"], link]}, sort_keys=True)
+
+
+ITEM_COLUMNS = Column("week"), Column("time"), Column("id", copied=True), Column("path", copied=True, below=True)
+MAP_COLUMNS = Column("week"), Column("sheet"), Column("observed"), Column("path", copied=True, below=True)
+DUE_COLUMNS = Column("stage"), Column("week"), Column("product", copied=True)
+FAILURE_COLUMNS = (
+    Column("when"),
+    Column("stage"),
+    Column("product or unit", copied=True),
+    Column("file", copied=True, below=True),
+    Column("why", below=True),
+    Column("what to do", below=True),
+    Column("id", copied=True, below=True),
+)
+
+
+def item_row(store: Store, item: Item) -> tuple[str, ...]:
+    """Return what `ITEM_COLUMNS` say of an item."""
+    return item.week, " to ".join(item.times), item.id, f"{store.location}/{item.key}"
+
+
+def map_row(store: Store, item: Item) -> tuple[str, ...]:
+    """Return what `MAP_COLUMNS` say of a map."""
+    found = map_result(store, item)
+    return found.week, found.sheet, f"{found.observed_percent:.1f} %", found.path
+
+
+def due_line(job: Open) -> str:
+    """Return a due job (JSON) on one line."""
+    return json.dumps({"stage": job.stage, "job": job.id, "week": job.week})
+
+
+def due_row(job: Open) -> tuple[str, ...]:
+    """Return what `DUE_COLUMNS` say of a job."""
+    return job.stage, job.week, job.id.rpartition("--")[0]
+
+
+def failure_subject(record: Mapping[str, Any]) -> str:
+    """Return the landing unit or the product that a failure record speaks of."""
+    return str(record.get("unit") or str(record["id"]).rpartition("--")[0])
+
+
+def failure_row(store: Store, record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what `FAILURE_COLUMNS` say of a failure record."""
+    try:
+        when = moment(store.head(record_key(record)).modified_s)
+    except NotFound:  # requeued since
+        when = ""
+    said = (str(record.get(name) or "") for name in ("file", "fault", "remedy", "id"))
+    return when, str(record["stage"]), failure_subject(record), *said
+
+
+def moment(seconds: float) -> str:
+    """Return a time, seconds since the epoch, as clocks here show it, to the minute."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from shared.items.ends import BrokenRecord, job_of, products_of
-from shared.items.keys import failure_key, receipt_key
+from shared.items.keys import DISMISSED, dismissal_key, failure_key, receipt_key
 from shared.store import Store
 
 
@@ -14,7 +14,7 @@ class ListedEnds:
 
     Args:
         store: asked for the receipt of a unit that has some.
-        failures: keys of all failure records.
+        failures: all keys below `failures/`: of records, and of what says that one was dismissed.
         received: names of the landing units that have a receipt.
         read: reads a failure record; None where it does not speak of a picture that cannot be decoded.
     """
@@ -27,7 +27,9 @@ class ListedEnds:
         read: Callable[[str], BrokenRecord | None],
     ) -> None:
         self._store, self._read = store, read
-        self.failures, self.units = frozenset(failures), frozenset(received)
+        found = frozenset(failures)
+        self._dismissals = frozenset(key for key in found if key.endswith(DISMISSED))
+        self.failures, self.units = found - self._dismissals, frozenset(received)
         self._records: dict[str, list[str]] = {}
         for key in self.failures:
             for product in products_of(job_of(key)):
@@ -36,6 +38,10 @@ class ListedEnds:
     def failed(self, stage: str, job_id: str) -> bool:
         """See `Ends.failed`."""
         return failure_key(stage, job_id) in self.failures
+
+    def dismissed(self, stage: str, job_id: str) -> bool:
+        """Return whether a job's failure record was dismissed: the job is not due, and does not count as failed."""
+        return dismissal_key(stage, job_id) in self._dismissals
 
     def has_records(self, product: str) -> bool:
         """Return whether a failure record names a product, or a landing unit."""

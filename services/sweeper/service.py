@@ -18,8 +18,7 @@ SERVICE = Service(
         f"items/{REQUESTS}/*",
         f"items/{PROMOTIONS}/*",
         "index/*",
-        "catalog.json",
-        "*/catalog.json",
+        "*catalog.json",  # the one of the root too; a pattern fewer keeps the bucket's policy short
         "*/collection.json",
     ),
     one_because="Two would only repeat each other's hints, and KEDA would read the count of either.",

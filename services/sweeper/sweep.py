@@ -134,10 +134,10 @@ class Sweep:
                 if (job.stage, job.id) in seen:
                     continue
                 seen.add((job.stage, job.id))
-                if self._ends.failed(job.stage, job.id):
-                    found[job.stage].failed += 1
-                else:
+                if not self._ends.failed(job.stage, job.id):
                     found[job.stage].due.append(job)
+                elif not self._ends.dismissed(job.stage, job.id):
+                    found[job.stage].failed += 1
         return found
 
     def _list_ends(self) -> ListedEnds:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.items.keys import FAILURES, failure_key, receipt_key
+from shared.items.keys import DISMISSED, FAILURES, failure_key, receipt_key
 
 OF_WITHDRAWALS = ("--restored", "--withdrawn")
 """What the jobs of a product that was withdrawn or restored are called beside it."""
@@ -95,7 +95,8 @@ class AskedEnds:
         if self._stages is None:
             self._stages = sorted(self._objects.children(FAILURES))
         keys = (key for stage in self._stages for key in self._objects.keys(f"{FAILURES}{stage}/{product}--"))
-        return [r for key in keys if product in products_of(job_of(key)) and (r := self._read(key)) is not None]
+        named = (key for key in keys if product in products_of(job_of(key)) and not key.endswith(DISMISSED))
+        return [r for key in named if (r := self._read(key)) is not None]
 
     def received(self, unit: str, receipt_id: str) -> bool:
         """See `Ends.received`."""

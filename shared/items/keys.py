@@ -11,6 +11,9 @@ ITEMS, ARTIFACTS, FAILURES, RECEIPTS, ORDERS = "items/", "artifacts/", "failures
 CUBE: Final = "cube/"
 """Where things lie in a store."""
 
+DISMISSED: Final = ".dismissed"
+"""How the object ends that says that a failure record beside it, which ends in `.json`, was dismissed."""
+
 _SEGMENT = re.compile(r"^[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}\Z")
 _KEY = re.compile(
     r"(?:(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()+,;=@ \[\]{}^%#-]{1,255}/)*"
@@ -78,6 +81,11 @@ def artifact_key(collection: str, week: str, item_id: str, name: str, sha256: st
 def failure_key(stage: str, job_id: str) -> str:
     """Key of a failure record."""
     return check_key(f"{FAILURES}{stage}/{job_id}.json")
+
+
+def dismissal_key(stage: str, job_id: str) -> str:
+    """Key of the object that says that people dismissed a failure record."""
+    return check_key(f"{FAILURES}{stage}/{job_id}{DISMISSED}")
 
 
 def receipt_key(unit: str, receipt_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -13,12 +12,13 @@ from typing import Any, Protocol
 from shared.area import Area
 from shared.bus import Bus, MemoryBus
 from shared.events import KeyForm
-from shared.items.landing import PREFIX, LandingUnit, landing_unit
+from shared.items.landing import PREFIX, LandingUnit
 from shared.items.reader import CatalogueReader
 from shared.observe.health import Health
 from shared.run.child import GRACE_S
+from shared.run.landed import unit_of
 from shared.stage import registry
-from shared.store import FolderStore, NotFound, Store, StoreFull
+from shared.store import FolderStore, Store, StoreFull
 
 
 class Observer(Protocol):
@@ -89,10 +89,7 @@ class Context:
 
     def unit(self, name: str) -> LandingUnit | None:
         """Return a landing unit as it is listed now; None where nothing of it is there."""
-        found = list(self.store.list(f"{PREFIX}{name}/"))
-        with suppress(NotFound):
-            found.append(self.store.head(PREFIX + name))
-        return landing_unit(name, found, self.patience_s)
+        return unit_of(self.store, name, self.patience_s)
 
     def units(self) -> Iterator[LandingUnit]:
         """Yield every landing unit as it is listed now, by name."""

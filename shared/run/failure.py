@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic_core import from_json
 
 from shared.items.catalogue import Catalogue
 from shared.items.ids import canonical
-from shared.items.keys import FAILURES, check_key, failure_key, items_prefix, receipt_key
+from shared.items.keys import DISMISSED, FAILURES, check_key, failure_key, items_prefix, receipt_key
+from shared.run.landed import unit_of
 from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import AnyStage, Job
 from shared.store import NotFound, Store
@@ -93,6 +94,8 @@ def read_records(store: Store, foreign: dict[str, str]) -> Iterator[dict[str, An
         foreign: receives key -> why of what is not one; it is left alone.
     """
     for key in store.keys(FAILURES):
+        if key.endswith(DISMISSED):
+            continue
         try:
             record = parse_record(store.get(key), key)
         except NotFound:
@@ -104,18 +107,38 @@ def read_records(store: Store, foreign: dict[str, str]) -> Iterator[dict[str, An
 
 
 def standing_failures(store: Store, catalogue: Catalogue, foreign: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the failure records that stand, by key: a record is void once its job's output exists.
+    """Yield the failure records that stand, by key: those that are neither void nor dismissed.
+
+    A record is void once its job's output exists. That of a landing unit is void once the unit, as it was then, is gone
+    from `landing/`: taken away, or delivered again. A dismissed record keeps its job from being due, and is counted no
+    more.
 
     Args:
         store: where they lie.
         catalogue: what exists.
         foreign: see `read_records`.
     """
-    return (record for record in read_records(store, foreign) if not _is_void(record, catalogue))
+    dismissed = dismissed_records(store)
+    records = (record for record in read_records(store, foreign) if record_key(record) not in dismissed)
+    return (record for record in records if not is_void(record, store, catalogue))
 
 
-def _is_void(record: dict[str, Any], catalogue: Catalogue) -> bool:
-    collection, week = record.get("collection"), record.get("week")
-    if not collection or not week:  # a landing unit: only the result would tell
+def record_key(record: Mapping[str, Any]) -> str:
+    """Return the key of a failure record."""
+    return failure_key(str(record["stage"]), str(record["id"]))
+
+
+def dismissed_records(store: Store) -> frozenset[str]:
+    """Return the keys of the failure records that were dismissed."""
+    return frozenset(f"{k.removesuffix(DISMISSED)}.json" for k in store.keys(FAILURES) if k.endswith(DISMISSED))
+
+
+def is_void(record: Mapping[str, Any], store: Store, catalogue: Catalogue) -> bool:
+    """Return whether a failure record says nothing of what is there now; see `standing_failures`."""
+    collection, week, unit = record.get("collection"), record.get("week"), record.get("unit")
+    if unit and record.get("receipt"):
+        found = unit_of(store, str(unit))
+        return found is None or found.receipt_id != record["receipt"]
+    if not collection or not week:  # it could not even be put into landing/
         return False
-    return catalogue.has_output(collection, week, str(record["id"]))
+    return catalogue.has_output(str(collection), str(week), str(record["id"]))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from landstream.distributed import fail
+from landstream.commands.opening import fail
 from landstream.provision.grants import (
     BUCKET,
     CUBE,
@@ -101,7 +101,7 @@ def test_only_who_publishes_a_collection_writes_its_items() -> None:
             assert writers(f"items/{collection}/2018-W23/x.json") - {"operator"} == {stage.name}
             assert stage.name in writers(f"artifacts/{collection}/2018-W23/x/a.tif")
     assert writers("items/training-requests/static/x.json") == {"sweeper", "operator"}
-    assert writers("artifacts/x") == writers("failures/x") == {*registry.names()}
+    assert writers("artifacts/x") == writers("failures/x") == {*registry.names(), "operator"}
     assert writers("index/x") == {"sweeper"}
 
 

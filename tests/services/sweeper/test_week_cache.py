@@ -104,6 +104,16 @@ def test_what_arrives_or_is_requeued_is_seen(store: CountingStore) -> None:
     assert look(store) == (0, 1, ["c", "b"])
 
 
+def test_what_was_dismissed_is_neither_due_nor_failed(store: CountingStore) -> None:
+    record = settle(store)
+    drive(store)
+    dismissal = record.replace(".json", ".dismissed")
+    store.put(dismissal, b"{}")
+    assert look(store) == (0, 0, [])
+    store.delete(dismissal)
+    assert look(store) == (0, 1, [])
+
+
 def test_a_picture_that_is_found_broken_since_is_seen(store: CountingStore) -> None:
     new = chain(scene("new", 500), [])[:2]
     put(store, *new)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from shared.items.ids import canonical
-from shared.items.keys import failure_key
+from shared.items.keys import dismissal_key, failure_key
 from shared.run.failure import make_record, read_records, standing_failures
+from shared.run.landed import unit_of
 from shared.run.outcome import Failed
-from shared.stage import Job, Source
+from shared.stage import Job, LandingSource, Source
 from shared.store import FolderStore
 from tests.catalogues import WEEK, catalogue_of, item, scene
 from tests.shared.run.fake import STAGE
@@ -60,3 +61,39 @@ def test_what_is_not_a_record_is_left_alone(data: bytes, store: FolderStore) -> 
     assert [r["id"] for r in standing_failures(store, catalogue_of([SCENE]), foreign)] == ["b--01234567"]
     assert [r["id"] for r in read_records(store, foreign)] == ["b--01234567"]
     assert sorted(foreign) == [KEY, "failures/note.txt"]
+
+
+def standing(store: FolderStore) -> list[str]:
+    foreign: dict[str, str] = {}
+    found = [str(r["id"]) for r in standing_failures(store, catalogue_of([SCENE]), foreign)]
+    assert foreign == {}
+    return found
+
+
+@pytest.mark.parametrize("name", ["a.SAFE/manifest.safe", "labels.gpkg"])
+def test_the_record_of_a_unit_stands_while_the_unit_lies_there_as_it_was(name: str, store: FolderStore) -> None:
+    key = f"landing/{name}"
+    store.put(key, b"broken")
+    unit = unit_of(store, name.split("/")[0])
+    assert unit is not None
+    source = LandingSource(unit)
+    job = Job("", "", "", delivery=source)
+    store.put(failure_key("fake", source.job_id), make_record(STAGE, job, source.job_id, 1, Failed("m.E", "message")))
+    assert standing(store) == [source.job_id]
+    store.put(key, b"mended")
+    assert standing(store) == [], "delivered again, it is another unit"
+    store.delete(key)
+    assert standing(store) == [], "taken away"
+
+
+def test_a_unit_that_could_not_land_has_a_record_that_stands(store: FolderStore) -> None:
+    data = make_record(STAGE, Job("", "too-deep", ""), NAME, 1, Failed("m.E", "message"))
+    store.put(KEY, data)
+    assert standing(store) == [NAME]
+
+
+def test_a_dismissed_record_does_not_stand_and_stays(store: FolderStore) -> None:
+    store.put(KEY, record())
+    store.put(dismissal_key("fake", NAME), b"{}")
+    assert standing(store) == []
+    assert [r["id"] for r in read_records(store, {})] == [NAME]

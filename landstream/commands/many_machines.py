@@ -1,37 +1,18 @@
-"""The commands of the distributed Landstream: `provision`, `up`, `deliver`."""
+"""Landstream on many machines: `provision`, `up`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from threading import Event
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from landstream.commands.opening import fail
+from landstream.commands.options import AreaOption, KafkaOption, S3Option
+
 NOT_READY_EXIT = 1
-
-AreaOption = Annotated[Path, typer.Option("--area", metavar="AREA.yaml", help="The area file.")]
-S3Option = Annotated[
-    str, typer.Option("--store", metavar="s3://BUCKET", envvar="LANDSTREAM_STORE", help="The bucket; made if absent.")
-]
-KafkaOption = Annotated[
-    str, typer.Option("--kafka", metavar="HOST:PORT", envvar="LANDSTREAM_KAFKA", help="Kafka's brokers.")
-]
-
-
-def fail(message: object, code: int = 2) -> NoReturn:
-    """End with one line on standard error; one that lacks a right also says whose keys have it."""
-    from shared.store import Forbidden
-
-    if isinstance(message, Forbidden):
-        from landstream.provision.grants import who_may  # a package that loads what provisioning needs
-
-        user = who_may(message.verb, message.key)
-        message = f"{message}; use the keys of the user `{user}`" if user else message
-    typer.echo(f"landstream: {message}", err=True)
-    raise typer.Exit(code)
 
 
 def provision(
@@ -87,37 +68,6 @@ def up(
     try:
         Supervisor(store, kafka, folder, port, typer.echo).run(stop)
     except AlreadyUp as error:
-        fail(error)
-
-
-def deliver(
-    products: Annotated[
-        list[Path], typer.Argument(metavar="PRODUCT...", help="SAFE or SEN3 folders or .zip; label polygons.")
-    ],
-    store: Annotated[str, typer.Option("--store", metavar="DIR|s3://BUCKET", help="The store.")],
-) -> None:
-    """Put products into a store's landing/ for its services.
-
-    Example: landstream deliver --store s3://landstream products/*
-    """
-    from landstream.deliver import DeliveryStopped
-    from landstream.deliver import deliver as put_into_landing
-    from landstream.progress import ProgressDisplay
-    from landstream.workspace import WorkspaceError, open_bound
-    from shared.items.weeks import BadKey
-    from shared.store import StoreError
-
-    missing = [p for p in products if not p.exists()]
-    if missing:
-        fail(f"{missing[0]}: no such file or folder; check the path")
-    try:
-        target, _ = open_bound(store)
-        with ProgressDisplay() as progress:
-            for done, path in enumerate(products):
-                progress.observe("landing", "progress", path.name, done, len(products))
-                put_into_landing(target, path, Event())
-            progress.observe("landing", "progress", "", len(products), len(products))
-    except (WorkspaceError, StoreError, BadKey, OSError, DeliveryStopped) as error:
         fail(error)
 
 

@@ -1,0 +1,81 @@
+"""What people order: `withdraw`, `restore`, `reprocess`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from landstream.commands.opening import fail, opened
+from landstream.commands.options import ProductArgument, StoreOption
+
+
+def withdraw(
+    product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
+) -> None:
+    """Take a product out of the cube and of all maps, also before it arrives.
+
+    The weeks that it is in are rebuilt from what is left; `landstream restore` takes it back in.
+
+    Example: landstream withdraw S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason haze --store S
+    """
+    _say_of(product, "withdraw", store, reason)
+
+
+def restore(
+    product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
+) -> None:
+    """Take a withdrawn product back in: it is merged and mapped again.
+
+    Example: landstream restore S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason mended --store S
+    """
+    _say_of(product, "restore", store, reason)
+
+
+def _say_of(product: str, command: str, location: str, reason: str) -> None:
+    from landstream.withdrawals import STATES, NothingToSay, say
+    from shared.run.context import Context
+
+    store, area = opened(location)
+    try:
+        key = say(store, area, Context.of_store(store, area).reader.snapshot(), product, STATES[command], reason)
+    except NothingToSay as error:
+        fail(error)
+    typer.echo(f"{STATES[command]}: {key}; the next `run`, or the sweeper, does what follows")
+
+
+def reprocess(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="Name of a service.")],
+    store: StoreOption,
+    week: Annotated[str, typer.Option(help="One week, such as 2018-W23.")] = "all",
+) -> None:
+    """Order a stage's older results to be made again.
+
+    The results of older versions of the stage are due again, as far as they are still wanted; those of the present
+    version stay. It says how many older ones there are.
+
+    Example: landstream reprocess cloudmask --week 2018-W23 --store stores/sibiu
+    """
+    from landstream.reprocessing import NothingToOrder, count_older, order
+    from shared.items.weeks import check_week
+    from shared.run.context import Context
+    from shared.stage.registry import NoSuchService, load
+
+    folder, area = opened(store)
+    try:
+        declared = load(stage)
+        if week != "all":
+            check_week(week)
+        older = count_older(declared, Context.of_store(folder, area).reader.snapshot(), week)
+        order(folder, declared, week)
+    except (NoSuchService, NothingToOrder, ValueError) as error:
+        fail(error)
+    version = declared.version
+    if not older:
+        typer.echo(f"no result of {stage} is older than version {version} ({week}): nothing is due again")
+        return
+    typer.echo(
+        f"{sum(older.values())} results of {stage} older than version {version} are due again where still wanted:"
+    )
+    for name, count in older.items():
+        typer.echo(f"  {name}: {count}")

@@ -1,0 +1,162 @@
+"""What a store has come to: the champion with its scores, and the newest map. `run`, `status` and the demo tell it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from services.inference.current_map import sheet_of_json
+from shared.items.catalogue import Catalogue
+from shared.items.champion import champion
+from shared.items.collections import MAPS
+from shared.items.item import Item
+from shared.items.sheets import Sheet
+from shared.items.stac import asset_key
+from shared.items.weeks import STATIC
+from shared.store import Store
+
+SPLIT: Final = "hold-out"
+"""What a model's scores are of: blocks that no training sees."""
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """The champion.
+
+    Attributes:
+        id: of its item.
+        card: path or URL of its card; empty where it has none.
+        split: what the scores are of.
+        pixels: how many pixels of the split were scored.
+        accuracy: share of them that were right, 0 to 1; None where it was not scored.
+        miou: mean intersection over union of the classes, 0 to 1; None where it was not scored.
+        majority_accuracy: what always naming the commonest class would reach, 0 to 1.
+    """
+
+    id: str
+    card: str
+    split: str
+    pixels: int
+    accuracy: float | None
+    miou: float | None
+    majority_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A land-cover map.
+
+    Attributes:
+        week: `2018-W23`.
+        sheet: its name, `r00c00`.
+        observed_percent: share of the sheet that was observed clear.
+        path: path or URL of its GeoTIFF.
+        quicklook: path or URL of its picture.
+    """
+
+    week: str
+    sheet: str
+    observed_percent: float
+    path: str
+    quicklook: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a store has come to.
+
+    Attributes:
+        model: the champion; None before the first promotion.
+        map: of the newest week with a current map, the sheet that sees most; None before the first map.
+    """
+
+    model: ModelResult | None
+    map: MapResult | None
+
+    def json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+def result_of(store: Store, catalogue: Catalogue) -> Result:
+    """Return what a store has come to; of the weeks that hold maps, the newest alone is read.
+
+    Args:
+        store: where the files lie.
+        catalogue: its items.
+    """
+    model = champion(catalogue)
+    return Result(_model_result(store, model) if model else None, _newest_map(store, catalogue))
+
+
+def place_of(store: Store, item: Item, asset: str) -> str:
+    """Return where an asset can be opened: an absolute path, or `s3://BUCKET/KEY`; empty where there is none."""
+    return f"{store.location}/{asset_key(item, asset)}" if asset in item.assets else ""
+
+
+def sheet_name(sheet: Sheet) -> str:
+    """Return what people call a sheet: `r00c00`."""
+    return f"r{sheet[0]:02d}c{sheet[1]:02d}"
+
+
+def map_result(store: Store, item: Item) -> MapResult:
+    """Return what there is to say of a map."""
+    return MapResult(
+        week=item.week,
+        sheet=sheet_name(sheet_of_json(item.properties["landstream:sheet"])),
+        observed_percent=_observed(item),
+        path=place_of(store, item, "land_cover"),
+        quicklook=place_of(store, item, "quicklook"),
+    )
+
+
+def _model_result(store: Store, item: Item) -> ModelResult:
+    metrics = item.properties.get("landstream:metrics", {})
+    return ModelResult(
+        id=item.id,
+        card=place_of(store, item, "card"),
+        split=SPLIT,
+        pixels=int(metrics.get("pixels", 0)),
+        accuracy=metrics.get("accuracy"),
+        miou=metrics.get("miou"),
+        majority_accuracy=metrics.get("majority_accuracy"),
+    )
+
+
+def _newest_map(store: Store, catalogue: Catalogue) -> MapResult | None:
+    for week in reversed(catalogue.weeks(MAPS)):
+        current = catalogue.current(MAPS, week) if week != STATIC else []
+        if current:
+            return map_result(store, max(current, key=lambda m: (_observed(m), m.id)))
+        catalogue.let_go(week)
+    return None
+
+
+def _observed(item: Item) -> float:
+    return float(item.properties.get("landstream:observed_percent", 0.0))
+
+
+def lines(result: Result) -> list[str]:
+    """Return the result for people, each fact on a line of its own; nothing where there is neither model nor map."""
+    found = [*_model_lines(result.model)] if result.model else []
+    return [f"{name:<12}{text}" for name, text in [*found, *(_map_lines(result.map) if result.map else ())]]
+
+
+def _model_lines(model: ModelResult) -> list[tuple[str, str]]:
+    found = [("model", model.id)]
+    if model.card:
+        found.append(("model card", model.card))
+    if model.accuracy is not None:
+        beside = "" if model.majority_accuracy is None else f"; the commonest class alone {model.majority_accuracy:.3f}"
+        found.append(("accuracy", f"{model.accuracy:.3f} on the {model.split} ({model.pixels:,} pixels{beside})"))
+    if model.miou is not None:
+        found.append(("mIoU", f"{model.miou:.3f} on the {model.split}"))
+    return found
+
+
+def _map_lines(newest: MapResult) -> list[tuple[str, str]]:
+    return [
+        ("observed", f"{newest.observed_percent:.1f} % of sheet {newest.sheet} in {newest.week}"),
+        ("quicklook", newest.quicklook),
+        ("newest map", newest.path),
+    ]
