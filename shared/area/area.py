@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from shared.area.scheme import PRESETS, LabelScheme, preset
 from shared.geo import Grid
-from shared.geo.mgrs import project, utm_epsg, zone_bounds_deg
+from shared.geo.mgrs import project, utm_zone_epsg, zones_over
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -168,18 +168,13 @@ def default_grid(aoi: BaseGeometry) -> Grid:
     Args:
         aoi: polygon in longitude, latitude (degrees).
     """
-    west, _, east, _ = aoi.bounds
-    epsgs = {utm_epsg(x, aoi.centroid.y) for x in (west, aoi.centroid.x, east - 1e-9)}
-    share = {epsg: _area_in_zone(aoi, epsg) for epsg in sorted(epsgs)}
-    epsg = max(share, key=lambda e: share[e])
+    share: dict[int, float] = {}
+    for epsg, part in zones_over(aoi):
+        share[epsg % 100] = share.get(epsg % 100, 0.0) + part.area
+    epsg = utm_zone_epsg(max(sorted(share), key=lambda zone: share[zone]), north=aoi.centroid.y >= 0)
     to_grid = Transformer.from_crs(4326, epsg, always_xy=True)
     outline = project(to_grid, aoi.segmentize(0.01))
     return Grid.covering(epsg, outline.bounds)
-
-
-def _area_in_zone(aoi: BaseGeometry, epsg: int) -> float:
-    first, last = zone_bounds_deg(epsg % 100)
-    return float(aoi.intersection(box(first, -90, last, 90)).area)
 
 
 def load_area(path: Path) -> Area:
