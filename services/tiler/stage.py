@@ -88,13 +88,13 @@ def _plan_restored(item: Item, mask: Item, catalogue: Catalogue, area: Area) -> 
 
 
 def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...] | None:
-    """Return what a job reads: the item and, for a mask, its scene; None where the scene is of the other level."""
+    """Return what a job reads: the item and, for a mask, its scene; None where the area takes no such scene."""
     if item.collection == OLCI_GRID:
-        return (Source(item, FRAME_ASSETS),)
+        return (Source(item, FRAME_ASSETS),) if "olci" in area.sensors else None
     if item.collection == LABELS:
         return (Source(item, ("labels",)),)
     scene = catalogue.inputs(item)[0]
-    if SceneFacts.of(scene).level != area.level:
+    if "s2" not in area.sensors or SceneFacts.of(scene).level != area.level:
         return None
     return Source(item, ("mask",)), Source(scene, msi_assets(area.level))
 
