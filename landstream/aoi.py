@@ -51,18 +51,19 @@ def read_aoi(text: str, layer: str | None = None) -> Aoi:
             antimeridian; the message says what to do.
     """
     try:
-        return _checked(_outline(text, layer))
+        aoi = _outline(text, layer)
+        _check(aoi.polygon.bounds)
+        return aoi
     except AreaError as error:
         shown = " ".join(text.split())
         raise AreaError(f"--aoi {shown if len(shown) <= 80 else shown[:77] + '...'}: {error}") from error
 
 
-def _checked(aoi: Aoi) -> Aoi:
+def _check(bounds: tuple[float, float, float, float]) -> None:
     try:
-        check_extent(aoi.polygon.bounds)
+        check_extent(bounds)
     except ValueError as error:
         raise AreaError(str(error)) from error
-    return aoi
 
 
 def _outline(text: str, layer: str | None) -> Aoi:
@@ -76,10 +77,7 @@ def _of_numbers(parts: Sequence[str]) -> BaseGeometry:
         west, south, east, north = map(float, parts)
     except ValueError:
         raise AreaError("not W,S,E,N in degrees") from None
-    try:
-        check_extent((west, south, east, north))
-    except ValueError as error:
-        raise AreaError(str(error)) from error
+    _check((west, south, east, north))
     return box(west, south, east, north)
 
 
@@ -91,15 +89,11 @@ def _assemble(found: Outline) -> Aoi:
     """
     polygons = _polygons(found.geometries)
     notes = [f"{len(polygons)} polygons united"] if len(polygons) > 1 else []
-    mended, faults = [], []
-    for polygon in polygons:
-        if not polygon.is_valid:
-            faults.append(str(shapely.is_valid_reason(polygon)))
-        mended.append(_valid(polygon))
+    faults = [str(shapely.is_valid_reason(polygon)) for polygon in polygons if not polygon.is_valid]
     if faults:
-        which = "the polygon" if len(polygons) == 1 else f"{len(faults)} of {len(polygons)} polygons"
-        notes.append(f"{which} was not valid ({faults[0]}); mended" if len(faults) == 1 else f"{which} were mended")
-    union = _valid(shapely.union_all(mended))
+        which = "the polygon was" if len(polygons) == 1 else f"{len(faults)} of {len(polygons)} polygons were"
+        notes.append(f"{which} not valid ({faults[0]}); mended")
+    union = _valid(shapely.union_all([shapely.make_valid(polygon) for polygon in polygons]))
     degrees, said = _in_degrees(union, found)
     outline, thinned = _simplified(degrees)
     return Aoi(shapely.orient_polygons(outline), (*notes, *said, *thinned))
@@ -119,10 +113,7 @@ def _polygons(geometries: Sequence[BaseGeometry | None]) -> list[BaseGeometry]:
     if others:
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(others.items()))
         raise AreaError(f"holds {kinds}, where polygons are needed; leave out or buffer what is no polygon")
-    found = [part for g in given for part in _parts(g)]
-    if not any(part.area > 0 for part in found):
-        raise AreaError("its polygons have no area")
-    return found
+    return [part for g in given for part in _parts(g)]
 
 
 def _parts(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
@@ -143,7 +134,7 @@ def _valid(geometry: BaseGeometry) -> BaseGeometry:
     """
     parts = [p for p in _parts(shapely.make_valid(geometry)) if p.area > 0]
     if not parts:
-        raise AreaError(f"its polygons have no area ({shapely.is_valid_reason(geometry)})")
+        raise AreaError("its polygons have no area")
     return shapely.union_all(parts)
 
 
@@ -169,8 +160,9 @@ def _in_degrees(outline: BaseGeometry, found: Outline) -> tuple[BaseGeometry, li
     moved = project(Transformer.from_crs(crs, 4326, always_xy=True), outline)
     if not all(-400 < value < 400 for value in moved.bounds):
         raise AreaError(f"coordinates such as {west:.0f}, {north:.0f} cannot be in {name}; correct its CRS")
+    _check(moved.bounds)
     # A centimetre: digits beyond say nothing.
-    return _valid(shapely.set_precision(moved, 1e-7)), [f"reprojected from {name} ({crs.name}) to degrees"]
+    return _valid(shapely.set_precision(_valid(moved), 1e-7)), [f"reprojected from {name} ({crs.name}) to degrees"]
 
 
 def _simplified(outline: BaseGeometry) -> tuple[BaseGeometry, list[str]]:

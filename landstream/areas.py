@@ -174,9 +174,10 @@ def describe(
 def schema_beside(path: Path) -> str:
     """Return how an area file names its schema: relative inside the checkout that holds both, else in full."""
     here = Path(__file__).resolve().parent
-    schema = here / SCHEMA if (here / SCHEMA).is_file() else here.parent / "docs" / SCHEMA
-    folder = path.resolve().parent
-    return os.path.relpath(schema, folder) if folder.is_relative_to(here.parent) else str(schema)
+    published, folder = here.parent / "docs" / SCHEMA, path.resolve().parent
+    if published.is_file() and folder.is_relative_to(here.parent):
+        return os.path.relpath(published, folder)
+    return str(here / SCHEMA)
 
 
 def size_lines(size: Size) -> Iterator[str]:

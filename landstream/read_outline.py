@@ -95,6 +95,8 @@ def _of_file(path: Path, layer: str | None) -> Outline:
             head = file.read(104)
         if not head.strip():
             raise AreaError("is an empty file")
+        if path.suffix.lower() in _SIDECARS and path.with_suffix(".shp").exists():
+            raise AreaError("is a part of a Shapefile; give the .shp beside it")
         if head.startswith(b"PK\x03\x04"):
             return _of_archive(path, layer)
         if head.startswith(_SQLITE) or head.startswith(_SHAPEFILE):
@@ -110,8 +112,7 @@ def _of_text_file(path: Path) -> Outline:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        beside = " the .shp beside it, or" if path.suffix.lower() in _SIDECARS else ""
-        raise AreaError(f"is of no format that is known; give{beside} {FORMS}") from None
+        raise AreaError(f"is of no format that is known; give {FORMS}") from None
     if text.lstrip().startswith("{"):
         try:
             return _of_geojson(json.loads(text))

@@ -45,7 +45,7 @@ class AreaError(ValueError):
 
 
 class GridSpec(BaseModel):
-    """The cube's grid; see `shared.geo.Grid`. Computed from the AOI where it is absent."""
+    """The cube's grid of tiles of 2,560 m; computed from the AOI where it is absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
