@@ -56,9 +56,11 @@ images:
 	docker compose build common
 	docker compose --profile demo build
 
-# What compose, manifests, users and tables repeat of the services' declarations.
+# What compose, manifests, users and tables repeat of the services' declarations, and the pages of items and area files.
 deploy-files: install
 	$(BIN)/python -m tools.deploy_files
+	$(BIN)/python -m tools.items_page
+	$(BIN)/python -m tools.area_page
 
 check: install check-k8s check-docker
 	$(BIN)/python -m tools.deploy_files --check

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import datetime
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import shapely
 import typer
-from pyproj import Transformer
-from shapely.geometry import box, shape
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import unary_union
 
-from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
+from landstream.aoi import read_aoi
+from landstream.area_size import Size, hours, human, size_of
+from landstream.corine_extent import share_with_corine
+from landstream.verdict import verdict_of
 from shared.area import Area, AreaError, load_area
-from shared.area.area import default_grid
+from shared.area.area import MAX_FILE_BYTES, SENSORS, default_grid
 from shared.area.scheme import PRESETS
-from shared.geo import Grid, MgrsTile
+from shared.geo import Grid
 from shared.geo.mgrs import tiles_over
-from shared.items.weeks import iso_week
 
 app = typer.Typer(
     name="area",
@@ -31,24 +32,26 @@ app = typer.Typer(
     add_completion=False,
 )
 
-BYTES_A_TILE_WEEK = 256 * 256 * 4 * 2 + 128 * 128 * (6 * 2 + 2) + 43 * 43 * 6 + 9 * 9 * (21 * 4 + 2)
-COMPRESSED = 0.6
-UNKNOWN = "refused: not a product that Landstream knows"
+SCHEMA: Final = "area.schema.json"
 
 _TEMPLATE = """\
-# A study area of Landstream. `landstream area check {file}` says what it would use.
+# yaml-language-server: $schema={schema}
+# A study area of Landstream. `landstream area check {file}` says what it would use; docs/area.md explains every key.
 name: {name}
 
 # West, south, east, north in degrees, or a GeoJSON polygon.
 aoi: {aoi}
 
 # The cube's grid: {rows} x {cols} tiles of 2,560 m in the UTM zone with most of the area; origin a multiple of 60 m.
-# MGRS tiles needed: {mgrs}
-# Expected disk: about {disk} for each week that is observed as a whole.
+# Sentinel-2 tiles needed: {mgrs}
+# A year of scenes takes up to {disk} with all copies, and {hours} of computing on 2 cores.
 grid: {{epsg: {epsg}, origin_x_m: {x}, origin_y_m: {y}, rows: {rows}, cols: {cols}}}
 
 # Processing level that is put into the cube: l2a or l1c.
 level: l2a
+
+# Sensors whose scenes are processed: s2 (Sentinel-2 MSI), olci (Sentinel-3 OLCI). Maps are drawn from s2.
+sensors: [{sensors}]
 
 # Label scheme: {presets},
 # or a mapping of your own, here or in a file (`labels: mapping.yaml`): scheme, attribute, classes with code, name,
@@ -73,64 +76,84 @@ policy:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Lower case letters, digits and dashes.")],
-    aoi: Annotated[str, typer.Option(metavar="FILE|W,S,E,N", help="GeoJSON file, or degrees.")],
+    aoi: Annotated[
+        str,
+        typer.Option(metavar="W,S,E,N|WKT|FILE", help="Degrees, WKT, or a GeoJSON, WKT, GeoPackage or Shapefile."),
+    ],
     year: Annotated[int, typer.Option(help="Year of scenes and labels.")],
     labels: Annotated[str, typer.Option(help=f"Label scheme: {', '.join(PRESETS)}.")] = "clc-level1",
+    layer: Annotated[str | None, typer.Option(help="Layer of an AOI file that has several.")] = None,
+    sensors: Annotated[str, typer.Option(help="Sensors to process.")] = ",".join(SENSORS),
     out: Annotated[Path | None, typer.Option(help="File to write; NAME.yaml by default.")] = None,
 ) -> None:
-    """Write a commented area file.
+    """Write a commented area file, and say what a year of it would take.
 
     Example: landstream area new sibiu --aoi 23.9,45.7,24.3,45.9 --year 2018 --labels clc-level2
     """
     path = out or Path(f"{name}.yaml")
     try:
-        geometry = read_aoi(aoi)
-        grid = default_grid(geometry)
-        text = describe(path.name, name, geometry, grid, year, labels)
-        if path.exists():
-            raise AreaError(f"{path}: exists; give another --out")
-        path.write_text(text, encoding="utf-8")
-        try:
-            load_area(path)
-        except AreaError:
-            path.unlink()
-            raise
+        outline = read_aoi(aoi, layer)
+        for note in outline.notes:
+            typer.echo(f"note: {note}", err=True)
+        chosen = tuple(sensor.strip() for sensor in sensors.split(","))
+        grid = default_grid(outline.polygon)
+        size = size_of(outline.polygon, grid, chosen)
+        _write(path, describe(path, name, outline.polygon, grid, year, labels, chosen, size))
     except (AreaError, ValueError, OSError) as error:
         typer.echo(f"landstream: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{path}: {grid.rows} x {grid.cols} tiles in EPSG:{grid.epsg}")
+    for line in size_lines(size):
+        typer.echo(line)
+    for warning in warnings_of(outline.polygon, size, labels):
+        typer.echo(f"warning: {warning}", err=True)
 
 
-def read_aoi(text: str) -> BaseGeometry:
-    """Read a polygon in longitude, latitude from `W,S,E,N` or a GeoJSON file.
+def _write(path: Path, text: str) -> None:
+    """Write an area file, and take it away again if it is not good.
 
     Raises:
-        AreaError: it is neither.
+        AreaError: it exists, is too large, or a value is wrong.
     """
-    parts = text.split(",")
-    if len(parts) == 4:
-        try:
-            west, south, east, north = map(float, parts)
-        except ValueError:
-            raise AreaError(f"--aoi {text}: not W,S,E,N in degrees") from None
-        if not (-180 <= west < east <= 180 and -80 <= south < north <= 84):
-            raise AreaError(f"--aoi {text}: not west, south, east, north in degrees within 80 S to 84 N")
-        return box(west, south, east, north)
+    if path.exists():
+        raise AreaError(f"{path}: exists; give another --out")
+    if len(text.encode()) > MAX_FILE_BYTES:
+        raise AreaError("the outline has too many vertices for an area file; simplify it first, to 100 m or so")
+    path.write_text(text, encoding="utf-8")
     try:
-        data = json.loads(Path(text).read_text(encoding="utf-8"))
-        members = data.get("features", [data])
-        return unary_union([shape(m.get("geometry", m)) for m in members])
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise AreaError(f"--aoi {text}: neither W,S,E,N nor a GeoJSON file ({error})") from error
+        load_area(path)
+    except AreaError:
+        path.unlink()
+        raise
 
 
-def describe(file: str, name: str, aoi: BaseGeometry, grid: Grid, year: int, labels: str) -> str:
-    """Return the text of an area file."""
+def describe(
+    path: Path,
+    name: str,
+    aoi: BaseGeometry,
+    grid: Grid,
+    year: int,
+    labels: str,
+    sensors: tuple[str, ...],
+    size: Size,
+) -> str:
+    """Return the text of an area file.
+
+    Args:
+        path: where it will be, from which its editor finds the schema.
+        name: of the area.
+        aoi: polygon in longitude, latitude (degrees).
+        grid: of the cube.
+        year: of scenes and labels.
+        labels: name of a preset, or of a mapping file.
+        sensors: that are processed.
+        size: what a year takes.
+    """
     rectangle = aoi.equals(box(*aoi.bounds))
-    written: Any = [round(v, 6) for v in aoi.bounds] if rectangle else json.loads(json.dumps(aoi.__geo_interface__))
-    size = BYTES_A_TILE_WEEK * COMPRESSED * grid.rows * grid.cols
+    written: Any = [round(v, 6) for v in aoi.bounds] if rectangle else json.loads(shapely.to_geojson(aoi))
     return _TEMPLATE.format(
-        file=file,
+        schema=schema_beside(path),
+        file=path.name,
         name=name,
         aoi=json.dumps(written),
         rows=grid.rows,
@@ -138,17 +161,46 @@ def describe(file: str, name: str, aoi: BaseGeometry, grid: Grid, year: int, lab
         epsg=grid.epsg,
         x=grid.origin_x_m,
         y=grid.origin_y_m,
-        mgrs=", ".join(t.name for t, _ in tiles_over(aoi)),
-        disk=_human(size),
+        mgrs=", ".join(size.mgrs_tiles),
+        disk=human(size.bytes),
+        hours=hours(size.hours),
+        sensors=", ".join(sensors),
         presets=", ".join(PRESETS),
         labels=labels,
         year=year,
     )
 
 
-def _human(size: float) -> str:
-    power = min(4, int(math.log(max(size, 1), 1000)))
-    return f"{size / 1000**power:.1f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+def schema_beside(path: Path) -> str:
+    """Return how an area file names its schema: relative inside the checkout that holds both, else in full."""
+    here = Path(__file__).resolve().parent
+    published, folder = here.parent / "docs" / SCHEMA, path.resolve().parent
+    if published.is_file() and folder.is_relative_to(here.parent):
+        return os.path.relpath(published, folder)
+    return str(here / SCHEMA)
+
+
+def size_lines(size: Size) -> Iterator[str]:
+    """Say for people what a year of an area takes, at most."""
+    names = ", ".join(size.mgrs_tiles[:6]) + (", ..." if len(size.mgrs_tiles) > 6 else "")
+    yield f"Sentinel-2 tiles: {len(size.mgrs_tiles)} ({names})"
+    yield f"scenes a year: up to {size.scenes:,} of Sentinel-2, {size.frames:,} of OLCI"
+    parts = {"landing": size.landing_bytes, "artifacts": size.artifacts_bytes, "cube": size.cube_bytes}
+    listed = ", ".join(f"{name} {human(value)}" for name, value in (parts | {"maps": size.maps_bytes}).items())
+    yield f"disk a year, all copies: up to {human(size.bytes)} ({listed})"
+    yield f"computing a year on 2 cores: up to {hours(size.hours)} for scenes; training and maps come on top"
+
+
+def warnings_of(aoi: BaseGeometry, size: Size, labels: str) -> Iterator[str]:
+    """Say what a person may not expect of an area."""
+    if size.large:
+        taken = f"up to {human(size.bytes)} and {hours(size.hours)} of computing"
+        without = ", or leave out OLCI (--sensors s2)" if size.frames else ""
+        yield f"a year takes {taken}: begin with some weeks, divide the area{without}"
+    share = share_with_corine(aoi) if labels in PRESETS else 1.0
+    if share < 0.95:
+        where = "no part" if share < 0.005 else f"only about {100 * share:.0f} %"
+        yield f"Corine Land Cover maps {where} of this area: give a mapping of your own labels (docs/area.md)"
 
 
 @app.command()
@@ -167,63 +219,17 @@ def check(
     except AreaError as error:
         typer.echo(f"landstream: {error}", err=True)
         raise typer.Exit(2) from error
-    grid = area.grid
-    typer.echo(f"{area.name}: {grid.rows} x {grid.cols} tiles in EPSG:{grid.epsg}, {len(area.labels.classes)} classes")
-    typer.echo(f"MGRS tiles needed: {', '.join(t.name for t, _ in tiles_over(area.polygon))}")
+    for line in area_lines(area):
+        typer.echo(line)
     for path in products or []:
-        typer.echo(f"{path.name}: {verdict(path.name, area)}")
+        typer.echo(f"{path.name}: {verdict_of(path, area)}")
 
 
-def verdict(name: str, area: Area) -> str:
-    """Say what an area would make of a product, judged by its name alone: used, warped or refused, and why.
-
-    Args:
-        name: of the folder or file; the grammar is that of ingest.
-        area: the study area.
-    """
-    if name.startswith("."):
-        return "left alone: a hidden name"
-    if name.lower().endswith(ARRIVING):
-        return "refused: the name of an unfinished transfer"
-    match parse_product(name):
-        case SafeName() as product:
-            return _verdict_s2(product, area)
-        case Sen3Name(product_type="ERR"):
-            return "registered, refused for the cube: reduced resolution (ERR)"
-        case Sen3Name() as product:
-            return _outside_years(product.start, area) or "used: OLCI"
-    if name.lower().endswith((".gpkg", ".zip")):
-        return "read to tell: labels, or a product inside"
-    return UNKNOWN
-
-
-def _verdict_s2(product: SafeName, area: Area) -> str:
-    outside = _outside_years(product.datatake_start, area)
-    if outside:
-        return outside
-    try:
-        tile = MgrsTile.parse(product.mgrs_tile)
-    except ValueError as error:
-        return f"refused: {error}"
-    needed = {t.name for t, _ in tiles_over(area.polygon)}
-    if tile.name not in needed and not _meets(tile, area):
-        return f"refused: {tile.name} is outside the area"
-    if product.level.lower() != area.level:
-        return f"registered and masked, not tiled: the area's level is {area.level}"
-    return "used: copied" if tile.epsg == area.grid.epsg else f"used: warped from EPSG:{tile.epsg}"
-
-
-def _outside_years(start: datetime, area: Area) -> str | None:
-    """Return why a start is refused; the ISO year counts. None = it is not."""
-    week = iso_week(start)
-    return None if int(week[:4]) in area.years else f"refused: {week[:4]} (week {week}) is not in {area.years}"
-
-
-def _meets(tile: MgrsTile, area: Area) -> bool:
-    """Tell whether a tile of a neighbouring zone reaches into the AOI with its overlap."""
-    context = box(*area.polygon.buffer(1.0).bounds)
-    for other, bounds in tiles_over(context):
-        if other.name == tile.name:
-            to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
-            return bool(box(*to_degrees.transform_bounds(*bounds)).intersects(area.polygon))
-    return False
+def area_lines(area: Area) -> Iterator[str]:
+    """Say for people what an area is."""
+    grid = area.grid
+    yield f"{area.name}: {grid.rows} x {grid.cols} tiles in EPSG:{grid.epsg}, {len(area.labels.classes)} classes"
+    yield f"Sentinel-2 tiles needed: {', '.join(sorted({t.name for t, _ in tiles_over(area.polygon)}))}"
+    left_out = [sensor for sensor in SENSORS if sensor not in area.sensors]
+    if left_out:
+        yield f"sensors: {', '.join(area.sensors)}; scenes of {', '.join(left_out)} are registered and go no further"

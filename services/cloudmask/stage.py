@@ -22,8 +22,8 @@ class CloudmaskSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettings) -> list[Job]:
-    """Plan one job for a current scene, of either level."""
-    if item.collection not in MSI_SCENES or not catalogue.is_current(item):
+    """Plan one job for a current scene, of either level, where the area takes Sentinel-2."""
+    if item.collection not in MSI_SCENES or "s2" not in area.sensors or not catalogue.is_current(item):
         return []
     l2a = item.collection == SENTINEL_2_L2A
     return [

@@ -14,8 +14,8 @@ KEPT = ("tie_geometries", "tie_geo_coordinates")
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
-    """Plan one job for a current frame."""
-    if item.collection != OLCI_L1B or not catalogue.is_current(item):
+    """Plan one job for a current frame, where the area takes OLCI."""
+    if item.collection != OLCI_L1B or "olci" not in area.sensors or not catalogue.is_current(item):
         return []
     wanted = (*OLCI_RADIANCES, "geo_coordinates", "qualityFlags", *KEPT)
     return [Job(OLCI_GRID, item.product, item.week, (Source(item, wanted),))]

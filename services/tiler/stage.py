@@ -20,6 +20,9 @@ FRAME_ASSETS = ("radiance", "view_zenith", "flags")
 SENSORS: Mapping[str, str] = {MASKS: "msi", OLCI_GRID: "olci", LABELS: "labels"}
 """Collection of what is merged -> which of the cube's arrays it goes to."""
 
+TAKEN: Mapping[str, str] = {MASKS: "s2", OLCI_GRID: "olci"}
+"""Collection -> which of the area's sensors it is of; what was merged may be withdrawn all the same."""
+
 
 class TilerSettings(Settings):
     """Settings of the tiler."""
@@ -29,8 +32,8 @@ class TilerSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: TilerSettings) -> list[Job]:
-    """Plan one job for each current mask of the area's level, OLCI grid, label raster and withdrawal."""
-    if not catalogue.is_current(item):
+    """Plan one job for each current mask of the area's level and sensors, OLCI grid, label raster and withdrawal."""
+    if TAKEN.get(item.collection, area.sensors[0]) not in area.sensors or not catalogue.is_current(item):
         return []
     if item.collection == WITHDRAWALS:
         return _plan_withdrawal(item, catalogue, area)

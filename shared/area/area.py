@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pyproj import Transformer
 from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from shared.area.extent import check_extent
 from shared.area.scheme import PRESETS, LabelScheme, preset
-from shared.geo import Grid
-from shared.geo.mgrs import project, utm_epsg, zone_bounds_deg
+from shared.geo import TILE_M, Grid
+from shared.geo.mgrs import project, utm_zone_epsg, zones_over
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_TILES: Final = 2000
+"""Rows and columns that a grid may have at most: 5,120 km."""
+
+Sensor = Literal["s2", "olci"]
+SENSORS: Final[tuple[Sensor, ...]] = ("s2", "olci")
+"""All that are known: Sentinel-2's MSI and Sentinel-3's OLCI."""
+
+# libyaml's parser where PyYAML has it: an outline of a country takes a second, not ten.
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class AreaError(ValueError):
@@ -25,15 +45,20 @@ class AreaError(ValueError):
 
 
 class GridSpec(BaseModel):
-    """The grid as the area file gives it; see `shared.geo.Grid`."""
+    """The cube's grid of tiles of 2,560 m; computed from the AOI where it is absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epsg: int
+    """EPSG code of a projected CRS in metres."""
     origin_x_m: int
+    """Easting of the upper left corner in metres, a multiple of 60."""
     origin_y_m: int
-    rows: int = Field(ge=1, le=2000)
-    cols: int = Field(ge=1, le=2000)
+    """Northing of the upper left corner in metres, a multiple of 60."""
+    rows: int = Field(ge=1, le=MAX_TILES)
+    """Tiles of 2,560 m from north to south."""
+    cols: int = Field(ge=1, le=MAX_TILES)
+    """Tiles of 2,560 m from west to east."""
 
 
 class TrainingPolicy(BaseModel):
@@ -42,8 +67,9 @@ class TrainingPolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     filters: int = Field(default=24, ge=4, le=128)
-    """Channels of the first level; doubled at each level."""
+    """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
     epochs: int = Field(default=24, ge=1)
+    """Rounds of training, each of `steps` updates."""
     steps: int = Field(default=36, ge=1)
     """Updates in one epoch."""
     batch: int = Field(default=4, ge=1)
@@ -51,9 +77,11 @@ class TrainingPolicy(BaseModel):
     patch_px: int = Field(default=64, ge=32, multiple_of=16)
     """Side of a training patch in 10 m px."""
     learning_rate: float = Field(default=3e-3, gt=0)
+    """Step of the optimiser at the start."""
     folds: int = Field(default=5, ge=0, le=10)
     """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
     seed: int = 0
+    """Seed of the split, of the first weights and of the order of patches."""
 
 
 class Policy(BaseModel):
@@ -70,33 +98,37 @@ class Policy(BaseModel):
     patience_s: float = Field(default=3600.0, ge=0)
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
-    """SCL 10 counts as cloud."""
+    """Whether thin cirrus (class 10 of the L2A scene classification) counts as cloud."""
     training: TrainingPolicy = TrainingPolicy()
+    """How networks are trained."""
 
 
 class Area(BaseModel):
     """A study area; a store belongs to one.
 
-    Attributes:
-        name: lower case, part of every path in the cube.
-        aoi: bbox [west, south, east, north] in degrees, or a GeoJSON polygon in longitude, latitude.
-        grid_spec: the lattice (`grid:` in the file; computed from the AOI where absent).
-        level: the processing level that is tiled.
-        labels: label scheme.
-        label_year: reference year of the labels.
-        years: ISO years that are accepted.
+    Name, grid, level, labels and label year are fixed for a store; the other keys may change between runs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    """Name of the area, part of every path in the cube: lower case letters, digits and dashes."""
     aoi: Any
+    """Where: [west, south, east, north] in degrees, or a GeoJSON Polygon or MultiPolygon in longitude, latitude."""
     grid_spec: GridSpec | None = Field(default=None, alias="grid")
+    """The cube's grid; computed from the AOI where absent, in the UTM zone that holds most of it."""
     level: Literal["l2a", "l1c"] = "l2a"
+    """Processing level of the Sentinel-2 scenes that are put into the cube; those of the other are registered."""
+    sensors: tuple[Sensor, ...] = Field(default=SENSORS, min_length=1)
+    """Sensors whose scenes are processed; those of another are registered and go no further."""
     labels: LabelScheme
+    """Label scheme: the name of a preset, the path of a mapping file beside this one, or a mapping."""
     label_year: int = Field(ge=1985, le=2100)
+    """Reference year of the labels; the delivery nearest to it is burned."""
     years: tuple[int, ...] = Field(min_length=1)
+    """ISO years of scenes that are accepted; of others they are refused."""
     policy: Policy = Policy()
+    """What a running stream decides by itself."""
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -113,13 +145,16 @@ class Area(BaseModel):
         try:
             geometry = _box(value) if isinstance(value, list | tuple) else shape(value)
         except Exception as error:
-            raise ValueError(f"not a bbox [west, south, east, north] nor a GeoJSON polygon ({error})") from error
+            raise ValueError(f"not a bbox [west, south, east, north] nor a GeoJSON polygon: {error}") from error
         if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty or not geometry.is_valid:
             raise ValueError("not a valid polygon")
-        west, south, east, north = geometry.bounds
-        if not (-180 <= west < east <= 180 and -80 <= south < north <= 84):
-            raise ValueError(f"bounds {geometry.bounds} are not west, south, east, north in degrees within MGRS")
+        check_extent(geometry.bounds)
         return json.loads(json.dumps(mapping(geometry)))
+
+    @field_validator("sensors")
+    @classmethod
+    def _in_order(cls, value: tuple[Sensor, ...]) -> tuple[Sensor, ...]:
+        return tuple(sensor for sensor in SENSORS if sensor in value)
 
     @model_validator(mode="after")
     def _grid(self) -> Area:
@@ -131,6 +166,14 @@ class Area(BaseModel):
             object.__setattr__(self, "grid_spec", spec)
         _ = self.grid
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out sensors where they are the default: stores of before the key stay byte for byte as they are."""
+        data: dict[str, Any] = handler(self)
+        if self.sensors == SENSORS:
+            del data["sensors"]
+        return data
 
     @property
     def polygon(self) -> BaseGeometry:
@@ -157,8 +200,7 @@ class Area(BaseModel):
 
 def _box(value: Sequence[float]) -> BaseGeometry:
     west, south, east, north = map(float, value)
-    if not (west < east and south < north):
-        raise ValueError(f"{list(value)} is not in the order west, south, east, north")
+    check_extent((west, south, east, north))
     return box(west, south, east, north)
 
 
@@ -167,19 +209,22 @@ def default_grid(aoi: BaseGeometry) -> Grid:
 
     Args:
         aoi: polygon in longitude, latitude (degrees).
+
+    Raises:
+        ValueError: the AOI is larger than a grid may be.
     """
-    west, _, east, _ = aoi.bounds
-    epsgs = {utm_epsg(x, aoi.centroid.y) for x in (west, aoi.centroid.x, east - 1e-9)}
-    share = {epsg: _area_in_zone(aoi, epsg) for epsg in sorted(epsgs)}
-    epsg = max(share, key=lambda e: share[e])
+    share: dict[int, float] = {}
+    for epsg, part in zones_over(aoi):
+        share[epsg % 100] = share.get(epsg % 100, 0.0) + part.area
+    epsg = utm_zone_epsg(max(sorted(share), key=lambda zone: share[zone]), north=aoi.centroid.y >= 0)
     to_grid = Transformer.from_crs(4326, epsg, always_xy=True)
     outline = project(to_grid, aoi.segmentize(0.01))
-    return Grid.covering(epsg, outline.bounds)
-
-
-def _area_in_zone(aoi: BaseGeometry, epsg: int) -> float:
-    first, last = zone_bounds_deg(epsg % 100)
-    return float(aoi.intersection(box(first, -90, last, 90)).area)
+    grid = Grid.covering(epsg, outline.bounds) if all(map(math.isfinite, outline.bounds)) else None
+    if grid is None or max(grid.rows, grid.cols) > MAX_TILES:
+        west, south, east, north = aoi.bounds
+        size, side_km = f"{east - west:g} x {north - south:g} degrees", MAX_TILES * TILE_M // 1000
+        raise ValueError(f"an AOI of {size} is larger than a grid may be ({side_km} km): divide it")
+    return grid
 
 
 def load_area(path: Path) -> Area:
@@ -191,9 +236,7 @@ def load_area(path: Path) -> Area:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not an area file")
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node, data = _read_yaml(path)
     except OSError as error:
         raise AreaError(f"{path}: cannot be read ({error.strerror}); give the path of an area file") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -206,12 +249,22 @@ def load_area(path: Path) -> Area:
     return parse_area(data, str(path), node)
 
 
+def _read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:
+    """Return the tree of a YAML file, and what it says."""
+    loader = _Loader(path.read_text(encoding="utf-8"))
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def _load_mapping(path: Path) -> object:
     """Return the label scheme of a mapping file, to be checked as a part of the area."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise AreaError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a mapping file")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _read_yaml(path)[1]
     except OSError as error:
         raise AreaError(f"{path}: cannot be read ({error.strerror}); `labels:` names a mapping file") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:

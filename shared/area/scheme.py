@@ -26,43 +26,37 @@ class UnknownClass(ValueError):
 
 
 class LabelClass(BaseModel):
-    """One class of a scheme; its raster value is its place, 1..K ascending by code.
-
-    Attributes:
-        code: the scheme's own code, sorted as text.
-        name: what people call it.
-        color: `#rrggbb`.
-        sources: attribute values of polygons that belong to it.
-    """
+    """One class of a scheme; its raster value is its place, 1..K ascending by code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     code: str
+    """The scheme's own code, sorted as text; write it in quotes."""
     name: str
+    """What people call the class."""
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+    """Colour in maps and legends, `"#rrggbb"`."""
     sources: tuple[str, ...]
+    """Attribute values of the polygons that belong to the class."""
 
 
 class LabelScheme(BaseModel):
-    r"""A way to read classes off a polygon layer.
-
-    Attributes:
-        scheme: the name, part of the cube's path.
-        attribute: regular expression of the attribute that holds the code, any case (`code_?\\d{2}`, `fclass`).
-        classes: 1..254 classes, kept ascending by code.
-        ignored: attribute values that are known and stay unlabelled.
-        source: `clc` or `polygons`: how a label product of the scheme is told.
-        attribution: the line that every derived item, TIFF and picture carries.
-    """
+    """A way to read classes off a polygon layer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scheme: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    """Name of the scheme, part of the cube's path: lower case letters, digits and dashes."""
     attribute: str
+    r"""Regular expression of the attribute that holds the code, in any case: `fclass`, `code_?\d{2}`."""
     classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=254)
+    """2 to 254 classes, kept ascending by code."""
     ignored: tuple[str, ...] = ()
+    """Attribute values that are known and stay unlabelled."""
     source: Literal["clc", "polygons"] = "polygons"
+    """How a delivery of the scheme is told: `clc` by Corine's names and layers, `polygons` by the attribute alone."""
     attribution: str = ""
+    """Line that every derived item, TIFF and picture carries."""
 
     @model_validator(mode="after")
     def _check(self) -> LabelScheme:

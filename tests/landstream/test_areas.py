@@ -1,24 +1,19 @@
-"""`landstream area`: files that it writes are read back, products are judged by name."""
+"""`landstream area`: files that it writes are read back, and what it says of them."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import yaml
+from shapely.geometry import shape
 
-from landstream.areas import UNKNOWN, verdict
-from services.ingest.identify import Product, identify
-from services.ingest.refuse import Incomplete
-from services.ingest.stage import IngestSettings
-from services.ingest.unpack import Limits
+from landstream.areas import schema_beside
 from shared.area import load_area
-from shared.stage import RejectScene
-from tests.conftest import AREAS, landstream
-
-AREA = load_area(AREAS / "small.yaml")
+from tests.conftest import AREAS, ROOT, landstream
+from tests.landstream.test_cli import HEAVY, installed_by_extras_only, run_without
 
 
 def test_new_writes_a_commented_file_that_is_good(tmp_path: Path) -> None:
@@ -31,7 +26,7 @@ def test_new_writes_a_commented_file_that_is_good(tmp_path: Path) -> None:
     assert area.policy == type(area.policy)()
     text = path.read_text()
     assert "T34TGR, T35TKL" in text
-    assert "MB for each week" in text
+    assert "A year of scenes takes up to 1.4 TB with all copies" in text
     assert "exists" in landstream("area", "new", "sibiu", *arguments, check=False).stderr
 
 
@@ -46,9 +41,13 @@ def test_new_reads_geojson(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--aoi", "25,45,24,46"), "not west, south, east, north"),
+        (("--aoi", "25,45,24,46"), "west 25 is not west of east 24"),
+        (("--aoi", "175,-20,-175,-10"), "areas across the antimeridian (180 degrees) are not supported"),
+        (("--aoi", "10,83,20,85"), "polar"),
+        (("--aoi", "-70,-60,70,60"), "an AOI of 140 x 120 degrees is larger than a grid may be (5120 km): divide it"),
+        (("--aoi", "23.9,45.7,24.3,45.9", "--sensors", "s2,sar"), "sensors"),
         (("--aoi", "a,b,c,d"), "not W,S,E,N"),
-        (("--aoi", "absent.json"), "neither W,S,E,N nor a GeoJSON file"),
+        (("--aoi", "absent.json"), "no such file; give W,S,E,N in degrees, WKT, or a file"),
         (("--aoi", "23.9,45.7,24.3,45.9", "--labels", "nonsense"), "not a label scheme"),
     ],
 )
@@ -60,77 +59,65 @@ def test_new_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], mes
     assert not (tmp_path / "x.yaml").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("S2A_MSIL2A_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE", "used: copied"),
-        ("S2A_MSIL2A_20180529T092031_N0206_R093_T35TKL_20180529T123138.SAFE.zip", "used: warped from EPSG:32635"),
-        ("S2A_MSIL1C_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE", "registered and masked, not tiled"),
-        ("S2A_MSIL2A_20190529T092031_N0206_R093_T34TGR_20190529T123138.SAFE", "refused: 2019"),
-        ("S2A_MSIL2A_20180529T092031_N0206_R093_T33UUU_20180529T123138.SAFE", "refused: T33UUU is outside"),
-        ("S3A_OL_1_EFR____20180626T084702_20180626T084704_20180627T144713_0003_032_272_2160_LN1_O_NT_002.SEN3", "used"),
-        (
-            "S3A_OL_1_ERR____20180626T084702_20180626T084704_20180627T144713_0003_032_272______LN1_O_NT_002.SEN3",
-            "registered, refused for the cube",
-        ),
-        ("S2A_MSIL2A_20180529T092031_N0206_R093_T99XXX_20180529T123138.SAFE", "refused: 'T99XXX' is not an MGRS tile"),
-        ("clc2018_mt.GPKG", "read to tell: labels"),
-        ("scene.zip", "read to tell: labels, or a product inside"),
-        (".directory", "left alone"),
-        ("scene.zip.part", "refused: the name of an unfinished"),
-        ("holiday.jpg", "refused: not a product"),
-    ],
-)
-def test_products_are_judged_by_name(name: str, expected: str) -> None:
-    assert verdict(name, AREA).startswith(expected)
+def new(tmp_path: Path, aoi: str, *more: object) -> subprocess.CompletedProcess[str]:
+    return landstream("area", "new", "x", "--aoi", aoi, "--year", 2018, "--out", tmp_path / "x.yaml", *more)
 
 
-S2 = "S2A_MSIL2A_20180529T092031_N0206_R093_T34TGR_20180529T123138"
-OLCI = "S3A_OL_1_EFR____20180626T084702_20180626T084704_20180627T144713_0003_032_272_2160_LN1_O_NT_002"
-GOOD = (S2, f"{S2}.SAFE", f"{S2.replace('L2A', 'L1C')}.safe", OLCI, f"{OLCI}.SEN3", OLCI.replace("2160", "____"))
-BAD = (
-    "S2A_MSIL2A_20180529T092031_junk_junk_T34TGR.SAFE",
-    "S2A_MSIL2A_20180529T092031_N0206_R093_T34TGR.SAFE",
-    "S2E_MSIL2A_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE",
-    "S2A_MSIL1B_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE",
-    "S2A_MSIL2A_20181329T092031_N0206_R093_T34TGR_20180529T123138.SAFE",
-    f"{S2}_copy.SAFE",
-    f"{S2} (1).SAFE",
-    f"x{S2}.SAFE",
-    OLCI.replace("_OL_1_EFR_", "_OL_2_LFR_"),
-    OLCI.replace("EFR____20180626", "EFR____2018junk"),
-    OLCI[:-4],
-    "holiday",
-)
+def test_a_projected_outline_is_reprojected_and_that_is_said(tmp_path: Path) -> None:
+    result = new(tmp_path, "SRID=32635;POLYGON ((260000 5070000, 280000 5070000, 280000 5085000, 260000 5070000))")
+    assert result.stderr == "note: reprojected from EPSG:32635 (WGS 84 / UTM zone 35N) to degrees\n"
+    assert load_area(tmp_path / "x.yaml").grid.epsg == 32635
 
 
-def taken_by_ingest(name: str, folder: Path) -> bool:
-    """Whether ingest takes a folder of this name for a product."""
-    path = folder / name
-    path.mkdir(exist_ok=True)
-    (path / "manifest.safe").touch()
-    settings = IngestSettings()
-    limits = Limits(settings.max_members, settings.max_bytes, settings.max_ratio)
-    try:
-        return isinstance(identify(path, name, ["manifest.safe"], folder / "unpacked", limits), Product)
-    except (RejectScene, Incomplete):
-        return False
+def test_new_says_what_a_year_takes(tmp_path: Path) -> None:
+    result = new(tmp_path, "23.9,45.7,24.3,45.9")
+    assert result.stdout.splitlines()[1:] == [
+        "Sentinel-2 tiles: 2 (T34TGR, T35TKL)",
+        "scenes a year: up to 299 of Sentinel-2, 494 of OLCI",
+        "disk a year, all copies: up to 1.4 TB (landing 598.6 GB, artifacts 763.4 GB, cube 3.1 GB, maps 371.8 MB)",
+        "computing a year on 2 cores: up to 11 h for scenes; training and maps come on top",
+    ]
+    assert result.stderr == ""
 
 
-@pytest.mark.parametrize("name", [*GOOD, *BAD])
-def test_area_check_and_ingest_agree_on_names(name: str, tmp_path: Path) -> None:
-    taken = taken_by_ingest(name, tmp_path)
-    assert taken == (name in GOOD)
-    assert (verdict(name, AREA) != UNKNOWN) == taken
+def test_new_leaves_out_a_sensor(tmp_path: Path) -> None:
+    assert "494" not in new(tmp_path, "23.9,45.7,24.3,45.9", "--sensors", "s2").stdout
+    assert load_area(tmp_path / "x.yaml").sensors == ("s2",)
+    checked = landstream("area", "check", tmp_path / "x.yaml").stdout
+    assert "sensors: s2; scenes of olci are registered and go no further" in checked
 
 
-@given(
-    st.sampled_from([S2 + ".SAFE", OLCI + ".SEN3"]), st.integers(0, 100), st.sampled_from(["", "_", "0", "9", "A", "T"])
-)
-def test_they_agree_on_every_name_that_is_almost_one(
-    tmp_path_factory: pytest.TempPathFactory, name: str, place: int, character: str
-) -> None:
-    almost = name[: place % len(name)] + character + name[place % len(name) + 1 :]
-    folder = tmp_path_factory.getbasetemp() / "almost"
-    folder.mkdir(exist_ok=True)
-    assert (verdict(almost, AREA) != UNKNOWN) == taken_by_ingest(almost, folder)
+def test_new_warns_of_size_and_where_corine_does_not_exist(tmp_path: Path) -> None:
+    warnings = new(tmp_path, "-66,-12,-54,-2").stderr.splitlines()
+    assert [line.partition(":")[0] for line in warnings] == ["warning", "warning"]
+    assert "TB and" in warnings[0]
+    assert "--sensors s2" in warnings[0]
+    assert "Corine Land Cover maps no part of this area" in warnings[1]
+
+
+def test_a_mapping_of_ones_own_needs_no_corine(tmp_path: Path) -> None:
+    mapping = yaml.safe_load((AREAS / "brandenburg.yaml").read_text())["labels"]
+    (tmp_path / "labels.yaml").write_text(yaml.safe_dump(mapping))
+    assert new(tmp_path, "-60.1,-3.1,-60.0,-3.0", "--labels", "labels.yaml").stderr == ""
+
+
+def test_a_schema_is_named_relatively_inside_the_checkout(tmp_path: Path) -> None:
+    assert schema_beside(ROOT / "examples" / "areas" / "new.yaml") == "../../docs/area.schema.json"
+    assert schema_beside(ROOT / "new.yaml") == "docs/area.schema.json"
+    assert Path(schema_beside(tmp_path / "new.yaml")).is_file()
+
+
+def test_bbox_geojson_and_wkt_need_base_dependencies_alone(tmp_path: Path) -> None:
+    polygon = {"type": "Polygon", "coordinates": [[[23.9, 45.7], [24.3, 45.7], [24.1, 45.9], [23.9, 45.7]]]}
+    (tmp_path / "a.json").write_text(json.dumps(polygon))
+    package = tmp_path / "a.gpkg"
+    package.write_bytes(b"SQLite format 3\x00" + bytes(52) + b"GP" + bytes(100))
+    outlines = ("23.9,45.7,24.3,45.9", tmp_path / "a.json", shape(polygon).wkt, package)
+    commands = [
+        ("area", "new", "x", "--aoi", aoi, "--year", 2018, "--out", tmp_path / f"{n}.yaml")
+        for n, aoi in enumerate(outlines)
+    ]
+    found = run_without(installed_by_extras_only(), *commands)
+    assert found["codes"] == [0, 0, 0, 2]
+    assert "a GeoPackage needs pyogrio: pip install 'landstream[rasterize]'" in found["errors"][3]
+    assert not HEAVY.intersection(found["loaded"])

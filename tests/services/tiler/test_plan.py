@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from services.cloudmask.stage import STAGE as CLOUDMASK
+from services.reprojection.stage import STAGE as REPROJECTION
 from services.tiler.stage import STAGE
 from shared.items.item import Item
 from shared.stage import Job
@@ -109,3 +111,26 @@ def test_a_broken_version_gives_way_to_the_one_below() -> None:
     assert STAGE.plan(new[1], catalogue, AREA, STAGE.settings()) == []
     (job,) = STAGE.plan(old[1], catalogue, AREA, STAGE.settings())
     assert job.notes["outdated"] == ["new"]
+
+
+def test_an_area_tiles_its_sensors_alone() -> None:
+    msi = chain(scene("A", 500), [[0, 0]])
+    frame = make("sentinel-3-olci-l1b", "F", scene="F", product="F", product_version=[1], product_type="EFR")
+    grid = make("olci-grid", "F", [frame])
+    catalogue = catalogue_of([*msi[:2], frame, grid])
+    for sensors, wanted in ((("s2",), [1, 0]), (("olci",), [0, 1]), (("s2", "olci"), [1, 1])):
+        area = AREA.model_copy(update={"sensors": sensors})
+        assert [len(STAGE.plan(item, catalogue, area, STAGE.settings())) for item in (msi[1], grid)] == wanted
+        masks = len(CLOUDMASK.plan(msi[0], catalogue, area, CLOUDMASK.settings()))
+        assert [masks, len(REPROJECTION.plan(frame, catalogue, area, REPROJECTION.settings()))] == wanted
+
+
+def test_a_frame_is_withdrawn_though_the_area_takes_no_more_of_them() -> None:
+    frames = [
+        make("sentinel-3-olci-l1b", n, scene=n, product=n, product_version=[1], product_type="EFR") for n in ("F", "G")
+    ]
+    grids = [make("olci-grid", f.product, [f], product=f.product) for f in frames]
+    said = withdrawal("F", 1)
+    area = AREA.model_copy(update={"sensors": ("s2",)})
+    (job,) = STAGE.plan(said, catalogue_of([*frames, *grids, said], area), area, STAGE.settings())
+    assert [source.item.id for source in job.context] == [grids[1].id]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from shared.area import AreaError, UnknownClass, load_area, preset
+from shared.area import Area, AreaError, UnknownClass, load_area, preset
 from shared.area.area import default_grid
 from shared.area.clc import CLC_LEVEL_3
 from shared.area.scheme import PRESETS
@@ -119,3 +119,38 @@ def test_mgrs_tiles(inside: tuple[float, float], name: str, corner: tuple[int, i
 def test_no_mgrs_tile(name: str) -> None:
     with pytest.raises(ValueError, match="MGRS"):
         MgrsTile.parse(name)
+
+
+def test_an_area_takes_both_sensors_unless_it_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(GOOD)
+    before = load_area(path)
+    assert before.sensors == ("s2", "olci")
+    # What stores of before the key hold, byte for byte.
+    assert "sensors" not in before.model_dump(mode="json", by_alias=True)
+    assert "sensors" not in before.identity
+    path.write_text(GOOD + "sensors: [olci, s2]\n")
+    assert load_area(path) == before
+    path.write_text(GOOD + "sensors: [s2]\n")
+    after = load_area(path)
+    assert after.sensors == ("s2",)
+    stored = after.model_dump(mode="json", by_alias=True)
+    assert stored["sensors"] == ["s2"]
+    assert Area.model_validate(stored) == after
+    assert after.identity == before.identity
+
+
+@pytest.mark.parametrize(
+    ("aoi", "fault"),
+    [
+        ("[175, -20, -175, -10]", "3: aoi: .*antimeridian"),
+        ("[10, 80, 20, 85]", "3: aoi: .*polar"),
+        ("[-70, -60, 70, 60]", "140 x 120 degrees is larger than a grid may be"),
+        ('{"type": "Polygon", "coordinates": [[[179, 0], [-179, 0], [-179, 1], [179, 0]]]}', "3: aoi: .*antimeridian"),
+    ],
+)
+def test_where_an_area_may_not_lie(tmp_path: Path, aoi: str, fault: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("\n".join(f"aoi: {aoi}" if line.startswith("aoi:") else line for line in GOOD.splitlines()))
+    with pytest.raises(AreaError, match=fault):
+        load_area(path)
