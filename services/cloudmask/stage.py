@@ -22,10 +22,12 @@ class CloudmaskSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettings) -> list[Job]:
-    """Plan one job for a current scene, of either level, where the area takes Sentinel-2."""
+    """Plan one job for a current scene of the area's level, or of either if it says so, where it takes Sentinel-2."""
     if item.collection not in MSI_SCENES or "s2" not in area.sensors or not catalogue.is_current(item):
         return []
     l2a = item.collection == SENTINEL_2_L2A
+    if l2a != (area.level == "l2a") and not area.policy.mask_other_level:
+        return []
     return [
         Job(
             collection=MASKS,

@@ -99,6 +99,8 @@ class Policy(BaseModel):
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
     """Whether thin cirrus (class 10 of the L2A scene classification) counts as cloud."""
+    mask_other_level: bool = False
+    """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
     training: TrainingPolicy = TrainingPolicy()
     """How networks are trained."""
 
