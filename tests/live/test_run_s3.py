@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.store.s3 import S3Settings, S3Store
-from tests.conftest import AREAS, ROOT, Servers, landstream, running
+from shared.store.s3 import S3Settings, S3Store, connect
+from tests.conftest import AREAS, ROOT, Servers, landstream, remove_bucket, running
 from tools.servers.versitygw import Versitygw
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
@@ -22,13 +23,34 @@ AWAY_S = 15.0
 """Longer than the store's adapter tries."""
 
 
-def test_same_digest_as_in_a_folder(servers: Servers, bucket: str, six: list[Path], mapped: Path) -> None:
-    environment = servers.environment(LANDSTREAM_KAFKA="")
-    location = f"s3://{bucket}"
-    landstream(*RUN, location, "--once", *six, env=environment)
+@pytest.fixture(scope="module")
+def filled(servers: Servers, six: list[Path]) -> Iterator[str]:
+    """A bucket after `run --once` over the six products."""
+    name, client = f"test-{uuid.uuid4().hex[:12]}", connect(S3Settings())
+    landstream(*RUN, f"s3://{name}", "--once", *six, env=servers.environment(LANDSTREAM_KAFKA=""))
+    yield name
+    remove_bucket(client, name)
+
+
+def test_same_digest_as_in_a_folder(servers: Servers, filled: str, six: list[Path], mapped: Path) -> None:
+    location = f"s3://{filled}"
     assert landstream("digest", "--store", location).stdout == landstream("digest", "--store", mapped).stdout
-    again = landstream(*RUN, location, "--once", *six, env=environment)
+    again = landstream(*RUN, location, "--once", *six, env=servers.environment(LANDSTREAM_KAFKA=""))
     assert " done " not in again.stderr, "a second run has nothing to do"
+
+
+def test_a_copy_of_the_bucket_is_all_that_a_restore_needs(servers: Servers, filled: str, bucket: str) -> None:
+    """The drill of docs/runbook.md: items first, then the rest."""
+    client = connect(S3Settings())
+    keys = list(S3Store(filled, S3Settings()).keys(""))
+    for key in sorted(keys, key=lambda key: not key.startswith("items/")):
+        client.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": filled, "Key": key})
+    copies = [f"s3://{name}" for name in (filled, bucket)]
+    first, restored = (landstream("digest", "--store", location).stdout for location in copies)
+    assert restored == first
+    assert landstream("sweep", "--store", copies[1]).stdout == ""
+    again = landstream(*RUN, copies[1], "--once", env=servers.environment(LANDSTREAM_KAFKA=""))
+    assert " done " not in again.stderr
 
 
 def test_a_watching_run_outlives_the_stores_absence(
