@@ -40,7 +40,9 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: Wit
     """
     parsed = parse_product(product)
     if parsed is None:
-        raise NothingToSay(f"{product}: not the full name of a Sentinel-2 or OLCI product")
+        raise NothingToSay(
+            f"{product}: not the full name of a Sentinel-2 or OLCI product; `landstream items` lists those that came"
+        )
     name, week = parsed.product, iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
     last = last_word(name, catalogue)
     if state == (WithdrawalFacts.of(last).state if last else RESTORED):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from pyproj import Transformer
 from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
@@ -290,7 +292,27 @@ def parse_area(data: dict[str, Any], source: str, node: yaml.Node | None = None)
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "area"
         line = _line_of(node, first["loc"])
-        raise AreaError(f"{source}:{line}: {field}: {first['msg']}") from error
+        raise AreaError(f"{source}:{line}: {field}: {_fault(first)}") from error
+
+
+def _fault(error: ErrorDetails) -> str:
+    """Return what is wrong with a field, for people."""
+    if error["type"] == "extra_forbidden":
+        name = str(error["loc"][-1])
+        near = get_close_matches(name, _keys(Area), 1)
+        return f"is not a key; did you mean `{near[0]}`?" if near else "is not a key; docs/area.md names them all"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    """Return the keys of a model of the area file, and of the models below it."""
+    found = set()
+    for name, field in model.model_fields.items():
+        found.add(field.alias or name)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found |= _keys(kind)
+    return found
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
