@@ -93,8 +93,6 @@ def new(
     path = out or Path(f"{name}.yaml")
     try:
         outline = read_aoi(aoi, layer)
-        for note in outline.notes:
-            typer.echo(f"note: {note}", err=True)
         chosen = tuple(sensor.strip() for sensor in sensors.split(","))
         grid = default_grid(outline.polygon)
         size = size_of(outline.polygon, grid, chosen)
@@ -105,6 +103,8 @@ def new(
     typer.echo(f"{path}: {grid.rows} x {grid.cols} tiles in EPSG:{grid.epsg}")
     for line in size_lines(size):
         typer.echo(line)
+    for note in outline.notes:
+        typer.echo(f"note: {note}", err=True)
     for warning in warnings_of(outline.polygon, size, labels):
         typer.echo(f"warning: {warning}", err=True)
 

@@ -250,7 +250,7 @@ def test_files_that_are_refused_in_one_line(tmp_path: Path) -> None:
         lone: "has no .shx beside it",
         cut: "damaged vector file",
         sqlite: "no GeoPackage",
-        archive: "holds 2 files with outlines",
+        archive: "holds 2 files with an outline",
         climbing: "unsafe path",
     }
     for path, message in expected.items():
