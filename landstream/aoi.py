@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
@@ -109,6 +110,8 @@ def _polygons(geometries: Sequence[BaseGeometry | None]) -> list[BaseGeometry]:
     if not given:
         what = "no geometry" if not geometries else "only empty geometries"
         raise AreaError(f"holds {what}; give a polygon")
+    if not all(np.isfinite(shapely.get_coordinates(g)).all() for g in given):
+        raise AreaError("has coordinates that are no numbers; correct them")
     others = Counter(g.geom_type for g in given if not any(_parts(g)))
     if others:
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(others.items()))

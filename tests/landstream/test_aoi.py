@@ -170,6 +170,7 @@ REFUSED = {
     "POINT (24 46)": "holds 1 Point, where polygons are needed",
     "LINESTRING (24 46, 25 47)": "holds 1 LineString",
     "GEOMETRYCOLLECTION (POINT (24 46))": "holds 1 GeometryCollection",
+    "POLYGON ((0 0, nan 1, 2 0, 0 0))": "coordinates that are no numbers",
     "POLYGON EMPTY": "only empty geometries",
     "POLYGON ((24 46, 25 47": "not WKT",
     "POLYGON ((24 46, 25 47, 26 48, 24 46))": "its polygons have no area",
