@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from landstream.read_outline import Outline, is_path, read_outline
+from landstream.read_outline import Outline, is_path, read_outline, refuse_layer
 from shared.area import AreaError
 from shared.area.extent import check_extent
 from shared.geo.mgrs import project
@@ -69,6 +69,7 @@ def _check(bounds: tuple[float, float, float, float]) -> None:
 
 def _outline(text: str, layer: str | None) -> Aoi:
     if len(parts := text.split(",")) == 4 and "(" not in text and not is_path(text):
+        refuse_layer(layer)
         return Aoi(_of_numbers(parts))
     return _assemble(read_outline(text, layer))
 

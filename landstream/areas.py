@@ -69,7 +69,8 @@ policy:
   quiet_s: 60       # seconds without due work before it trains
   remap: 53         # weeks (newest first) that a new model maps again
   patience_s: 3600  # seconds that an incomplete product may wait in landing/
-  training: {{filters: 24, epochs: 24, steps: 36, folds: 5, seed: 0}}
+  thin_cirrus_is_cloud: true
+  training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
 """
 
 

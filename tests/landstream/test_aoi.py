@@ -261,6 +261,9 @@ def test_files_that_are_refused_in_one_line(tmp_path: Path) -> None:
     assert_same(read_aoi(str(two), "second"))
     with pytest.raises(AreaError, match="has no layer 'third'; it has first, second"):
         read_aoi(str(two), "third")
+    for text in (DEGREES.wkt, "23,45,24,46", str(mixed)):
+        with pytest.raises(AreaError, match="has no layers; leave out --layer"):
+            read_aoi(text, "first")
 
 
 def test_without_pyogrio_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
