@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from landstream.read_outline import Outline, is_path, read_outline
+from landstream.read_outline import Outline, is_path, read_outline, refuse_layer
 from shared.area import AreaError
 from shared.area.extent import check_extent
 from shared.geo.mgrs import project
@@ -68,6 +69,7 @@ def _check(bounds: tuple[float, float, float, float]) -> None:
 
 def _outline(text: str, layer: str | None) -> Aoi:
     if len(parts := text.split(",")) == 4 and "(" not in text and not is_path(text):
+        refuse_layer(layer)
         return Aoi(_of_numbers(parts))
     return _assemble(read_outline(text, layer))
 
@@ -109,6 +111,8 @@ def _polygons(geometries: Sequence[BaseGeometry | None]) -> list[BaseGeometry]:
     if not given:
         what = "no geometry" if not geometries else "only empty geometries"
         raise AreaError(f"holds {what}; give a polygon")
+    if not all(np.isfinite(shapely.get_coordinates(g)).all() for g in given):
+        raise AreaError("has coordinates that are no numbers; correct them")
     others = Counter(g.geom_type for g in given if not any(_parts(g)))
     if others:
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(others.items()))

@@ -18,7 +18,7 @@ FRAME_CPU_S: Final = 42
 """A full OLCI frame through ingest, reprojection and merge."""
 CORES: Final = 2
 
-# From benchmarks/README.md, and from the products of a small store, of which each copy was counted.
+# From benchmarks/README.md.
 BITS_A_PIXEL: Final = 7.4
 """JPEG2000 of a band, as `merge.py` measured it."""
 USED_OF_DELIVERED: Final = 0.67
@@ -26,7 +26,7 @@ USED_OF_DELIVERED: Final = 0.67
 GRID_OF_FRAME: Final = 0.84
 """Bytes of an OLCI grid, to those of the frame as delivered."""
 COMPRESSED: Final = 0.6
-"""Bytes of the cube's chunks, to those of their values."""
+"""Bytes of the cube's chunks, to those of their values: a cautious share, simulated scenes come to 0.5."""
 MAP_BYTES_A_TILE: Final = 55_000
 """Land cover, confidence and quicklook of a tile in a week."""
 

@@ -69,7 +69,8 @@ policy:
   quiet_s: 60       # seconds without due work before it trains
   remap: 53         # weeks (newest first) that a new model maps again
   patience_s: 3600  # seconds that an incomplete product may wait in landing/
-  training: {{filters: 24, epochs: 24, steps: 36, folds: 5, seed: 0}}
+  thin_cirrus_is_cloud: true
+  training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
 """
 
 
@@ -93,8 +94,6 @@ def new(
     path = out or Path(f"{name}.yaml")
     try:
         outline = read_aoi(aoi, layer)
-        for note in outline.notes:
-            typer.echo(f"note: {note}", err=True)
         chosen = tuple(sensor.strip() for sensor in sensors.split(","))
         grid = default_grid(outline.polygon)
         size = size_of(outline.polygon, grid, chosen)
@@ -105,6 +104,8 @@ def new(
     typer.echo(f"{path}: {grid.rows} x {grid.cols} tiles in EPSG:{grid.epsg}")
     for line in size_lines(size):
         typer.echo(line)
+    for note in outline.notes:
+        typer.echo(f"note: {note}", err=True)
     for warning in warnings_of(outline.polygon, size, labels):
         typer.echo(f"warning: {warning}", err=True)
 

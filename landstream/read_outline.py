@@ -56,10 +56,21 @@ def read_outline(text: str, layer: str | None) -> Outline:
         AreaError: it is neither, cannot be read, or pyogrio is not installed and needed.
     """
     if wkt := _WKT.match(text):
+        refuse_layer(layer)
         return _of_wkt(wkt)
     if not is_path(text):
         raise AreaError(f"no such file; give {FORMS}")
     return _of_file(Path(text), layer)
+
+
+def refuse_layer(layer: str | None) -> None:
+    """Refuse to choose a layer of what has none.
+
+    Raises:
+        AreaError: one was named.
+    """
+    if layer is not None:
+        raise AreaError("has no layers; leave out --layer")
 
 
 def is_path(text: str) -> bool:
@@ -101,6 +112,7 @@ def _of_file(path: Path, layer: str | None) -> Outline:
             return _of_archive(path, layer)
         if head.startswith(_SQLITE) or head.startswith(_SHAPEFILE):
             return _of_vector_file(path, head, layer)
+        refuse_layer(layer)
         return _of_text_file(path)
     except OSError as error:
         raise AreaError(f"cannot be read ({error.strerror}); give {FORMS}") from error

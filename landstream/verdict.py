@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from services.reprojection.stage import STAGE as REPROJECTION
 from services.tiler.stage import STAGE as TILER
 from shared.area import Area
 from shared.geo import MgrsTile
-from shared.items.catalogue import Catalogue
+from shared.items.catalogue import Catalogue, Rule
 from shared.items.collections import MASKS, OLCI_GRID, OLCI_L1B, SENTINEL_2_L1C, SENTINEL_2_L2A, UPDATES
 from shared.items.ids import digest8, make_id
 from shared.items.item import Item
@@ -118,6 +118,11 @@ def _outside_years(start: datetime, area: Area) -> str | None:
     return None if int(week[:4]) in area.years else f"refused: {week[:4]} (week {week}) is not in {accepted}"
 
 
+@cache
+def _rules() -> Mapping[str, Rule]:
+    return registry.rules()
+
+
 @lru_cache(maxsize=1024)
 def _outline(tile: MgrsTile) -> BaseGeometry:
     return tile.outline
@@ -127,7 +132,7 @@ def _reached(first: Item, area: Area) -> frozenset[str]:
     """Return the collections that a product would come to: what the stages plan for it, as if each job were done."""
     items = [first]
     for item in items:
-        catalogue = Catalogue(MemoryShelf(items), area, registry.rules())
+        catalogue = Catalogue(MemoryShelf(items), area, _rules())
         for stage in _STAGES:
             if item.collection in stage.consumes and item.collection != UPDATES:
                 jobs = stage.plan(item, catalogue, area, stage.settings())

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from pyproj import Transformer
 
-from shared.geo.mgrs import latitude_band, square_letters, utm_epsg
+from shared.geo.mgrs import has_zone, latitude_band, square_letters, utm_epsg
 from simulator.clc import write_clc
 from simulator.landscape import WORLD_EPSG, build_world, lattice_to_world
 from simulator.msi import Lattice, Moment, look_at, observe
@@ -189,7 +189,7 @@ def granule_of(site: Site, tile: int) -> tuple[str, Lattice]:
         own_centre = zone * 6 - 183
         beside = (zone if longitude > own_centre else zone - 2) % 60 + 1
         x, _ = Transformer.from_crs(4326, epsg - zone + beside, always_xy=True).transform(longitude, latitude)
-        if 120_000 < x < 880_000:
+        if 120_000 < x < 880_000 and has_zone(latitude_band(latitude), beside):
             epsg, zone = epsg - zone + beside, beside
         else:
             square_step = 1 if longitude < own_centre else -1

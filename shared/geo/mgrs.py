@@ -66,7 +66,7 @@ class MgrsTile:
             raise ValueError(f"{name!r} is not an MGRS tile such as T34TFR")
         tile = cls(int(match[1]), match[2], match[3], match[4])
         zone = f"{match[1]}{match[2]}"
-        if not _has_zone(tile.band, tile.zone):
+        if not has_zone(tile.band, tile.zone):
             zones = ", ".join(f"{z}X" for z, bounds in ZONE_EXCEPTIONS["X"].items() if bounds)
             raise ValueError(f"{name!r} is not an MGRS tile: Svalbard lies in {zones}; there is no {zone}")
         easting, northing = tile.square
@@ -162,7 +162,8 @@ def utm_zone(longitude_deg: float, latitude_deg: float) -> int:
     return min(60, max(1, math.floor((longitude_deg + 180) / 6) + 1))
 
 
-def _has_zone(band: str, zone: int) -> bool:
+def has_zone(band: str, zone: int) -> bool:
+    """Return whether there is a UTM zone in a latitude band: all but 32X, 34X and 36X."""
     exceptions = ZONE_EXCEPTIONS.get(band, {})
     return zone not in exceptions or exceptions[zone] is not None
 
@@ -186,7 +187,7 @@ def zone_extent(zone: int, north: bool) -> BaseGeometry:
     rows = ((0, 56), (56, 64), (64, 72), (72, NORTH_DEG)) if north else ((SOUTH_DEG, 0),)
     pieces = []
     for south_deg, north_deg in rows:
-        if _has_zone(latitude_band(south_deg), zone):
+        if has_zone(latitude_band(south_deg), zone):
             west_deg, east_deg = zone_bounds_deg(zone, south_deg)
             pieces.append(box(west_deg, south_deg, east_deg, north_deg))
     return shapely.union_all(pieces)

@@ -170,6 +170,7 @@ REFUSED = {
     "POINT (24 46)": "holds 1 Point, where polygons are needed",
     "LINESTRING (24 46, 25 47)": "holds 1 LineString",
     "GEOMETRYCOLLECTION (POINT (24 46))": "holds 1 GeometryCollection",
+    "POLYGON ((0 0, nan 1, 2 0, 0 0))": "coordinates that are no numbers",
     "POLYGON EMPTY": "only empty geometries",
     "POLYGON ((24 46, 25 47": "not WKT",
     "POLYGON ((24 46, 25 47, 26 48, 24 46))": "its polygons have no area",
@@ -250,7 +251,7 @@ def test_files_that_are_refused_in_one_line(tmp_path: Path) -> None:
         lone: "has no .shx beside it",
         cut: "damaged vector file",
         sqlite: "no GeoPackage",
-        archive: "holds 2 files with outlines",
+        archive: "holds 2 files with an outline",
         climbing: "unsafe path",
     }
     for path, message in expected.items():
@@ -260,6 +261,9 @@ def test_files_that_are_refused_in_one_line(tmp_path: Path) -> None:
     assert_same(read_aoi(str(two), "second"))
     with pytest.raises(AreaError, match="has no layer 'third'; it has first, second"):
         read_aoi(str(two), "third")
+    for text in (DEGREES.wkt, "23,45,24,46", str(mixed)):
+        with pytest.raises(AreaError, match="has no layers; leave out --layer"):
+            read_aoi(text, "first")
 
 
 def test_without_pyogrio_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

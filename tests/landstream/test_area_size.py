@@ -21,6 +21,9 @@ def test_rates_are_those_of_the_documents() -> None:
     assert f"ingest + reprojection + merge | {area_size.FRAME_CPU_S} s" in readme
     benchmarks = (ROOT / "benchmarks" / "README.md").read_text()
     assert f"those that `merge.py` makes itself hold {area_size.BITS_A_PIXEL}" in benchmarks
+    assert f"21.4 MB ({area_size.USED_OF_DELIVERED})" in benchmarks
+    assert f"1.81 MB ({area_size.GRID_OF_FRAME})" in benchmarks
+    assert f"({area_size.MAP_BYTES_A_TILE // 1000} kB a tile)" in benchmarks
 
 
 def test_known_rates_of_arrival() -> None:

@@ -13,6 +13,7 @@ from rasterio import Affine
 from rasterio.features import rasterize
 from shapely import from_wkb
 
+from shared.geo import MgrsTile
 from simulator.clc import write_clc
 from simulator.landscape import ZONE_CODES, build_world, lattice_to_world, zones_at
 from simulator.msi import Lattice, Moment, MsiImages, look_at, observe
@@ -155,3 +156,11 @@ def _pixels(images: MsiImages, step: int) -> np.ndarray:
         image = np.repeat(np.repeat(images.reflectance[band], factor, axis=0), factor, axis=1)
         bands.append(image[::step, ::step].ravel())
     return np.stack(bands, axis=1)
+
+
+@pytest.mark.parametrize(("epsg", "x", "y"), [(32633, 513_600, 8_680_740), (32632, 293_700, 6_697_500)])
+def test_granules_of_svalbard_and_norway_have_names_that_exist(epsg: int, x: int, y: int) -> None:
+    site = Site(epsg, (x - 3000, y - 3000, x + 3000, y + 3000), 0, SEED)
+    tiles = [MgrsTile.parse(granule_of(site, tile)[0]) for tile in (0, 1)]
+    assert tiles[0].epsg == epsg
+    assert tiles[0] != tiles[1]
