@@ -24,9 +24,19 @@ def test_a_bucket_is_looked_at_and_left_as_it_was(bucket: str) -> None:
     assert list(store.keys("")) == ["area.json"]
 
 
-def test_an_absent_bucket_fails(servers: Servers) -> None:
+def test_an_absent_bucket_is_to_be_made(servers: Servers) -> None:
     (found,) = look_at_store("s3://landstream-absent")
-    assert (found.state, bool(found.remedy)) == ("fail", True)
+    assert (found.state, "without this bucket" in found.text) == ("warn", True)
+
+
+def test_wrong_keys_and_a_store_that_is_away_fail(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    (refused,) = look_at_store("s3://landstream-absent")
+    monkeypatch.setenv("LANDSTREAM_S3", "http://127.0.0.1:1")
+    monkeypatch.setenv("LANDSTREAM_S3_TRIES", "1")
+    (away,) = look_at_store("s3://landstream-absent")
+    for found in (refused, away):
+        assert (found.state, bool(found.text.strip()), bool(found.remedy)) == ("fail", True, True)
 
 
 def test_kafka_answers(servers: Servers) -> None:
