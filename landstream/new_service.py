@@ -82,7 +82,7 @@ def test_it_is_declared() -> None:
 """Path -> text; both are formats."""
 
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -35,7 +35,7 @@ _CENTRE = "24.0,45.6"
 _MAX_SIDE_M = 109_800
 
 
-@app.command("s2-l2a", epilog="Try: landstream simulate s2-l2a --out /tmp/s2 --size 1098 --week 2018-W30")
+@app.command("s2-l2a", epilog="Example: landstream simulate s2-l2a --out /tmp/s2 --size 1098 --week 2018-W30")
 def s2_l2a(
     out: Out,
     size: Size = 1098,
@@ -54,7 +54,7 @@ def s2_l2a(
     _one("s2-l2a", out, size, week, seed, centre, cloud, baseline)
 
 
-@app.command("s2-l1c", epilog="Try: landstream simulate s2-l1c --out /tmp/s2 --baseline 0206 --cloud 0.4")
+@app.command("s2-l1c", epilog="Example: landstream simulate s2-l1c --out /tmp/s2 --baseline 0206 --cloud 0.4")
 def s2_l1c(
     out: Out,
     size: Size = 1098,
@@ -73,7 +73,7 @@ def s2_l1c(
     _one("s2-l1c", out, size, week, seed, centre, cloud, baseline)
 
 
-@app.command("s3-olci", epilog="Try: landstream simulate s3-olci --out /tmp/s3 --week 2018-W30 --collection 003")
+@app.command("s3-olci", epilog="Example: landstream simulate s3-olci --out /tmp/s3 --week 2018-W30 --collection 003")
 def s3_olci(
     out: Out,
     size: Size = 1098,
@@ -92,7 +92,7 @@ def s3_olci(
     _one("s3-olci", out, size, week, seed, centre, cloud, collection)
 
 
-@app.command("clc", epilog="Try: landstream simulate clc --out /tmp/clc --size 2100; the same --seed fits the images.")
+@app.command("clc", epilog="Example: landstream simulate clc --out /tmp/clc --size 2100 --seed 7")
 def clc(out: Out, size: Size = 1098, seed: Seed = 0, centre: Centre = _CENTRE) -> None:
     """Make Corine Land Cover of the landscape (GeoPackage).
 
@@ -101,7 +101,7 @@ def clc(out: Out, size: Size = 1098, seed: Seed = 0, centre: Centre = _CENTRE) -
     _one("clc", out, size, "2018-W01", seed, centre, 0, "")
 
 
-@app.command("season", epilog="Try: landstream simulate season --area AREA.yaml --out DIR --products 6")
+@app.command("season", epilog="Example: landstream simulate season --area AREA.yaml --out DIR --products 6")
 def season(
     area: Annotated[
         Path, typer.Option("--area", exists=True, dir_okay=False, help="Area file; its AOI and first year are used.")
@@ -207,12 +207,12 @@ def wrap(
     what not all bands cover is left out; each is said on standard error. The paths of what was made are printed.
 
     \b
-    A folder of DN as ESA delivers them since 2022, with their scene classification:
+    Example, a folder of DN as ESA delivers them since 2022, with their scene classification:
       landstream simulate wrap crops --time 2022-06-05T09:20:31Z --offset -0.1 \\
         --pattern '*_{band}.tif' --scl crops/SCL.tif --out products
 
     \b
-    Two files of reflectance as floats, and label polygons:
+    Example, two files of reflectance as floats, and label polygons:
       landstream simulate wrap --time 2019-07-01T10:10:31Z --scale 1 \\
         --band B02,B03,B04,B08=ten.tif --band B05,B06,B07,B8A,B11,B12=twenty.tif \\
         --without B01,B09 --labels fields.shp --attribute crop --out products

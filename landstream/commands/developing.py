@@ -13,6 +13,8 @@ def failpoints(as_json: JsonOption = False) -> None:
     """Print the points at which a test can kill a run.
 
     LANDSTREAM_FAILPOINT=NAME[:K] kills it the K-th time (the first by default) that it reaches NAME.
+
+    Example: LANDSTREAM_FAILPOINT=$(landstream failpoints | head -1) landstream run --area A.yaml --store S --once
     """
     from shared.observe.failpoint import FAILPOINTS
 

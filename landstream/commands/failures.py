@@ -77,7 +77,7 @@ def requeue(record: RecordArgument, store: StoreOption) -> None:
 def dismiss(
     record: RecordArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
 ) -> None:
-    """Leave what failed as it is: it is not shown, counted or tried.
+    """Leave a failure as it is: not shown, counted or tried.
 
     The record stays, so that its job is not due, and `landstream failures --all` shows it. `landstream requeue ID`
     makes the job due again.

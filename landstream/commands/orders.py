@@ -13,9 +13,10 @@ from landstream.commands.options import ProductArgument, StoreOption
 def withdraw(
     product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
 ) -> None:
-    """Take a product out of the cube and of all maps, also before it arrives.
+    """Take a product out of the cube and of all maps.
 
-    The weeks that it is in are rebuilt from what is left; `landstream restore` takes it back in.
+    That may be before it arrives, too. The weeks that it is in are rebuilt from what is left; `landstream restore`
+    takes it back in.
 
     Example: landstream withdraw S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason haze --store S
     """
@@ -25,7 +26,9 @@ def withdraw(
 def restore(
     product: ProductArgument, store: StoreOption, reason: Annotated[str, typer.Option(help="Why, for the record.")]
 ) -> None:
-    """Take a withdrawn product back in: it is merged and mapped again.
+    """Take a withdrawn product back in.
+
+    It is merged and mapped again.
 
     Example: landstream restore S2A_MSIL2A_20180605T092031_N0500_R093_T34TGR_20230601T120000 --reason mended --store S
     """

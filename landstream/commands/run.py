@@ -36,7 +36,8 @@ def run(
 
     Products given here, and those dropped into STORE/landing/, are masked, put on the area's grid, merged into the
     cube, used for training and mapped. Without --once it watches STORE/landing/ until Ctrl-C. After any interruption,
-    run the same line again: it continues where it stopped.
+    run the same line again: it continues where it stopped. At its end it prints the result, each fact on a line: model
+    card, accuracy and mIoU on the hold-out, share observed, quicklook and path of the newest map.
 
     A store on S3 (LANDSTREAM_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) works as a folder does, without Kafka; its
     bucket is made if absent.

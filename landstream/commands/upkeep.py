@@ -17,12 +17,12 @@ def prune(
     keep_days: Annotated[int, typer.Option(min=0, help="Days for which a replaced snapshot stays.")] = KEEP_DAYS,
     landing: Annotated[bool, typer.Option("--landing", help="Also products in landing/ that were taken in.")] = False,
 ) -> None:
-    """Free space: show what nothing needs any more, and with --yes remove it.
+    """Free space: show what nothing needs, or remove it.
 
-    That is: snapshots of the cube that were replaced --keep-days ago or earlier and that no model was trained on, and
-    what only they hold; indexes that newer ones replaced; files that killed runs left behind a day ago or earlier. With
-    --landing also what lies in landing/ and is in the store as an item with all its files: it cannot be ingested again
-    then.
+    Shown, and with --yes removed, are snapshots of the cube that were replaced --keep-days ago or earlier and that no
+    model was trained on, and what only they hold; indexes that newer ones replaced; files that killed runs left behind
+    a day ago or earlier. With --landing also what lies in landing/ and is in the store as an item with all its files:
+    it cannot be ingested again then.
 
     A store in a folder must not be in use; one on S3 may be.
 
@@ -51,7 +51,7 @@ def prune(
 
 
 def migrate(store: StoreOption) -> None:
-    """Carry a store that an older version made over to the present format.
+    """Carry an older version's store over to this format.
 
     Scenes, masks and the cube stay as they are; the next `run` makes labels, training and maps again. It may be
     ended at any time and is then to be run again. Stop all services of a store on S3 before, and use the keys of its
@@ -79,6 +79,8 @@ def digest(
     """Print what is current, as sorted lines of sha256 and key.
 
     Two runs over the same products give the same text, whatever happened to them on the way.
+
+    Example: landstream digest --store stores/sibiu > before.txt
     """
     from landstream.digest import content_lines, digest_lines
     from shared.store import ChecksumMismatch

@@ -63,6 +63,10 @@ def look_at_store(location: str) -> Iterator[Finding]:
         yield Finding("store", "ok", f"{store.location} answers")
         yield _look_at_format(store)
         yield from _look_at_folder(store) if isinstance(store, FolderStore) else _look_at_bucket(store)
+    except NotFound:
+        yield Finding(
+            "store", "warn", f"{location}: answers, without this bucket", "`landstream run` or `provision` makes it"
+        )
     except (StoreError, ValueError, OSError) as error:
         yield Finding("store", "fail", str(error), "start the store, or check --store, LANDSTREAM_S3 and the keys")
 

@@ -37,7 +37,7 @@ class Story:
         product: full name of the product.
         week: `2018-W23`, or `static` for labels; empty where only the product could tell.
         place: MGRS tile, `OLCI`, or the collection; of what lies in `landing/`, where.
-        arrived: when, as clocks here show it.
+        arrived: when, as clocks here show it; empty where it did not.
         steps: what became of it, in the order of the stages.
         maps: sheet, model and path of the current maps that show it.
     """
@@ -59,7 +59,8 @@ def lines(story: Story) -> list[str]:
     arrow = {UPDATES: " -> "}
     way = "".join(f"{arrow.get(s.collection, ', ')}{s.text}" for s in story.steps if s.state in ("done", "ended"))
     where = " ".join(filter(None, (story.week, story.place)))
-    found = [story.product, f"  {where}: arrived {story.arrived}{way}"]
+    arrived = f"arrived {story.arrived}" if story.arrived else "not arrived"
+    found = [story.product, f"  {where}: {arrived}{way}"]
     found += [f"  failed in {step.stage}: {step.text}" for step in story.steps if step.state == "failed"]
     found += [f"  {step.text}" for step in story.steps if step.state == "waiting"]
     return [*found, *(f"  map {m['sheet']} by {m['model']}: {m['path']}" for m in story.maps)]

@@ -56,8 +56,12 @@ class Tracer:
             again = product in registered
             if subject.names(product) and (not again or subject.product) and (unit := self._context.unit(name)):
                 story = self._of_unit(unit, product)
+                registered.add(product)
                 if not (again and all(step.state == "done" for step in story.steps)):
                     yield story
+        if subject.product not in registered and is_withdrawn(subject.product, self._catalogue):
+            withdrawn = Step("", "ended", self._why_withdrawn(subject.product))
+            yield Story(subject.product, subject.week, "", "", [withdrawn])
 
     def _weeks(self, subject: Subject) -> list[str]:
         if subject.week:
@@ -92,14 +96,17 @@ class Tracer:
 
     def _why_outdated(self, item: Item) -> str:
         if is_withdrawn(item.product, self._catalogue):
-            word = last_word(item.product, self._catalogue)
-            reason = WithdrawalFacts.of(word).reason if word else None
-            return f"withdrawn{f' ({reason})' if reason else ''}; `landstream restore` takes it back"
+            return self._why_withdrawn(item.product)
         if item.collection not in SCENES:
             return "a newer delivery is used"
         broken = "its picture cannot be decoded, " if self._catalogue.is_broken(item) else ""
         others = (self._catalogue.find(item.collection, i, item.week) for i in current_of_scene(item, self._catalogue))
         return f"{broken}superseded by {', '.join(sorted({o.product for o in others if o is not None}))}"
+
+    def _why_withdrawn(self, product: str) -> str:
+        word = last_word(product, self._catalogue)
+        reason = WithdrawalFacts.of(word).reason if word else None
+        return f"withdrawn{f' ({reason})' if reason else ''}; `landstream restore` takes it back"
 
     def _follow(self, item: Item, story: Story, week_maps: _WeekMaps) -> None:
         """Add what the stages made of an item, and of that in turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -11,8 +12,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import typer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
 
 from landstream import cli
 from landstream.workspace import bind
@@ -83,6 +86,62 @@ def test_help_loads_nothing_but_typer(command: tuple[str, ...]) -> None:
     assert not {"simulator", "services"}.intersection(found["loaded"])
 
 
+def test_help_takes_little_time() -> None:
+    before = os.times()
+    landstream("--help")
+    after = os.times()
+    taken = after.children_user + after.children_system - before.children_user - before.children_system
+    assert taken < 0.6, "seconds of CPU"
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command, those of groups too."""
+    found: list[tuple[str, ...]] = []
+    for name in map(cli.name_of, (command for theme in cli.THEMES.values() for command in theme)):
+        if name not in cli.GROUPS:
+            found.append((name,))
+            continue
+        module, _, app = cli.GROUPS[name].app.partition(":")
+        group = typer.main.get_command(getattr(importlib.import_module(module), app))
+        found += [(name, *below) for below in ([(n,) for n in getattr(group, "commands", {})] or [()])]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_gives_an_example(command: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli.app, [*command, "--help"], prog_name="landstream")
+    assert shown.exit_code == 0
+    assert "Example" in shown.output
+    assert f"landstream {' '.join(command)}" in shown.output.partition("Example")[2]
+
+
+def test_commands_are_shown_by_theme_each_in_one_line() -> None:
+    shown = landstream("--help", env={**os.environ, "COLUMNS": "80"}).stdout
+    assert [line[:-1] for line in shown.splitlines() if line.endswith(":")][1:] == [*cli.THEMES]
+    assert "..." not in shown.partition("Make maps:")[2]
+
+
+def test_a_file_of_commands_is_read_at_a_glance() -> None:
+    files = [ROOT / "landstream" / "cli.py", *(ROOT / "landstream" / "commands").glob("*.py")]
+    assert {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 200} == {}
+
+
+def test_the_version_is_told() -> None:
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert landstream("--version").stdout == f"landstream {metadata.version('landstream')} (Python {python})\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("landstream stat", "status"), ("landstream area ch", "check"), ("landstream x", "")]
+)
+def test_a_shell_completes_commands(words: str, expected: str) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_LANDSTREAM_COMPLETE": "complete_bash"}
+    code = "import sys; sys.argv = ['landstream']; from landstream.cli import main; main()"
+    environment = {**os.environ, **asked, "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert shown.stdout.split() == expected.split()
+
+
 def test_the_simulator_shows_without_being_loaded(tmp_path: Path) -> None:
     given = ("--area", AREAS / "small.yaml", "--out", tmp_path, "--products", 1)
     shown = landstream("--help").stdout
@@ -95,9 +154,12 @@ def test_the_simulator_shows_without_being_loaded(tmp_path: Path) -> None:
     assert "not installed" in error
 
 
+LOOKS = ["status"], ["failures"], ["maps"], ["sweep"], ["items", "models"], ["trace", "T34TGR"], ["doctor"]
+
+
 def test_status_loads_no_raster_cube_learning_or_client_library(mapped: Path) -> None:
-    found = run_without(HEAVY | CLIENTS, *((command, "--store", mapped) for command in ("status", "failures", "maps")))
-    assert found["codes"] == [0, 0, 0], found["errors"]
+    found = run_without(HEAVY | CLIENTS, *((*command, "--store", mapped) for command in LOOKS))
+    assert found["codes"] == [0] * len(LOOKS), found["errors"]
     assert not (HEAVY | CLIENTS).intersection(found["loaded"])
 
 
@@ -118,8 +180,10 @@ def test_base_dependencies_are_enough_to_order_deliver_and_look(tmp_path: Path) 
         ("items", "sentinel-2-l2a", "--store", store),
         ("sweep", "--store", store),
         ("digest", "--store", store),
+        ("trace", "2018-W23", "--store", store),
+        ("doctor", "--store", store),
     )
-    assert found["codes"] == [0] * 10, found["errors"]
+    assert found["codes"] == [*[0] * 10, 1, 0], found["errors"]
     assert (store / "landing" / SAFE / "manifest.safe").is_file()
     assert not (HEAVY | CLIENTS).intersection(found["loaded"])
 

@@ -47,6 +47,8 @@ def test_a_product_that_cannot_land_stops_nothing(labels: Path, tmp_path: Path) 
     assert record["remedy"]
     status = json.loads(landstream("status", "--store", store, "--json").stdout)["stages"]
     assert (status["rasterize"]["done"], status["ingest"]["failed"]) == (1, 1)
+    landstream("dismiss", record["id"], "--store", store)
+    landstream("run", "--area", SMALL, "--store", store, "--once")  # a failure that was dismissed fails no run
     landstream("requeue", record["id"], "--store", store)
     assert failures(store) == []
 

@@ -130,6 +130,14 @@ def test_an_outdated_scene_says_by_whom_or_why(world: World) -> None:
     assert old[2:] == ["  waiting for cloudmask"]
 
 
+def test_a_scene_that_was_withdrawn_before_it_arrived_is_told(world: World) -> None:
+    world.put(withdrawal(NEW, 1))
+    assert world.told(NEW) == [
+        [NEW, f"  {WEEK}: not arrived, withdrawn; `landstream restore` takes it back"],
+    ]
+    assert world.told(OLD) == []
+
+
 def test_a_scene_of_another_level_is_not_in_the_cube(world: World) -> None:
     product = NEW.replace("L2A", "L1C")
     facts = {"mgrs_tile": "T34TFR", "level": "l1c", "quantification": 10_000, "offsets": {}, "scene": "s"}
