@@ -70,6 +70,7 @@ policy:
   remap: 53         # weeks (newest first) that a new model maps again
   patience_s: 3600  # seconds that an incomplete product may wait in landing/
   thin_cirrus_is_cloud: true
+  mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too
   training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
 """
 

@@ -12,7 +12,7 @@ from landstream.trace.subject import Subject
 from services.ingest.names import SafeName, parse_label, parse_product
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
-from shared.items.collections import LABEL_POLYGONS, MAPS, MASKS, SCENES, UPDATES
+from shared.items.collections import LABEL_POLYGONS, MAPS, SCENES, UPDATES
 from shared.items.item import Item
 from shared.items.keys import dismissal_key, failure_key, items_prefix
 from shared.items.landing import PREFIX, LandingUnit
@@ -150,10 +150,12 @@ class Tracer:
         return Step(stage.name, "failed", said + dismissed)
 
     def _add_end(self, item: Item, story: Story) -> None:
-        """Say why nothing is made of a mask: the area's scenes are of another level."""
-        level, wanted = item.properties.get("landstream:level"), self._context.area.level
-        if item.collection == MASKS and level != wanted:
-            story.steps.append(Step("", "ended", f"not in the cube: its level is {level}, the area's is {wanted}"))
+        """Say why nothing is made of a scene or its mask: the area's are of another level, or of other sensors."""
+        area, level = self._context.area, item.properties.get("landstream:level")
+        if level not in (None, area.level):
+            story.steps.append(Step("", "ended", f"not in the cube: its level is {level}, the area's is {area.level}"))
+        elif item.collection in SCENES:
+            story.steps.append(Step("", "ended", f"not in the cube: the area's sensors are {', '.join(area.sensors)}"))
 
     def _add_maps(self, update: Item, story: Story, week_maps: _WeekMaps) -> None:
         if not touches(update, MSI):
