@@ -15,6 +15,7 @@ from shared.items.champion import champion
 from shared.items.collections import LABEL_POLYGONS, MAPS, MASKS, SCENES, UPDATES
 from shared.items.item import Item
 from shared.items.keys import dismissal_key, failure_key, items_prefix
+from shared.items.labels import label_winner
 from shared.items.landing import PREFIX, LandingUnit
 from shared.items.properties import WithdrawalFacts
 from shared.items.scenes import current_of_scene, is_withdrawn, last_word
@@ -150,10 +151,14 @@ class Tracer:
         return Step(stage.name, "failed", said + dismissed)
 
     def _add_end(self, item: Item, story: Story) -> None:
-        """Say why nothing is made of a mask: the area's scenes are of another level."""
+        """Say why nothing is made of a mask of another level than the area's, or of labels that others outdo."""
         level, wanted = item.properties.get("landstream:level"), self._context.area.level
         if item.collection == MASKS and level != wanted:
             story.steps.append(Step("", "ended", f"not in the cube: its level is {level}, the area's is {wanted}"))
+        if item.collection == LABEL_POLYGONS:
+            winner = label_winner(self._catalogue)
+            why = f"{winner.product} is used" if winner else "they are not of the area's label scheme"
+            story.steps.append(Step("", "ended", f"not burned: {why}"))
 
     def _add_maps(self, update: Item, story: Story, week_maps: _WeekMaps) -> None:
         if not touches(update, MSI):
