@@ -37,8 +37,9 @@ def trace(
         asked = read_subject(subject)
     except NothingToTrace as error:
         fail(error)
-    found = 0
-    for found, story in enumerate(Tracer(Context.of_store(*opened(store))).stories(asked), 1):  # noqa: B007
+    found = False
+    for story in Tracer(Context.of_store(*opened(store))).stories(asked):
+        found = True
         for line in [json.dumps(story.json())] if as_json else lines(story):
             typer.echo(line)
     if not found:

@@ -15,6 +15,7 @@ from shared.items.champion import champion
 from shared.items.collections import LABEL_POLYGONS, MAPS, SCENES, UPDATES
 from shared.items.item import Item
 from shared.items.keys import dismissal_key, failure_key, items_prefix
+from shared.items.labels import label_winner
 from shared.items.landing import PREFIX, LandingUnit
 from shared.items.properties import WithdrawalFacts
 from shared.items.scenes import current_of_scene, is_withdrawn, last_word
@@ -150,12 +151,18 @@ class Tracer:
         return Step(stage.name, "failed", said + dismissed)
 
     def _add_end(self, item: Item, story: Story) -> None:
-        """Say why nothing is made of a scene or its mask: the area's are of another level, or of other sensors."""
+        """Say why nothing is made of a scene of another level or sensor, or of labels that others outdo."""
         area, level = self._context.area, item.properties.get("landstream:level")
-        if level not in (None, area.level):
-            story.steps.append(Step("", "ended", f"not in the cube: its level is {level}, the area's is {area.level}"))
+        if item.collection == LABEL_POLYGONS:
+            winner = label_winner(self._catalogue)
+            why = f"not burned: {f'{winner.product} is used' if winner else 'they are not of the label scheme'}"
+        elif level not in (None, area.level):
+            why = f"not in the cube: its level is {level}, the area's is {area.level}"
         elif item.collection in SCENES:
-            story.steps.append(Step("", "ended", f"not in the cube: the area's sensors are {', '.join(area.sensors)}"))
+            why = f"not in the cube: the area's sensors are {', '.join(area.sensors)}"
+        else:
+            return
+        story.steps.append(Step("", "ended", why))
 
     def _add_maps(self, update: Item, story: Story, week_maps: _WeekMaps) -> None:
         if not touches(update, MSI):

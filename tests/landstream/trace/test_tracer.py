@@ -19,7 +19,7 @@ from shared.run.outcome import Rejected
 from shared.stage import registry
 from shared.stage.due import DueJob, JobSource, plan_jobs
 from shared.store import FolderStore
-from tests.catalogues import AREA, WEEK, item, make, promotion, scene, withdrawal
+from tests.catalogues import AREA, WEEK, item, labels, make, promotion, scene, withdrawal
 
 OLD = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TFR_20180605T120000"
 NEW = "S2A_MSIL2A_20180605T092031_N0500_R093_T34TFR_20230601T120000"
@@ -150,6 +150,13 @@ def test_a_scene_of_another_level_is_not_in_the_cube(world: World) -> None:
     world.done("cloudmask", registered, usable_percent=50.0, level="l1c")
     (told,) = world.told(product)
     assert way(told) == "registered, 50 % clear, not in the cube: its level is l1c, the area's is l2a"
+
+
+def test_labels_that_another_delivery_outdoes_are_told(world: World) -> None:
+    world.put(labels("clc2012", 2012))
+    world.done("rasterize", world.put(labels("clc2018", 2018)))
+    told = [way(one) for name in ("clc2012.gpkg", "clc2018.gpkg") for one in world.told(name)]
+    assert told == ["registered, not burned: clc2018 is used", "registered, burned"]
 
 
 def test_what_only_lies_in_landing_is_told(world: World) -> None:
