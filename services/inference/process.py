@@ -1,4 +1,4 @@
-"""The declaration of inference: one map for each sheet, week, ledger and model."""
+"""A sheet in a week becomes a map: predicted, written, drawn and described."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import closing
 from services.inference.connect import connect, embedded, load
 from services.inference.current_map import sheet_of_json
 from services.inference.stage import InferenceSettings
+from shared.geo.outline import project_polygon
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.raster.grid import Lattice
 from shared.stage.declare import NewItem, RetryLater, Task
@@ -23,6 +24,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
     from services.inference.item import PIXEL_M, extent_of, make_item, title_of
     from services.inference.predict import WindowPredictor
     from services.inference.write import write_map
+    from shared.raster.aoi import burn_aoi
 
     assert task.cube is not None
     area, cube, job = task.area, task.cube, task.job
@@ -36,7 +38,8 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
-    item = make_item(area, job, task.inputs[0].item.id, lattice, values, task.folder)
+    inside = burn_aoi(project_polygon(area.polygon, area.grid.crs), lattice)
+    item = make_item(area, job, task.inputs[0].item.id, lattice, values, inside, task.folder)
     write_map(
         task.folder,
         values,
