@@ -36,33 +36,20 @@ def extent_of(sheet: tuple[int, int], grid: Grid) -> Window:
     return Window(y, x, min(side, grid.rows * TILE_10M_PX - y), min(side, grid.cols * TILE_10M_PX - x))
 
 
-def make_item(
-    area: Area, job: Job, model_id: str, lattice: Lattice, values: Array, inside: Array, folder: Path
-) -> NewItem:
-    """Make the item of a map, whose files `write_map` has written: only what its inputs determine.
+def facts_of(area: Area, job: Job, model_id: str, values: Array, inside: Array) -> MapFacts:
+    """Count what a map shows inside the AOI.
 
     Args:
-        area: its grid and classes.
+        area: its classes.
         job: whose result the map is.
         model_id: id of the model's item.
-        lattice: of the sheet, clipped to the grid.
         values: uint8 (ny, nx), 0 = not observed.
         inside: bool (ny, nx): the pixels of the AOI.
-        folder: where the files are.
     """
     counts = count_classes(values, inside, len(area.labels.classes))
     observed, whole = int(counts[1:].sum()), int(counts.sum())
-    start, end = week_bounds(job.week)
-    properties = {
-        "datetime": None,
-        "start_datetime": rfc3339(start),
-        "end_datetime": rfc3339(end),
-        "title": title_of(area, job),
-        "gsd": PIXEL_M,
-        **lattice.projection,
-    }
     row, col = job.parameters["sheet"]
-    own = MapFacts(
+    return MapFacts(
         sheet=(row, col),
         ledger=job.parameters["ledger"],
         model=model_id,
@@ -72,11 +59,32 @@ def make_item(
         classes=areas_of(counts, area.labels),
         attribution=attribution([job.week[:4]], area.labels.attribution),
     )
+
+
+def make_item(area: Area, job: Job, facts: MapFacts, lattice: Lattice, folder: Path) -> NewItem:
+    """Make the item of a map: only what its inputs determine.
+
+    Args:
+        area: its grid and classes.
+        job: whose result the map is.
+        facts: what it shows.
+        lattice: of the sheet, clipped to the grid.
+        folder: where its files are.
+    """
+    start, end = week_bounds(job.week)
+    properties = {
+        "datetime": None,
+        "start_datetime": rfc3339(start),
+        "end_datetime": rfc3339(end),
+        "title": title_of(area, job),
+        "gsd": PIXEL_M,
+        **lattice.projection,
+    }
     outline = lattice.outline()
     return NewItem(
         geometry=geojson(outline),
         bbox=bbox(outline),
-        properties=properties | own.properties(),
+        properties=properties | facts.properties(),
         assets=_assets(folder, area.labels),
         extensions=(CLASSIFICATION_EXTENSION, PROJECTION_EXTENSION),
     )

@@ -21,8 +21,11 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         RejectScene: the model's archive is not a plain SavedModel.
     """
     from services.inference.blend import map_extent
-    from services.inference.item import PIXEL_M, extent_of, make_item, title_of
+    from services.inference.item import PIXEL_M, QUICKLOOK, extent_of, facts_of, make_item, title_of
+    from services.inference.picture import picture_of
     from services.inference.predict import WindowPredictor
+    from services.inference.quicklook import thinning_of, write_quicklook
+    from services.inference.true_colour import read_true_colour
     from services.inference.write import write_map
     from shared.raster.aoi import burn_aoi
 
@@ -39,7 +42,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
     inside = burn_aoi(project_polygon(area.polygon, area.grid.crs), lattice)
-    item = make_item(area, job, task.inputs[0].item.id, lattice, values, inside, task.folder)
+    facts = facts_of(area, job, task.inputs[0].item.id, values, inside)
     write_map(
         task.folder,
         values,
@@ -47,9 +50,11 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         lattice,
         classes_of(area.labels, NOT_OBSERVED),
         title=title_of(area, job),
-        attribution=str(item.properties["landstream:attribution"]),
+        attribution=facts.attribution,
     )
-    return item
+    colour = read_true_colour(cube, job.week, extent, observed, thinning_of(lattice.shape))
+    write_quicklook(task.folder / QUICKLOOK, picture_of(area, job.week, facts, lattice, values, colour))
+    return make_item(area, job, facts, lattice, task.folder)
 
 
 def warm_up() -> None:
