@@ -56,7 +56,7 @@ def main(folder: Path) -> None:
     typer.echo(f"model card  {(store / asset_key(model, 'card')).resolve()}")
     for name in ("accuracy", "miou", "f1_macro", "majority_accuracy"):
         typer.echo(f"{name:<18}{metrics[name]:.3f}")
-    typer.echo(f"{'forest miou':<18}{metrics['forest']['miou']:.3f}")
+    typer.echo(f"{'random forest miou':<18} {metrics['forest']['miou']:.3f}")
     typer.echo(f"picture     {(store / asset_key(best, 'quicklook')).resolve()}")
     typer.echo((store / asset_key(best, "land_cover")).resolve())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ import numpy.typing as npt
 import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from shapely.geometry.base import BaseGeometry
 
 from shared.raster.grid import Lattice
+from shared.raster.lettering import FONT, class_label, drawable
 from shared.raster.render import enlarge, hatch_unseen, render_classes
 
 PANEL_PX = 700
@@ -29,9 +29,6 @@ LEAST_WIDTH_PX = 860
 MARGIN_PX, GAP_PX = 24, 20
 COLUMN_PX, MOST_COLUMN_PX = 400, 560
 """Least and largest width of a column of the legend: a number far from its name is not found."""
-
-FONT = "DejaVu Sans"
-"""Comes with matplotlib: the same picture on every machine. It has no Chinese, Japanese or Korean signs."""
 
 DPI = 100
 TITLE_PT, TEXT_PT, SMALL_PT = 14.0, 9.5, 7.5
@@ -109,15 +106,14 @@ def write_quicklook(path: Path, picture: Picture) -> None:
     below = top + 20 + ny + 8
     height = below + 34 + rows_px + 14 + len(credit) * 15 + MARGIN_PX - 6
     sheet = Sheet(width, height)
-    y = MARGIN_PX
-    y = sheet.write_lines(title, MARGIN_PX, y, 26, TITLE_PT, weight="bold")
+    y = sheet.write_lines(title, MARGIN_PX, MARGIN_PX, 26, TITLE_PT, weight="bold")
     sheet.write_lines(lines, MARGIN_PX, y + 2, 19, TEXT_PT)
     second = MARGIN_PX + max(nx, (inner - GAP_PX) // 2 if 2 * nx + GAP_PX < inner else nx) + GAP_PX
     land_cover = render_classes(enlarge(picture.land_cover, factor), picture.colors)
     colour = enlarge(picture.true_colour, factor)
     panels = (
         ("Land cover", MARGIN_PX, land_cover),
-        ("True colour of the week", second, hatch_unseen(colour, colour.any(axis=-1))),
+        ("True colour of the week", second, hatch_unseen(colour)),
     )
     outline = _to_pixels(picture.aoi, picture.lattice, factor)
     for caption, left, image in panels:
@@ -162,7 +158,7 @@ def _arrange(legend: Sequence[LegendEntry], ruler: Ruler, inner_px: int) -> list
     number_px = max((ruler.width(text, TEXT_PT) for text in spelt), default=0)
     entries = []
     for entry, ha in zip(legend, spelt, strict=True):
-        name = entry.name if drawable(entry.name) else f"class {entry.code}"
+        name = class_label(entry.name, entry.code)
         entries.append(Entry(entry.value, ruler.wrap(name, TEXT_PT, width - 24 - number_px - 44), ha, width))
     longest = math.ceil(sum(e.height for e in entries) / count)
     columns: list[list[Entry]] = [[]]
@@ -178,21 +174,11 @@ def spell_ha(ha: float) -> str:
     return f"{ha:,.0f} ha" if ha >= 100 or ha == 0 else f"{ha:,.1f} ha" if ha >= 0.1 else f"{ha:,.2f} ha"
 
 
-@cache
-def _charmap() -> frozenset[int]:
-    return frozenset(get_font(findfont(FontProperties(family=FONT))).get_charmap())
-
-
-def drawable(text: str) -> bool:
-    """Return whether the font has a sign for each character."""
-    return all(ord(c) in _charmap() for c in text if not c.isspace())
-
-
 class Ruler:
     """Measures text as it will be drawn."""
 
     def __init__(self) -> None:
-        self._renderer = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
+        self._renderer: Any = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()  # type: ignore[no-untyped-call]
 
     def width(self, text: str, points: float, weight: str = "normal") -> float:
         """Return the width in px."""

@@ -290,7 +290,7 @@ class ModelFacts(Facts):
     """How many windows were used, and of how many: `training`, `holdout`."""
 
     metrics: Mapping[str, Any]
-    """Measures on the hold-out, those of each class among them, and those of the forest."""
+    """Measures on the hold-out, those of each class among them, and those of the random forest."""
 
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""

@@ -52,16 +52,16 @@ def render_classes(values: Array, colors: Mapping[int, str]) -> NDArray[np.uint8
     """
     table = np.array([tuple(bytes.fromhex(colors.get(v, UNKNOWN_COLOR)[1:])) for v in range(256)], np.uint8)
     picture: NDArray[np.uint8] = table[values]
-    return hatch_unseen(picture, values > 0)
+    return _hatch(picture, values > 0)
 
 
-def hatch_unseen(picture: Array, seen: Array) -> NDArray[np.uint8]:
-    """Draw a grey hatch where nothing was observed: neither paper nor a class looks like it.
+def hatch_unseen(picture: Array) -> NDArray[np.uint8]:
+    """Draw a grey hatch over a picture in true colour, uint8 (y, x, 3), where it is 0: nothing was observed there."""
+    return _hatch(picture, np.any(picture, axis=-1))
 
-    Args:
-        picture: uint8 (y, x, 3).
-        seen: bool (y, x).
-    """
+
+def _hatch(picture: Array, seen: Any) -> NDArray[np.uint8]:
+    """Draw a grey hatch where `seen` (y, x) is false: neither paper nor a class looks like it."""
     y, x = np.ogrid[: seen.shape[0], : seen.shape[1]]
     hatch = np.where((x + y) % HATCH_PX < 2, np.uint8(HATCH_LINE), np.uint8(HATCH_GREY))
     result: NDArray[np.uint8] = np.where(seen[..., None], picture, hatch[..., None])

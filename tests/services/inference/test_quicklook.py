@@ -19,7 +19,6 @@ from services.inference.quicklook import (
     LegendEntry,
     Picture,
     Ruler,
-    drawable,
     round_length,
     spell_ha,
     thinning_of,
@@ -27,6 +26,7 @@ from services.inference.quicklook import (
 )
 from shared.items.properties import MapFacts
 from shared.raster.grid import Lattice
+from shared.raster.lettering import drawable
 from tests.catalogues import AREA
 
 RULER = Ruler()
