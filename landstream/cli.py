@@ -40,6 +40,7 @@ GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "new-service": LazyGroup("landstream.new_service:app", "Write the files of a new service."),
+    "predict": LazyGroup("landstream.predict.command:app", "Map a GeoTIFF of your own with a trained model."),
     "simulate": LazyGroup("simulator.commands:app", "Make format-faithful Sentinel and Corine products."),
 }
 

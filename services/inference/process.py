@@ -58,7 +58,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
 
 
 def warm_up() -> None:
-    """Start the embedded server and load TensorFlow's protocol before the first map is due."""
+    """Start the embedded server and load its client before the first map is due."""
     if not InferenceSettings().serving_address:
         embedded().start()
     load()
