@@ -41,6 +41,7 @@ GROUPS = {
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "new-service": LazyGroup("landstream.new_service:app", "Write the files of a new service."),
     "predict": LazyGroup("landstream.predict.command:app", "Map a GeoTIFF of your own with a trained model."),
+    "serve": LazyGroup("landstream.serving.command:app", "Serve a store's champion over gRPC on this machine."),
     "simulate": LazyGroup("simulator.commands:app", "Make format-faithful Sentinel and Corine products."),
 }
 

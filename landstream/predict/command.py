@@ -108,7 +108,7 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
     from contextlib import closing
 
     from landstream.predict.encoding import PredictError
-    from landstream.serving import NoModel, champion_of, serve_champion
+    from landstream.serving.champion import NoModel, champion_of, serve_champion
     from landstream.workspace import WorkspaceError, open_bound
     from services.inference.client import Client
     from shared.area import AreaError, load_area

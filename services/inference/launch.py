@@ -41,8 +41,13 @@ class Embedded:
 
     def start(self) -> None:
         """Start the server unless it runs, without waiting for it: TensorFlow takes seconds to load."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.running:
             self._launch()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def offer(self, archive: Path, name: str, version: int) -> None:
         """Put a model in place for the server, unless it is there.

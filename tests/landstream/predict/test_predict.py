@@ -147,3 +147,29 @@ def test_a_client_loads_no_tensorflow() -> None:
         subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True).stdout
     )
     assert not {"tensorflow", "tensorflow_serving", "keras", "icechunk", "matplotlib"}.intersection(loaded)
+
+
+def test_the_champion_of_a_store_maps_its_own_cube_again(mapped: Path, tmp_path: Path) -> None:
+    """What `predict` makes of the cube's own values is the map that inference made of them."""
+    from shared.cube import open_cube
+    from shared.items.collections import MAPS
+    from shared.items.stac import asset_key
+    from shared.run.context import Context
+    from shared.store import FolderStore
+
+    context = Context.of_store(FolderStore(mapped), AREA)
+    catalogue = context.reader.snapshot()
+    (current,) = catalogue.current(MAPS, catalogue.weeks(MAPS)[-1])
+    ny, nx = AREA.grid.shape_px(10)
+    fine, coarse = open_cube(context.cube, AREA, "read").msi(current.week, 0, 0, ny, nx)
+    bands = np.concatenate([fine, coarse.repeat(2, axis=0).repeat(2, axis=1)], axis=-1)
+    place = {"crs": AREA.grid.crs, "transform": rasterio.Affine(*AREA.grid.transform(10))}
+    with rasterio.open(
+        tmp_path / "in.tif", "w", driver="GTiff", width=nx, height=ny, count=10, dtype="uint16", **place
+    ) as file:
+        file.write(np.moveaxis(bands, -1, 0))
+        file.scales, file.offsets = (0.0001,) * 10, (-0.1,) * 10
+    landstream("predict", tmp_path / "in.tif", tmp_path / "out.tif", "--store", mapped)
+    with rasterio.open(tmp_path / "out.tif") as own, rasterio.open(mapped / asset_key(current, "land_cover")) as map_:
+        assert (own.read(1) == map_.read(1)).all()
+        assert own.colormap(1) == map_.colormap(1)
