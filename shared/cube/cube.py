@@ -64,6 +64,11 @@ class Cube:
         return str(self._session.snapshot_id)
 
     @property
+    def zarr_store(self) -> Any:
+        """The zarr store of the snapshot that is read, for xarray and others; read only."""
+        return self._session.store
+
+    @property
     def grid(self) -> Grid:
         """The area's grid."""
         return self._area.grid
