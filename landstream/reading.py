@@ -116,7 +116,7 @@ class OpenStore:
             raise ValueError(f"no data of {year or 'any year'}; there are {', '.join(map(str, years)) or 'none'}")
         group = f"{self.area.name}/{year or years[-1]}/{MSI}"
         opened = xarray.open_zarr(self.cube.zarr_store, group=group, consolidated=False, chunks=None)
-        found = opened[array].isel({f"wavelength_{array}": place})
+        found: xarray.DataArray = opened[array].isel({f"wavelength_{array}": place})
         found.attrs = {"long_name": "reflectance", "units": "1", "band": name, "crs": self.area.grid.crs}
         return (
             found.rename({f"y_{array}": "y", f"x_{array}": "x"}).rename(name).drop_vars("spatial_ref", errors="ignore")

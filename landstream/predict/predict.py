@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def _predict(
 
 def _write(cube: RasterCube, scratch: Path, target: Path, classes: Sequence[PixelClass], attribution: str) -> None:
     land_cover = [Band("land cover", classes=tuple(classes))]
-    told = {"title": "Land cover", "attribution": attribution}
+    write = partial(write_cog, title="Land cover", attribution=attribution)
     with rasterio.open(scratch) as both:
 
         def strips(band: int) -> Iterator[Strip]:
@@ -135,9 +136,9 @@ def _write(cube: RasterCube, scratch: Path, target: Path, classes: Sequence[Pixe
                 rows = min(BLOCK_PX, both.height - top)
                 yield Strip(both.read(band, window=RasterWindow(0, top, both.width, rows)), top)
 
-        write_cog(target, cube.lattice, land_cover, strips(1), CLASSES, **told)
+        write(target, cube.lattice, land_cover, strips(1), CLASSES)
         share = Band("confidence", "percent")
-        write_cog(confidence_path(target), cube.lattice, [share], strips(2), PERCENT, **told)
+        write(confidence_path(target), cube.lattice, [share], strips(2), PERCENT)
     write_percent_style(confidence_path(target))
     if classes:
         write_sidecar(target, land_cover)

@@ -60,8 +60,8 @@ def _make() -> dict[str, Any]:
             if type_name:
                 added.type_name = f".landstream.{type_name}"
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
-    found = {name: pool.FindMessageTypeByName(f"landstream.{name}") for name in _MESSAGES}  # type: ignore[no-untyped-call]
+    pool.Add(file)
+    found = {name: pool.FindMessageTypeByName(f"landstream.{name}") for name in _MESSAGES}
     return {name: message_factory.GetMessageClass(descriptor) for name, descriptor in found.items()}
 
 
