@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from landstream.read_outline import Outline, is_path, read_outline, refuse_layer
 from shared.area import AreaError
 from shared.area.extent import check_extent
-from shared.geo.mgrs import project
+from shared.geo.outline import project
 
 SEGMENT_M: Final = 5_000
 """Edges are divided to this length before they are projected: a straight one then bends by less than a metre."""

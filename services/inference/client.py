@@ -9,8 +9,17 @@ from typing import Any
 import grpc
 import numpy as np
 import numpy.typing as npt
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from services.inference.wire import (
+    DT_FLOAT,
+    DT_INT32,
+    DT_UINT8,
+    DT_UINT16,
+    PREDICT_METHOD,
+    PredictRequest,
+    PredictResponse,
+    TensorProto,
+)
 
 BATCH = 4
 """Windows in one request, always; the last one is padded, so an answer never depends on how requests were grouped."""
@@ -21,10 +30,10 @@ IN_FLIGHT = 2
 SIGNATURE = "probabilities"
 
 _DTYPES: dict[int, np.dtype[Any]] = {
-    types_pb2.DT_UINT8: np.dtype("u1"),
-    types_pb2.DT_UINT16: np.dtype("<u2"),
-    types_pb2.DT_INT32: np.dtype("<i4"),
-    types_pb2.DT_FLOAT: np.dtype("<f4"),
+    DT_UINT8: np.dtype("u1"),
+    DT_UINT16: np.dtype("<u2"),
+    DT_INT32: np.dtype("<i4"),
+    DT_FLOAT: np.dtype("<f4"),
 }
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 
@@ -37,12 +46,15 @@ class Client:
     Args:
         address: host:port.
         model: name of the model.
-        version: its version; never "the latest", which may change between two windows of a map.
+        version: its version; None = the newest when `ask` is called, which then stays: it may change between two
+            windows of a map.
         deadline_s: for each request, from its sending.
         max_message_bytes: of requests and answers; gRPC's own limit is 4 MiB.
     """
 
-    def __init__(self, address: str, model: str, version: int, deadline_s: float, max_message_bytes: int) -> None:
+    def __init__(
+        self, address: str, model: str, version: int | None, deadline_s: float, max_message_bytes: int
+    ) -> None:
         self._model, self._version, self._deadline_s = model, version, deadline_s
         self._channel = grpc.insecure_channel(
             address,
@@ -53,11 +65,33 @@ class Client:
                 ("grpc.enable_http_proxy", 0),
             ],
         )
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._predict = self._channel.unary_unary(
+            PREDICT_METHOD,
+            request_serializer=PredictRequest.SerializeToString,
+            response_deserializer=PredictResponse.FromString,
+        )
 
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
+
+    def ask(self, side_px: int) -> int:
+        """Ask the server for an empty window's answer, and stay with the version that gives it.
+
+        Args:
+            side_px: side of the windows that will be predicted.
+
+        Returns:
+            The number of the model's classes.
+
+        Raises:
+            grpc.RpcError: the server's status, or DEADLINE_EXCEEDED.
+        """
+        half = side_px // 2
+        future, _ = self._send([(np.zeros((side_px, side_px, 4), np.uint16), np.zeros((half, half, 6), np.uint16))])
+        response = future.result()
+        self._version = int(response.model_spec.version.value)
+        return int(_outputs(response)[SIGNATURE].shape[-1])
 
     def predict(self, windows: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
         """Probabilities of windows, in their order.
@@ -86,30 +120,34 @@ class Client:
             yield from self._receive(*flying.popleft())
 
     def _send(self, batch: list[tuple[Array, Array]]) -> tuple[Any, int]:
-        request = predict_pb2.PredictRequest()
+        request = PredictRequest()
         request.model_spec.name = self._model
-        request.model_spec.version.value = self._version
+        if self._version is not None:
+            request.model_spec.version.value = self._version
         request.model_spec.signature_name = SIGNATURE
         request.output_filter.append(SIGNATURE)
         for name, parts in zip(("msi_10m", "msi_20m"), zip(*batch, strict=True), strict=True):
             stacked = np.zeros((BATCH, *parts[0].shape), np.uint16)
             stacked[: len(batch)] = parts
-            request.inputs[name].CopyFrom(encode(stacked))
-        return self._stub.Predict.future(request, timeout=self._deadline_s), len(batch)
+            request.inputs.add(key=name, value=encode(stacked))
+        return self._predict.future(request, timeout=self._deadline_s), len(batch)
 
     def _receive(self, future: Any, count: int) -> Iterator[Array]:
-        answer = decode(future.result().outputs[SIGNATURE])
-        yield from answer[:count]
+        yield from _outputs(future.result())[SIGNATURE][:count]
 
 
-def encode(values: Array) -> tensor_pb2.TensorProto:
+def _outputs(response: Any) -> dict[str, Array]:
+    return {named.key: decode(named.value) for named in response.outputs}
+
+
+def encode(values: Array) -> Any:
     """Encode an array as a tensor of raw bytes."""
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in values.shape])
-    return tensor_pb2.TensorProto(dtype=_CODES[little.dtype], tensor_shape=shape, tensor_content=little.tobytes())
+    shape = {"dim": [{"size": n} for n in values.shape]}
+    return TensorProto(dtype=_CODES[little.dtype], tensor_shape=shape, tensor_content=little.tobytes())
 
 
-def decode(tensor: tensor_pb2.TensorProto) -> Array:
+def decode(tensor: Any) -> Array:
     """Decode a tensor to an array.
 
     TF Serving answers in typed lists unless told otherwise, the embedded server in raw bytes.
@@ -119,13 +157,13 @@ def decode(tensor: tensor_pb2.TensorProto) -> Array:
     """
     if tensor.dtype not in _DTYPES:
         raise ValueError(
-            f"tensor of type {types_pb2.DataType.Name(tensor.dtype)}; expected uint8, uint16, int32 or float32"
+            f"tensor of type {tensor.dtype} of tensorflow.DataType; expected uint8, uint16, int32 or float32"
         )
     dtype = _DTYPES[tensor.dtype]
     shape = tuple(d.size for d in tensor.tensor_shape.dim)
     if tensor.tensor_content:
         return np.frombuffer(tensor.tensor_content, dtype).reshape(shape)
-    listed = tensor.float_val if tensor.dtype == types_pb2.DT_FLOAT else tensor.int_val
+    listed = tensor.float_val if tensor.dtype == DT_FLOAT else tensor.int_val
     values: Array = np.fromiter(listed, dtype, len(listed))
     if len(values) == 1:
         return np.full(shape, values[0])  # one value stands for all

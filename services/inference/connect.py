@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -39,8 +38,7 @@ def connect(task: Task[InferenceSettings]) -> Client:
 
 
 def load() -> None:
-    """Load the client, and with it TensorFlow for its protocol; it takes seconds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is not an error
+    """Load the client."""
     import services.inference.client  # noqa: F401 - loaded for later
 
 

@@ -22,6 +22,9 @@ from shared.stage.declare import Job, NewAsset, NewItem
 
 LAND_COVER, CONFIDENCE, QUICKLOOK = "land_cover.tif", "confidence.tif", "quicklook.png"
 PIXEL_M = 10
+PIXEL_HA = PIXEL_M**2 / 10_000
+STRIP_PX = 512
+"""Rows that are counted at a time: numpy counts in 8 bytes a pixel."""
 
 Array = npt.NDArray[Any]
 
@@ -33,16 +36,40 @@ def extent_of(sheet: tuple[int, int], grid: Grid) -> Window:
     return Window(y, x, min(side, grid.rows * TILE_10M_PX - y), min(side, grid.cols * TILE_10M_PX - x))
 
 
-def make_item(area: Area, job: Job, model_id: str, lattice: Lattice, values: Array, folder: Path) -> NewItem:
-    """Make the item of a map, whose files `write_map` has written: only what its inputs determine.
+def facts_of(area: Area, job: Job, model_id: str, values: Array, inside: Array) -> MapFacts:
+    """Count what a map shows inside the AOI.
+
+    Args:
+        area: its classes.
+        job: whose result the map is.
+        model_id: id of the model's item.
+        values: uint8 (ny, nx), 0 = not observed.
+        inside: bool (ny, nx): the pixels of the AOI.
+    """
+    counts = count_classes(values, inside, len(area.labels.classes))
+    observed, whole = int(counts[1:].sum()), int(counts.sum())
+    row, col = job.parameters["sheet"]
+    return MapFacts(
+        sheet=(row, col),
+        ledger=job.parameters["ledger"],
+        model=model_id,
+        aoi_ha=round(whole * PIXEL_HA, 2),
+        observed_ha=round(observed * PIXEL_HA, 2),
+        observed_percent=round(100 * observed / whole, 3) if whole else 0.0,
+        classes=areas_of(counts, area.labels),
+        attribution=attribution([job.week[:4]], area.labels.attribution),
+    )
+
+
+def make_item(area: Area, job: Job, facts: MapFacts, lattice: Lattice, folder: Path) -> NewItem:
+    """Make the item of a map: only what its inputs determine.
 
     Args:
         area: its grid and classes.
         job: whose result the map is.
-        model_id: id of the model's item.
+        facts: what it shows.
         lattice: of the sheet, clipped to the grid.
-        values: uint8 (ny, nx), 0 = not observed.
-        folder: where the files are.
+        folder: where its files are.
     """
     start, end = week_bounds(job.week)
     properties = {
@@ -53,20 +80,11 @@ def make_item(area: Area, job: Job, model_id: str, lattice: Lattice, values: Arr
         "gsd": PIXEL_M,
         **lattice.projection,
     }
-    row, col = job.parameters["sheet"]
-    own = MapFacts(
-        sheet=(row, col),
-        ledger=job.parameters["ledger"],
-        model=model_id,
-        observed_percent=round(100 * float(np.count_nonzero(values)) / values.size, 3),
-        classes=areas_of(values, area.labels),
-        attribution=attribution([job.week[:4]], area.labels.attribution),
-    )
     outline = lattice.outline()
     return NewItem(
         geometry=geojson(outline),
         bbox=bbox(outline),
-        properties=properties | own.properties(),
+        properties=properties | facts.properties(),
         assets=_assets(folder, area.labels),
         extensions=(CLASSIFICATION_EXTENSION, PROJECTION_EXTENSION),
     )
@@ -93,9 +111,31 @@ def _assets(folder: Path, scheme: LabelScheme) -> dict[str, NewAsset]:
     }
 
 
-def areas_of(values: Array, scheme: LabelScheme) -> dict[str, dict[str, Any]]:
-    """Count the pixels and square kilometres of each class of a map at 10 m, by value."""
-    counts = np.bincount(values.ravel(), minlength=len(scheme.classes) + 1)
+def count_classes(values: Array, inside: Array, classes: int) -> npt.NDArray[np.int64]:
+    """Count the pixels of each value inside the AOI.
+
+    Args:
+        values: uint8 (ny, nx), 0 = not observed.
+        inside: bool (ny, nx).
+        classes: number of classes.
+
+    Returns:
+        int64 (classes + 1,), by value.
+    """
+    counts = np.zeros(classes + 1, np.int64)
+    for top in range(0, len(values), STRIP_PX):
+        rows = slice(top, top + STRIP_PX)
+        counts += np.bincount(values[rows][inside[rows]], minlength=classes + 1)
+    return counts
+
+
+def areas_of(counts: npt.NDArray[np.int64], scheme: LabelScheme) -> dict[str, dict[str, Any]]:
+    """Return the pixels (of 10 m) and square kilometres of each class, by value.
+
+    Args:
+        counts: as of `count_classes`.
+        scheme: names the classes.
+    """
     return {
         str(v): {"code": c.code, "name": c.name, "pixels": int(counts[v]), "area_km2": round(int(counts[v]) * 1e-4, 4)}
         for v, c in scheme.values.items()

@@ -14,9 +14,14 @@ from shared.items.model_archive import KEPT_VERSIONS, unpack
 
 
 class Embedded:
-    """One server process of this worker, started when first asked for; it ends with the worker."""
+    """One server process of this worker, started when first asked for; it ends with the worker.
 
-    def __init__(self) -> None:
+    Args:
+        port: of the loopback; 0 = any free one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
         self._process: subprocess.Popen[str] | None = None
         self._folder = Path()
         self._address = ""
@@ -36,8 +41,13 @@ class Embedded:
 
     def start(self) -> None:
         """Start the server unless it runs, without waiting for it: TensorFlow takes seconds to load."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.running:
             self._launch()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def offer(self, archive: Path, name: str, version: int) -> None:
         """Put a model in place for the server, unless it is there.
@@ -69,6 +79,7 @@ class Embedded:
         root = str(Path(__file__).parents[2])
         search = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-m", "services.inference.server", "--folder", str(self._folder)]
+        command += ["--port", str(self._port)]
         self._process = subprocess.Popen(
             [*command, "--parent", str(os.getpid()), "--remove"],
             stdin=subprocess.DEVNULL,

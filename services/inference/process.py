@@ -1,4 +1,4 @@
-"""The declaration of inference: one map for each sheet, week, ledger and model."""
+"""A sheet in a week becomes a map: predicted, written, drawn and described."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import closing
 from services.inference.connect import connect, embedded, load
 from services.inference.current_map import sheet_of_json
 from services.inference.stage import InferenceSettings
+from shared.geo.outline import project_polygon
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.raster.grid import Lattice
 from shared.stage.declare import NewItem, RetryLater, Task
@@ -20,9 +21,13 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         RejectScene: the model's archive is not a plain SavedModel.
     """
     from services.inference.blend import map_extent
-    from services.inference.item import PIXEL_M, extent_of, make_item, title_of
+    from services.inference.item import PIXEL_M, QUICKLOOK, extent_of, facts_of, make_item, title_of
+    from services.inference.picture import picture_of
     from services.inference.predict import WindowPredictor
+    from services.inference.quicklook import thinning_of, write_quicklook
+    from services.inference.true_colour import read_true_colour
     from services.inference.write import write_map
+    from shared.raster.aoi import burn_aoi
 
     assert task.cube is not None
     area, cube, job = task.area, task.cube, task.job
@@ -36,7 +41,8 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         observed, overlap = cube.observed(job.week), task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
-    item = make_item(area, job, task.inputs[0].item.id, lattice, values, task.folder)
+    inside = burn_aoi(project_polygon(area.polygon, area.grid.crs), lattice)
+    facts = facts_of(area, job, task.inputs[0].item.id, values, inside)
     write_map(
         task.folder,
         values,
@@ -44,13 +50,15 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         lattice,
         classes_of(area.labels, NOT_OBSERVED),
         title=title_of(area, job),
-        attribution=str(item.properties["landstream:attribution"]),
+        attribution=facts.attribution,
     )
-    return item
+    colour = read_true_colour(cube, job.week, extent, observed, thinning_of(lattice.shape))
+    write_quicklook(task.folder / QUICKLOOK, picture_of(area, job.week, facts, lattice, values, colour))
+    return make_item(area, job, facts, lattice, task.folder)
 
 
 def warm_up() -> None:
-    """Start the embedded server and load TensorFlow's protocol before the first map is due."""
+    """Start the embedded server and load its client before the first map is due."""
     if not InferenceSettings().serving_address:
         embedded().start()
     load()

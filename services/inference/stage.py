@@ -98,7 +98,7 @@ def is_wanted(job: Job, catalogue: Catalogue) -> bool:
 
 STAGE = Stage(
     name="inference",
-    version=1,
+    version=2,
     consumes=(UPDATES, PROMOTIONS),
     publishes=(
         Collection(MAPS, "Land-cover maps", "Class and confidence of a sheet in a week.", current=is_current_map),

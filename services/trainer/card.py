@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,9 +15,16 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
 
+from services.trainer.examples import Example
 from shared.area import Area
+from shared.items.collections import MAPS, MODELS
+from shared.items.keys import artifact_key
 from shared.items.properties import ModelFacts
+from shared.items.weeks import STATIC, spell_week
+from shared.raster.lettering import class_label
+from shared.raster.render import enlarge, hatch_unseen, render_classes, render_true_colour
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +44,17 @@ _HOLDOUT = (
     "Blocks of 1.28 km that no training pixel lies in or within 30 m of; every observed labelled pixel of every week "
     "counts. Means run over the classes present in the reference."
 )
+LABEL_SIGNS = 34
+"""Signs in a line of a class's name beside a plot."""
+
+EXAMPLE_SCALE = 2
+"""Side of an example's pixel on the card."""
+
+_MAPS_HREF = os.path.relpath(
+    f"{MAPS}/collection.json", os.path.dirname(artifact_key(MODELS, STATIC, "any", "card", "0" * 64, ".html"))
+)
+"""From the folder of a model's card, whatever the model is called."""
+
 _FACTS = ("windows", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
 _LIMITS = (
     "The score holds for the area, the weeks and the label scheme below; nothing is said of others.",
@@ -44,7 +64,13 @@ _LIMITS = (
 )
 
 
-def write_card(area: Area, model: ModelFacts, losses: Mapping[str, list[float]], holdout: Array) -> str:
+def write_card(
+    area: Area,
+    model: ModelFacts,
+    losses: Mapping[str, list[float]],
+    holdout: Array,
+    examples: Sequence[Example] = (),
+) -> str:
     """Write the page as HTML; the same arguments give the same bytes.
 
     Args:
@@ -52,14 +78,17 @@ def write_card(area: Area, model: ModelFacts, losses: Mapping[str, list[float]],
         model: what its item says.
         losses: network -> mean loss of each epoch.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
+        examples: held-out blocks.
     """
     title = f"Land-cover model of {area.name}"
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{_WHAT}</p>",
+        f'<p>Its maps: <a href="{_MAPS_HREF}">{MAPS}</a> of the store that this card lies in.</p>',
         *_scores(model.metrics),
         _cross_validation(model.folds),
         *_classes(area, model.metrics),
+        *_examples(area, examples),
         "<h2>Training</h2>",
         _image("Mean loss of each epoch", _plot_losses(losses)),
         _image("Split: train (blue), hold-out (orange), unlabelled (grey)", _plot_split(holdout)),
@@ -93,6 +122,7 @@ def _classes(area: Area, metrics: Mapping[str, Any]) -> list[str]:
     colors = {str(value): c.color for value, c in area.labels.values.items()}
     per_class, forest_iou = metrics["per_class"], metrics["forest"]["iou"]
     names = {value: str(row["name"]) for value, row in per_class.items()}
+    labels = {v: _label(v, names[v], str(row["code"])) for v, row in per_class.items()}
     used = [value for value, row in per_class.items() if row["support"]]
     rows = [
         (
@@ -105,9 +135,14 @@ def _classes(area: Area, metrics: Mapping[str, Any]) -> list[str]:
     ]
     return [
         "<h2>Classes</h2>",
-        _table(("class", "IoU", "forest IoU", "precision", "recall", "F1", "pixels"), rows),
-        _image("IoU of each class, beside the forest", _plot_classes(used, names, colors, per_class, forest_iou)),
-        _image("Confusion: rows reference, columns map, share of the reference", _plot_confusion(used, names, metrics)),
+        _table(("class", "IoU", "random forest IoU", "precision", "recall", "F1", "pixels"), rows),
+        _image(
+            "IoU of each class, beside the random forest", _plot_classes(used, labels, colors, per_class, forest_iou)
+        ),
+        _image(
+            "Confusion: rows reference, columns map, share of the reference; columns are numbered as rows are",
+            _plot_confusion(used, labels, metrics),
+        ),
     ]
 
 
@@ -167,17 +202,17 @@ def _image(caption: str, figure: Figure) -> str:
 
 def _plot_classes(
     used: list[str],
-    names: Mapping[str, str],
+    labels: Mapping[str, str],
     colors: Mapping[str, str],
     per_class: Mapping[str, Any],
     forest: Mapping[str, float],
 ) -> Figure:
-    figure = Figure(figsize=(8, 1 + 0.45 * max(1, len(used))), layout="constrained")
+    figure = Figure(figsize=(8, 1 + _height_in(used, labels)), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(used))
     axes.barh(place - 0.2, [per_class[v]["iou"] for v in used], 0.4, color=[colors[v] for v in used], edgecolor="#444")
     axes.barh(place + 0.2, [forest[v] for v in used], 0.4, color="#cccccc", edgecolor="#888", label="random forest")
-    axes.set_yticks(place, [names[v][:40] for v in used])
+    axes.set_yticks(place, [labels[v] for v in used], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("IoU")
@@ -186,17 +221,17 @@ def _plot_classes(
     return figure
 
 
-def _plot_confusion(used: list[str], names: Mapping[str, str], metrics: Mapping[str, Any]) -> Figure:
+def _plot_confusion(used: list[str], labels: Mapping[str, str], metrics: Mapping[str, Any]) -> Figure:
     index = [int(v) - 1 for v in used]
     counts = np.array(metrics["confusion"], dtype=np.float64)[np.ix_(index, index)]
     shares = (
         counts / np.maximum(np.array(metrics["confusion"])[index].sum(axis=1, keepdims=True), 1) if index else counts
     )
-    side = 2.5 + 0.45 * max(1, len(used))
-    figure = Figure(figsize=(side + 1.5, side), layout="constrained")
+    side = _height_in(used, labels)
+    figure = Figure(figsize=(side + 4, side + 0.8), layout="constrained")
     axes = figure.subplots()
-    axes.set_xticks(range(len(used)), [names[v][:24] for v in used], rotation=60, ha="right")
-    axes.set_yticks(range(len(used)), [names[v][:24] for v in used])
+    axes.set_xticks(range(len(used)), used)
+    axes.set_yticks(range(len(used)), [labels[v] for v in used], parse_math=False)
     if used:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(used) <= 20:
@@ -204,6 +239,60 @@ def _plot_confusion(used: list[str], names: Mapping[str, str], metrics: Mapping[
             axes.text(col, row, f"{share:.2f}", ha="center", va="center", fontsize=7, color="w" if share > 0.6 else "k")
     axes.set_xlabel("map")
     axes.set_ylabel("reference")
+    return figure
+
+
+def _label(value: str, name: str, code: str) -> str:
+    """Return value and name of a class, uncut, in lines for an axis."""
+    return textwrap.fill(f"{value} {class_label(name, code)}", LABEL_SIGNS)
+
+
+def _height_in(used: list[str], labels: Mapping[str, str]) -> float:
+    """Return the height that the labels of an axis need: all rows are as high as the highest."""
+    lines = max((labels[v].count("\n") + 1 for v in used), default=1)
+    return max(1, len(used)) * max(0.45, 0.19 * lines + 0.1)
+
+
+def _examples(area: Area, examples: Sequence[Example]) -> list[str]:
+    if not examples:
+        return []
+    text = (
+        "Held-out blocks (inside the dashed line) with the most classes: in true colour, as the reference says where "
+        "it was observed, and as the model maps them."
+    )
+    return [
+        "<h2>Examples</h2>",
+        f"<p>{text}</p>",
+        _image("True colour, reference, map", _plot_examples(area, examples)),
+    ]
+
+
+def _plot_examples(area: Area, examples: Sequence[Example]) -> Figure:
+    colors = {value: c.color for value, c in area.labels.values.items()}
+    used = sorted({v for e in examples for a in (e.labels, e.mapped) for v in np.unique(a).tolist() if v})
+    labels = [_label(str(v), area.labels.values[v].name, area.labels.values[v].code) for v in used]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    figure = Figure(figsize=(9.6, 2.9 * len(examples) + 0.3 + 0.19 * (lines / 2 + 2)), layout="constrained")
+    rows = figure.subplots(len(examples), 3, squeeze=False)
+    for row, example in zip(rows, examples, strict=True):
+        colour = render_true_colour(enlarge(example.fine, EXAMPLE_SCALE))
+        pictures = (
+            (f"true colour, {spell_week(example.place.week)}", hatch_unseen(colour)),
+            ("reference", render_classes(enlarge(example.labels, EXAMPLE_SCALE), colors)),
+            ("map", render_classes(enlarge(example.mapped, EXAMPLE_SCALE), colors)),
+        )
+        start, side = example.margin * EXAMPLE_SCALE, len(colour) - 2 * example.margin * EXAMPLE_SCALE
+        for axes, (title, picture) in zip(row, pictures, strict=True):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_title(title, fontsize=9)
+            axes.set_axis_off()
+            frame: dict[str, Any] = {"fill": False, "edgecolor": "#101010", "linestyle": "--", "linewidth": 1.2}
+            axes.add_patch(Rectangle((start, start), side, side, **frame))
+    handles = [Patch(facecolor=colors[v], edgecolor="#888", label=label) for v, label in zip(used, labels, strict=True)]
+    handles.append(Patch(facecolor="#dedede", edgecolor="#888", hatch="////", label="no reference, or not observed"))
+    legend = figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=8, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure
 
 

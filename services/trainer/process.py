@@ -37,7 +37,8 @@ def process(task: Task[Settings]) -> NewItem:
     outcome = train(task.cube, area, lambda done, total: task.progress(done // steps, total // steps, "epochs"))
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
-    (folder / CARD).write_text(write_card(area, facts, outcome.losses, outcome.holdout), encoding="utf-8")
+    card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples)
+    (folder / CARD).write_text(card, encoding="utf-8")
     return make_item(area, facts, outcome.model.count_params(), folder)
 
 

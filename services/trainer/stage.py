@@ -26,7 +26,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
 
 STAGE = Stage(
     name="trainer",
-    version=1,
+    version=2,
     consumes=(REQUESTS,),
     publishes=(Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),),
     plan=plan,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.determinism import pin
+from services.trainer.examples import Example, Examples
 from services.trainer.fit import fit_committee, predict_windows
 from services.trainer.forest import confuse_forest, train_forest
 from services.trainer.score import confuse, measure
@@ -56,6 +57,7 @@ class TrainingOutcome:
         fold: uint8 (block row, block col): 0, or the fold that tests the block.
         weeks: weeks that were trained on, ascending.
         windows: how many windows were used, and of how many: `training`, `holdout`.
+        examples: held-out blocks, for the card.
     """
 
     model: keras.Model
@@ -67,6 +69,7 @@ class TrainingOutcome:
     fold: Array
     weeks: tuple[str, ...]
     windows: dict[str, list[int]]
+    examples: tuple[Example, ...]
 
 
 def train(
@@ -105,9 +108,11 @@ def train(
         fitted = fit_committee(windows, targets, classes, policy, policy.seed, lambda done, _: progress(done, total))
         forest = growing.result()
     confusion = forest_confusion = np.zeros((classes, classes), np.int64)
+    examples = Examples()
     for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
         confusion = confusion + confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
         forest_confusion = forest_confusion + confuse_forest(forest, batch, classes)
+        examples.show(batch, mapped)
 
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
@@ -126,6 +131,7 @@ def train(
             name: [len(places), count_places(holdout == value, observed)]
             for name, places, value in (("training", trained, 1), ("holdout", tested, 2))
         },
+        examples=examples.chosen,
     )
 
 

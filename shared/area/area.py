@@ -28,7 +28,8 @@ from shapely.geometry.base import BaseGeometry
 from shared.area.extent import check_extent
 from shared.area.scheme import PRESETS, LabelScheme, preset
 from shared.geo import TILE_M, Grid
-from shared.geo.mgrs import project, utm_zone_epsg, zones_over
+from shared.geo.mgrs import utm_zone_epsg, zones_over
+from shared.geo.outline import project
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_TILES: Final = 2000

@@ -64,6 +64,11 @@ class Cube:
         return str(self._session.snapshot_id)
 
     @property
+    def zarr_store(self) -> Any:
+        """The zarr store of the snapshot that is read, for xarray and others; read only."""
+        return self._session.store
+
+    @property
     def grid(self) -> Grid:
         """The area's grid."""
         return self._area.grid
@@ -142,9 +147,14 @@ class Cube:
             raise ValueError(f"window {(y, x, ny, nx)} does not lie on 20 m pixels")
         year, index = split_week(week)
         halved = Window(y // 2, x // 2, ny // 2, nx // 2)
-        fine = read_window(self.array(f"{year}/{MSI}/10m"), (index,), Window(y, x, ny, nx), (4,), "uint16")
+        fine = self.fine(week, Window(y, x, ny, nx))
         coarse = read_window(self.array(f"{year}/{MSI}/20m"), (index,), halved, (6,), "uint16")
         return fine, coarse
+
+    def fine(self, week: str, window: Window) -> NDArray[np.uint16]:
+        """Read the 10 m bands of a window alone, as `msi` does: uint16 (ny, nx, 4)."""
+        year, index = split_week(week)
+        return read_window(self.array(f"{year}/{MSI}/10m"), (index,), window, (4,), "uint16")
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""

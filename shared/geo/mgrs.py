@@ -15,12 +15,11 @@ from typing import Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from shared.geo.outline import polygon
+from shared.geo.outline import polygon, project
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """The MGRS alphabet: without I and O."""
@@ -201,15 +200,6 @@ def utm_zone_epsg(zone: int, north: bool) -> int:
 def utm_epsg(longitude_deg: float, latitude_deg: float) -> int:
     """Return the EPSG code of the UTM zone (WGS 84) of a point."""
     return utm_zone_epsg(utm_zone(longitude_deg, latitude_deg), north=latitude_deg >= 0)
-
-
-def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
-    """Move a geometry's vertices to another CRS."""
-
-    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
-
-    return shapely.transform(geometry, move)
 
 
 def zones_over(aoi: BaseGeometry) -> Iterator[tuple[int, BaseGeometry]]:

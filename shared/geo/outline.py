@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
 from shapely.affinity import translate
 from shapely.geometry import Polygon, box, mapping
 from shapely.geometry.base import BaseGeometry
+
+LONGEST_EDGE_DEG = 0.001
+"""Edges are cut to this before a change of CRS: a parallel is no straight line in UTM; 0.1 mm are left of the bend."""
 
 Bbox = tuple[float, float, float, float]
 """west, south, east, north."""
@@ -48,6 +52,25 @@ def polygon(longitudes_deg: NDArray[np.float64], latitudes_deg: NDArray[np.float
     if union.is_empty:
         raise ValueError("the footprint has no area")
     return shapely.orient_polygons(union)
+
+
+def project(transformer: Transformer, geometry: BaseGeometry) -> BaseGeometry:
+    """Move a geometry's vertices to another CRS."""
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+
+    return shapely.transform(geometry, move)
+
+
+def project_polygon(geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """Move a polygon in longitude, latitude (degrees) to another CRS, its edges cut so that they may bend.
+
+    Args:
+        geometry: Polygon or MultiPolygon.
+        crs: `EPSG:n`.
+    """
+    return project(Transformer.from_crs(4326, crs, always_xy=True), geometry.segmentize(LONGEST_EDGE_DEG))
 
 
 def geojson(geometry: BaseGeometry) -> Mapping[str, Any]:

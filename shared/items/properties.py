@@ -290,7 +290,7 @@ class ModelFacts(Facts):
     """How many windows were used, and of how many: `training`, `holdout`."""
 
     metrics: Mapping[str, Any]
-    """Measures on the hold-out, those of each class among them, and those of the forest."""
+    """Measures on the hold-out, those of each class among them, and those of the random forest."""
 
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""
@@ -318,11 +318,17 @@ class MapFacts(Facts):
     model: str
     """Id of the model's item."""
 
+    aoi_ha: float | None = None
+    """Hectares of the AOI that lie in the sheet; absent where version 1 counted whole sheets."""
+
+    observed_ha: float | None = None
+    """Hectares of these that were observed clear; absent where version 1 counted whole sheets."""
+
     observed_percent: float
-    """Share of the sheet that was observed clear, in percent."""
+    """Share of the AOI in the sheet that was observed clear, in percent; 0 where none of the AOI lies in it."""
 
     classes: Mapping[str, Mapping[str, Any]]
-    """Raster value -> code and name of the class, pixels and square kilometres."""
+    """Raster value -> code and name of the class, pixels and square kilometres inside the AOI."""
 
     attribution: str
     """The lines of the data and of the labels."""

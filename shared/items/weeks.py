@@ -5,6 +5,21 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
 
 class BadKey(ValueError):
     """Raised when a key breaks the rules: empty or dot segments, not printable ASCII, too long."""
@@ -40,6 +55,18 @@ def week_bounds(week: str) -> tuple[datetime, datetime]:
         datetime(monday.year, monday.month, monday.day, tzinfo=UTC),
         datetime(sunday.year, sunday.month, sunday.day, 23, 59, 59, tzinfo=UTC),
     )
+
+
+def spell_week(week: str) -> str:
+    """Return the days of an ISO week in words, `18 to 24 June 2018`; always in English."""
+    first, last = week_bounds(week)
+    end = f"{last.day} {_MONTHS[last.month - 1]} {last.year}"
+    start = str(first.day)
+    if first.month != last.month:
+        start += f" {_MONTHS[first.month - 1]}"
+    if first.year != last.year:
+        start += f" {first.year}"
+    return f"{start} to {end}"
 
 
 def rfc3339(moment: datetime) -> str:

@@ -211,6 +211,12 @@ def write_sidecar(path: Path, bands: Sequence[Band]) -> Path:
     return sidecar
 
 
+def name_and_color(element: ElementTree.Element, classes: Sequence[PixelClass]) -> None:
+    """Add class names and colours to a band's element, as PAM and VRT alike have them."""
+    _color_classes(element, classes)
+    _name_classes(element, classes)
+
+
 def _name_classes(element: ElementTree.Element, classes: Sequence[PixelClass]) -> None:
     names = ElementTree.SubElement(element, "CategoryNames")
     titles = {c.value: c.title for c in classes}

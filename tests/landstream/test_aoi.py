@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from landstream.aoi import Aoi, read_aoi
 from shared.area import AreaError
-from shared.geo.mgrs import project
+from shared.geo.outline import project
 
 DEGREES = Polygon([(23.9, 45.7), (24.3, 45.7), (24.3, 45.9), (23.9, 45.9)], [[(24, 45.75), (24.1, 45.75), (24, 45.8)]])
 UTM = project(Transformer.from_crs(4326, 32635, always_xy=True), DEGREES.segmentize(0.01))

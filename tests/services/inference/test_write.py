@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from services.inference.write import write_map, write_quicklook
+from services.inference.write import write_map
 from shared.items.classes import PixelClass
 from shared.raster.grid import Lattice
 
@@ -50,7 +49,7 @@ def test_maps_are_valid_cogs_with_overviews(tmp_path: Path, shape: tuple[int, in
         assert image.tags(1)["CLASS_3"] == "Città"
         assert image.tags(1)["CLASS_0"] == "Not observed"
         assert image.colormap(1)[2] == (0, 0xA6, 0, 255)
-    names = ["confidence.tif", "land_cover.tif", "land_cover.tif.aux.xml", "quicklook.png"]
+    names = ["confidence.tif", "land_cover.tif", "land_cover.tif.aux.xml"]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 
@@ -67,11 +66,3 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
         write(tmp_path / name, make(1024, 768), make(1024, 768))
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
-
-
-def test_a_quicklook_of_an_empty_map_is_drawn(tmp_path: Path) -> None:
-    colors = {c.value: (c.title, c.color) for c in CLASSES if not c.nodata}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        write_quicklook(tmp_path / "q.png", np.zeros((256, 512), np.uint8), colors, "empty", ATTRIBUTION)
-    assert (tmp_path / "q.png").read_bytes()[:4] == b"\x89PNG"

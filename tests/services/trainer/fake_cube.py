@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.area import Area
+from shared.raster.grid import Window
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +56,10 @@ class FakeCube:
         """A window of stored values."""
         fine, coarse = self.msi_10m[week], self.msi_20m[week]
         return cut(fine, y, x, ny, nx), cut(coarse, y // 2, x // 2, ny // 2, nx // 2)
+
+    def fine(self, week: str, window: Window) -> Array:
+        """The 10 m bands of a window."""
+        return cut(self.msi_10m[week], window.y, window.x, window.ny, window.nx)
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
         """A window of labels."""

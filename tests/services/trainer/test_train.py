@@ -98,8 +98,10 @@ def test_the_split_is_written_out(trained: list[Path]) -> None:
 
 def test_the_card_needs_nothing_beside_it(trained: list[Path]) -> None:
     card = (trained[0] / "card.html").read_text()
-    assert card.count("data:image/png;base64,") == 4
-    assert not re.search(r'(src|href)="(?!data:)', card)
+    assert card.count("data:image/png;base64,") == 5
+    assert re.findall(r'(?:src|href)="(?!data:)([^"]+)', card) == ["../../../../land-cover-maps/collection.json"], (
+        "a link alone"
+    )
     assert "European Environment Agency" in card
 
 

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.geo.outline import bbox, polygon
+from shared.geo.outline import bbox, polygon, project_polygon
 
 
 def test_over_the_antimeridian() -> None:
@@ -32,3 +32,11 @@ def test_an_outline_keeps_its_area(west: float, south: float, side: float) -> No
     drawn = polygon(longitudes, np.array([south, south, south + side, south + side]))
     assert drawn.is_valid
     assert drawn.area == pytest.approx(side * side, rel=1e-6)
+
+
+def test_a_parallel_bends_on_its_way_into_utm() -> None:
+    drawn = project_polygon(shapely.box(23, 45, 24.9, 46), "EPSG:32634")
+    straight = shapely.Polygon(shapely.get_coordinates(drawn.convex_hull))
+    assert len(shapely.get_coordinates(drawn)) > 400
+    assert drawn.is_valid
+    assert straight.area > drawn.area * 1.001, "the northern edge sags towards the equator's side"
