@@ -87,11 +87,15 @@ def test_help_loads_nothing_but_typer(command: tuple[str, ...]) -> None:
 
 
 def test_help_takes_little_time() -> None:
+    # Other work on the machine only adds to what it takes: the least of some is what is its own.
+    assert min(seconds_of_help() for _ in range(5)) < 0.6, "seconds of CPU"
+
+
+def seconds_of_help() -> float:
     before = os.times()
     landstream("--help")
     after = os.times()
-    taken = after.children_user + after.children_system - before.children_user - before.children_system
-    assert taken < 0.6, "seconds of CPU"
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def commands() -> list[tuple[str, ...]]:
