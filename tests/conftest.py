@@ -188,9 +188,10 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def embedded(twelve: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store after an embedded run over the twelve products."""
-    return made_once(tmp_path_factory, "embedded", lambda store: run_over(twelve, store))
+def merged(twelve: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store after an embedded run over the twelve products but the labels: merged, and nothing trained or mapped."""
+    scenes = [product for product in twelve if product.suffix != ".gpkg"]
+    return made_once(tmp_path_factory, "merged", lambda store: run_over(scenes, store))
 
 
 @pytest.fixture(scope="session")

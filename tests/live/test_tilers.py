@@ -19,18 +19,18 @@ from tests.conftest import AREAS, ROOT, Servers
 
 pytestmark = pytest.mark.live
 UPSTREAM = ("items/", "artifacts/")
-NOT_YET = ("cube-updates", "training-requests", "models", "promotions", "land-cover-maps")
+NOT_YET = "cube-updates"
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_same_cube_as_one(count: int, embedded: Path, bucket: str, servers: Servers, tmp_path: Path) -> None:
-    area, one = load_area(AREAS / "small.yaml"), FolderStore(embedded)
+def test_same_cube_as_one(count: int, merged: Path, bucket: str, servers: Servers, tmp_path: Path) -> None:
+    area, one = load_area(AREAS / "small.yaml"), FolderStore(merged)
     store = S3Store(bucket)
     bind(store, area)
     write_stack(store, Stack(keys="raw"))
     for prefix in UPSTREAM:
         for key in one.keys(prefix):
-            if key.split("/")[1] not in NOT_YET:
+            if key.split("/")[1] != NOT_YET:
                 store.put(key, one.get(key))
     # Each does every merge that is due, all at once: every scene is merged by several at the same time.
     command = [sys.executable, "-m", "services.tiler", "--once"]

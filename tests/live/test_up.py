@@ -63,18 +63,16 @@ def state(bucket: str, kafka: str) -> dict[str, dict[str, int]]:
     return stages
 
 
-def test_same_digest_as_embedded(
-    bucket: str, servers: Servers, twelve: list[Path], embedded: Path, tmp_path: Path
-) -> None:
+def test_same_digest_as_embedded(bucket: str, servers: Servers, six: list[Path], mapped: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     with up(AREAS / "small.yaml", bucket, servers, work) as port:
         client = connect(S3Settings())
-        for product in twelve:
+        for product in six:
             files = [product] if product.is_file() else sorted(p for p in product.rglob("*") if p.is_file())
             for file in files:
                 key = f"landing/{file.relative_to(product.parent)}"
                 client.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
-        becomes(landstream("digest", "--store", embedded).stdout.splitlines(), bucket, servers.kafka)
+        becomes(landstream("digest", "--store", mapped).stdout.splitlines(), bucket, servers.kafka)
         stages = state(bucket, servers.kafka)
         assert not any(s["failed"] for s in stages.values())
         assert all(s["consumers"] == 1 for s in stages.values())
