@@ -20,7 +20,11 @@ from shared.bus.kafka import KafkaBus, KafkaSettings
 from tests.conftest import ROOT
 from tests.contracts.test_bus import BusContract
 
-pytestmark = pytest.mark.live
+pytestmark = [
+    pytest.mark.live,
+    # kafka-python leaves a connection that is being made when its client closes to the collector of garbage.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture

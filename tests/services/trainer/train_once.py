@@ -37,7 +37,7 @@ def main() -> None:
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
     progress: list[tuple[int, int]] = []
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int, of: str = "") -> None:
         progress.append((done, total))
 
     task = Task(job, (), (), None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
