@@ -35,10 +35,10 @@ def main() -> None:
     request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
     parameters = {"cube_state": "0" * 64, "training": area.policy.training.model_dump(mode="json")}
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
-    progress: list[tuple[int, int]] = []
+    progress: list[tuple[int, int, str]] = []
 
     def report(done: int, total: int, of: str = "") -> None:
-        progress.append((done, total))
+        progress.append((done, total, of))
 
     task = Task(job, (), (), None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
     start = time.perf_counter()
