@@ -163,7 +163,8 @@ def transcript(mistake: Mistake) -> tuple[int, str]:
     said = io.StringIO()
     with folder_of_its_own() as folder:
         held = mistake.prepare(folder) or nullcontext()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LANDSTREAM_"))}
+        ours = ("aws_", "landstream_", "http_proxy", "https_proxy", "all_proxy")
+        kept = {k: v for k, v in os.environ.items() if not k.lower().startswith(ours)}
         argv = ["landstream", *mistake.command.split()]
         nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null"}
         with (
