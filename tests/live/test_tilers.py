@@ -45,7 +45,7 @@ def test_same_cube_as_one(count: int, merged: Path, bucket: str, servers: Server
     ]
     said = ""
     for n, tiler in enumerate(tilers):
-        status = tiler.wait(300)
+        status = tiler.wait(600)
         logs[n].close()
         said += (tmp_path / f"{n}.log").read_text()
         assert status == 0, said[-4000:]
