@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.inference.quicklook import LegendEntry, Picture, spell_ha, thinning_of
+from services.inference.quicklook import Picture, spell_ha, thinning_of
 from shared.area import Area
 from shared.geo.outline import project_polygon
 from shared.items.classes import NOT_OBSERVED
 from shared.items.properties import MapFacts
 from shared.items.sheets import SHEET_TILES
+from shared.items.totals import HA_PER_KM2, ClassTotal
 from shared.items.weeks import spell_week
 from shared.raster.grid import Lattice
 from shared.raster.render import thin_by_mode
@@ -61,13 +62,13 @@ def _how_much(facts: MapFacts) -> str:
     )
 
 
-def _legend(facts: MapFacts, shown: set[int]) -> list[LegendEntry]:
+def _legend(facts: MapFacts, shown: set[int]) -> list[ClassTotal]:
     entries = [
-        LegendEntry(int(value), str(said["code"]), str(said["name"]), said["area_km2"] * 100)
+        ClassTotal(int(value), str(said["code"]), str(said["name"]), said["area_km2"] * HA_PER_KM2)
         for value, said in facts.classes.items()
         if said["pixels"] or int(value) in shown
     ]
     unseen_ha = (facts.aoi_ha or 0.0) - (facts.observed_ha or 0.0)
     if unseen_ha > 0 or 0 in shown:
-        entries.append(LegendEntry(0, "", NOT_OBSERVED, unseen_ha))
+        entries.append(ClassTotal(0, "", NOT_OBSERVED, unseen_ha))
     return entries

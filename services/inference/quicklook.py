@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from shapely.geometry.base import BaseGeometry
 
+from shared.items.totals import ClassTotal
 from shared.raster.grid import Lattice
 from shared.raster.lettering import FONT, class_label, drawable
 from shared.raster.render import enlarge, hatch_unseen, render_classes
@@ -35,23 +36,6 @@ TITLE_PT, TEXT_PT, SMALL_PT = 14.0, 9.5, 7.5
 INK, GREY = "#1a1a1a", "#555555"
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class LegendEntry:
-    """One line of the legend.
-
-    Attributes:
-        value: of the raster; 0 = not observed.
-        code: the scheme's own code: stands for a name that the font cannot write.
-        name: for people.
-        ha: hectares inside the AOI.
-    """
-
-    value: int
-    code: str
-    name: str
-    ha: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,7 @@ class Picture:
     colors: Mapping[int, str]
     lattice: Lattice
     aoi: BaseGeometry
-    legend: Sequence[LegendEntry]
+    legend: Sequence[ClassTotal]
     attribution: str
 
 
@@ -150,7 +134,7 @@ class Entry:
         return 17 * len(self.name) + 6
 
 
-def _arrange(legend: Sequence[LegendEntry], ruler: Ruler, inner_px: int) -> list[list[Entry]]:
+def _arrange(legend: Sequence[ClassTotal], ruler: Ruler, inner_px: int) -> list[list[Entry]]:
     """Lay the legend in columns of about one length, each name uncut."""
     count = max(1, min(inner_px // COLUMN_PX, len(legend)))
     width = min(inner_px // count, MOST_COLUMN_PX)

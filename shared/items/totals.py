@@ -18,11 +18,11 @@ HA_PER_KM2 = 100
 
 @dataclass(frozen=True)
 class ClassTotal:
-    """One class over all sheets.
+    """One class, over all sheets of a week or on one of them.
 
     Attributes:
-        value: of the rasters.
-        code: the scheme's own code.
+        value: of the rasters; 0 = not observed.
+        code: the scheme's own code; stands for a name that a picture's font cannot write.
         name: for people.
         ha: hectares inside the AOI.
     """

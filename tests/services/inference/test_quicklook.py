@@ -16,7 +16,6 @@ from services.inference.picture import picture_of
 from services.inference.quicklook import (
     PANEL_PX,
     TEXT_PT,
-    LegendEntry,
     Picture,
     Ruler,
     round_length,
@@ -25,6 +24,7 @@ from services.inference.quicklook import (
     write_quicklook,
 )
 from shared.items.properties import MapFacts
+from shared.items.totals import ClassTotal
 from shared.raster.grid import Lattice
 from shared.raster.lettering import drawable
 from tests.catalogues import AREA
@@ -58,8 +58,8 @@ def make(shape: tuple[int, int], classes: int = 3, names: tuple[str, ...] = ("Wa
         lattice=lattice,
         aoi=shapely.Point((west + east) / 2, (south + north) / 2).buffer((east - west) / 3),
         legend=[
-            *(LegendEntry(v, f"c{v}", names[v % len(names)], 12.34 * v) for v in range(1, classes + 1)),
-            LegendEntry(0, "", "Not observed", 1e6),
+            *(ClassTotal(v, f"c{v}", names[v % len(names)], 12.34 * v) for v in range(1, classes + 1)),
+            ClassTotal(0, "", "Not observed", 1e6),
         ],
         attribution="Contains modified Copernicus Sentinel data [2018]; © Участники; 湿地",
     )
@@ -90,7 +90,7 @@ def test_nothing_observed_is_a_picture_too(tmp_path: Path) -> None:
         picture,
         land_cover=np.zeros_like(picture.land_cover),
         true_colour=np.zeros_like(picture.true_colour),
-        legend=[LegendEntry(0, "", "Not observed", 655.36)],
+        legend=[ClassTotal(0, "", "Not observed", 655.36)],
     )
     write_quicklook(tmp_path / "q.png", empty)
     drawn = pixels(tmp_path / "q.png").reshape(-1, 3)
