@@ -157,7 +157,7 @@ def _descend(
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
     optimizer.build(model.trainable_variables)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
     def update(inputs: tuple[tf.Tensor, ...], target: tf.Tensor) -> tf.Tensor:
         weight = tf.cast(target > 0, tf.float32)
         index = tf.maximum(tf.cast(target, tf.int32) - 1, 0)
@@ -211,7 +211,7 @@ def _feature_pixels(texture: keras.Model, windows: Windows, targets: Array, draw
     window, y, x = draw(min(FEATURE_PIXELS, 4 * int(np.count_nonzero(targets))))
     order = np.argsort(window, kind="stable")
     window, y, x = window[order], y[order], x[order]
-    compute = tf.function(lambda fine, coarse: texture([fine, coarse], training=False))
+    compute = tf.function(lambda fine, coarse: texture([fine, coarse], training=False), autograph=False)
     features = []
     for i in np.unique(window):
         here = window == i
@@ -237,7 +237,7 @@ def predict_windows(model: keras.Model, batches: Iterable[Windows], size: int) -
         padding = [(0, size - count), (0, 0), (0, 0), (0, 0)]
         inputs = [tf.constant(np.pad(values, padding)) for values in (windows.msi_10m, windows.msi_20m)]
         if compute is None:
-            traced = tf.function(lambda *bands: tf.argmax(model(list(bands), training=False), axis=-1))
+            traced = tf.function(lambda *bands: tf.argmax(model(list(bands), training=False), axis=-1), autograph=False)
             compute = traced.get_concrete_function(*(tf.TensorSpec(i.shape, i.dtype) for i in inputs))
         seen = (windows.msi_10m > 0).all(axis=-1)
         yield windows, (compute(*inputs).numpy()[:count] + 1).astype(np.uint8) * seen
