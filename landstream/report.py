@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
 import json
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,23 +10,19 @@ from typing import Any
 
 from landstream.result import map_result, result_of
 from landstream.table import Column
+from services.sweeper.measures import LAST_SCENES, Measures
 from services.sweeper.sweep import Sweep
 from services.sweeper.view import Open
 from shared.area import Area
 from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
-from shared.items.collections import MAPS, UPDATES
 from shared.items.item import Item
-from shared.items.keys import items_prefix
 from shared.items.summary import WeekSummary
-from shared.items.tiles import MSI, touches
 from shared.items.weeks import STATIC
 from shared.run.context import Context
 from shared.run.failure import record_key, standing_failures
 from shared.stage import registry
 from shared.store import NotFound, Store
-
-LAST_SCENES = 100
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
@@ -46,8 +40,14 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
         BusError: Kafka does not answer, or cannot be spoken to.
     """
     context, stages = Context.of_store(store, area), registry.all_stages()
-    freshness = Freshness(store)
-    sweep = Sweep(stages, context, visit=lambda catalogue, week, _: freshness.see(catalogue, week))
+    measures = Measures(store)
+
+    def see(catalogue: Catalogue, week: str, token: str) -> None:
+        # Weeks come newest first: older ones than the last scenes' need not be read.
+        if measures.scenes < LAST_SCENES:
+            measures.see(catalogue, week, token)
+
+    sweep = Sweep(stages, context, visit=see)
     found = sweep.look()
     foreign = context.reader.foreign
     catalogue = context.reader.snapshot()
@@ -59,7 +59,7 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     tiles = tile_counts(sweep.summaries())
     return {
         "stages": counts,
-        "freshness_s": freshness.median_s(),
+        "freshness_s": measures.freshness_s,
         "tiles": tiles,
         "result": result_of(store, catalogue),
         "left_alone": dict(foreign),
@@ -84,50 +84,6 @@ def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
         return {name: bus.group(OBJECTS, group) for name, group in groups.items()}
     finally:
         bus.close()
-
-
-class Freshness:
-    """From a scene's item to the first map that holds it, of the scenes mapped last; told week by week."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._last: list[tuple[float, float]] = []
-
-    def see(self, catalogue: Catalogue, week: str) -> None:
-        """Take a week into account; weeks come newest first, so older ones than the last scenes' are passed over."""
-        if len(self._last) >= LAST_SCENES:
-            return
-        first: dict[str, float] = {}
-        maps = catalogue.items(MAPS, week) if week in catalogue.weeks(MAPS) else []
-        if not maps:
-            return
-        mapped = {i.key: i.modified_s for i in self._store.list(items_prefix(MAPS, week))}
-        for item in maps:
-            for collection, item_id in item.derived_from:
-                if collection == UPDATES and item.key in mapped:
-                    first[item_id] = min(mapped[item.key], first.get(item_id, mapped[item.key]))
-        arrived: dict[str, float] = {}
-        for update in catalogue.current(UPDATES, week):
-            scene = _scene_of(update, catalogue) if touches(update, MSI) and update.id in first else None
-            if scene is None:
-                continue
-            if scene.key not in arrived:
-                arrived |= {i.key: i.modified_s for i in self._store.list(items_prefix(scene.collection, week))}
-            if scene.key in arrived:
-                self._take(arrived[scene.key], first[update.id])
-
-    def _take(self, arrived: float, mapped: float) -> None:
-        heapq.heappush(self._last, (arrived, mapped - arrived))
-        if len(self._last) > LAST_SCENES:
-            heapq.heappop(self._last)
-
-    def median_s(self) -> float | None:
-        """Return the median in seconds; None before the first map."""
-        return round(statistics.median(age for _, age in self._last), 3) if self._last else None
-
-
-def _scene_of(update: Item, catalogue: Catalogue) -> Item | None:
-    return next((i for i in catalogue.inputs(update) if i.collection.startswith("sentinel-2")), None)
 
 
 def items(catalogue: Catalogue, collection: str, everything: bool) -> Iterator[Item]:

@@ -10,7 +10,7 @@ from services.sweeper.pages import Pages
 from services.sweeper.promotion import promote
 from services.sweeper.requests import is_requested, request_training
 from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
-from services.sweeper.sweep import Sweep
+from services.sweeper.sweep import Sweep, Visit
 from services.sweeper.view import Count
 from shared.items.catalogue import Catalogue
 from shared.items.collections import REQUESTS, UPDATES
@@ -30,12 +30,19 @@ class Driver:
         context: what they work in.
         grace_s: seconds after which something due is hinted; each stage's own where not given.
         once: train and promote as soon as the stream is quiet.
+        visit: called with each week that was looked at, see `Sweep`.
     """
 
     def __init__(
-        self, stages: Sequence[AnyStage], context: Context, grace_s: float | None = None, once: bool = False
+        self,
+        stages: Sequence[AnyStage],
+        context: Context,
+        grace_s: float | None = None,
+        once: bool = False,
+        visit: Visit = lambda catalogue, week, token: None,
     ) -> None:
         self.context, self.feeding = context, [s.name for s in upstream(stages)]
+        self._visit = visit
         self._pages = Pages(context.store, context.area, registry.collections())
         self._indexes = Indexes(context.store, context.reader)
         self.sweep = Sweep(stages, context, grace_s, visit=self._see, keep=True)
@@ -47,6 +54,7 @@ class Driver:
     def _see(self, catalogue: Catalogue, week: str, token: str) -> None:
         self._pages.see(catalogue, week, token)
         self._indexes.see(catalogue, week, token)
+        self._visit(catalogue, week, token)
 
     def look(self, within_s: float = math.inf, everything: bool = False) -> dict[str, Count]:
         """Look at the store; arguments as of `Sweep.look`."""

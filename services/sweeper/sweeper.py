@@ -5,11 +5,15 @@ One replica is enough; two would only repeat harmless hints.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.sweeper.driver import Driver
+from services.sweeper.gauges import Gauges
+from services.sweeper.measures import Measures
 from services.sweeper.settings import SweeperSettings
+from services.sweeper.view import Count
 from shared.bus import BusUnavailable
+from shared.items.collections import REQUESTS
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
 from shared.process.command_line import make_parser, or_exit, settings_of
@@ -33,7 +37,8 @@ class Sweeper:
     """
 
     def __init__(self, stages: Sequence[AnyStage], context: Context, grace_s: float | None = None) -> None:
-        self._context, self.driver = context, Driver(stages, context, grace_s)
+        self._measures, self._gauges = Measures(context.store, write=True), Gauges()
+        self._context, self.driver = context, Driver(stages, context, grace_s, visit=self._measures.see)
         self._foreign: set[str] = set()
         self._log = get_logger(service=NAME)
 
@@ -49,12 +54,21 @@ class Sweeper:
             self.driver.sweep.hints.forget_all()
         counts = self.driver.look(LOOK_S)
         self._say_foreign()
+        self._tell(counts)
         self.driver.ask(quiet=self.driver.is_fed(counts))
         self.driver.keep_pages()
         hints = self.driver.sweep.hints.give(counts)
         if hints:
             self._log.info("hinted", hints=hints, due={n: len(c.due) for n, c in counts.items() if c.due})
         return hints
+
+    def _tell(self, counts: Mapping[str, Count]) -> None:
+        sweep = self.driver.sweep
+        self._gauges.tell_due(counts)
+        if sweep.whole:
+            self._measures.finish(sweep.catalogue)
+            self._gauges.tell_training(sweep.summaries(), sweep.catalogue.items(REQUESTS))
+        self._gauges.tell_measures(self._measures)
 
     def _say_foreign(self) -> None:
         foreign = self._context.reader.foreign

@@ -35,8 +35,26 @@ SWEEP_SECONDS: Final = Histogram(
 # Jobs that are due now, as the sweep counted them.
 DUE: Final = Gauge("landstream_due_jobs", "Jobs that are due", ["stage"])
 
+# How long the stage's oldest due job has been due, as the sweeper saw it since its start.
+OLDEST_DUE: Final = Gauge("landstream_oldest_due_job_age_seconds", "Age of the oldest due job", ["stage"])
+
 # Failure records that stand now.
 FAILED: Final = Gauge("landstream_failed_jobs", "Failure records that stand", ["stage"])
+
+# From a scene's item to the first map that holds it: median over the last 100 scenes. Untold before the first map.
+FRESHNESS: Final = Gauge("landstream_freshness_seconds", "From scene to map, median of the last 100 scenes")
+
+# When the last scene of a sensor (msi, olci) was registered.
+LAST_ARRIVAL: Final = Gauge("landstream_last_arrival_timestamp_seconds", "Last scene registered", ["sensor"])
+
+# Files that a collection's items name; a file that two items name counts twice.
+BYTES: Final = Gauge("landstream_collection_bytes", "Bytes of a collection's files", ["collection"])
+
+# Tiles of a week that came into the cube since the training that saw most of them, counted once per update.
+TRAINING_BACKLOG: Final = Gauge("landstream_training_backlog_tile_weeks", "Tile-weeks not trained on yet")
+
+# Sentinel-2 scenes with tiles in the cube that no current map holds.
+MAPPING_BACKLOG: Final = Gauge("landstream_mapping_backlog_products", "Products in the cube and in no map yet")
 
 # When the stage's loop ticked last.
 TICK: Final = Gauge("landstream_last_tick_timestamp_seconds", "Last tick of the stage's loop", ["stage"])
