@@ -12,8 +12,12 @@ from shared.items.collections import MAPS
 from shared.items.item import Item
 from shared.items.sheets import Sheet
 from shared.items.stac import asset_key
+from shared.items.totals import WeekTotals, aoi_hectares, week_totals
 from shared.items.weeks import STATIC
 from shared.store import Store
+
+NAMED_CLASSES: Final = 6
+"""How many classes are named, largest first; `status --json` tells all."""
 
 SPLIT: Final = "hold-out"
 """What a model's scores are of: blocks that no training sees."""
@@ -68,10 +72,12 @@ class Result:
     Attributes:
         model: the champion; None before the first promotion.
         map: of the newest week with a current map, the sheet that sees most; None before the first map.
+        week: hectares inside the AOI over all sheets of that week; None before the first map.
     """
 
     model: ModelResult | None
     map: MapResult | None
+    week: WeekTotals | None
 
     def json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -85,8 +91,12 @@ def result_of(store: Store, catalogue: Catalogue) -> Result:
         store: where the files lie.
         catalogue: its items.
     """
-    model = champion(catalogue)
-    return Result(_model_result(store, model) if model else None, _newest_map(store, catalogue))
+    model, maps = champion(catalogue), _newest_maps(catalogue)
+    return Result(
+        model=_model_result(store, model) if model else None,
+        map=map_result(store, max(maps, key=lambda m: (_observed(m), m.id))) if maps else None,
+        week=week_totals(maps, aoi_hectares(catalogue.area)) if maps else None,
+    )
 
 
 def place_of(store: Store, item: Item, asset: str) -> str:
@@ -123,13 +133,14 @@ def _model_result(store: Store, item: Item) -> ModelResult:
     )
 
 
-def _newest_map(store: Store, catalogue: Catalogue) -> MapResult | None:
+def _newest_maps(catalogue: Catalogue) -> list[Item]:
+    """Return the current maps of the newest week that has some; empty before the first map."""
     for week in reversed(catalogue.weeks(MAPS)):
         current = catalogue.current(MAPS, week) if week != STATIC else []
         if current:
-            return map_result(store, max(current, key=lambda m: (_observed(m), m.id)))
+            return current
         catalogue.let_go(week)
-    return None
+    return []
 
 
 def _observed(item: Item) -> float:
@@ -139,7 +150,9 @@ def _observed(item: Item) -> float:
 def lines(result: Result) -> list[str]:
     """Return the result for people, each fact on a line of its own; nothing where there is neither model nor map."""
     found = [*_model_lines(result.model)] if result.model else []
-    return [f"{name:<12}{text}" for name, text in [*found, *(_map_lines(result.map) if result.map else ())]]
+    if result.map:
+        found += [*(_week_lines(result.week) if result.week else ()), *_map_lines(result.map)]
+    return [f"{name:<12}{text}" for name, text in found]
 
 
 def _model_lines(model: ModelResult) -> list[tuple[str, str]]:
@@ -152,6 +165,21 @@ def _model_lines(model: ModelResult) -> list[tuple[str, str]]:
     if model.miou is not None:
         found.append(("mIoU", f"{model.miou:.3f} on the {model.split}"))
     return found
+
+
+def _week_lines(week: WeekTotals) -> list[tuple[str, str]]:
+    """Return hectares inside the AOI; nothing where the maps are of a version that did not count them."""
+    if not week.sheets:
+        return []
+    sheets = f"{week.sheets} sheet{'s' if week.sheets > 1 else ''}"
+    if week.left_out:
+        sheets += f", {week.left_out} of an older version left out"
+    seen = f"{week.observed_ha:,.0f} of {week.aoi_ha:,.0f} ha of the AOI observed, on {sheets}"
+    largest = sorted((c for c in week.classes if c.value and c.ha > 0), key=lambda c: -c.ha)
+    named = [f"{c.name} {c.ha:,.0f} ha" for c in largest[:NAMED_CLASSES]]
+    if rest := largest[NAMED_CLASSES:]:
+        named.append(f"{len(rest)} more {sum(c.ha for c in rest):,.0f} ha")
+    return [("area", seen), *([("land cover", ", ".join(named))] if named else [])]
 
 
 def _map_lines(newest: MapResult) -> list[tuple[str, str]]:

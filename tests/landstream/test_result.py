@@ -33,7 +33,16 @@ def mapped(week: str, model: Item, observed: float) -> list[Item]:
     """A week's scene, and its map."""
     items = chain(scene(f"s{week}", 500, week, week=week), [[0, 0, 3]])
     ledger = week_tiles(catalogue_of(items), week).ledger_digest((0, 0))
-    facts = {"sheet": [0, 0], "ledger": ledger, "model": model.id, "observed_percent": observed}
+    facts = {
+        "sheet": [0, 0],
+        "ledger": ledger,
+        "model": model.id,
+        "observed_percent": observed,
+        "aoi_ha": 8000.0,
+        "observed_ha": 80 * observed,
+        "classes": {str(v): {"code": f"{v}", "name": f"class {v}", "area_km2": v * observed / 35} for v in range(1, 8)},
+        "attribution": "",
+    }
     made = make("land-cover-maps", f"small_{week}_r00c00_{ledger}", [model, items[2]], week=week, **facts)
     return [*items, with_assets(made, land_cover="land_cover-02.tif", quicklook="quicklook-03.png")]
 
@@ -61,6 +70,8 @@ def test_the_champion_and_the_newest_map_are_told_and_no_older_week_is_read(mode
         "model",
         "accuracy",
         "mIoU",
+        "area",
+        "land",
         "observed",
         "quicklook",
         "newest",
@@ -68,9 +79,12 @@ def test_the_champion_and_the_newest_map_are_told_and_no_older_week_is_read(mode
     assert told[1] == f"model card  {tmp_path}/artifacts/models/static/{model.id}/card-01.html"
     assert told[2] == "accuracy    0.881 on the hold-out (738,288 pixels; the commonest class alone 0.765)"
     assert told[3] == "mIoU        0.646 on the hold-out"
-    assert told[4] == "observed    58.5 % of sheet r00c00 in 2018-W23"
-    assert told[6].startswith(f"newest map  {tmp_path}/artifacts/land-cover-maps/2018-W23/small_2018-W23_r00c00_")
-    assert told[6].endswith("/land_cover-02.tif")
+    assert told[4] == "area        4,683 of 8,278 ha of the AOI observed, on 1 sheet"
+    assert told[5].startswith("land cover  class 7 1,171 ha, class 6 1,004 ha, ")
+    assert told[5].endswith(", class 2 335 ha, 1 more 167 ha")
+    assert told[6] == "observed    58.5 % of sheet r00c00 in 2018-W23"
+    assert told[8].startswith(f"newest map  {tmp_path}/artifacts/land-cover-maps/2018-W23/small_2018-W23_r00c00_")
+    assert told[8].endswith("/land_cover-02.tif")
     assert found.json()["model"]["split"] == "hold-out"
     assert found.json()["map"]["quicklook"].endswith("/quicklook-03.png")
 
@@ -86,5 +100,5 @@ def test_a_week_without_a_current_map_is_passed_over(model: Item, tmp_path: Path
 
 def test_nothing_is_said_of_a_store_without_a_result(tmp_path: Path) -> None:
     found = result_of(FolderStore(tmp_path), catalogue_of(chain(scene("a", 500), [[0, 0, 3]])))
-    assert found == Result(None, None)
+    assert found == Result(None, None, None)
     assert lines(found) == []
