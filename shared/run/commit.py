@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from shared.items.ids import canonical, digest8, make_id
@@ -15,7 +16,9 @@ from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.stage.declare import AnyStage, Job, NewAsset, NewItem, Settings
 from shared.stage.source import suffix_of
-from shared.store import PreconditionFailed, Store
+from shared.store import ObjectInfo, PreconditionFailed, Store
+
+FileId = tuple[int, int, int, int]
 
 
 class Committer:
@@ -31,7 +34,14 @@ class Committer:
         self._stage, self._settings, self._store = stage, settings, store
         self._log = get_logger(stage=stage.name)
 
-    def commit(self, job: Job, output_id: str, result: NewItem, folder: Path) -> bool:
+    def commit(
+        self,
+        job: Job,
+        output_id: str,
+        result: NewItem,
+        folder: Path,
+        fetched: Mapping[FileId, ObjectInfo] = MappingProxyType({}),
+    ) -> bool:
         """Upload the artifacts, then create the item; return False if it was there already.
 
         Args:
@@ -39,6 +49,7 @@ class Committer:
             output_id: id of the item; empty where only the result tells.
             result: what the worker made.
             folder: the folder that its files must lie in.
+            fetched: the files that the job was given, and the objects that they were.
 
         Raises:
             ValueError: a file lies elsewhere.
@@ -52,7 +63,8 @@ class Committer:
         keys = artifact_keys(collection, week, output_id, result.assets, digests)
         for name, key in keys.items():
             with suppress(PreconditionFailed):  # the same content: its key says so
-                self._store.put(key, result.assets[name].path, create_only=True)
+                path = result.assets[name].path
+                self._store.put(key, path, create_only=True, same_as=fetched.get(file_id(path)))
             failpoint("runner.artifact_uploaded")
         item = make_item(
             collection=collection,
@@ -93,6 +105,12 @@ class Committer:
             return
         unit = job.delivery.unit
         self.create(receipt_key(unit.name, unit.receipt_id), canonical({**job.delivery.receipt, **outcome}))
+
+
+def file_id(path: Path) -> FileId:
+    """Return what tells a file from every other one, and from itself once it is changed; links to it are it."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def artifact_keys(

@@ -22,7 +22,7 @@ from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.observe.metrics import EVENTS, JOB_SECONDS, JOBS, RETRIES
 from shared.run.child import Cancelled, Child, Stopped
-from shared.run.commit import Committer
+from shared.run.commit import Committer, FileId, file_id
 from shared.run.context import Context
 from shared.run.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.run.failure import make_record
@@ -32,7 +32,7 @@ from shared.stage.declare import AnyStage, Job
 from shared.stage.due import LANDING, DueJob, JobSource, State, examine, plan_jobs
 from shared.stage.registry import resolve
 from shared.stage.source import LandingSource, Unfetchable
-from shared.store import NotFound, StoreFull, StoreUnavailable
+from shared.store import NotFound, ObjectInfo, StoreFull, StoreUnavailable
 from shared.store.space import full, require_free, room
 
 STORE_AWAY_S = 5.0
@@ -314,7 +314,7 @@ class Runner:
     def _work_in(self, folder: Path, due: DueJob) -> Answer | Absorbed:
         job = due.job
         try:
-            task = self._fetch(job, folder)
+            task, fetched = self._fetch(job, folder)
             failpoint("runner.fetched")
             answer = self.child.run(
                 task,
@@ -324,7 +324,8 @@ class Runner:
                 self._tick,
             )
             if isinstance(answer, Done):
-                return answer if self._commit(due, answer, folder / "out") else Absorbed()
+                committed = self._committer.commit(job, due.output_id, answer.result, folder / "out", fetched)
+                return answer if committed else Absorbed()
             return answer
         except (Stopped, Cancelled, StoreUnavailable):
             raise
@@ -336,14 +337,17 @@ class Runner:
                 return Later(f"object {error} is not there")
             return outcome_of(error)
 
-    def _fetch(self, job: Job, folder: Path) -> TaskMessage:
-        fetch = self.context.store.fetch
+    def _fetch(self, job: Job, folder: Path) -> tuple[TaskMessage, dict[FileId, ObjectInfo]]:
+        fetched: dict[FileId, ObjectInfo] = {}
+
+        def fetch(key: str, path: Path, sha256: str | None = None) -> ObjectInfo:
+            found = self.context.store.fetch(key, path, sha256)
+            fetched[file_id(path)] = found
+            return found
+
         paths = tuple(source.fetch(fetch, folder / f"in{n}") for n, source in enumerate(job.sources))
         cube = self.context.cube if self.stage.cube else None
-        return TaskMessage(job, paths, self.context.area, folder / "out", cube)
-
-    def _commit(self, due: DueJob, done: Done, folder: Path) -> bool:
-        return self._committer.commit(due.job, due.output_id, done.result, folder)
+        return TaskMessage(job, paths, self.context.area, folder / "out", cube), fetched
 
 
 def _why(outcome: Outcome) -> str:

@@ -73,8 +73,9 @@ class FolderStore:
         data: bytes | Path,
         *,
         create_only: bool = False,
+        same_as: ObjectInfo | None = None,
     ) -> ObjectInfo:
-        """See `Store.put`."""
+        """See `Store.put`; what was fetched is linked, not copied, so `same_as` tells nothing new."""
         path = self._path(key)
         with _usable(self.root, len(data) if isinstance(data, bytes) else data.stat().st_size):
             etag, size = self._put(key, path, data, create_only)

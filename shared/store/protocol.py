@@ -90,6 +90,7 @@ class Store(Protocol):
         data: bytes | Path,
         *,
         create_only: bool = False,
+        same_as: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Store an object atomically and durably: readers see all of it or nothing.
 
@@ -97,6 +98,8 @@ class Store(Protocol):
             key: its key.
             data: bytes, or a file that is read.
             create_only: refuse to replace.
+            same_as: an object of these bytes, as it was fetched: a store that is far away may copy it on its side,
+                instead of being sent them again, if it still is that object.
 
         Raises:
             PreconditionFailed: `create_only` and it exists.

@@ -57,6 +57,8 @@ _BROKEN = (ConnectionError, HTTPClientError, IncompleteReadError, HTTPError, OSE
 
 _BLOCK: Final = 1 << 20
 _PART: Final = 32 << 20
+_COPIED: Final = (1 << 20, 5 << 30)
+"""Bytes of what is copied within the store: below, a copy costs more requests than it saves; above, S3 refuses."""
 _TRANSIENT: Final = {
     "RequestTimeout",
     "SlowDown",
@@ -70,6 +72,7 @@ _TRANSIENT: Final = {
 
 _VERBS: Final = {
     "PutObject": "write",
+    "CopyObject": "write",
     "CreateMultipartUpload": "write",
     "UploadPart": "write",
     "CompleteMultipartUpload": "write",
@@ -121,11 +124,14 @@ class S3Store:
         data: bytes | Path,
         *,
         create_only: bool = False,
+        same_as: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """See `Store.put`; a large file is put create-only under a key of its content."""
         check_key(key)
         failpoint("store.before_link")
-        if isinstance(data, Path) and data.stat().st_size > _PART:
+        if same_as is not None and self._copy(same_as, key, create_only):
+            pass
+        elif isinstance(data, Path) and data.stat().st_size > _PART:
             self._put_large(key, data, create_only)
         else:
             body = data if isinstance(data, bytes) else data.read_bytes()
@@ -282,6 +288,26 @@ class S3Store:
             for o in answer.get("Contents", ())
         ]
         return found, answer.get("NextContinuationToken", "")
+
+    def _copy(self, source: ObjectInfo, key: str, create_only: bool) -> bool:
+        """Copy an object within the store; return False where it is another one by now, or too small or large."""
+        if not _COPIED[0] <= source.size <= _COPIED[1]:
+            return False
+        if create_only and self.exists(key):
+            raise PreconditionFailed(_conflict(key))
+        origin: Any = {"Bucket": self.bucket, "Key": source.key}
+        try:
+            self._retry(
+                lambda: self.client.copy_object(
+                    Bucket=self.bucket, Key=key, CopySource=origin, CopySourceIfMatch=source.etag
+                ),
+                key,
+            )
+        except (StoreUnavailable, StoreFull):
+            raise
+        except (NotFound, StoreError, ClientError):
+            return False  # the bytes are at hand, so what a store refuses to copy is sent; a refusal of that is told
+        return True
 
     def _put_small(self, key: str, body: bytes, create_only: bool) -> None:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if create_only else {}

@@ -85,6 +85,31 @@ class StoreContract:
             store.put("k", b"2", create_only=True)
         assert store.get("k") == b"1"
 
+    @pytest.mark.parametrize("changed", [False, True])
+    @pytest.mark.parametrize("size", [10, 2 << 20, 40 << 20])
+    def test_what_lies_in_the_store_already_is_put_as_it_was_fetched(
+        self, store: Store, tmp_path: Path, size: int, changed: bool
+    ) -> None:
+        data = os.urandom(size)
+        (tmp_path / "delivered").write_bytes(data)
+        store.put("landing/u/f", tmp_path / "delivered")
+        fetched = store.fetch("landing/u/f", tmp_path / "f")
+        if changed:
+            store.put("landing/u/f", b"other bytes")
+        for key in ("artifacts/f", "artifacts/g"):
+            info = store.put(key, tmp_path / "f", create_only=True, same_as=fetched)
+            assert (info.key, info.size) == (key, size)
+            assert store.get(key) == data
+        with pytest.raises(PreconditionFailed):
+            store.put("artifacts/f", tmp_path / "f", create_only=True, same_as=fetched)
+
+    def test_what_was_there_is_put_after_it_is_gone(self, store: Store, tmp_path: Path) -> None:
+        store.put("landing/u/f", os.urandom(2 << 20))
+        fetched = store.fetch("landing/u/f", tmp_path / "f")
+        store.delete("landing/u/f")
+        store.put("artifacts/f", tmp_path / "f", create_only=True, same_as=fetched)
+        assert store.get("artifacts/f") == (tmp_path / "f").read_bytes()
+
     def test_create_only_has_one_winner(self, store: Store) -> None:
         won: list[int] = []
         barrier = threading.Barrier(8)

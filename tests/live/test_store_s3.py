@@ -47,6 +47,21 @@ class TestS3Store(StoreContract):
         assert len(set(store.keys("a/"))) == 8 * 130
 
 
+@pytest.mark.parametrize("size", [2 << 20, 40 << 20])
+def test_what_lies_there_already_is_copied_by_the_store(bucket: str, tmp_path: Path, size: int) -> None:
+    store, sent = S3Store(bucket), list[str]()
+    (tmp_path / "delivered").write_bytes(os.urandom(size))
+    store.put("landing/u/f", tmp_path / "delivered")
+    fetched = store.fetch("landing/u/f", tmp_path / "f")
+    store.client.meta.events.register("before-call.s3", lambda model, **_: sent.append(model.name))
+    store.put("artifacts/f", tmp_path / "f", create_only=True, same_as=fetched)
+    assert sent == ["HeadObject", "CopyObject", "HeadObject"]
+    sent.clear()
+    store.put("landing/u/f", b"other bytes")
+    store.put("artifacts/g", tmp_path / "f", create_only=True, same_as=fetched)
+    assert {"PutObject", "UploadPart"} & set(sent), "it is no longer what was fetched"
+
+
 def test_names_that_are_no_keys_are_told_apart(bucket: str) -> None:
     store = S3Store(bucket)
     store.client.put_object(Bucket=bucket, Key="landing/Z\u00fcrich.SAFE/f", Body=b"")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +16,10 @@ from shared.items.item import Item
 from shared.items.keys import item_key, receipt_key
 from shared.items.landing import LandingObject, LandingUnit
 from shared.items.stac import asset_key, multihash
-from shared.run.commit import Committer, artifact_keys
+from shared.run.commit import Committer, artifact_keys, file_id
 from shared.stage import Job, NewAsset, NewItem, Settings, Source
 from shared.stage.source import LandingSource
-from shared.store import FolderStore
+from shared.store import FolderStore, ObjectInfo
 from tests.catalogues import WEEK, scene
 from tests.shared.run.fake import STAGE
 
@@ -69,6 +71,30 @@ def test_an_artifact_is_called_by_its_content_and_a_sidecar_by_what_it_accompani
         "mask_aux": f"{mask}.aux.xml",
         "table": f"artifacts/cloud-masks/{WEEK}/{ID}/table-{sha('{}')[:12]}.json",
     }
+
+
+class TellingStore(FolderStore):
+    """Notes which objects it is told that a file is the same as."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.told: dict[str, ObjectInfo | None] = {}
+
+    def put(self, key: str, data: bytes | Path, **more: Any) -> ObjectInfo:
+        self.told[re.sub(r"-\w{12}", "", key.rpartition("/")[2])] = more.get("same_as")
+        return super().put(key, data, **more)
+
+
+def test_a_file_that_was_fetched_and_not_changed_is_the_same_as_its_object(tmp_path: Path, folder: Path) -> None:
+    store, made = TellingStore(tmp_path / "told"), result(folder)
+    mask, table = made.assets["mask"].path, made.assets["table"].path
+    source, changed = ObjectInfo("landing/u/mask.tif", 4, "e1", 0), ObjectInfo("landing/u/table.json", 2, "e2", 0)
+    (tmp_path / "fetched.tif").hardlink_to(mask)
+    fetched = {file_id(tmp_path / "fetched.tif"): source, file_id(table): changed}
+    table.write_text("changed since")
+    committer(store).commit(JOB, ID, made, folder, fetched)
+    assert store.told["mask.tif"] == source
+    assert store.told["table.json"] is None
 
 
 def test_what_is_committed_is_told_whole(store: FolderStore, folder: Path) -> None:
