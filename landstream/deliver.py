@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
 from shared.items.landing import PREFIX, LandingUnit, landing_unit
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
-from shared.store import NotFound, ObjectInfo, Store
+from shared.store import FolderStore, NotFound, ObjectInfo, Store, StoreError
 
 EMPTY_FOLDER = ".empty-folder"
 """Object that stands for a folder without files, which an object store cannot hold."""
@@ -21,10 +21,16 @@ class DeliveryStopped(Exception):
     """Raised when the run is told to stop while a product is being sent."""
 
 
-def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
+def deliver(store: Store, path: Path, stop: Event, link: bool = False) -> LandingUnit:
     """Put one product, a file or a folder, into `landing/`; what is there already is not sent again.
 
     Links inside a folder are not followed: a product holds its own files.
+
+    Args:
+        store: where to.
+        path: the product.
+        stop: set to end the delivery.
+        link: link files instead of copying them; they become read-only. For a folder alone.
 
     Raises:
         DeliveryStopped: `stop` was set; the product is sent in part.
@@ -32,19 +38,30 @@ def deliver(store: Store, path: Path, stop: Event) -> LandingUnit:
         OSError: a file cannot be read.
     """
     path = path.resolve()
-    name = unit_name(path.name)
+    name, put = unit_name(path.name), linker(store) if link else store.put
     infos = []
     for relative, file in _files(path):
         if stop.is_set():
             raise DeliveryStopped
         key = _key(name, relative)
-        infos.append(_existing(store, key, file) or store.put(key, file))
+        infos.append(_existing(store, key, file) or put(key, file))
     if not infos:
         infos.append(store.put(f"{PREFIX}{name}/{EMPTY_FOLDER}", b""))
     failpoint("landing.unit_uploaded")
     unit = landing_unit(name, infos, lambda _: 0.0)
     assert unit is not None
     return unit
+
+
+def linker(store: Store) -> Callable[[str, Path], ObjectInfo]:
+    """Return what links a file into a store.
+
+    Raises:
+        StoreError: it is no folder.
+    """
+    if not isinstance(store, FolderStore):
+        raise StoreError(f"{store.location}: --link is for a store in a folder; leave it out")
+    return store.adopt
 
 
 def missing_bytes(store: Store, products: Sequence[Path]) -> int:

@@ -91,6 +91,7 @@ class Stream:
         display: told what the stages do, what is due and what the stream waits for.
         once: end when nothing is left to do.
         keep_snapshots: with `once`, the cube is pruned at the end if it holds more.
+        link: link products into `landing/` instead of copying them.
     """
 
     def __init__(
@@ -102,7 +103,9 @@ class Stream:
         display: Display,
         once: bool,
         keep_snapshots: int = KEEP_SNAPSHOTS,
+        link: bool = False,
     ) -> None:
+        self._link = link
         if once:
             area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
         self.area, self._once, self._display, self._keep_snapshots = area, once, display, keep_snapshots
@@ -185,12 +188,12 @@ class Stream:
 
     def _take_in(self, products: Sequence[Path]) -> None:
         """Put products into `landing/` and hint each once it is whole, not at each of its files."""
-        if not self.store.remote:
+        if not self.store.remote and not self._link:
             require_free(self.context.disk, missing_bytes(self.store, products))
         for done, path in enumerate(products):
             self._display.observe("landing", "progress", path.name, done, len(products), "products")
             try:
-                unit = deliver(self._quiet_store, path, self.context.stop)
+                unit = deliver(self._quiet_store, path, self.context.stop, self._link)
             except DeliveryStopped:
                 return
             except (BadKey, OSError) as error:

@@ -16,4 +16,8 @@ KafkaOption = Annotated[
     str, typer.Option("--kafka", metavar="HOST:PORT", envvar="LANDSTREAM_KAFKA", help="Kafka's brokers.")
 ]
 ProductArgument = Annotated[str, typer.Argument(metavar="PRODUCT", help="Full name of a Sentinel product.")]
+LinkOption = Annotated[
+    bool,
+    typer.Option("--link", help="Link files instead of copying them: they become read-only and must not be changed."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable JSON.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from landstream.commands.opening import fail, tell_result
-from landstream.commands.options import AreaOption, StoreOption
+from landstream.commands.options import AreaOption, LinkOption, StoreOption
 from landstream.retention import KEEP_SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def run(
     keep_snapshots: Annotated[
         int, typer.Option(min=1, help="With --once: prune the cube at the end if it holds more snapshots.")
     ] = KEEP_SNAPSHOTS,
+    link: LinkOption = False,
 ) -> None:
     """Run all stages on this machine: products in, maps out.
 
@@ -47,6 +48,7 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
+    from landstream.deliver import linker
     from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
@@ -80,7 +82,9 @@ def run(
         ):
             configure_logs(log)
             bind(opened, study_area)
-            stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots)
+            if link:
+                linker(opened)
+            stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots, link)
             outcome = stream.run(products or [])
     except StoreFull as error:
         fail(error, 1)
@@ -110,6 +114,7 @@ def deliver(
         list[Path], typer.Argument(metavar="PRODUCT...", help="SAFE or SEN3 folders or .zip; label polygons.")
     ],
     store: StoreOption,
+    link: LinkOption = False,
 ) -> None:
     """Put products into a store's landing/ for its services.
 
@@ -130,7 +135,7 @@ def deliver(
         with ProgressDisplay() as progress:
             for done, path in enumerate(products):
                 progress.observe("landing", "progress", path.name, done, len(products), "products")
-                put_into_landing(target, path, Event())
+                put_into_landing(target, path, Event(), link)
             progress.observe("landing", "progress", "", len(products), len(products), "products")
     except (WorkspaceError, StoreError, BadKey, OSError, DeliveryStopped) as error:
         fail(error)

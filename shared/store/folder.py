@@ -76,18 +76,29 @@ class FolderStore:
         same_as: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """See `Store.put`; what was fetched is linked, not copied, so `same_as` tells nothing new."""
+        return self._store(key, data, create_only, link=False)
+
+    def adopt(self, key: str, file: Path) -> ObjectInfo:
+        """Store a file as a hard link to it, which takes no space; on another disk it is copied, as by `put`.
+
+        The file becomes read-only and must not be changed again: artifacts will be the same file.
+        """
+        return self._store(key, file, create_only=False, link=True)
+
+    def _store(self, key: str, data: bytes | Path, create_only: bool, link: bool) -> ObjectInfo:
         path = self._path(key)
-        with _usable(self.root, len(data) if isinstance(data, bytes) else data.stat().st_size):
-            etag, size = self._put(key, path, data, create_only)
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        with _usable(self.root, 0 if link else size):
+            etag, size = self._put(key, path, data, create_only, link)
         info = self.head(key)
         if self._notify:
             self._notify(make(ObjectCreated(self.bucket, key, size, etag)))
         return info
 
-    def _put(self, key: str, path: Path, data: bytes | Path, create_only: bool) -> tuple[str, int]:
+    def _put(self, key: str, path: Path, data: bytes | Path, create_only: bool, link: bool) -> tuple[str, int]:
         temporary = self._private / "tmp" / uuid.uuid4().hex
         try:
-            etag, size = self._stage(temporary, data)
+            etag, size = self._stage(temporary, data, link)
             with self._locked(key):
                 if create_only and self.exists(key):
                     raise PreconditionFailed(f"{key} exists")
@@ -105,12 +116,14 @@ class FolderStore:
             temporary.unlink(missing_ok=True)
         return etag, size
 
-    def _stage(self, temporary: Path, data: bytes | Path) -> tuple[str, int]:
+    def _stage(self, temporary: Path, data: bytes | Path, link: bool) -> tuple[str, int]:
         """Bring data to a durable temporary file: linked if this store wrote it itself, else shared if the disk can."""
         if isinstance(data, bytes):
             return _write(temporary, [data])
         if data.is_relative_to(self.work) and not data.is_symlink():
             os.link(data, temporary)
+        elif link and _link_read_only(data, temporary):
+            pass
         elif not _share(data, temporary):
             return _write(temporary, _blocks(data))
         return _seal(temporary)
@@ -364,6 +377,19 @@ def _share(source: Path, target: Path) -> bool:
         raise
     finally:
         os.close(reading)
+    return True
+
+
+def _link_read_only(source: Path, target: Path) -> bool:
+    """Make a hard link; return False where it cannot be: the file is on another disk, or somebody else's."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+        target.chmod(_READ_ONLY)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        if error.errno in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP}:
+            return False
+        raise
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -267,6 +268,27 @@ class TestFolderStore(StoreContract):
         (tmp_path / "given").write_bytes(b"y")
         store.put("landing/f", tmp_path / "given")
         assert store.get("artifacts/f") == b"x" * 1000
+
+    def test_a_file_that_is_adopted_is_one_file_up_to_the_artifact(self, store: FolderStore, tmp_path: Path) -> None:
+        given = tmp_path / "given"
+        given.write_bytes(b"x" * 1000)
+        info = store.adopt("landing/f", given)
+        assert info.etag == store.etag_of(given)
+        store.fetch("landing/f", store.work / "in")
+        store.put("artifacts/f", store.work / "in")
+        files = [given, store.root / "landing/f", store.root / "artifacts/f"]
+        assert len({file.stat().st_ino for file in files}) == 1
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o444}
+
+    def test_a_file_on_another_disk_is_copied_when_adopted(self, store: FolderStore) -> None:
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as given:
+            if Path(given.name).stat().st_dev == store.root.stat().st_dev:
+                pytest.skip("/dev/shm is the disk of temporary files here")
+            given.write(b"abc")
+            given.flush()
+            store.adopt("landing/f", Path(given.name))
+            assert store.get("landing/f") == b"abc"
+            assert Path(given.name).stat().st_mode & 0o200, "it is still its owner's to change"
 
     def test_what_somebody_else_wrote_or_changed_is_copied(self, store: FolderStore, tmp_path: Path) -> None:
         dropped, changed = store.root / "landing" / "dropped", store.root / "landing" / "changed"

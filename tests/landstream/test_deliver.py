@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landstream.deliver import EMPTY_FOLDER, DeliveryStopped, deliver, unit_name
+from landstream.deliver import EMPTY_FOLDER, DeliveryStopped, deliver, linker, unit_name
 from shared.items.keys import is_key
-from shared.store import FolderStore
+from shared.store import FolderStore, StoreError
 
 
 @pytest.fixture
@@ -41,6 +41,23 @@ def test_a_file_is_one_unit(store: FolderStore, tmp_path: Path) -> None:
     unit = deliver(store, tmp_path / "labels (1).gpkg", Event())
     assert (unit.name, unit.is_folder) == ("labels_(1).gpkg", False)
     assert store.get("landing/labels_(1).gpkg") == b"polygons"
+
+
+def test_a_product_that_is_linked_is_the_same_unit_and_takes_no_space(
+    store: FolderStore, product: Path, tmp_path: Path
+) -> None:
+    copied = deliver(FolderStore(tmp_path / "other"), product, Event())
+    assert deliver(store, product, Event(), link=True).receipt_id == copied.receipt_id
+    assert (product / "manifest.safe").samefile(store.root / "landing/scene.SAFE/manifest.safe")
+    assert (product / "manifest.safe").stat().st_mode & 0o222 == 0
+
+
+def test_nothing_is_linked_into_a_store_that_is_far_away(tmp_path: Path) -> None:
+    class Far:
+        location = "s3://bucket"
+
+    with pytest.raises(StoreError, match="s3://bucket: --link is for a store in a folder; leave it out"):
+        linker(Far())  # type: ignore[arg-type]
 
 
 def test_an_empty_folder_is_a_unit_too(store: FolderStore, tmp_path: Path) -> None:
