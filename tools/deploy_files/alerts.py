@@ -93,7 +93,7 @@ RULES: Final = (
         wait="5m",
         severity="critical",
         summary="no round of the sweep has ended for 20 minutes",
-        reason="Rounds are seconds apart. Without them lost events stay lost, and nothing is trained or promoted.",
+        reason="No round for 20 minutes; they are seconds apart. Without them lost events stay lost and nothing trains.",
         action="Look whether the sweeper runs, whether it is scraped, and at its `/readyz`.",
         page=WELL,
     ),
@@ -119,7 +119,7 @@ RULES: Final = (
         wait="10m",
         severity="warning",
         summary="{{ $value }} failure records of {{ $labels.stage }} stand",
-        reason="A record stands until somebody deals with it; ten minutes leave time for whoever is doing so.",
+        reason="A record has stood for ten minutes, which leaves time for whoever is dealing with it.",
         action="`landstream failures` says what failed and what to do; then `landstream requeue ID`, or `dismiss ID`.",
         page=MISSING,
     ),
@@ -149,8 +149,8 @@ RULES: Final = (
         severity="warning",
         summary="no scene of {{ $labels.sensor }} has arrived for {{ $value | humanizeDuration }}",
         reason=(
-            "Sentinel-2 passes every place within 5 days, OLCI within 2; a day more is for late deliveries. An area "
-            "whose years are over expects no scenes: silence this alert there."
+            "None for 6 days of Sentinel-2, for 3 of OLCI: they pass every place within 5 and within 2, and a day more "
+            "is for late deliveries. An area whose years are over expects none: silence this alert there."
         ),
         action="Look at what delivers into `landing/`, then `landstream trace WEEK` for what came and was refused.",
         page=MISSING,
@@ -192,8 +192,8 @@ RULES: Final = (
         severity="warning",
         summary="the store's events do not arrive: work is done by hints of the sweep",
         reason=(
-            "A hint is an event too, and the store gives one for each item: where events less hints are fewer than "
-            "half of the jobs done, the store's own are lost. A long queue is hinted anyway, and is not judged."
+            "For half an hour the events on the topic, less the hints of the sweep, were fewer than half of the jobs "
+            "done, each of which gives one of the store. A long queue is hinted anyway, and is not judged."
         ),
         action="All is still mapped, but later. `landstream provision` proves the way of events and says what to mend.",
         page=WELL,

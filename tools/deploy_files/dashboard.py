@@ -185,9 +185,9 @@ ROWS: Final = (
 )
 
 
-def queries() -> Iterator[tuple[str, str]]:
-    """Yield (title of the panel, PromQL) of every query."""
-    return ((panel.title, query.expr) for row in ROWS for panel in row.panels for query in panel.queries)
+def queries() -> Iterator[tuple[Panel, Query]]:
+    """Yield every query, with its panel."""
+    return ((panel, query) for row in ROWS for panel in row.panels for query in panel.queries)
 
 
 def files() -> Files:

@@ -1,6 +1,6 @@
 """Validates rendered manifests strictly, without a cluster: `python -m tools.manifests.validate [OVERLAYS]`.
 
-Built-in kinds go by Kubernetes' own schemas, those of KEDA and of the Prometheus Operator by their CRDs, triggers by what
+Built-in kinds go by Kubernetes' own schemas, KEDA's and the Prometheus Operator's by their CRDs, triggers by what
 KEDA's scalers declare (`schemas/`). Beyond a schema: quantities, which Kubernetes declares as any text.
 """
 
