@@ -93,7 +93,7 @@ RULES: Final = (
         wait="5m",
         severity="critical",
         summary="no round of the sweep has ended for 20 minutes",
-        reason="No round for 20 minutes; they are seconds apart. Without them lost events stay lost and nothing trains.",
+        reason="No round for 20 minutes; they are seconds apart. Without them lost events stay lost; nothing trains.",
         action="Look whether the sweeper runs, whether it is scraped, and at its `/readyz`.",
         page=WELL,
     ),
