@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +19,20 @@ from hypothesis import strategies as st
 from shared.observe.health import Health
 from shared.process.http import serve
 from tests.conftest import absent, running
-from tests.tools.deploy_files.record import REPEATED_S, config, end_of, open_metrics, read_metrics, recorded, thinned
+from tests.tools.deploy_files.record import (
+    REPEATED_S,
+    children,
+    config,
+    end_of,
+    open_metrics,
+    read_metrics,
+    recorded,
+    thinned,
+)
 from tools.servers import MissingToolError
 from tools.servers.prometheus import Prometheus, promtool
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def replay(text: str, folder: Path) -> Prometheus:
@@ -101,4 +115,8 @@ def test_what_is_read_is_metrics_and_no_labels() -> None:
     assert "landstream" not in names
 
 
-pytestmark = pytest.mark.timeout(300)
+def test_a_process_knows_its_children() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in children(os.getpid())
+        child.communicate(b"\n")
+    assert child.pid not in children(os.getpid())
