@@ -71,7 +71,7 @@ check: install check-k8s check-docker
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
 
-# Both overlays, rendered and validated strictly; a first run builds kustomize, with go.
+# Both overlays and what monitoring adds, rendered and validated strictly; a first run builds kustomize, with go.
 check-k8s: install
 	$(BIN)/python -m tools.manifests.validate
 

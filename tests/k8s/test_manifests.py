@@ -33,6 +33,14 @@ def rendered(request: pytest.FixtureRequest) -> list[Resource]:
         absent(error)
 
 
+@pytest.fixture(scope="module")
+def monitoring() -> list[Resource]:
+    try:
+        return render(ROOT / "k8s" / "monitoring")
+    except MissingToolError as error:
+        absent(error)
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the manifests, to be spoilt."""
@@ -74,6 +82,26 @@ def test_a_planted_fault_is_found(copy: Path, file: str, old: str, new: str, exp
     plant(copy / file, old, new)
     try:
         found = validate.faults(render(copy / "overlays" / "dev"))
+    except MissingToolError as error:
+        absent(error)
+    assert any(re.search(expected, fault) for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("alerts.yaml", "expr:", "expression:", "PrometheusRule/landstream: .*'expression'"),
+        ("alerts.yaml", "for: 5m", "for: 5 minutes", "PrometheusRule/landstream: .*'5 minutes'"),
+        ("alerts.yaml", "severity: warning", "severity: 2", "PrometheusRule/landstream: .*2 is not of type 'string'"),
+        ("alerts.yaml", "kind: PrometheusRule", "kind: PrometheusRules", "PrometheusRules/landstream: kind: no schema"),
+        ("pods.yaml", "port: metrics", "prot: metrics", "PodMonitor/landstream: .*'prot'"),
+        ("dashboard.yaml", 'board: "1"', "board: 1", "ConfigMap/landstream-dashboard: .*1 is not of type"),
+    ],
+)  # fmt: skip
+def test_a_fault_planted_in_monitoring_is_found(copy: Path, file: str, old: str, new: str, expected: str) -> None:
+    plant(copy / "monitoring" / file, old, new)
+    try:
+        found = validate.faults(render(copy / "monitoring"))
     except MissingToolError as error:
         absent(error)
     assert any(re.search(expected, fault) for fault in found), found
@@ -255,6 +283,25 @@ def test_everything_named_is_there(rendered: list[Resource]) -> None:
         volumes = {v["name"] for v in template["spec"]["volumes"]} | {"data"}
         for container in containers_of(template):
             assert {m["name"] for m in container["volumeMounts"]} <= volumes, name
+
+
+def test_monitoring_is_valid_and_asks_every_service(monitoring: list[Resource], rendered: list[Resource]) -> None:
+    assert validate.faults(monitoring) == []
+    assert {r["metadata"]["namespace"] for r in monitoring} == {"landstream"}
+    (monitor,) = by_kind(monitoring, "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    labels = {
+        name: template["metadata"]["labels"]
+        for name, template in workloads(rendered)
+        if endpoint["port"] in {p["name"] for c in containers_of(template) for p in c.get("ports", ())}
+    }
+    asked = {name for name in labels if selects(monitor["spec"]["selector"], labels[name])}
+    assert asked == {*STAGES, *ALONE}
+    for name in asked:
+        assert labels[name][monitor["spec"]["jobLabel"]] == "landstream", "the job that alerts and dashboard ask for"
+    # A pod that no policy lets Prometheus ask would be down for ever.
+    policy = next(p for p in by_kind(rendered, "NetworkPolicy") if p["metadata"]["name"] == "metrics-from-prometheus")
+    assert all(selects(policy["spec"]["podSelector"], labels[name]) for name in asked)
 
 
 @pytest.mark.parametrize("name", NAMES)

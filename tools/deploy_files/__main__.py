@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from tools.deploy_files import compose, manifests, prometheus, tables, users
+from tools.deploy_files import alerts, compose, dashboard, manifests, prometheus, tables, users
 from tools.deploy_files.project import MADE, ROOT, Files
 
-MODULES = (compose, prometheus, users, manifests, tables)
+MODULES = (compose, prometheus, alerts, dashboard, users, manifests, tables)
 
 
 def wanted() -> Files:

@@ -1,4 +1,4 @@
-"""The tables of the pages: services in README.md, users and settings in docs/operations.md."""
+"""The tables of the pages: services in README.md; users, settings, metrics and alerts in docs/operations.md."""
 
 import ast
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from landstream.provision.grants import grants
 from shared.stage import Stage, published, registry
-from tools.deploy_files import settings
+from tools.deploy_files import metrics, settings
+from tools.deploy_files.alerts import RULES
 from tools.deploy_files.blocks import fill
 from tools.deploy_files.project import ROOT, Files
 
@@ -21,11 +22,18 @@ def files() -> Files:
         ("user", "writes", "deletes"),
         ((f"`{g.user}`", quoted(g.writes), quoted(g.deletes)) for g in grants()),
     )
-    operations = fill((ROOT / OPERATIONS).read_text(), "users", users)
-    return {
-        README: fill((ROOT / README).read_text(), "services", services),
-        OPERATIONS: fill(operations, "settings", table(settings.HEAD, settings.rows())),
-    }
+    alerts = table(
+        ("alert", "severity", "fires", "do"), ((f"`{r.name}`", r.severity, r.reason, r.action) for r in RULES)
+    )
+    operations = (ROOT / OPERATIONS).read_text()
+    for name, content in {
+        "users": users,
+        "settings": table(settings.HEAD, settings.rows()),
+        "metrics": table(metrics.HEAD, metrics.rows()),
+        "alerts": alerts,
+    }.items():
+        operations = fill(operations, name, content)
+    return {README: fill((ROOT / README).read_text(), "services", services), OPERATIONS: operations}
 
 
 def row_of_stage(stage: Stage) -> tuple[str, ...]:

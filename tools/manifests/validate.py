@@ -1,7 +1,7 @@
 """Validates rendered manifests strictly, without a cluster: `python -m tools.manifests.validate [OVERLAYS]`.
 
-Built-in kinds go by Kubernetes' own schemas, KEDA's by those of its CRDs and scalers (`schemas/`). Beyond a schema:
-quantities, which Kubernetes declares as any text.
+Built-in kinds go by Kubernetes' own schemas, KEDA's and the Prometheus Operator's by their CRDs, triggers by what
+KEDA's scalers declare (`schemas/`). Beyond a schema: quantities, which Kubernetes declares as any text.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ VERSION = "1.34"
 """The oldest Kubernetes that KEDA 2.21 supports; nothing newer is used."""
 
 SCHEMAS = Path(__file__).parent / "schemas"
+CUSTOM = ("keda.sh/", "monitoring.coreos.com/")
 QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d+))?")
 _FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
     unit: factor for n, u in enumerate("KMGTPE", 1) for unit, factor in ((u, 1e3**n), (f"{u}i", 1024.0**n))
@@ -41,7 +42,7 @@ def faults(resources: list[Resource]) -> list[str]:
 
 
 def _schema_faults(resource: Resource) -> Iterator[str]:
-    if not str(resource.get("apiVersion", "")).startswith("keda.sh/"):
+    if not str(resource.get("apiVersion", "")).startswith(CUSTOM):
         yield from _builtin_faults(resource)
         return
     # CRDs leave every `metadata` open: its schema is that of the built-in kinds.
@@ -49,9 +50,9 @@ def _schema_faults(resource: Resource) -> Iterator[str]:
     job = resource["spec"].get("jobTargetRef")
     if job is not None:
         yield from _builtin_faults({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job"}, "spec": job})
-    validator = _keda(resource["kind"])
+    validator = _custom(resource["kind"])
     if validator is None:
-        yield f"kind: no schema of KEDA's {resource['kind']} is known"
+        yield f"kind: no schema of {resource['kind']} ({resource['apiVersion']}) is known"
         return
     for error in validator.iter_errors(resource):
         yield f"{error.json_path.removeprefix('$.')}: {error.message[:300]}"
@@ -70,7 +71,7 @@ def _builtin_faults(resource: Resource) -> Iterator[str]:
 
 
 @cache
-def _keda(kind: str) -> Draft202012Validator | None:
+def _custom(kind: str) -> Draft202012Validator | None:
     path = SCHEMAS / f"{kind}.json"
     return Draft202012Validator(_closed(json.loads(path.read_text()))) if path.exists() else None
 
@@ -150,19 +151,21 @@ def _amount(quantity: Any) -> float | None:
 
 
 def main(overlays: Path = OVERLAYS) -> int:
-    """Look at both overlays; 0 if nothing is wrong."""
+    """Look at both overlays, and at `monitoring` beside them; 0 if nothing is wrong."""
     found = []
-    for name in NAMES:
+    k8s = overlays.parent
+    for folder in (*(overlays / name for name in NAMES), k8s / "monitoring"):
+        shown = f"k8s/{folder.relative_to(k8s)}"
         try:
-            resources = render(overlays / name)
+            resources = render(folder)
         except MissingToolError as error:
             print(f"k8s: not checked: {error}", file=sys.stderr)
             return int(os.environ.get("CI") == "true")
         except RenderError as error:
             found.append(str(error))
             continue
-        found += [f"k8s/overlays/{name}: {fault}" for fault in faults(resources)]
-        print(f"k8s/overlays/{name}: {len(resources)} resources")
+        found += [f"{shown}: {fault}" for fault in faults(resources)]
+        print(f"{shown}: {len(resources)} resources")
     for fault in found:
         print(fault, file=sys.stderr)
     return int(bool(found))

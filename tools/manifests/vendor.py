@@ -1,4 +1,7 @@
-"""Makes `schemas/` again from KEDA's Go module: `python -m tools.manifests.vendor VERSION`; its licence is there."""
+"""Makes `schemas/` again from Go modules: `python -m tools.manifests.vendor KEDA-VERSION OPERATOR-VERSION`.
+
+The modules are those of KEDA and of the Prometheus Operator; their licences are there.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,42 @@ import yaml
 from tools.servers import tool
 
 SCHEMAS = Path(__file__).parent / "schemas"
-MODULE = "github.com/kedacore/keda/v2"
-KINDS = ("scaledobjects", "scaledjobs")
+KEDA = "github.com/kedacore/keda/v2"
+SCALED = ("scaledobjects", "scaledjobs")
 SCALERS = ("metrics-api",)
+OPERATOR = "github.com/prometheus-operator/prometheus-operator"
+MONITORING = ("prometheusrules", "podmonitors")
 
 
-def main(version: str) -> None:
+def main(keda_version: str, operator_version: str) -> None:
     """Take the schemas of the kinds and scalers that the manifests use; texts for people are left out."""
-    go = tool("go", "fetching KEDA's schemas")
-    found = subprocess.run(
-        [go, "mod", "download", "-json", f"{MODULE}@{version}"], check=True, capture_output=True, cwd="/", timeout=600
-    )
-    module = Path(json.loads(found.stdout)["Dir"])
-    for kind in KINDS:
-        definition = yaml.safe_load((module / "config" / "crd" / "bases" / f"keda.sh_{kind}.yaml").read_text())
-        (served,) = definition["spec"]["versions"]
-        schema = {"$comment": f"{MODULE} {version}, without descriptions", **served["schema"]["openAPIV3Schema"]}
-        _write(f"{definition['spec']['names']['kind']}.json", schema)
-    scalers = json.loads((module / "schema" / "generated" / "scalers-schema.json").read_text())["scalers"]
+    keda = _download(KEDA, keda_version)
+    for kind in SCALED:
+        _write_kind(keda / "config" / "crd" / "bases" / f"keda.sh_{kind}.yaml", f"{KEDA} {keda_version}")
+    scalers = json.loads((keda / "schema" / "generated" / "scalers-schema.json").read_text())["scalers"]
     _write("scalers.json", {s["type"]: s["parameters"] for s in scalers if s["type"] in SCALERS})
-    shutil.copyfile(module / "LICENSE", SCHEMAS / "LICENSE")
+    shutil.copyfile(keda / "LICENSE", SCHEMAS / "LICENSE")
+    operator = _download(OPERATOR, operator_version)
+    for kind in MONITORING:
+        path = operator / "example" / "prometheus-operator-crd" / f"monitoring.coreos.com_{kind}.yaml"
+        _write_kind(path, f"{OPERATOR} {operator_version}")
+    for name in ("LICENSE", "NOTICE"):
+        shutil.copyfile(operator / name, SCHEMAS / f"{name}.prometheus-operator")
+
+
+def _download(module: str, version: str) -> Path:
+    go = tool("go", "fetching schemas")
+    found = subprocess.run(
+        [go, "mod", "download", "-json", f"{module}@{version}"], check=True, capture_output=True, cwd="/", timeout=600
+    )
+    return Path(json.loads(found.stdout)["Dir"])
+
+
+def _write_kind(path: Path, origin: str) -> None:
+    definition = yaml.safe_load(path.read_text())
+    (served,) = definition["spec"]["versions"]
+    schema = {"$comment": f"{origin}, without descriptions", **served["schema"]["openAPIV3Schema"]}
+    _write(f"{definition['spec']['names']['kind']}.json", schema)
 
 
 def _write(name: str, content: Any) -> None:

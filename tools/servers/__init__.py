@@ -47,11 +47,18 @@ def tool(name: str, purpose: str) -> str:
     return path
 
 
-def run(command: Sequence[object], within_s: float = 60, env: Mapping[str, str] | None = None) -> None:
-    """Run a command to its end; its output is only shown if it fails."""
+def run(
+    command: Sequence[object],
+    within_s: float = 60,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Run a command to its end, in a folder if one is given; its output is only shown if it fails."""
     words = [str(word) for word in command]
     try:
-        result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=within_s, env=env)
+        result = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=within_s, env=env, cwd=folder
+        )
     except subprocess.TimeoutExpired as error:
         raise ServerError(f"{' '.join(words)}: no end after {within_s:.0f} s") from error
     if result.returncode != 0:
