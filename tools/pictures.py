@@ -6,6 +6,7 @@ Needs Chromium, for the model card: Debian's package `chromium`.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ WIDTH_PX: Final = 1200
 COLOURS: Final = 128
 """Of a picture's palette: maps have few, and a page loads the faster."""
 CARD_SIZE: Final = "1100,1700"
-COLUMNS: Final = 118
+COLUMNS: Final = 146
 COMMANDS: Final = (("status",), ("maps", "--latest"))
 
 
@@ -85,7 +86,8 @@ def terminal(store: Path) -> str:
         said = "\n".join(lines).replace(str(store.resolve()), "stores/demo")
         console.print(Text.from_ansi(said.rstrip()), soft_wrap=False)
         console.print()
-    return console.export_svg(title="landstream")
+    # The fonts that Rich names lie on a server; a page in a repository has the reader's own.
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="landstream"), flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ from tests.conftest import AREAS, ROOT
 PAGE = ROOT / "docs" / "mistakes.md"
 NOWHERE = "http://127.0.0.1:9"
 """The port of "discard", on which nobody listens."""
+
+TAKEN = 18500
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 AWAY = {"LANDSTREAM_S3": NOWHERE, "LANDSTREAM_S3_TRIES": "1"}
@@ -107,10 +110,22 @@ def projected(folder: Path) -> None:
 
 def plain_raster(folder: Path) -> None:
     """Write a raster whose numbers nobody explains."""
-    profile = {"driver": "GTiff", "width": 64, "height": 64, "count": 6, "dtype": "uint16", "crs": "EPSG:32634"}
-    transform = rasterio.transform.from_origin(729960, 5090040, 10, 10)
+    profile = {"driver": "GTiff", "width": 64, "height": 64, "count": 10, "dtype": "uint16", "crs": "EPSG:32634"}
+    transform = rasterio.Affine(10, 0, 729960, 0, -10, 5090040)
     with rasterio.open(folder / "in.tif", "w", transform=transform, **profile) as out:
-        out.write(np.full((6, 64, 64), 1000, np.uint16))
+        out.write(np.full((10, 64, 64), 1000, np.uint16))
+
+
+def raster_and_store(folder: Path) -> None:
+    """Write such a raster, and make a store that has no model yet."""
+    plain_raster(folder)
+    area_and_store(folder)
+
+
+def taken_port(folder: Path) -> AbstractContextManager[object]:
+    """Make a store, and listen on the port that is asked for."""
+    area_and_store(folder)
+    return socket.create_server(("127.0.0.1", TAKEN))
 
 
 def in_use(folder: Path) -> AbstractContextManager[object]:
@@ -155,6 +170,10 @@ MISTAKES = [
     Mistake("A label scheme that does not exist",
             "area new sibiu --aoi 23.9,45.7,24.3,45.9 --year 2018 --labels corine"),
     Mistake("An area file that is there already", "area new sibiu --aoi 23.9,45.7,24.3,45.9 --year 2018", area_file),
+    Mistake("A raster whose numbers nobody explains", "predict in.tif map.tif --server 127.0.0.1:9 --model sibiu",
+            plain_raster),
+    Mistake("A store without a model", "predict in.tif map.tif --scale 0.0001 --store sibiu", raster_and_store),
+    Mistake("A port that is taken", f"serve --store sibiu --port {TAKEN}", taken_port),
 ]  # fmt: skip
 
 
