@@ -165,7 +165,10 @@ class Child:
 
 
 def resident_mb(pid: int) -> int:
-    """Return the resident memory of a process and its descendants in MB; 0 once it is gone."""
+    """Return the resident memory of a process and its descendants in MB; 0 once it is gone.
+
+    0 also where there is no /proc: a stage's bound of memory holds on Linux alone.
+    """
     total = 0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

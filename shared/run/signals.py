@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from threading import Event
+import sys
+import time
+from threading import Event, Thread
 
 from shared.observe.failpoint import armed
 
@@ -31,15 +33,31 @@ def leave_stopping_to_parent() -> None:
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when the parent dies, also if it is dead already: an orphan would go on committing.
+    """Take a signal when the parent dies, also if it is dead already: an orphan would go on committing.
+
+    Linux sends it at once. Other systems have no such call: there a thread looks every second.
 
     Args:
         parent: the parent's process id.
         number: the signal.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    else:
+        watch_parent(parent, number)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
+
+
+def watch_parent(parent: int, number: signal.Signals, every_s: float = 1.0) -> None:
+    """Look from a thread whether the parent lives; send this process a signal once it does not."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(every_s)
+        os.kill(os.getpid(), number)
+
+    Thread(target=look, name="parent", daemon=True).start()
 
 
 def lead_group_if_armed() -> None:
