@@ -10,6 +10,7 @@ from services.sweeper.schedule import tile_weeks, trained_tile_weeks
 from services.sweeper.view import Count
 from shared.items.item import Item
 from shared.items.summary import WeekSummary
+from shared.items.tiles import MSI
 from shared.observe import metrics
 
 
@@ -36,13 +37,14 @@ class Gauges:
     def tell_measures(self, measures: Measures) -> None:
         """Tell freshness, arrivals and bytes; what is not known yet stays untold."""
         if measures.freshness_s is not None:
-            metrics.FRESHNESS.set(measures.freshness_s)
+            metrics.FRESHNESS.labels(MSI).set(measures.freshness_s)
         for collection, size in measures.bytes.items():
             metrics.BYTES.labels(collection).set(size)
         for sensor, moment in measures.arrived.items():
             metrics.LAST_ARRIVAL.labels(sensor).set(moment)
-        metrics.MAPPING_BACKLOG.set(measures.unmapped)
+        metrics.MAPPING_BACKLOG.labels(MSI).set(measures.unmapped)
 
     def tell_training(self, summaries: Sequence[WeekSummary], requests: Sequence[Item]) -> None:
         """Tell how much came into the cube since the training that saw most of it."""
-        metrics.TRAINING_BACKLOG.set(tile_weeks(summaries) - trained_tile_weeks(summaries, requests))
+        backlog = tile_weeks(summaries) - trained_tile_weeks(summaries, requests)
+        metrics.TRAINING_BACKLOG.labels(MSI).set(backlog)

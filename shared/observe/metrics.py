@@ -41,8 +41,10 @@ OLDEST_DUE: Final = Gauge("landstream_oldest_due_job_age_seconds", "Age of the o
 # Failure records that stand now.
 FAILED: Final = Gauge("landstream_failed_jobs", "Failure records that stand", ["stage"])
 
+# The sweeper alone tells what follows. A gauge without a label would be 0 in every process that does not.
+
 # From a scene's item to the first map that holds it: median over the last 100 scenes. Untold before the first map.
-FRESHNESS: Final = Gauge("landstream_freshness_seconds", "From scene to map, median of the last 100 scenes")
+FRESHNESS: Final = Gauge("landstream_freshness_seconds", "From scene to map, median of the last 100 scenes", ["sensor"])
 
 # When the last scene of a sensor (msi, olci) was registered.
 LAST_ARRIVAL: Final = Gauge("landstream_last_arrival_timestamp_seconds", "Last scene registered", ["sensor"])
@@ -51,10 +53,12 @@ LAST_ARRIVAL: Final = Gauge("landstream_last_arrival_timestamp_seconds", "Last s
 BYTES: Final = Gauge("landstream_collection_bytes", "Bytes of a collection's files", ["collection"])
 
 # Tiles of a week that came into the cube since the training that saw most of them, counted once per update.
-TRAINING_BACKLOG: Final = Gauge("landstream_training_backlog_tile_weeks", "Tile-weeks not trained on yet")
+TRAINING_BACKLOG: Final = Gauge("landstream_training_backlog_tile_weeks", "Tile-weeks not trained on yet", ["sensor"])
 
 # Sentinel-2 scenes with tiles in the cube that no current map holds.
-MAPPING_BACKLOG: Final = Gauge("landstream_mapping_backlog_products", "Products in the cube and in no map yet")
+MAPPING_BACKLOG: Final = Gauge(
+    "landstream_mapping_backlog_products", "Products in the cube and in no map yet", ["sensor"]
+)
 
 # When the stage's loop ticked last.
 TICK: Final = Gauge("landstream_last_tick_timestamp_seconds", "Last tick of the stage's loop", ["stage"])

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 from prometheus_client import REGISTRY
 
 from services.sweeper.gauges import Gauges
 from services.sweeper.view import Count, Open
+from tests.conftest import ROOT
+
+
+def test_what_only_the_sweeper_knows_is_told_by_no_other_process() -> None:
+    code = "import shared.observe.metrics, prometheus_client as p; print(p.generate_latest().decode())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    samples = {re.split(r"[{ ]", line)[0] for line in told.splitlines() if line.startswith("landstream_")}
+    assert samples <= {f"landstream_sweep_duration_seconds_{end}" for end in ("bucket", "count", "sum", "created")}
 
 
 def due(*names: str) -> dict[str, Count]:
