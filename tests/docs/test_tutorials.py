@@ -112,7 +112,7 @@ def test_an_operator_runs_services(clone: Path, servers: Servers, bucket: str) -
     (clone / ".services" / "env").write_text("".join(f"{name}={value}\n" for name, value in servers.variables.items()))
     printed = follow(page("operator.md").replace("s3://small", f"s3://{bucket}"), clone, WITHIN_S)
     assert re.search(r"^ready$", printed, re.MULTILINE)
-    assert "landstream_" in printed
+    assert re.search(r"^landstream_jobs_total\{.*\} 1\.0$", printed, re.MULTILINE)
     assert re.search(r"^== line \d+\n.*done +waiting +failed", printed, re.MULTILINE)
 
 
