@@ -107,5 +107,7 @@ def _chosen(folder: Store, record: str, store: str) -> list[dict[str, Any]]:
     else:
         chosen = [r for r in records if r["id"] == record]
     if not chosen:
+        if record == "all":
+            fail(f"no failure record stands; `landstream failures --all --store {store}` shows those that did")
         fail(f"no failure record {record!r}; `landstream failures --store {store}` lists them")
     return chosen

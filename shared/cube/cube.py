@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -110,7 +111,9 @@ class Cube:
             found = self._session.chunk_coordinates(f"/{self._area.name}/{path}")
             return [tuple(c) async for c in found]
 
-        return sorted(asyncio.run(collect()))
+        # A thread of its own: in a notebook a loop of events runs in the caller's, where no other may be run.
+        with ThreadPoolExecutor(1) as thread:
+            return sorted(thread.submit(lambda: asyncio.run(collect())).result())
 
     def years(self) -> list[int]:
         """ISO years that have arrays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -35,6 +36,13 @@ def test_opening_it_prints_nothing(mapped: Path) -> None:
     script = f"import landstream; s = landstream.open({str(mapped)!r}); s.weeks; s.band('B08'); s.land_cover()"
     run = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_it_is_read_where_a_loop_of_events_runs_as_in_a_notebook(mapped: Path) -> None:
+    async def weeks() -> list[str]:
+        return landstream.open(mapped).weeks
+
+    assert asyncio.run(weeks()) == landstream.open(mapped).weeks
 
 
 def test_what_it_holds(store: OpenStore, mapped: Path) -> None:

@@ -190,6 +190,7 @@ def test_one_service_alone_finds_nothing_due(mapped: Path) -> None:
         (("run", "--area", AREAS / "small.yaml", "--store", "{tmp}", "absent.SAFE"), "absent.SAFE: no such file"),
         (("status", "--store", "{tmp}"), "no store here"),
         (("requeue", "x", "--store", "{mapped}"), "no failure record 'x'"),
+        (("dismiss", "all", "--store", "{mapped}"), "no failure record stands;"),
         (("reprocess", "nonsense", "--store", "{mapped}"), "'nonsense' is not a service"),
     ],
 )

@@ -157,7 +157,7 @@ RULES: Final = (
     ),
     Rule(
         name="LandstreamMapsLate",
-        expr=f"landstream_freshness_seconds > {12 * HOUR_S} and on () landstream_mapping_backlog_products > 0",
+        expr=f"landstream_freshness_seconds > {12 * HOUR_S} and on (sensor) landstream_mapping_backlog_products > 0",
         wait="1h",
         severity="warning",
         summary="half of the last scenes took more than {{ $value | humanizeDuration }} to their first map",
