@@ -6,15 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from kafka import TopicPartition
-from kafka.admin import OffsetSpec
-from kafka.structs import OffsetAndMetadata
 
-from shared.bus import OBJECTS
-from shared.bus.kafka import KafkaBus, KafkaSettings
-from shared.stage import registry
 from tests.conftest import ROOT, Servers
 from tests.docs.tutorial import follow, script_of
+from tests.live.groups import begin_now
 
 DOCS = ROOT / "docs"
 PAGES = ("researcher.md", "operator.md", "client.md")
@@ -92,22 +87,9 @@ def test_a_client_takes_files_items_and_predictions(researched: str, clone: Path
     assert re.search(r"^2 Agricultural areas +[1-9][\d.]* ha", printed, re.MULTILINE)
 
 
-def begin_now(servers: Servers, bucket: str) -> None:
-    """Let services of a bucket begin with what is published from now on: other tests left thousands of events."""
-    bus = KafkaBus(KafkaSettings(servers=servers.kafka))
-    admin = bus.admin()
-    partitions = [int(p["partition_index"]) for t in admin.describe_topics([OBJECTS]) for p in t["partitions"]]
-    ends = admin.list_partition_offsets({TopicPartition(OBJECTS, n): OffsetSpec.LATEST for n in partitions})
-    now = {partition: OffsetAndMetadata(end.offset, "", -1) for partition, end in ends.items()}
-    for name in registry.names():
-        admin.alter_group_offsets(f"{bucket}.{name}", now)
-        assert bus.group(OBJECTS, f"{bucket}.{name}")[0] < 1000
-    bus.close()
-
-
 @pytest.mark.live
 def test_an_operator_runs_services(clone: Path, servers: Servers, bucket: str) -> None:
-    begin_now(servers, bucket)
+    begin_now(servers.kafka, bucket)
     (clone / ".services").mkdir()
     (clone / ".services" / "env").write_text("".join(f"{name}={value}\n" for name, value in servers.variables.items()))
     printed = follow(page("operator.md").replace("s3://small", f"s3://{bucket}"), clone, WITHIN_S)

@@ -16,6 +16,7 @@ import yaml
 
 from shared.store.s3 import S3Settings, connect
 from tests.conftest import AREAS, ROOT, Servers, landstream
+from tests.live.groups import begin_now
 from tests.products.presets import wrap
 from tools.servers import free_port
 
@@ -25,11 +26,12 @@ WITHIN_S = 1500
 
 @contextmanager
 def up(area: Path, bucket: str, servers: Servers, folder: Path) -> Iterator[int]:
-    """A running stack, its work folder `folder`; gives the first of its ports."""
+    """A running stack over a new bucket, its work folder `folder`; gives the first of its ports."""
     port = free_port(set())
     command = [sys.executable, "-m", "landstream", "up", "--area", area, "--store", f"s3://{bucket}"]
     command += ["--kafka", servers.kafka, "--work", folder, "--port", str(port)]
     folder.mkdir()
+    begin_now(servers.kafka, bucket)
     with (folder / "up.log").open("w") as log:
         process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=servers.environment(), stdout=log, stderr=log)
     try:
@@ -50,7 +52,7 @@ def becomes(expected: list[str], bucket: str, kafka: str) -> None:
     made: list[str] = []
     deadline = time.monotonic() + WITHIN_S
     while made != expected and time.monotonic() < deadline:
-        time.sleep(5)
+        time.sleep(15)
         if not any(s["waiting"] for s in state(bucket, kafka).values()):
             made = landstream("digest", "--store", f"s3://{bucket}").stdout.splitlines()
     assert made == expected
