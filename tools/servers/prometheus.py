@@ -54,7 +54,7 @@ def _unpack(folder: Path) -> None:
     package.unlink()
 
 
-def promtool(*arguments: object, within_s: float = 60) -> None:
+def promtool(*arguments: object, within_s: float = 600) -> None:
     """Run promtool.
 
     Raises:
