@@ -11,13 +11,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 
+from landstream.reading import open_store
 from shared.store.s3 import S3Settings, S3Store, connect
 from tests.conftest import AREAS, ROOT, Servers, landstream, remove_bucket, running
 from tools.servers.versitygw import Versitygw
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1200)]
 RUN = ("run", "--area", AREAS / "small.yaml", "--store")
 AWAY_S = 15.0
 """Longer than the store's adapter tries."""
@@ -37,6 +40,34 @@ def test_same_digest_as_in_a_folder(servers: Servers, filled: str, six: list[Pat
     assert landstream("digest", "--store", location).stdout == landstream("digest", "--store", mapped).stdout
     again = landstream(*RUN, location, "--once", *six, env=servers.environment(LANDSTREAM_KAFKA=""))
     assert " done " not in again.stderr, "a second run has nothing to do"
+
+
+def test_what_people_take_from_a_bucket_is_what_a_folder_gives(filled: str, mapped: Path, tmp_path: Path) -> None:
+    far, near = f"s3://{filled}", str(mapped)
+    exported = []
+    for name, store in (("far", far), ("near", near)):
+        landstream("export", "--latest", "--out", tmp_path / name, "--store", store)
+        exported.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir() if p.suffix != ".json"})
+    assert exported[0] == exported[1]
+    assert len(exported[0]) >= 7
+    ours, theirs = (open_store(store) for store in (far, near))
+    assert ours.weeks == theirs.weeks
+    np.testing.assert_array_equal(ours.ndvi(24.0, 45.94), theirs.ndvi(24.0, 45.94))
+    assert ours.land_cover().equals(theirs.land_cover())
+
+
+def test_a_bucket_s_champion_predicts(filled: str, tmp_path: Path) -> None:
+    profile = {"driver": "GTiff", "width": 64, "height": 64, "count": 10, "dtype": "uint16", "crs": "EPSG:32634"}
+    with rasterio.open(
+        tmp_path / "in.tif", "w", transform=rasterio.Affine(10, 0, 729960, 0, -10, 5090040), **profile
+    ) as out:
+        out.write(np.full((10, 64, 64), 2000, np.uint16))
+    told = ("--scale", "0.0001", "--store", f"s3://{filled}")
+    landstream("predict", tmp_path / "in.tif", tmp_path / "map.tif", *told)
+    with rasterio.open(tmp_path / "map.tif") as file:
+        values = file.read(1)
+    assert values.shape == (64, 64)
+    assert 1 <= values.min() <= values.max() <= 5
 
 
 def test_a_copy_of_the_bucket_is_all_that_a_restore_needs(servers: Servers, filled: str, bucket: str) -> None:
