@@ -16,6 +16,7 @@ from services.sweeper.view import Open
 from shared.area import Area
 from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
+from shared.items.collections import MAPS
 from shared.items.item import Item
 from shared.items.summary import WeekSummary
 from shared.items.weeks import STATIC
@@ -43,8 +44,8 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     measures = Measures(store)
 
     def see(catalogue: Catalogue, week: str, token: str) -> None:
-        # Weeks come newest first: older ones than the last scenes' need not be read.
-        if measures.scenes < LAST_SCENES:
+        # Weeks come newest first: older ones than the last scenes' need not be read, nor any without maps.
+        if measures.scenes < LAST_SCENES and week in catalogue.weeks(MAPS):
             measures.see(catalogue, week, token)
 
     sweep = Sweep(stages, context, visit=see)

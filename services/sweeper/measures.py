@@ -47,25 +47,31 @@ class Measures:
     Args:
         store: where the items lie.
         write: keep in the store what was measured, which is for who drives the stream.
+
+    Attributes:
+        scenes: how many ages are known so far.
     """
 
     def __init__(self, store: Store, *, write: bool = False) -> None:
-        self._store = store
+        self._store, self.scenes = store, 0
         self._kept = WeekCache(store, "measures", WeekMeasures, write=write)
         self._weeks: dict[str, tuple[str, WeekMeasures]] = {}
 
     def see(self, catalogue: Catalogue, week: str, token: str) -> None:
         """Measure a week; nothing is done while its token is the same."""
-        if self._weeks.get(week, ("",))[0] == token:
+        known, before = self._weeks.get(week, ("", WeekMeasures()))
+        if known == token:
             return
         found = self._kept.load(week, token) or measure(self._store, catalogue, week)
         self._kept.keep(week, token, found)
         self._weeks[week] = token, found
+        self.scenes += len(found.ages) - len(before.ages)
 
     def finish(self, catalogue: Catalogue) -> None:
         """Measure what has no week, once all weeks were seen."""
         weeks = {w for c in catalogue.collections for w in catalogue.weeks(c)}
-        self._weeks = {week: seen for week, seen in self._weeks.items() if week in weeks}
+        for week in self._weeks.keys() - weeks - {STATIC}:
+            self.scenes -= len(self._weeks.pop(week)[1].ages)
         self.see(catalogue, STATIC, repr([catalogue.ids(name) for name in catalogue.collections]))
 
     @property
@@ -96,11 +102,6 @@ class Measures:
     def unmapped(self) -> int:
         """Sentinel-2 updates with tiles that no current map holds."""
         return sum(found.unmapped for found in self._all())
-
-    @property
-    def scenes(self) -> int:
-        """How many scenes freshness is told over so far, weeks before the newest ones left out of account."""
-        return sum(len(found.ages) for found in self._all())
 
     def _all(self) -> Iterator[WeekMeasures]:
         return (found for _, found in self._weeks.values())
