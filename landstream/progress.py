@@ -107,7 +107,8 @@ class ProgressDisplay:
         with self._lock:
             for stage, tally in self._tally.stages.items():
                 failed = Text(f"{tally.failed} failed", "red") if tally.failed else ""
-                table.add_row(stage, f"{tally.done} of {tally.known}", failed, Text(tally.under_way))
+                done = f"{tally.done} of {tally.known}" if tally.known else ""
+                table.add_row(stage, done, failed, Text(tally.under_way))
             now = "stopping" if self._stop.is_set() else self._tally.left()
             table.add_row(duration(self._tally.elapsed_s), "", "", now)
             for wait in self._waits_now():

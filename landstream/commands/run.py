@@ -100,7 +100,8 @@ def _report(outcome: RunOutcome, store: Store, area: Area, log_path: Path) -> No
     if outcome.stopped:
         fail(f"stopped: {outcome.stopped}; the log is {log_path}", 1)
     if outcome.failed:
-        typer.echo(f"{outcome.failed} failure records: landstream failures --store {store.location}", err=True)
+        records = "1 failure record" if outcome.failed == 1 else f"{outcome.failed} failure records"
+        typer.echo(f"{records}: landstream failures --store {store.location}", err=True)
     if outcome.interrupted:
         typer.echo("interrupted: run the same line again to continue", err=True)
     tell_result(store, area)

@@ -38,9 +38,10 @@ def trace(
     except NothingToTrace as error:
         fail(error)
     found = False
-    for story in Tracer(Context.of_store(*opened(store))).stories(asked):
+    tracer = Tracer(Context.of_store(*opened(store)))
+    for story in tracer.stories(asked):
         found = True
         for line in [json.dumps(story.json())] if as_json else lines(story):
             typer.echo(line)
     if not found:
-        fail(f"{subject}: no such scene is registered, or lies in landing/", NOT_FOUND_EXIT)
+        fail(tracer.nothing(asked), NOT_FOUND_EXIT)

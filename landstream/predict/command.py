@@ -131,6 +131,8 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
             with closing(chosen) as client:
                 yield client, context.area
             return
+        if sys.stderr.isatty():
+            typer.echo("starting; TensorFlow takes some seconds", err=True)
         with serve_champion(context) as served:
             facts = served.facts
             own = Client(served.address, facts.model_name, facts.model_version, DEADLINE_S, MAX_MESSAGE_BYTES)

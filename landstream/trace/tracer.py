@@ -27,6 +27,9 @@ from shared.stage.declare import AnyStage, published
 from shared.stage.due import LANDING, DueJob, JobSource, State, plan_jobs
 from shared.store import NotFound
 
+MOST_WEEKS = 12
+"""Weeks that are named one by one."""
+
 
 class Tracer:
     """Tells the ways of scenes; reads the weeks that they lie in, and no other.
@@ -63,6 +66,24 @@ class Tracer:
         if subject.product not in registered and is_withdrawn(subject.product, self._catalogue):
             withdrawn = Step("", "ended", self._why_withdrawn(subject.product))
             yield Story(subject.product, subject.week, "", "", [withdrawn])
+
+    def nothing(self, subject: Subject) -> str:
+        """Say that there is no story of what is asked for, and what there is instead."""
+        if subject.product:
+            fault = "no product of this name is registered or in landing/"
+            return f"{subject.text}: {fault}; a week is given as 2018-W23, a tile as T34TGR"
+        what = "tile" if subject.tile else "week"
+        known = sorted({week for collection in SCENES for week in self._catalogue.weeks(collection)})
+        if not known:
+            return f"{subject.text}: no scene of this {what} is registered or in landing/; none is registered at all"
+        weeks = (
+            known[0]
+            if len(known) == 1
+            else f"{known[0]} to {known[-1]}"
+            if len(known) > MOST_WEEKS
+            else ", ".join(known)
+        )
+        return f"{subject.text}: no scene of this {what} is registered or in landing/; there are scenes of {weeks}"
 
     def _weeks(self, subject: Subject) -> list[str]:
         if subject.week:

@@ -57,7 +57,7 @@ _MAPS_HREF = os.path.relpath(
 
 _FACTS = ("windows", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
 _LIMITS = (
-    "The score holds for the area, the weeks and the label scheme below; nothing is said of others.",
+    "The score holds for the area, the weeks and the label scheme above; nothing is said of others.",
     "Labels have a smallest mapped unit and a reference year: part of the error is theirs.",
     "A polygon may reach over the edge of a block: scores are a little better than on ground far away.",
     "Confidence is the network's own share for the chosen class; it is not calibrated.",

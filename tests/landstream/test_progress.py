@@ -79,6 +79,7 @@ def test_a_terminal_shows_a_line_per_stage_with_its_share(terminal: None, capsys
     shown = capsys.readouterr().err
     for part in ("0 of 3", "scene-1 30 %", "1 failed", "scene-0: why", "training in 37 s if quiet", "stopping"):
         assert part in shown, part
+    assert "0 of 0" not in shown, "of tiler nothing is known but a failure"
 
 
 def test_a_terminal_without_a_cursor_gets_lines(

@@ -35,6 +35,7 @@ def end(outcome: RunOutcome, store: FolderStore) -> int:
     ("outcome", "code", "said"),
     [
         (RunOutcome(), 0, ""),
+        (RunOutcome(failed=1), 3, "1 failure record: landstream failures --store {store}"),
         (RunOutcome(failed=2), 3, "2 failure records: landstream failures --store {store}"),
         (RunOutcome(interrupted=True), 143, "interrupted: run the same line again to continue"),
     ],
@@ -45,7 +46,7 @@ def test_a_run_ends_with_its_result(
     assert end(outcome, store) == code
     shown = capsys.readouterr()
     assert [line.split()[0] for line in shown.out.splitlines()] == [
-        "model", "accuracy", "mIoU", "observed", "quicklook", "newest",
+        "model", "accuracy", "mIoU", "area", "land", "observed", "quicklook", "newest",
     ]  # fmt: skip
     assert shown.err.strip() == said.format(store=store.location)
 

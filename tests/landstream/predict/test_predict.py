@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 import rasterio
 
+from landstream.predict.command import _connect
 from landstream.predict.encoding import PredictError
 from landstream.predict.predict import confidence_path, files_of, predict_raster
 from landstream.predict.raster import open_raster
+from landstream.workspace import bind
 from services.inference.blend import map_extent
 from services.inference.predict import WindowPredictor
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.raster.grid import Window
+from shared.store import FolderStore
 from tests.catalogues import AREA
 from tests.conftest import ROOT, landstream
 
@@ -173,3 +176,14 @@ def test_the_champion_of_a_store_maps_its_own_cube_again(mapped: Path, tmp_path:
     with rasterio.open(tmp_path / "out.tif") as own, rasterio.open(mapped / asset_key(current, "land_cover")) as map_:
         assert (own.read(1) == map_.read(1)).all()
         assert own.colormap(1) == map_.colormap(1)
+
+
+def test_a_terminal_hears_that_tensorflow_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bind(FolderStore(tmp_path), AREA)
+    for seen, said in (False, ""), (True, "starting; TensorFlow takes some seconds\n"):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda seen=seen: seen)
+        with pytest.raises(PredictError, match="no model yet"), _connect(str(tmp_path), "", "", None):
+            pass
+        assert capsys.readouterr().err == said

@@ -173,6 +173,23 @@ def test_what_only_lies_in_landing_is_told(world: World) -> None:
     assert world.told("T34TGR") == world.told("2018-W24") == []
 
 
+def test_what_there_is_instead_is_told(world: World) -> None:
+    def nothing(text: str) -> str:
+        assert world.told(text) == []
+        return Tracer(world.context).nothing(read_subject(text))
+
+    none = "no scene of this week is registered or in landing/"
+    assert nothing("2018-W24") == f"2018-W24: {none}; none is registered at all"
+    world.put(scene(NEW, 500))
+    assert nothing("2018-W24") == f"2018-W24: {none}; there are scenes of {WEEK}"
+    world.put(scene(LATER, 500, "another", week=LATER_WEEK))
+    assert nothing("2018-W24") == f"2018-W24: {none}; there are scenes of {WEEK}, {LATER_WEEK}"
+    assert nothing("T34TGR").startswith("T34TGR: no scene of this tile")
+    assert nothing("2018-23") == (
+        "2018-23: no product of this name is registered or in landing/; a week is given as 2018-W23, a tile as T34TGR"
+    )
+
+
 def test_other_weeks_are_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put(scene(NEW, 500), scene(LATER, 500, "another", week=LATER_WEEK))
     world.put(scene(LATER.replace("T34TFR", "T34TGR"), 500, "third", week="2018-W30", mgrs_tile="T34TGR"))
