@@ -143,7 +143,8 @@ def open_bound(location: str) -> tuple[Store, Area]:
 def _require_folder(location: str) -> None:
     """Return if a location is no folder, or that of a store: to open another one would make it."""
     if "://" not in location and not (Path(location) / AREA_KEY).is_file():
-        raise WorkspaceError(f"{location}: no store here ({AREA_KEY} is missing); `landstream run` makes one")
+        fault, remedy = f"no store here ({AREA_KEY} is missing)", "check the name, `landstream run` makes a new one"
+        raise WorkspaceError(f"{location}: {fault}; {remedy}")
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

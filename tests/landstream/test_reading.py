@@ -98,7 +98,7 @@ def test_a_map_is_that_of_the_store(store: OpenStore, mapped: Path) -> None:
 
 def test_mistakes_say_what_to_do(store: OpenStore, tmp_path: Path) -> None:
     for ask, said in (
-        (lambda: landstream.open(tmp_path), "`landstream run` makes one"),
+        (lambda: landstream.open(tmp_path), "check the name, `landstream run` makes a new one"),
         (lambda: store.ndvi(45.95, 24.0), "give longitude, then latitude"),
         (lambda: store.band("B99"), "there are B02"),
         (lambda: store.band("B08", 2031), "there are 2018"),
