@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,15 +87,16 @@ def _groups(kafka: str, groups: dict[str, str]) -> dict[str, tuple[int, int]]:
         bus.close()
 
 
-def items(catalogue: Catalogue, collection: str, everything: bool) -> Iterator[Item]:
+def items(catalogue: Catalogue, collection: str, everything: bool, weeks: Sequence[str] = ()) -> Iterator[Item]:
     """Yield the items of a collection, week after week; each week is let go before the next one is read.
 
     Args:
         catalogue: what exists.
         collection: which.
         everything: also those that are no longer current.
+        weeks: of these alone, where some are given.
     """
-    for week in catalogue.weeks(collection):
+    for week in (w for w in catalogue.weeks(collection) if not weeks or w in weeks):
         yield from catalogue.items(collection, week) if everything else catalogue.current(collection, week)
         if week != STATIC:
             catalogue.let_go(week)

@@ -51,6 +51,9 @@ def status(
 def maps(
     store: StoreOption,
     latest: Annotated[bool, typer.Option("--latest", help="Only the current map of each sheet and week.")] = False,
+    week: Annotated[
+        list[str] | None, typer.Option("--week", metavar="W", help="Only this week, such as 2018-W26; may be repeated.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the land-cover maps and where they lie.
@@ -61,11 +64,16 @@ def maps(
     Example: landstream maps --latest --store stores/sibiu
     """
     from landstream import report
+    from landstream.export.weeks import weeks_there_are
     from shared.items.collections import MAPS
     from shared.run.context import Context
 
     folder, area = opened(store)
-    found = report.items(Context.of_store(folder, area).reader.snapshot(), MAPS, not latest)
+    catalogue = Context.of_store(folder, area).reader.snapshot()
+    known = catalogue.weeks(MAPS)
+    if missing := [w for w in week or [] if w not in known]:
+        fail(f"{missing[0]}: no map of this week; {weeks_there_are(known)}")
+    found = report.items(catalogue, MAPS, not latest, week or [])
     line, row = partial(report.item_line, folder), partial(report.map_row, folder)
     show(found, as_json, line, report.MAP_COLUMNS, row, "no map yet; `landstream status` says what is missing")
 

@@ -33,7 +33,7 @@ def choose_weeks(catalogue: Catalogue, asked: Sequence[str]) -> dict[str, list[I
     for week in dict.fromkeys(asked):
         maps = catalogue.current(MAPS, week) if week in known else []
         if not maps:
-            raise NoSuchWeek(f"{week}: no map of this week; {_spell(known)}")
+            raise NoSuchWeek(f"{week}: no map of this week; {weeks_there_are(known)}")
         found[week] = maps
     return found
 
@@ -46,7 +46,8 @@ def _newest(catalogue: Catalogue, known: Sequence[str]) -> dict[str, list[Item]]
     raise NoSuchWeek("no map yet; `landstream run` makes them")
 
 
-def _spell(known: Sequence[str]) -> str:
+def weeks_there_are(known: Sequence[str]) -> str:
+    """Return which weeks have maps, for people."""
     if not known:
         return "there is none of any week; `landstream run` makes them"
     earlier = len(known) - MOST_LISTED

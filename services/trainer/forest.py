@@ -29,7 +29,9 @@ def train_forest(windows: Windows, targets: npt.NDArray[Any], seed: int) -> Rand
     """
     chosen = sample_pixels(targets, MOST_PIXELS, np.random.default_rng(seed))
     forest = RandomForestClassifier(TREES, min_samples_leaf=3, max_samples=SHARE, n_jobs=2, random_state=seed)
-    return forest.fit(spectra(windows, chosen), targets[chosen])
+    forest.fit(spectra(windows, chosen), targets[chosen])
+    # Threads add up the trees' answers in the order in which they end, and a rounding decides a tie.
+    return forest.set_params(n_jobs=1)
 
 
 def confuse_forest(forest: RandomForestClassifier, windows: Windows, classes: int) -> npt.NDArray[Any]:

@@ -137,7 +137,7 @@ def test_a_second_run_has_nothing_to_do(mapped: Path, six: list[Path]) -> None:
     result = landstream("run", "--area", AREAS / "small.yaml", "--store", mapped, "--once", *six)
     assert " done " not in result.stderr
     told = dict(line.split(None, 1) for line in result.stdout.splitlines()[1:])
-    assert list(told) == ["model", "accuracy", "mIoU", "observed", "quicklook", "newest"]
+    assert list(told) == ["model", "accuracy", "mIoU", "area", "land", "observed", "quicklook", "newest"]
     assert Path(told["quicklook"]).is_file()
     assert Path(told["newest"].removeprefix("map").strip()).suffix == ".tif"
     assert result.stdout.splitlines() == landstream("status", "--store", mapped).stdout.splitlines()[-7:]

@@ -49,6 +49,13 @@ def test_maps_are_a_table_on_a_terminal_and_items_elsewhere(store: Path) -> None
     assert [json.loads(line) for line in on_terminal("maps", "--store", store, "--json")] == [item]
 
 
+def test_maps_of_a_week_are_those_alone_and_another_week_is_said_to_have_none(store: Path) -> None:
+    assert lines("maps", "--week", "2018-W22", "--store", store) == lines("maps", "--store", store)
+    wrong = landstream("maps", "--week", "2018-W23", "--store", store, check=False)
+    said = "landstream: 2018-W23: no map of this week; there are maps of 2018-W22\n"
+    assert (wrong.returncode, wrong.stdout, wrong.stderr) == (2, "", said)
+
+
 def test_items_name_id_time_and_file(store: Path) -> None:
     (found,) = lines("items", "sentinel-2-l2a", "--store", store)[1:]
     shown = on_terminal("items", "sentinel-2-l2a", "--store", store, columns=400)
@@ -77,6 +84,7 @@ def test_what_is_due_names_stage_week_and_product(store: Path) -> None:
 
 def test_status_ends_with_the_result(store: Path) -> None:
     shown = landstream("status", "--store", store).stdout.splitlines()
-    assert [line.split()[0] for line in shown[-5:]] == ["accuracy", "mIoU", "observed", "quicklook", "newest"]
+    named = ["accuracy", "mIoU", "area", "land", "observed", "quicklook", "newest"]
+    assert [line.split()[0] for line in shown[-7:]] == named
     found = json.loads(landstream("status", "--store", store, "--json").stdout)["result"]
     assert (found["model"]["miou"], found["map"]["week"]) == (0.7, "2018-W22")
