@@ -60,7 +60,7 @@ class ProgressDisplay:
         if state == "failed" or (state == "done" and not self._moves):
             self._line(f"{stage:<13} {state:<7} {subject}" + (f": {note}" if note else ""))
         elif state == "progress" and note == "products" and not done and not self._moves:
-            self._line(f"taking in {total} products")
+            self._line(f"taking in {total} {'product' if total == 1 else 'products'}")
 
     def expect(self, counts: Mapping[str, Count]) -> None:
         """Take what the last look at the store found."""

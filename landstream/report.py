@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from landstream.result import map_result, result_of
 from landstream.table import Column
 from services.sweeper.measures import LAST_SCENES, Measures
@@ -18,10 +20,11 @@ from shared.bus import OBJECTS
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
 from shared.items.item import Item
+from shared.items.keys import dismissal_key
 from shared.items.summary import WeekSummary
 from shared.items.weeks import STATIC
 from shared.run.context import Context
-from shared.run.failure import record_key, standing_failures
+from shared.run.failure import is_void, record_key, standing_failures
 from shared.stage import registry
 from shared.store import NotFound, Store
 
@@ -120,6 +123,7 @@ FAILURE_COLUMNS = (
     Column("what to do", below=True),
     Column("id", copied=True, below=True),
 )
+ALL_FAILURE_COLUMNS = (*FAILURE_COLUMNS, Column("state", below=True))
 
 
 def item_row(store: Store, item: Item) -> tuple[str, ...]:
@@ -156,6 +160,22 @@ def failure_row(store: Store, record: Mapping[str, Any]) -> tuple[str, ...]:
         when = ""
     said = (str(record.get(name) or "") for name in ("file", "fault", "remedy", "id"))
     return when, str(record["stage"]), failure_subject(record), *said
+
+
+def failure_state(store: Store, record: Mapping[str, Any], catalogue: Catalogue) -> dict[str, str]:
+    """Return `{"state", "reason"}` of a failure record: `dismissed`, with the reason given, or `void`, or `stands`."""
+    try:
+        said = from_json(store.get(dismissal_key(str(record["stage"]), str(record["id"]))))
+        return {"state": "dismissed", "reason": str(said["reason"])}
+    except NotFound:
+        return {"state": "void" if is_void(record, store, catalogue) else "stands", "reason": ""}
+    except (ValueError, TypeError, KeyError):  # written by something else; that it is there is what counts
+        return {"state": "dismissed", "reason": ""}
+
+
+def any_failure_row(store: Store, record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what `ALL_FAILURE_COLUMNS` say of a failure record with its state."""
+    return *failure_row(store, record), ": ".join(filter(None, (record["state"], record["reason"])))
 
 
 def moment(seconds: float) -> str:

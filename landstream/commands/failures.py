@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from landstream.commands.options import JsonOption, StoreOption
 from landstream.commands.showing import show
 
 if TYPE_CHECKING:
+    from landstream.table import Column
     from shared.store import Store
 
 RecordArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of a failure record, or `all`.")]
@@ -30,7 +32,8 @@ def failures(
     On a terminal text: when, stage, product or unit; below it the file, why, what to do, and the record's id, for
     `landstream requeue` (try again) and `landstream dismiss` (leave it). Piped, or with --json, one JSON a line.
 
-    A record is void, and not shown, once its job succeeded or its unit is gone from landing/.
+    A record is void, and not shown, once its job succeeded or its unit is gone from landing/. With --all each record
+    also says its state, `stands`, `dismissed` or `void`, and for which reason it was dismissed.
 
     Example: landstream failures --store stores/sibiu
     """
@@ -41,9 +44,16 @@ def failures(
     folder, area = opened(store)
     reader = Context.of_store(folder, area).reader
     catalogue, foreign = reader.snapshot(), reader.foreign
-    found = read_records(folder, foreign) if everything else standing_failures(folder, catalogue, foreign)
+    found: Iterator[dict[str, Any]]
+    columns: Sequence[Column] = report.FAILURE_COLUMNS
+    row = report.failure_row
+    if everything:
+        found = (r | report.failure_state(folder, r, catalogue) for r in read_records(folder, foreign))
+        columns, row = report.ALL_FAILURE_COLUMNS, report.any_failure_row
+    else:
+        found = standing_failures(folder, catalogue, foreign)
     line = partial(json.dumps, sort_keys=True)
-    show(found, as_json, line, report.FAILURE_COLUMNS, partial(report.failure_row, folder), "nothing failed")
+    show(found, as_json, line, columns, partial(row, folder), "nothing failed")
     tell_left_alone(foreign)
 
 

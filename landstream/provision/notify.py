@@ -66,7 +66,7 @@ def configure_notifications(store: S3Store, queue: str, say: Callable[[str], Non
         found = client.get_bucket_notification(bucket_name=store.bucket)
     except S3Error as error:
         if error.code in _NOT_TAKEN:
-            return [f"notifications: this store is configured at its start; let it send {CREATED} to {OBJECTS}"]
+            return [f"notifications: this store is configured at its start; keep it sending {CREATED} to {OBJECTS}"]
         raise StoreError(
             f"{store.location}: notifications to {queue} are refused ({error.code}: {error.message})"
         ) from error

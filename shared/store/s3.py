@@ -416,7 +416,9 @@ class S3Store:
         if _is_full(error):
             return StoreFull(f"{self.location}: the store or its quota is full ({code or status}); free or enlarge it")
         if code == "NoSuchBucket":
-            return StoreError(f"{self.location}: there is no such bucket; `landstream provision` makes it")
+            return StoreError(
+                f"{self.location}: there is no such bucket; check the name, `landstream provision` makes a new one"
+            )
         if code in {"ObjectParentIsFile", "ExistingObjectIsDirectory", "DirectoryObjectContainsData"} or (
             status == 409 and code not in {"ConditionalRequestConflict", "OperationAborted"}
         ):

@@ -30,6 +30,12 @@ def test_lines_of_what_ended_with_reasons_and_a_sum(capsys: pytest.CaptureFixtur
     assert lines[3:] == ["0 s: ingest 1"]
 
 
+def test_one_product_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressDisplay() as progress:
+        progress.observe("landing", "progress", "scene-1", 0, 1, "products")
+    assert capsys.readouterr().err == "taking in 1 product\n"
+
+
 def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay() as progress:
         progress.expect({"ingest": Count(done=3)})

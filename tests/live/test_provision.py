@@ -62,6 +62,7 @@ def test_a_stack_is_made_ready_and_stays_so(servers: Servers, bucket: str) -> No
             "users",
             "notifications",
         ]
+        assert any("keep it sending" in line for line in lines)
         assert read_stack(store) == Stack(keys="raw")
         assert sorted(store.keys("")) == ["area.json", "stack.json"]
         assert json.loads(store.get("area.json"))["name"] == "small"

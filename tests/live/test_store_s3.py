@@ -14,6 +14,7 @@ import pytest
 from landstream.deliver import deliver
 from shared.store import NotFound, PreconditionFailed, Store, StoreError, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
+from tests.conftest import Servers
 from tests.contracts.test_store import StoreContract
 from tests.live.proxy import Proxy
 
@@ -45,6 +46,11 @@ class TestS3Store(StoreContract):
         for thread in threads:
             thread.join()
         assert len(set(store.keys("a/"))) == 8 * 130
+
+
+def test_who_misspells_a_bucket_is_asked_for_its_name(servers: Servers) -> None:
+    with pytest.raises(StoreError, match="no such bucket; check the name"):
+        S3Store("landstream-absent").get("area.json")
 
 
 @pytest.mark.parametrize("size", [2 << 20, 40 << 20])

@@ -75,9 +75,18 @@ def test_a_dismissed_failure_is_neither_shown_nor_counted_and_not_due(store: Fol
     assert said == f"{PRODUCT}: cloudmask leaves it as it is\n"
     assert failed(store) == {"ingest": 1}
     assert [r["stage"] for r in shown(store)] == ["ingest"]
-    assert [r["stage"] for r in shown(store, "--all")] == ["cloudmask", "ingest"]
+    everything = [(r["stage"], r["state"], r["reason"]) for r in shown(store, "--all")]
+    assert everything == [("cloudmask", "dismissed", "haze"), ("ingest", "stands", "")]
     assert landstream("sweep", "--store", store.location).stdout == before
     assert store.get(f"failures/cloudmask/{PRODUCT}--01234567.dismissed") == b'{"reason":"haze"}'
+
+
+def test_people_read_of_a_dismissed_failure_why_it_was(store: FolderStore) -> None:
+    landstream("dismiss", f"{PRODUCT}--01234567", "--reason", "haze", "--store", store.location)
+    landstream("dismiss", "all", "--store", store.location)
+    told = on_terminal("failures", "--all", "--store", store.location, columns=70)
+    states = [line.split(maxsplit=1)[1] for line in told if line.startswith("  state ")]
+    assert states == ["dismissed: haze", "dismissed"]
 
 
 def test_requeue_says_what_is_tried_again_and_leaves_alone_what_was_dismissed(store: FolderStore) -> None:
@@ -94,6 +103,7 @@ def test_requeue_says_what_is_tried_again_and_leaves_alone_what_was_dismissed(st
 def test_the_record_of_a_unit_that_is_gone_is_void(store: FolderStore) -> None:
     store.delete("landing/odd.zip")
     assert failed(store) == {"cloudmask": 1}
+    assert [r["state"] for r in shown(store, "--all")] == ["stands", "void"]
     said = landstream("requeue", "all", "--store", store.location).stdout.splitlines()
     assert said == [
         f"{PRODUCT}: cloudmask tries it again",
