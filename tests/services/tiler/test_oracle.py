@@ -50,6 +50,12 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
     return open_season(products, store)
 
 
+@pytest.fixture(scope="module")
+def granules(season: Season) -> list[oracle.Granule]:
+    """The season's L2A products, whose images are read once."""
+    return oracle.granules(season.products, season.grid)
+
+
 def open_season(products: Path, store: Path) -> Season:
     icechunk.set_logs_filter("error")
     repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(store / "cube")))
@@ -103,7 +109,7 @@ def check(
     return met
 
 
-def test_cells_of_10_and_20_m(season: Season) -> None:
+def test_cells_of_10_and_20_m(season: Season, granules: list[oracle.Granule]) -> None:
     fine, coarse = season.array(f"{MSI}/10m"), season.array(f"{MSI}/20m")
     source, distance = season.array(f"{MSI}/20m_source"), season.array(f"{MSI}/20m_cloud_distance_px")
 
@@ -117,8 +123,7 @@ def test_cells_of_10_and_20_m(season: Season) -> None:
             return None
         return -nearest, code, values
 
-    products = oracle.granules(season.products, season.grid)
-    met = check(season, products, season.grid.shape, oracle.Granule.cell, stored, MSI, 20)
+    met = check(season, granules, season.grid.shape, oracle.Granule.cell, stored, MSI, 20)
     assert met["observed"] > 400
     assert met["contested"] > 50
     assert met["empty"] > 50
@@ -128,7 +133,7 @@ def test_cells_of_10_and_20_m(season: Season) -> None:
     assert len(codes) > 4
 
 
-def test_pixels_of_60_m(season: Season) -> None:
+def test_pixels_of_60_m(season: Season, granules: list[oracle.Granule]) -> None:
     values = season.array(f"{MSI}/60m")
     source, distance = season.array(f"{MSI}/60m_source"), season.array(f"{MSI}/60m_cloud_distance_px")
 
@@ -140,8 +145,7 @@ def test_pixels_of_60_m(season: Season) -> None:
             return None
         return -nearest, code, found
 
-    products = oracle.granules(season.products, season.grid)
-    met = check(season, products, values.shape[1:3], oracle.Granule.pixel_60m, stored, MSI, 60)
+    met = check(season, granules, values.shape[1:3], oracle.Granule.pixel_60m, stored, MSI, 60)
     assert met["observed"] > 300
     assert met["contested"] > 50
 
