@@ -58,7 +58,8 @@ class ProgressDisplay:
         with self._lock:
             self._tally.observe(stage, state, subject, done, total, note)
         if state == "failed" or (state == "done" and not self._moves):
-            self._line(f"{stage:<13} {state:<7} {subject}" + (f": {note}" if note else ""))
+            why = note.removeprefix(f"{subject}: ")
+            self._line(f"{stage:<13} {state:<7} {subject}" + (f": {why}" if why else ""))
         elif state == "progress" and note == "products" and not done and not self._moves:
             self._line(f"taking in {total} {'product' if total == 1 else 'products'}")
 

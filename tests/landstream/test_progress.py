@@ -23,11 +23,13 @@ def test_lines_of_what_ended_with_reasons_and_a_sum(capsys: pytest.CaptureFixtur
         progress.observe("ingest", "later", "scene-2", note="2 of 3 files are there")
         progress.observe("tiler", "absorbed", "scene-1")
         progress.observe("tiler", "failed", "scene-3", note="B02.jp2: is empty; deliver it again")
+        progress.observe("ingest", "failed", "notes.txt", note="notes.txt: is not a product; take it away")
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "taking in 3 products"
     assert lines[1].split() == ["ingest", "done", "scene-1"]
     assert lines[2].split(maxsplit=2) == ["tiler", "failed", "scene-3: B02.jp2: is empty; deliver it again"]
-    assert lines[3:] == ["0 s: ingest 1"]
+    assert lines[3].split(maxsplit=2) == ["ingest", "failed", "notes.txt: is not a product; take it away"]
+    assert lines[4:] == ["0 s: ingest 1"]
 
 
 def test_one_product_is_one(capsys: pytest.CaptureFixture[str]) -> None:
