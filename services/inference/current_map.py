@@ -25,14 +25,12 @@ def is_current_map(item: Item, catalogue: Catalogue) -> bool:
 
 def _promoted_last(product: str, week: str, catalogue: Catalogue) -> str | None:
     """Return the id of the map of a sheet, week and ledger whose model was promoted last; once a look."""
-    found = catalogue.memo.setdefault((week, "current maps"), {})
-    assert isinstance(found, dict)
+    found = catalogue.once(week, "current maps", dict[str, str | None])
     if product not in found:
         same = [i for i in catalogue.of_product(MAPS, product, week) if _shows_current(i, catalogue)]
         ranks = ((promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same)
         found[product] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
-    best: str | None = found[product]
-    return best
+    return found[product]
 
 
 def _shows_current(item: Item, catalogue: Catalogue) -> bool:

@@ -68,12 +68,11 @@ def _maps(
 
 def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job:
     """Return the map of a sheet; the same object for each of the updates that lead to it."""
-    memo = catalogue.memo.setdefault((week, f"maps of {model.id}"), {})
-    assert isinstance(memo, dict)
-    if sheet not in memo:
+    maps = catalogue.once(week, f"maps of {model.id}", dict[Sheet, Job])
+    if sheet not in maps:
         tiles = week_tiles(catalogue, week)
         ledger = tiles.ledger_digest(sheet)
-        memo[sheet] = Job(
+        maps[sheet] = Job(
             collection=MAPS,
             product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
             week=week,
@@ -83,8 +82,7 @@ def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: I
             ),
             parameters={"sheet": list(sheet), "ledger": ledger},
         )
-    job: Job = memo[sheet]
-    return job
+    return maps[sheet]
 
 
 def is_wanted(job: Job, catalogue: Catalogue) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from shared.area import Area
 from shared.items.item import Item
@@ -11,6 +12,10 @@ from shared.items.keys import split_order_key
 from shared.items.partition import Shelf
 from shared.items.weeks import STATIC
 
+if TYPE_CHECKING:
+    from shared.items.summary import KeptSummary, WeekSummary
+
+T = TypeVar("T")
 Rule = Callable[[Item, "Catalogue"], bool]
 """Whether an item is current; declared by the stage that publishes its collection."""
 
@@ -24,23 +29,23 @@ class Catalogue:
         shelf: what the store holds.
         area: the study area.
         rules: collection -> its rule; where none is given, `latest_from_current_inputs`.
-        kept: what is kept from one look to the next, each with what it was computed from.
+        kept: week -> its summary, kept from one look to the next with what it was computed from.
 
     Attributes:
-        memo: what was computed of a week during this look: (week, what) -> value.
+        memo: what was computed of a week during this look: (week, what) -> value; see `once`.
         asked: product -> ids of its items whose pictures were found broken, of those that were asked for.
         given: the weeks' summaries, where somebody has just made them; see `shared.items.summary`.
     """
 
     def __init__(
-        self, shelf: Shelf, area: Area, rules: Mapping[str, Rule], kept: dict[str, object] | None = None
+        self, shelf: Shelf, area: Area, rules: Mapping[str, Rule], kept: dict[str, KeptSummary] | None = None
     ) -> None:
         self.area, self._shelf, self._rules = area, shelf, rules
         self._current: dict[tuple[str, str, str], bool] = {}
         self.memo: dict[tuple[str, str], object] = {}
-        self.kept: dict[str, object] = {} if kept is None else kept
+        self.kept = {} if kept is None else kept
         self.asked: dict[str, frozenset[str]] = {}
-        self.given: object = None
+        self.given: Sequence[WeekSummary] | None = None
 
     @property
     def collections(self) -> Sequence[str]:
@@ -76,6 +81,18 @@ class Catalogue:
         self._shelf.let_go(week)
         self._current = {key: value for key, value in self._current.items() if key[1] != week}
         self.memo = {key: value for key, value in self.memo.items() if key[0] != week}
+
+    def once(self, week: str, what: str, make: Callable[[], T]) -> T:
+        """Return what is computed of a week once in this look, until the week is let go.
+
+        Args:
+            week: the week.
+            what: names it; each name is of one type.
+            make: computes it.
+        """
+        if (week, what) not in self.memo:
+            self.memo[week, what] = make()
+        return cast("T", self.memo[week, what])
 
     def current(self, collection: str, week: str = STATIC) -> list[Item]:
         """Return the current items of a collection in a week, by id."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import RLock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, Rule
@@ -20,6 +20,9 @@ from shared.items.partition import Key, Partition
 from shared.items.properties import check_facts
 from shared.items.week_index import Listed, Stored, read_index
 from shared.items.weeks import STATIC, BadKey, check_week
+
+if TYPE_CHECKING:
+    from shared.items.summary import KeptSummary
 
 READERS = 16
 """Items that are read at once: a store far away answers each only after a while."""
@@ -75,7 +78,7 @@ class CatalogueReader:
     def __init__(self, objects: Objects, area: Area, rules: Mapping[str, Rule]) -> None:
         self._objects, self._area, self._rules = objects, area, rules
         self._kept: OrderedDict[Key, Partition] = OrderedDict()
-        self._results: dict[str, object] = {}
+        self._summaries: dict[str, KeptSummary] = {}
         self.foreign: dict[str, str] = {}
         self._lock = RLock()
 
@@ -93,7 +96,7 @@ class CatalogueReader:
 
     def of(self, look: Look) -> Catalogue:
         """Return the catalogue of a look."""
-        return Catalogue(look, self._area, self._rules, self._results)
+        return Catalogue(look, self._area, self._rules, self._summaries)
 
     def weeks(self, collection: str) -> list[str]:
         """List the weeks of a collection."""

@@ -74,15 +74,23 @@ def present_state(catalogue: Catalogue) -> str:
     return cube_state(summaries(catalogue), current_labels(catalogue))
 
 
-def summaries(catalogue: Catalogue) -> list[WeekSummary]:
+def summaries(catalogue: Catalogue) -> Sequence[WeekSummary]:
     """Return the summaries of the weeks that hold a cube update; only what changed since the last look is read."""
-    if isinstance(catalogue.given, list):
+    if catalogue.given is not None:
         return catalogue.given
     return [summary_of(catalogue, week) for week in data_weeks(catalogue)]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class KeptSummary:
+    """A summary with all that it is a function of.
+
+    Attributes:
+        token: see `week_token`.
+        asked: product -> ids of its items whose pictures were found broken.
+        summary: the summary.
+    """
+
     token: str
     asked: Mapping[str, frozenset[str]]
     summary: WeekSummary
@@ -91,12 +99,13 @@ class _Kept:
 def summary_of(catalogue: Catalogue, week: str) -> WeekSummary:
     """Return the summary of a week, from the last look if the week has the same items as then."""
     token, kept = week_token(catalogue, week), catalogue.kept.get(week)
-    if isinstance(kept, _Kept) and kept.token == token and catalogue.is_broken_as(kept.asked):
+    if kept is not None and kept.token == token and catalogue.is_broken_as(kept.asked):
         return kept.summary
     known = catalogue.knows(week)
     summary = summarize(catalogue, week)
     products = {i.product for c in SCENES for i in catalogue.items(c, week)}
-    catalogue.kept[week] = _Kept(token, {p: b for p, b in catalogue.asked.items() if p in products}, summary)
+    broken = {p: found for p, found in catalogue.asked.items() if p in products}
+    catalogue.kept[week] = KeptSummary(token, broken, summary)
     if not known:
         catalogue.let_go(week)
     return summary

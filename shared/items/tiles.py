@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,25 +111,24 @@ def digest_ledger(ledger: npt.NDArray[np.uint64]) -> str:
 
 def week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
     """Return where the current Sentinel-2 updates of a week lie."""
-    key = (week, "tiles")
-    if key not in catalogue.memo:
-        inside, around = dict[Sheet, list[Item]](), dict[Sheet, list[Item]]()
-        boxes: dict[str, list[Box]] = {}
-        updates = [u for u in catalogue.current(UPDATES, week) if touches(u, MSI)]
-        for update in updates:
-            boxes[update.id] = list(_boxes(update.properties["landstream:tiles"]))
-            for sheet in set(_sheets(boxes[update.id], 0)):
-                inside.setdefault(sheet, []).append(update)
-            for sheet in set(_sheets(boxes[update.id], 1)):
-                around.setdefault(sheet, []).append(update)
-        sheets: dict[str, list[Sheet]] = {}
-        for sheet in sorted(inside):
-            for update in around[sheet]:
-                sheets.setdefault(update.id, []).append(sheet)
-        catalogue.memo[key] = WeekTiles(catalogue.area.grid, updates, inside, around, boxes, sheets)
-    found: Any = catalogue.memo[key]
-    assert isinstance(found, WeekTiles)
-    return found
+    return catalogue.once(week, "tiles", lambda: _week_tiles(catalogue, week))
+
+
+def _week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
+    inside, around = dict[Sheet, list[Item]](), dict[Sheet, list[Item]]()
+    boxes: dict[str, list[Box]] = {}
+    updates = [u for u in catalogue.current(UPDATES, week) if touches(u, MSI)]
+    for update in updates:
+        boxes[update.id] = list(_boxes(update.properties["landstream:tiles"]))
+        for sheet in set(_sheets(boxes[update.id], 0)):
+            inside.setdefault(sheet, []).append(update)
+        for sheet in set(_sheets(boxes[update.id], 1)):
+            around.setdefault(sheet, []).append(update)
+    sheets: dict[str, list[Sheet]] = {}
+    for sheet in sorted(inside):
+        for update in around[sheet]:
+            sheets.setdefault(update.id, []).append(sheet)
+    return WeekTiles(catalogue.area.grid, updates, inside, around, boxes, sheets)
 
 
 def touches(update: Item, sensor: str) -> bool:
