@@ -60,7 +60,7 @@ def country() -> Area:
             "name": "scale", "aoi": [20.3, 43.6, 29.7, 48.3], "labels": "clc-level1", "label_year": 2018,
             "years": list(range(2010, 2036)), "level": "l2a",
             "grid": {"epsg": 32635, "origin_x_m": 120000, "origin_y_m": 5340000, "rows": 215, "cols": 291},
-            "policy": {"remap": 8},
+            "remap": 8,
         },
         "benchmark",
     )  # fmt: skip

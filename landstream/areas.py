@@ -63,15 +63,16 @@ label_year: {year}
 # ISO years of scenes that are accepted.
 years: [{year}]
 
-# What a running stream decides by itself; these are the defaults.
-policy:
-  every: 200        # new tile-weeks after which a watching run trains without waiting for quiet
-  quiet_s: 60       # seconds without due work before it trains
-  remap: 53         # weeks (newest first) that a new model maps again
-  patience_s: 3600  # seconds that an incomplete product may wait in landing/
-  thin_cirrus_is_cloud: true
-  mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too
-  training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
+# All below are the defaults; docs/area.md says what each means.
+# When a watching run trains by itself: a first model once it has been quiet for a minute; a further one when enough is
+# new and a day has passed, or when labels changed. `run --once` trains at its end, `landstream train` orders a model.
+train: {{first: true, quiet_s: 60, every_tile_weeks: 200, grow_percent: 10, at_least_hours: 24, labels_changed: true}}
+# How it trains.
+training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
+remap: 8          # weeks (newest first) that a new champion maps again
+patience_s: 3600  # seconds that an incomplete product may wait in landing/
+thin_cirrus_is_cloud: true
+mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too
 """
 
 

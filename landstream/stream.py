@@ -107,7 +107,7 @@ class Stream:
     ) -> None:
         self._link = link
         if once:
-            area = area.model_copy(update={"policy": area.policy.model_copy(update={"remap": ALL_WEEKS})})
+            area = area.model_copy(update={"remap": ALL_WEEKS})
         self.area, self._once, self._display, self._keep_snapshots = area, once, display, keep_snapshots
         self.bus = MemoryBus()
         self._quiet_store, self.store = store, open_store(store.location, self._publish)
@@ -118,7 +118,7 @@ class Stream:
             self.store,
             area,
             self.bus,
-            patience_s=lambda name: 0.0 if name in self._given else area.policy.patience_s,
+            patience_s=lambda name: 0.0 if name in self._given else area.patience_s,
             work=folder / "work",
             logs=logs,
             stop=stop,
@@ -258,7 +258,7 @@ class Stream:
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
         hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0
         still = idle and not hinted and self._idle() and self._changes == before
-        if self.driver.ask(quiet=still and not open_.intersection(self.driver.feeding)):
+        if self.driver.ask(still and not open_.intersection(self.driver.feeding), time.time()):
             return False
         if still and not open_:
             self.driver.keep_pages()
@@ -282,8 +282,8 @@ class Stream:
     def _waits(self, quiet: bool) -> list[str]:
         """Return what the stream waits for, a line each."""
         waits = []
-        if quiet and self.driver.trains_in_s is not None:
-            waits.append(f"training in {self.driver.trains_in_s:.0f} s if quiet")
+        if quiet and self.driver.training_waits_for is not None:
+            waits.append(self.driver.training_waits_for)
         if quiet and not self._once:
             waits.append(f"watching {self.store.location}/{PREFIX}")
         return waits

@@ -22,6 +22,8 @@ from tools.servers import MissingToolError, Server
 
 ROOT = Path(__file__).parent.parent
 AREAS = ROOT / "examples" / "areas"
+EAGER = {"every_tile_weeks": 1, "grow_percent": 0, "at_least_hours": 0}
+"""Of an area's `train`: a model whenever something is new, so that what comes at the end does not depend on when."""
 MISSING_TOOL = 4
 """Exit code of the servers' start where a program that it needs is absent."""
 

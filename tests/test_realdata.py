@@ -50,7 +50,7 @@ def brandenburg(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = landstream(*arguments[:-1], folder / "products").stdout.splitlines()
     assert sorted(Path(path) for path in made) == sorted((folder / "products").iterdir())
     area = yaml.safe_load((AREAS / "brandenburg.yaml").read_text())
-    area["policy"] = {"training": {"filters": 16, "epochs": 4, "steps": 36, "folds": 0}}
+    area["training"] = {"filters": 16, "epochs": 4, "steps": 36, "folds": 0}
     (folder / "area.yaml").write_text(yaml.safe_dump(area))
     landstream("run", "--area", folder / "area.yaml", "--store", folder / "store", "--once", *made)
     return folder / "store"

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.area import Area, LabelClass, LabelScheme, preset
-from shared.area.area import GridSpec, Policy, TrainingPolicy
+from shared.area.area import GridSpec
 from shared.area.scheme import PRESETS
+from shared.area.training import TrainingPolicy, TrainingSettings
 from tools.docstrings import docstrings
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +26,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "grid": GridSpec,
     "labels": LabelScheme,
     "labels.classes": LabelClass,
-    "policy": Policy,
-    "policy.training": TrainingPolicy,
+    "train": TrainingPolicy,
+    "training": TrainingSettings,
 }
 """Where in the file each part of the model stands."""
 

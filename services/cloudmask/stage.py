@@ -26,7 +26,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettin
     if item.collection not in MSI_SCENES or "s2" not in area.sensors or not catalogue.is_current(item):
         return []
     l2a = item.collection == SENTINEL_2_L2A
-    if l2a != (area.level == "l2a") and not area.policy.mask_other_level:
+    if l2a != (area.level == "l2a") and not area.mask_other_level:
         return []
     return [
         Job(
@@ -34,7 +34,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettin
             product=item.product,
             week=item.week,
             inputs=(Source(item, ("SCL_20m",) if l2a else msi_assets("l1c")),),
-            parameters={"thin_cirrus_is_cloud": area.policy.thin_cirrus_is_cloud} if l2a else {},
+            parameters={"thin_cirrus_is_cloud": area.thin_cirrus_is_cloud} if l2a else {},
         )
     ]
 

@@ -9,11 +9,12 @@ from services.sweeper.indexes import Indexes
 from services.sweeper.pages import Pages
 from services.sweeper.promotion import promote
 from services.sweeper.requests import is_requested, request_training
-from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
+from services.sweeper.schedule import Training, TrainingSchedule, nothing_to_train_on
 from services.sweeper.sweep import Sweep, Visit
+from services.sweeper.trainings import Trainings
 from services.sweeper.view import Count
 from shared.items.catalogue import Catalogue
-from shared.items.collections import REQUESTS, UPDATES
+from shared.items.collections import UPDATES
 from shared.items.summary import current_labels
 from shared.observe.logs import get_logger
 from shared.run.context import Context
@@ -46,9 +47,10 @@ class Driver:
         self._pages = Pages(context.store, context.area, registry.collections())
         self._indexes = Indexes(context.store, context.reader)
         self.sweep = Sweep(stages, context, grace_s, visit=self._see, keep=True)
-        self._schedule = TrainingSchedule(context.area, once)
-        self.trains_in_s: float | None = None
-        """Seconds until it asks for a training if nothing arrives; None where it would not. As of the last `ask`."""
+        self._schedule = TrainingSchedule(context.area.train, once)
+        self._trainings = Trainings(context.store)
+        self.training_waits_for: str | None = None
+        """What the next training waits for; None where there is nothing new to train on. As of the last `ask`."""
         self._log = get_logger(service="driver")
 
     def _see(self, catalogue: Catalogue, week: str, token: str) -> None:
@@ -60,30 +62,36 @@ class Driver:
         """Look at the store; arguments as of `Sweep.look`."""
         return self.sweep.look(within_s, everything)
 
-    def ask(self, quiet: bool) -> bool:
+    def ask(self, quiet: bool, now_s: float) -> bool:
         """Promote the model of the present state, or request one where the schedule says so; return whether it did.
 
         Args:
             quiet: whether nothing upstream of the cube is due or under way.
+            now_s: seconds since the epoch.
         """
-        self.trains_in_s = None
+        self.training_waits_for = None
         if not self.sweep.whole:
             return False
         store, area, catalogue = self.context.store, self.context.area, self.sweep.catalogue
-        summaries = self.sweep.summaries()
-        if nothing_to_train_on(summaries, current_labels(catalogue)):
+        summaries, labels = self.sweep.summaries(), current_labels(catalogue)
+        if nothing_to_train_on(summaries, labels):
             return False
         if (model := promote(store, catalogue, summaries, area)) is not None:
             self._log.info("promoted", model=model.id)
             return True
-        if not self._schedule.decide(summaries, catalogue.items(REQUESTS), quiet):
+        decision = self._schedule.decide(summaries, {i.id for i in labels}, self.trainings(), quiet, now_s)
+        if not decision.now:
             if not is_requested(catalogue, summaries, area):
-                self.trains_in_s = self._schedule.quiet_left_s
+                self.training_waits_for = decision.waits_for
             return False
         key = request_training(store, catalogue, summaries, area)
         if key is not None:
             self._log.info("requested training", request=key)
         return key is not None
+
+    def trainings(self) -> list[Training]:
+        """Return the models so far, with what each was trained on."""
+        return self._trainings.of(self.sweep.catalogue)
 
     def is_fed(self, counts: dict[str, Count]) -> bool:
         """Return whether nothing upstream of the cube is due."""

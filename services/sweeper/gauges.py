@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from services.sweeper.measures import Measures
-from services.sweeper.schedule import tile_weeks, trained_tile_weeks
+from services.sweeper.schedule import Training, tile_weeks, trained_tile_weeks
 from services.sweeper.view import Count
-from shared.items.item import Item
 from shared.items.summary import WeekSummary
 from shared.items.tiles import MSI
 from shared.observe import metrics
@@ -44,7 +43,7 @@ class Gauges:
             metrics.LAST_ARRIVAL.labels(sensor).set(moment)
         metrics.MAPPING_BACKLOG.labels(MSI).set(measures.unmapped)
 
-    def tell_training(self, summaries: Sequence[WeekSummary], requests: Sequence[Item]) -> None:
+    def tell_training(self, summaries: Sequence[WeekSummary], trainings: Sequence[Training]) -> None:
         """Tell how much came into the cube since the training that saw most of it."""
-        backlog = tile_weeks(summaries) - trained_tile_weeks(summaries, requests)
+        backlog = tile_weeks(summaries) - trained_tile_weeks(summaries, (t.tile_weeks for t in trainings))
         metrics.TRAINING_BACKLOG.labels(MSI).set(backlog)

@@ -26,7 +26,7 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
     state: a stream that never rests has maps, too. What a person promotes instead stays the champion until another
     state, or other settings, ask for another model.
     """
-    state, training = cube_state(summaries, current_labels(catalogue)), area.policy.training.model_dump(mode="json")
+    state, training = cube_state(summaries, current_labels(catalogue)), area.training.model_dump(mode="json")
     present = champion(catalogue)
     models = catalogue.items(MODELS)
     fitting = [m for m in models if m.properties.get("landstream:cube_state") == state]

@@ -30,7 +30,7 @@ def training_request(
         area: the study area.
         asked_by: `policy`, or who ordered it.
     """
-    state, training = cube_state(summaries, labels), area.policy.training.model_dump(mode="json")
+    state, training = cube_state(summaries, labels), area.training.model_dump(mode="json")
     trained = [s for s in summaries if any(sensor in s.digests for sensor in TRAINED_ON)]
     item_id = make_id(state, DRIVER_VERSION, digest8([state, training]))
     facts = RequestFacts(

@@ -72,7 +72,7 @@ class Sweep:
         self._rounds = 0
         self._settings = {s.name: s.settings() for s in stages}
         plans = [[s.name, s.version, self._settings[s.name].result_bearing()] for s in stages]
-        beside = [context.area.model_dump(mode="json", exclude={"policy"}), plans]
+        beside = [context.area.model_dump(mode="json", exclude={"train", "training", "remap", "patience_s"}), plans]
         self._kept = {
             # What a new model maps again differs between a run that ends and one that watches.
             again: WeekCache(context.store, name, View, beside, write=keep)

@@ -5,6 +5,7 @@ One replica is enough; two would only repeat harmless hints.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from services.sweeper.driver import Driver
@@ -13,7 +14,6 @@ from services.sweeper.measures import Measures
 from services.sweeper.settings import SweeperSettings
 from services.sweeper.view import Count
 from shared.bus import BusUnavailable
-from shared.items.collections import REQUESTS
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
 from shared.process.command_line import make_parser, or_exit, settings_of
@@ -55,7 +55,7 @@ class Sweeper:
         counts = self.driver.look(LOOK_S)
         self._say_foreign()
         self._tell(counts)
-        self.driver.ask(quiet=self.driver.is_fed(counts))
+        self.driver.ask(self.driver.is_fed(counts), time.time())
         self.driver.keep_pages()
         hints = self.driver.sweep.hints.give(counts)
         if hints:
@@ -67,7 +67,7 @@ class Sweeper:
         self._gauges.tell_due(counts)
         if sweep.whole:
             self._measures.finish(sweep.catalogue)
-            self._gauges.tell_training(sweep.summaries(), sweep.catalogue.items(REQUESTS))
+            self._gauges.tell_training(sweep.summaries(), self.driver.trainings())
         self._gauges.tell_measures(self._measures)
 
     def _say_foreign(self) -> None:

@@ -152,7 +152,7 @@ def _identity(area: Area, model: ModelFacts) -> list[str]:
         "weeks": f"{weeks[0]} to {weeks[-1]} ({len(weeks)})",
         "label scheme, year": f"{area.labels.scheme}, {area.label_year}",
         "level": area.level,
-        "training": json.dumps(area.policy.training.model_dump(mode="json")),
+        "training": json.dumps(area.training.model_dump(mode="json")),
     } | {name: json.dumps(getattr(model, name)).strip('"') for name in _FACTS}
     rows = [(escape(name), f"<code>{escape(value)}</code>") for name, value in facts.items()]
     return ["<h2>Data and identity</h2>", _table(("", ""), rows)]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from services.trainer.network import build_committee, build_perceptron, build_texture, build_unet
 from services.trainer.windows import Windows, sample_pixels, spectra
-from shared.area.area import TrainingPolicy
+from shared.area.training import TrainingSettings
 
 Array = npt.NDArray[Any]
 
@@ -88,7 +88,7 @@ def fit_committee(
     windows: Windows,
     targets: Array,
     classes: int,
-    policy: TrainingPolicy,
+    policy: TrainingSettings,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fitted:

@@ -128,7 +128,7 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
                 "result": raster,
             },
         ],
-        "mlm:hyperparameters": area.policy.training.model_dump(mode="json"),
+        "mlm:hyperparameters": area.training.model_dump(mode="json"),
     }
 
 

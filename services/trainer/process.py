@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, write_split
 from services.trainer.stage import STAGE
 from shared.area import Area
-from shared.area.area import TrainingPolicy
+from shared.area.training import TrainingSettings
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -33,7 +33,7 @@ def process(task: Task[Settings]) -> NewItem:
     assert task.cube is not None
     area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
-    steps = area.policy.training.steps
+    steps = area.training.steps
     outcome = train(task.cube, area, lambda done, total: task.progress(done // steps, total // steps, "epochs"))
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
@@ -44,8 +44,8 @@ def process(task: Task[Settings]) -> NewItem:
 
 def as_requested(area: Area, job: Job) -> Area:
     """Return the area with the training settings that the request names: those of the area file may be others now."""
-    training = TrainingPolicy.model_validate(job.parameters["training"])
-    return area.model_copy(update={"policy": area.policy.model_copy(update={"training": training})})
+    training = TrainingSettings.model_validate(job.parameters["training"])
+    return area.model_copy(update={"training": training})
 
 
 def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> ModelFacts:

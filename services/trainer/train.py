@@ -27,7 +27,7 @@ from services.trainer.windows import (
     read_windows,
 )
 from shared.area import Area
-from shared.area.area import TrainingPolicy
+from shared.area.training import TrainingSettings
 from shared.geo import TILE_10M_PX
 from shared.stage.declare import RejectScene
 
@@ -85,7 +85,7 @@ def train(
     Raises:
         RejectScene: there is nothing to train on.
     """
-    policy, classes = area.policy.training, len(area.labels.classes)
+    policy, classes = area.training, len(area.labels.classes)
     determinism = pin(policy.seed)
     counts = _count(cube, classes)
     if not counts.any():
@@ -147,7 +147,7 @@ def _count(cube: TrainingCube, classes: int) -> Array:
 
 
 def _cross_validate(
-    windows: Windows, fold: Array, classes: int, policy: TrainingPolicy, report: Callable[[int, int], None]
+    windows: Windows, fold: Array, classes: int, policy: TrainingSettings, report: Callable[[int, int], None]
 ) -> dict[str, Any]:
     """Train a network for each fold and test it on the fold's blocks.
 

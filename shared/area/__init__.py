@@ -1,4 +1,4 @@
-"""Study areas: the area file, its grid, its label scheme and its policy."""
+"""Study areas: the area file, its grid and its label scheme."""
 
 from shared.area.area import Area, AreaError, load_area
 from shared.area.scheme import LabelClass, LabelScheme, UnknownClass, preset

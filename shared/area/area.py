@@ -1,10 +1,11 @@
-"""The area file: a study area's name, AOI, grid, level, labels, years and policy."""
+"""The area file: a study area's name, AOI, grid, level, labels, years, and what its stream does by itself."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -26,7 +27,9 @@ from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from shared.area.extent import check_extent
+from shared.area.moved import move_keys
 from shared.area.scheme import PRESETS, LabelScheme, preset
+from shared.area.training import TrainingPolicy, TrainingSettings
 from shared.geo import TILE_M, Grid
 from shared.geo.mgrs import utm_zone_epsg, zones_over
 from shared.geo.outline import project
@@ -64,50 +67,6 @@ class GridSpec(BaseModel):
     """Tiles of 2,560 m from west to east."""
 
 
-class TrainingPolicy(BaseModel):
-    """How networks are trained on this area; every field changes the model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    filters: int = Field(default=24, ge=4, le=128)
-    """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
-    epochs: int = Field(default=24, ge=1)
-    """Rounds of training, each of `steps` updates."""
-    steps: int = Field(default=36, ge=1)
-    """Updates in one epoch."""
-    batch: int = Field(default=4, ge=1)
-    """Patches in one update."""
-    patch_px: int = Field(default=64, ge=32, multiple_of=16)
-    """Side of a training patch in 10 m px."""
-    learning_rate: float = Field(default=3e-3, gt=0)
-    """Step of the optimiser at the start."""
-    folds: int = Field(default=5, ge=0, le=10)
-    """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
-    seed: int = 0
-    """Seed of the split, of the first weights and of the order of patches."""
-
-
-class Policy(BaseModel):
-    """What the driver of a stream decides: when to train, what to map again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    every: int = Field(default=200, ge=1)
-    """New tile-weeks after which a watching run trains without waiting for quiet."""
-    quiet_s: float = Field(default=60.0, ge=0)
-    """Seconds without anything due upstream before a watching run trains; 0 with --once."""
-    remap: int = Field(default=53, ge=0)
-    """Weeks (newest first) that a new model maps again while watching; all with --once."""
-    patience_s: float = Field(default=3600.0, ge=0)
-    """Seconds that an incomplete unit may wait in landing/."""
-    thin_cirrus_is_cloud: bool = True
-    """Whether thin cirrus (class 10 of the L2A scene classification) counts as cloud."""
-    mask_other_level: bool = False
-    """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
-    training: TrainingPolicy = TrainingPolicy()
-    """How networks are trained."""
-
-
 class Area(BaseModel):
     """A study area; a store belongs to one.
 
@@ -132,8 +91,23 @@ class Area(BaseModel):
     """Reference year of the labels; the delivery nearest to it is burned."""
     years: tuple[int, ...] = Field(min_length=1)
     """ISO years of scenes that are accepted; of others they are refused."""
-    policy: Policy = Policy()
-    """What a running stream decides by itself."""
+    train: TrainingPolicy = TrainingPolicy()
+    """When a watching stream asks for a model by itself."""
+    training: TrainingSettings = TrainingSettings()
+    """How networks are trained."""
+    remap: int = Field(default=8, ge=0)
+    """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
+    patience_s: float = Field(default=3600.0, ge=0)
+    """Seconds that an incomplete unit may wait in landing/."""
+    thin_cirrus_is_cloud: bool = True
+    """Whether thin cirrus (class 10 of the L2A scene classification) counts as cloud."""
+    mask_other_level: bool = False
+    """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, value: Any) -> Any:
+        return move_keys(value)[0] if isinstance(value, Mapping) else value
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -232,8 +206,16 @@ def default_grid(aoi: BaseGeometry) -> Grid:
     return grid
 
 
-def load_area(path: Path) -> Area:
+def _to_people(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def load_area(path: Path, tell: Callable[[str], None] = _to_people) -> Area:
     """Read and check an area file.
+
+    Args:
+        path: the file.
+        tell: called with a line for each key that stands where it did before.
 
     Raises:
         AreaError: unreadable, not YAML, or a field is wrong; the message names file, line and field.
@@ -251,7 +233,10 @@ def load_area(path: Path) -> Area:
     labels = data.get("labels")
     if isinstance(labels, str) and labels.endswith((".yaml", ".yml")):
         data["labels"] = _load_mapping(path.parent / labels)
-    return parse_area(data, str(path), node)
+    area = parse_area(data, str(path), node)
+    for line in move_keys(data)[1]:
+        tell(f"{path}:{_line_of(node, ('policy', line.removeprefix('policy.').partition(' ')[0]))}: {line}")
+    return area
 
 
 def _read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:

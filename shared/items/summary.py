@@ -153,4 +153,4 @@ def data_weeks(catalogue: Catalogue) -> list[str]:
 def remapped_weeks(catalogue: Catalogue) -> list[str]:
     """Return the newest weeks with data, as many as a new model maps again, ascending; nothing is read."""
     weeks = data_weeks(catalogue)
-    return weeks[max(0, len(weeks) - catalogue.area.policy.remap) :]
+    return weeks[max(0, len(weeks) - catalogue.area.remap) :]

@@ -118,5 +118,5 @@ class Context:
             area=area,
             reader=CatalogueReader(store, area, registry.rules()),
             cube=f"{store.location}/cube",
-            **{"patience_s": lambda name: area.policy.patience_s, "work": work, **options},
+            **{"patience_s": lambda name: area.patience_s, "work": work, **options},
         )

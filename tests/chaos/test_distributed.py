@@ -36,7 +36,7 @@ from shared.run.context import Context
 from shared.stage import registry
 from shared.store.s3 import S3Settings, S3Store
 from tests.chaos.conftest import digest_of
-from tests.conftest import AREAS, ROOT, landstream, running
+from tests.conftest import AREAS, EAGER, ROOT, landstream, running
 from tools.servers.kafka import Kafka
 from tools.servers.versitygw import Versitygw
 
@@ -249,7 +249,7 @@ class Run:
 def area(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small area; it trains after a few quiet seconds, but not for long: it is killed six times while it does."""
     area = yaml.safe_load((AREAS / "small.yaml").read_text())
-    area["policy"] = {"quiet_s": 5, "training": {"filters": 4, "epochs": 1, "steps": 2, "folds": 0}}
+    area |= {"train": EAGER | {"quiet_s": 5}, "training": {"filters": 4, "epochs": 1, "steps": 2, "folds": 0}}
     path = tmp_path_factory.mktemp("area") / "small.yaml"
     path.write_text(yaml.safe_dump(area))
     return path

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.chaos.conftest import digest_of
-from tests.conftest import AREAS, ROOT, landstream
+from tests.conftest import AREAS, EAGER, ROOT, landstream
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
@@ -51,7 +51,7 @@ def test_shuffled(season: list[Path], in_order: list[str], tmp_path: Path, seed:
 def test_dropped_into_a_watched_landing_folder(season: list[Path], in_order: list[str], tmp_path: Path) -> None:
     store = tmp_path / "store"
     area = yaml.safe_load((AREAS / "small.yaml").read_text())
-    area["policy"] |= {"quiet_s": 1, "patience_s": PATIENCE_S, "every": 60}
+    area |= {"train": EAGER | {"quiet_s": 1, "every_tile_weeks": 60}, "patience_s": PATIENCE_S}
     (tmp_path / "area.yaml").write_text(yaml.safe_dump(area))
     command = [sys.executable, "-m", "landstream", "run", "--area", tmp_path / "area.yaml", "--store", store]
     start = time.monotonic()

@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from landstream.areas import schema_beside
 from shared.area import Area, load_area
-from shared.area.area import Policy, TrainingPolicy
+from shared.area.training import TrainingPolicy, TrainingSettings
 from tests.conftest import AREAS, ROOT, landstream
 from tests.landstream.test_cli import HEAVY, installed_by_extras_only, run_without
 
@@ -24,12 +24,12 @@ def test_new_writes_a_commented_file_that_is_good(tmp_path: Path) -> None:
     area = load_area(path)
     assert (area.grid.epsg, area.grid.rows, area.grid.cols, area.years) == (32635, 10, 13, (2018,))
     assert area.labels.scheme == "clc-vegetation-8"
-    assert area.policy == type(area.policy)()
+    assert (area.train, area.training) == (TrainingPolicy(), TrainingSettings())
     text = path.read_text()
     written = yaml.safe_load(text)
     assert set(written) == {field.alias or name for name, field in Area.model_fields.items()}
-    assert set(written["policy"]) == set(Policy.model_fields)
-    assert set(written["policy"]["training"]) == set(TrainingPolicy.model_fields)
+    assert set(written["train"]) == set(TrainingPolicy.model_fields)
+    assert set(written["training"]) == set(TrainingSettings.model_fields)
     assert "T34TGR, T35TKL" in text
     assert "A year of scenes takes up to 1.4 TB with all copies" in text
     assert "exists" in landstream("area", "new", "sibiu", *arguments, check=False).stderr

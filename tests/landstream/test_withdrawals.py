@@ -87,7 +87,7 @@ def test_what_is_withdrawn_before_it_arrives_is_not_merged(made: Products, cube_
 def test_maps_follow_what_is_withdrawn_and_restored(made: Products, tmp_path: Path) -> None:
     """One of two scenes of a week: the model and the maps of all weeks are those of a run without it, and with it."""
     small = yaml.safe_load((AREAS / "small.yaml").read_text())
-    small["policy"] = {"training": {"filters": 4, "epochs": 1, "steps": 2, "folds": 0}}
+    small["training"] = {"filters": 4, "epochs": 1, "steps": 2, "folds": 0}
     area = tmp_path / "small.yaml"
     area.write_text(yaml.safe_dump(small))
 

@@ -34,7 +34,7 @@ def test_the_first_area_binds_and_the_same_one_fits_again(area: Area, tmp_path: 
     assert found == area
 
 
-def test_policy_and_years_follow_the_file(area: Area, tmp_path: Path) -> None:
+def test_what_the_store_is_not_bound_to_follows_the_file(area: Area, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     bind(store, area)
     years = changed(area, years=[*area.years, area.years[-1] + 1])

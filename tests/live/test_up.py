@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from shared.store.s3 import S3Settings, connect
-from tests.conftest import AREAS, ROOT, Servers, landstream
+from tests.conftest import AREAS, EAGER, ROOT, Servers, landstream
 from tests.live.groups import begin_now
 from tests.products.presets import wrap
 from tools.servers import free_port
@@ -92,7 +92,7 @@ def test_real_products_give_the_digest_of_an_embedded_run(
 ) -> None:
     area = yaml.safe_load((AREAS / "brandenburg.yaml").read_text())
     # What the model is worth is tested embedded; here it is to be the same one.
-    area["policy"] = {"quiet_s": 5, "training": {**area["policy"]["training"], "epochs": 1, "folds": 0}}
+    area |= {"train": EAGER | {"quiet_s": 5}, "training": {**area["training"], "epochs": 1, "folds": 0}}
     (tmp_path / "area.yaml").write_text(yaml.safe_dump(area))
     products = wrap("brandenburg", data / "s2-l1c-brandenburg-t33uuu", tmp_path / "products")
     landstream("run", "--area", tmp_path / "area.yaml", "--store", tmp_path / "store", "--once", *products)

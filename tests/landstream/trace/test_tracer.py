@@ -145,8 +145,7 @@ def test_a_scene_of_another_level_is_not_in_the_cube(world: World) -> None:
     registered = world.put(make("sentinel-2-l1c", product, **facts))
     (told,) = world.told(product)
     assert way(told) == "registered, not in the cube: its level is l1c, the area's is l2a"
-    policy = AREA.policy.model_copy(update={"mask_other_level": True})
-    world.context = Context.of_store(world.store, AREA.model_copy(update={"policy": policy}))
+    world.context = Context.of_store(world.store, AREA.model_copy(update={"mask_other_level": True}))
     world.done("cloudmask", registered, usable_percent=50.0, level="l1c")
     (told,) = world.told(product)
     assert way(told) == "registered, 50 % clear, not in the cube: its level is l1c, the area's is l2a"

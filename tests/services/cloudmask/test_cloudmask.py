@@ -264,7 +264,7 @@ def test_a_broken_image_is_said(level: str, area: Area, tmp_path: Path) -> None:
 def test_scenes_of_the_other_level_are_masked_if_the_area_says_so(area: Area, tmp_path: Path) -> None:
     other = write_bands(tmp_path, "l1c", {"B01_60m": np.ones((4, 4), np.uint16)}).item
     assert plan(other, Current(), area, CloudmaskSettings()) == []  # type: ignore[arg-type]
-    asked = area.model_copy(update={"policy": area.policy.model_copy(update={"mask_other_level": True})})
+    asked = area.model_copy(update={"mask_other_level": True})
     assert len(plan(other, Current(), asked, CloudmaskSettings())) == 1  # type: ignore[arg-type]
     l1c = area.model_copy(update={"level": "l1c"})
     assert len(plan(other, Current(), l1c, CloudmaskSettings())) == 1  # type: ignore[arg-type]

@@ -65,7 +65,7 @@ def map_of(ledger: str | None, model: Item = MODEL, version: int = 1, week: str 
 
 
 def test_a_new_champion_maps_the_last_weeks_and_what_has_no_map() -> None:
-    last = WIDE.model_copy(update={"policy": WIDE.policy.model_copy(update={"remap": 1})})
+    last = WIDE.model_copy(update={"remap": 1})
     ledger = week_tiles(catalogue_of(STORE, last), "2018-W20").ledger_digest((0, 0))
 
     def due(*maps: Item) -> list[tuple[list[int], str]]:
@@ -93,7 +93,7 @@ class Looked(MemoryShelf):
 
 @pytest.mark.parametrize("remap", [0, 1, 3, 100])
 def test_a_promotion_looks_into_no_older_weeks_than_are_mapped_again(remap: int) -> None:
-    area = WIDE.model_copy(update={"policy": WIDE.policy.model_copy(update={"remap": remap})})
+    area = WIDE.model_copy(update={"remap": remap})
     weeks = [f"2018-W{n:02d}" for n in range(1, 31)]
     shelf = Looked([*(make_update(f"S2A_{week}", week, 0) for week in weeks), MODEL, PROMOTION])
     catalogue = Catalogue(shelf, area, registry.rules())

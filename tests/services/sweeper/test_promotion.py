@@ -18,7 +18,7 @@ LABELS = [CLC, make("land-cover-labels", "clc", [CLC], week="static")]
 A, B = chain(scene("a", 500, "a"), [[0, 0, 3]]), chain(scene("b", 500, "b"), [[1, 0, 1]])
 
 
-TRAINING = AREA.policy.training.model_dump(mode="json")
+TRAINING = AREA.training.model_dump(mode="json")
 FIRST, SECOND = [*LABELS, *A], [*LABELS, *A, *B]
 """What the cube holds in two states."""
 
@@ -106,8 +106,7 @@ def test_a_promotion_without_a_state_counts_as_of_its_models(store: FolderStore)
 
 def test_going_back_to_other_settings_promotes_their_model_again(store: FolderStore) -> None:
     small, large = model_of(FIRST), model_of(FIRST, 2, filters=99)
-    policy = AREA.policy.model_copy(update={"training": AREA.policy.training.model_copy(update={"filters": 99})})
-    other = AREA.model_copy(update={"policy": policy})
+    other = AREA.model_copy(update={"training": AREA.training.model_copy(update={"filters": 99})})
     for area, expected in ((AREA, small), (other, large), (AREA, small)):
         assert promoted(store, *FIRST, small, large, area=area) == expected
 

@@ -32,6 +32,6 @@ def test_a_request_names_weeks_digests_and_settings_and_derives_from_the_labels(
     p = request["properties"]
     assert p["landstream:tile_weeks"] == {"2018-W23": 4}
     assert list(p["landstream:digests"]) == ["2018-W23"]
-    assert p["landstream:training"] == AREA.policy.training.model_dump(mode="json")
+    assert p["landstream:training"] == AREA.training.model_dump(mode="json")
     assert p["landstream:asked_by"] == "somebody"
     assert p["landstream:inputs"] == [["land-cover-labels", LABELS[1].id]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.sweeper.schedule import TrainingSchedule, nothing_to_train_on
-from shared.items.item import Item
+from services.sweeper.schedule import Training, TrainingSchedule, nothing_to_train_on
+from shared.area.training import TrainingPolicy
 from shared.items.summary import WeekSummary, current_labels, summaries
-from tests.catalogues import AREA, catalogue_of, chain, labels, make, request, scene
+from tests.catalogues import catalogue_of, chain, labels, make, scene
 
 CLC = labels("clc", 2018)
 LABELS = [CLC, make("land-cover-labels", "clc", [CLC], week="static")]
@@ -26,39 +26,102 @@ def weeks_of(*tiles: int) -> list[WeekSummary]:
     return [WeekSummary(f"2018-W{n:02d}", tile_weeks={"msi": t, "olci": 1000}) for n, t in enumerate(tiles, 1)]
 
 
-def request_for(summaries: list[WeekSummary]) -> Item:
-    return request("f" * 64, {}, {s.week: s.tile_weeks["msi"] for s in summaries})
+HOUR_S = 3600.0
+CLC_2018, CLC_2024 = frozenset({"clc-2018"}), frozenset({"clc-2024"})
 
 
-def schedule(now: list[float], every: int = 10, quiet_s: float = 60, once: bool = False) -> TrainingSchedule:
-    policy = AREA.policy.model_copy(update={"every": every, "quiet_s": quiet_s})
-    return TrainingSchedule(AREA.model_copy(update={"policy": policy}), once, lambda: now[0])
+def trained(on: list[WeekSummary], at_s: float = 0.0, labels: frozenset[str] = CLC_2018) -> Training:
+    return Training(at_s, {s.week: s.tile_weeks["msi"] for s in on}, labels)
 
 
-def test_it_trains_after_a_while_of_quiet() -> None:
-    now = [100.0]
-    when = schedule(now)
-    assert not when.decide(weeks_of(1), [], quiet=True)
-    now[0] = 159
-    assert not when.decide(weeks_of(1), [], quiet=True)
-    now[0] = 160
-    assert when.decide(weeks_of(1), [], quiet=True)
-    assert not when.decide(weeks_of(1), [], quiet=False), "what is under way breaks the quiet"
-    assert not when.decide(weeks_of(1), [], quiet=True), "it begins anew"
+class Asked:
+    """A schedule, asked at one moment after another."""
+
+    def __init__(self, once: bool = False, **policy: object) -> None:
+        self._schedule = TrainingSchedule(TrainingPolicy.model_validate(policy), once)
+
+    def __call__(
+        self,
+        now_s: float,
+        weeks: list[WeekSummary],
+        *trainings: Training,
+        quiet: bool = True,
+        labels: frozenset[str] = CLC_2018,
+    ) -> bool:
+        decision = self._schedule.decide(weeks, labels, trainings, quiet, now_s)
+        self.waits_for = decision.waits_for
+        return decision.now
 
 
-def test_it_trains_after_so_many_new_tile_weeks_of_what_training_reads() -> None:
-    when = schedule([0.0])
-    assert not when.decide(weeks_of(9), [], quiet=False)
-    assert when.decide(weeks_of(9, 1), [], quiet=False)
-    trained = [request_for(weeks_of(9, 1))]
-    assert not when.decide(weeks_of(9, 10), trained, quiet=False)
-    assert when.decide(weeks_of(9, 11), trained, quiet=False)
-    assert not when.decide(weeks_of(4, 10), trained, quiet=False), "9 are new: of the 9 trained first, 4 are left"
-    assert when.decide(weeks_of(4, 11), trained, quiet=False)
+def test_the_first_model_is_asked_for_after_a_while_of_quiet() -> None:
+    asked = Asked()
+    assert not asked(100, weeks_of(1))
+    assert not asked(159, weeks_of(1))
+    assert asked.waits_for == "training in 1 s if quiet"
+    assert asked(160, weeks_of(1))
+    assert not asked(161, weeks_of(1), quiet=False), "what is under way breaks the quiet"
+    assert not asked(162, weeks_of(1)), "it begins anew"
+
+
+def test_a_clock_that_is_set_back_does_not_lengthen_the_wait() -> None:
+    asked = Asked()
+    assert not asked(10_000, weeks_of(1))
+    assert not asked(100, weeks_of(1))
+    assert asked(160, weeks_of(1))
+
+
+def test_a_stream_that_never_rests_gets_its_first_model_too() -> None:
+    asked = Asked(every_tile_weeks=10)
+    assert not asked(0, weeks_of(9), quiet=False)
+    assert asked(0, weeks_of(9, 1), quiet=False)
+
+
+def test_no_first_model_is_asked_for_where_people_order_it() -> None:
+    asked = Asked(first=False, quiet_s=0)
+    assert not asked(0, weeks_of(10_000))
+    assert "`landstream train` orders one" in asked.waits_for
+    assert asked(25 * HOUR_S, weeks_of(1, 200), trained(weeks_of(1))), "the ones after it follow the policy"
+
+
+def test_a_further_model_needs_enough_new_data_and_enough_time() -> None:
+    asked, first = Asked(quiet_s=0, every_tile_weeks=10), trained(weeks_of(20), at_s=1000)
+    later = 1000 + 24 * HOUR_S
+    assert not asked(later, weeks_of(20, 9), first)
+    assert asked.waits_for == "the next training: 9 of 10 new tile-weeks"
+    assert not asked(later - HOUR_S, weeks_of(20, 10), first)
+    assert asked.waits_for == "the next training: 1.0 h to go"
+    assert not asked(1000, weeks_of(20), first)
+    assert asked.waits_for == "the next training: 0 of 10 new tile-weeks, 24.0 h to go"
+    assert asked(later, weeks_of(20, 10), first, quiet=False), "quiet or not"
+    assert not asked(later, weeks_of(20, 10), first, trained(weeks_of(20, 10), at_s=later))
+
+
+def test_new_data_grow_with_what_is_there_already() -> None:
+    asked, first = Asked(quiet_s=0, every_tile_weeks=10, grow_percent=50, at_least_hours=0), trained(weeks_of(100))
+    assert not asked(0, weeks_of(100, 49), first)
+    assert asked.waits_for == "the next training: 49 of 50 new tile-weeks"
+    assert asked(0, weeks_of(100, 50), first)
+
+
+def test_what_was_trained_on_counts_as_far_as_it_is_still_there() -> None:
+    asked, first = Asked(quiet_s=0, every_tile_weeks=10, at_least_hours=0), trained(weeks_of(9))
+    assert not asked(0, weeks_of(4, 9), first), "9 are new: of the 9 trained first, 4 are left"
+    assert asked(0, weeks_of(4, 10), first)
+
+
+def test_new_labels_ask_for_a_model_when_it_is_quiet() -> None:
+    first = trained(weeks_of(5), at_s=1000)
+    asked = Asked()
+    assert not asked(1001, weeks_of(5), first, labels=CLC_2024)
+    assert asked(1061, weeks_of(5), first, labels=CLC_2024), "neither time nor data are waited for"
+    assert not Asked(labels_changed=False, quiet_s=0)(1061, weeks_of(5), first, labels=CLC_2024)
+    again = trained(weeks_of(5), at_s=2000, labels=CLC_2024)
+    assert not Asked(quiet_s=0)(2001, weeks_of(5), first, again, labels=CLC_2024)
+    assert Asked(quiet_s=0)(2001, weeks_of(5), first, again), "the newest model counts"
 
 
 def test_once_it_trains_when_all_is_done_and_only_then() -> None:
-    when = schedule([0.0], once=True)
-    assert not when.decide(weeks_of(1000), [], quiet=False)
-    assert when.decide(weeks_of(1), [], quiet=True)
+    asked = Asked(once=True, first=False)
+    assert not asked(0, weeks_of(1000), quiet=False)
+    assert asked(0, weeks_of(1))
+    assert asked(0, weeks_of(1), trained(weeks_of(1)))

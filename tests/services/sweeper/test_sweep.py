@@ -10,6 +10,7 @@ import pytest
 from services.sweeper.sweep import Sweep
 from services.sweeper.sweeper import Sweeper
 from services.sweeper.view import Count
+from shared.area.training import TrainingPolicy
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.ids import canonical
@@ -113,8 +114,7 @@ def deliveries(world: World) -> list[Item]:
 
 def sweeper_of(world: World, every: int = 10_000) -> Sweeper:
     """A sweeper without patience, whose one stage feeds the cube."""
-    policy = world.area.policy.model_copy(update={"quiet_s": 0.0, "every": every})
-    area = world.area.model_copy(update={"policy": policy})
+    area = world.area.model_copy(update={"train": TrainingPolicy(quiet_s=0.0, every_tile_weeks=every)})
     feeding = replace(STAGE, publishes=(*STAGE.publishes, Collection("cube-updates", "", "")))
     return Sweeper([feeding], replace(world.context, area=area), grace_s=0.0)
 
@@ -234,7 +234,7 @@ def put_item(store: FolderStore, item: Item) -> None:
 
 
 def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: World) -> None:
-    area = world.area.model_copy(update={"policy": world.area.policy.model_copy(update={"remap": 2})})
+    area = world.area.model_copy(update={"remap": 2})
     context, inference = Context.of_store(world.store, area), registry.load("inference")
     old, new = (make("models", "small", week="static", version=v) for v in (1, 2))
     for item in (old, new, promotion(old, 1)):

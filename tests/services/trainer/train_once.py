@@ -1,4 +1,4 @@
-"""Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER POLICY`.
+"""Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER SETTINGS`.
 
 TensorFlow's threads and determinism are fixed once for a process, so the tests train in children.
 """
@@ -20,14 +20,14 @@ from tests.services.trainer.fake_cube import FakeCube
 
 def main() -> None:
     """Train, and write the item as `item.json` beside the artifacts."""
-    folder, policy = Path(sys.argv[1]), json.loads(sys.argv[2])
+    folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
     small = load_area(Path(__file__).parents[3] / "examples" / "areas" / "small.yaml")
     data = small.model_dump(mode="json", by_alias=True)
-    data["policy"]["training"].update(policy)
+    data["training"].update(settings)
     area = parse_area(data, "test")
     cube = FakeCube(area, ("2018-W20", "2018-W25"))
     request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
-    parameters = {"cube_state": "0" * 64, "training": area.policy.training.model_dump(mode="json")}
+    parameters = {"cube_state": "0" * 64, "training": area.training.model_dump(mode="json")}
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
     progress: list[tuple[int, int, str]] = []
 

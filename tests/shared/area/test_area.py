@@ -27,7 +27,7 @@ GOOD = (AREAS / "small.yaml").read_text()
         (("name: small", "name: Small Area"), 2, "name"),
         (("[23.935, 45.905", "[25, 45.905"), 3, "aoi"),
         (("labels: clc-level1", "labels: clc-level9"), 5, "labels"),
-        (("filters: 8", "filters: 0"), 9, "policy.training.filters"),
+        (("filters: 8", "filters: 0"), 8, "training.filters"),
         (("years: [2018]", "years: []"), 7, "years"),
         (("level: l2a", "lavel: l2a"), 4, "lavel"),
     ],

@@ -1,0 +1,50 @@
+"""When networks are trained on an area, and how."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingPolicy(BaseModel):
+    """When a watching stream asks for a model by itself; `run --once` trains at its end in any case.
+
+    Each further model needs enough new data and enough time since the last one; new labels need neither.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: bool = True
+    """Whether the first model is asked for as soon as the stream is quiet; `landstream train` orders one otherwise."""
+    quiet_s: float = Field(default=60.0, ge=0)
+    """Seconds without anything due upstream of the cube before a model is asked for, so that a batch comes in whole."""
+    every_tile_weeks: int = Field(default=200, ge=1)
+    """New tile-weeks (tiles of a week that a scene touched) that a further model needs at least."""
+    grow_percent: float = Field(default=10.0, ge=0)
+    """New tile-weeks that a further model needs at least, in percent of those that the last one was trained on."""
+    at_least_hours: float = Field(default=24.0, ge=0)
+    """Hours between two models that new data ask for."""
+    labels_changed: bool = True
+    """Whether new labels ask for a model as soon as the stream is quiet."""
+
+
+class TrainingSettings(BaseModel):
+    """How networks are trained on this area; every field changes the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    filters: int = Field(default=24, ge=4, le=128)
+    """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
+    epochs: int = Field(default=24, ge=1)
+    """Rounds of training, each of `steps` updates."""
+    steps: int = Field(default=36, ge=1)
+    """Updates in one epoch."""
+    batch: int = Field(default=4, ge=1)
+    """Patches in one update."""
+    patch_px: int = Field(default=64, ge=32, multiple_of=16)
+    """Side of a training patch in 10 m px."""
+    learning_rate: float = Field(default=3e-3, gt=0)
+    """Step of the optimiser at the start."""
+    folds: int = Field(default=5, ge=0, le=10)
+    """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
+    seed: int = 0
+    """Seed of the split, of the first weights and of the order of patches."""
