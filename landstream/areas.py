@@ -68,7 +68,17 @@ years: [{year}]
 # new and a day has passed, or when labels changed. `run --once` trains at its end, `landstream train` orders a model.
 train: {{first: true, quiet_s: 60, every_tile_weeks: 200, grow_percent: 10, at_least_hours: 24, labels_changed: true}}
 # How it trains.
-training: {{filters: 24, epochs: 24, steps: 36, batch: 4, patch_px: 64, learning_rate: 0.003, folds: 5, seed: 0}}
+training:
+  architecture: committee      # a vote of the members; or one network alone: unet, segnet, resnet, multiscale
+  members: [unet, multiscale]
+  filters: 24                  # channels of a network's first level: fewer are faster
+  epochs: 24
+  steps: 36                    # updates in an epoch, each of `batch` patches
+  batch: 4
+  patch_px: 64
+  learning_rate: 0.003
+  folds: 5                     # networks trained beside the hold-out, for the cross-validated mean
+  seed: 0
 remap: 8          # weeks (newest first) that a new champion maps again
 patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true

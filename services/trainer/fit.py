@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from services.trainer.network import build_committee, build_perceptron, build_texture, build_unet
+from services.trainer.networks.committee import build_committee
+from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
+from services.trainer.networks.resnet import build_resnet
+from services.trainer.networks.segnet import build_segnet
+from services.trainer.networks.unet import build_unet
 from services.trainer.windows import Windows, sample_pixels, spectra
 from shared.area.training import TrainingSettings
 
@@ -24,10 +28,17 @@ PERCEPTRON_PIXELS = 1024
 """Pixels in one update of the perceptron."""
 
 PERCEPTRON_UPDATES = 4
-"""Updates of the perceptron for one of the U-Net."""
+"""Updates of the perceptron for one of another network."""
 
 SCALING_PIXELS = 500_000
 """Pixels that mean and deviation are taken over."""
+
+BUILDERS: Mapping[str, Callable[[int, int, Array, Array], keras.Model]] = {
+    "unet": build_unet,
+    "segnet": build_segnet,
+    "resnet": build_resnet,
+}
+"""Networks that read patches: (classes, filters, mean, deviation) -> model."""
 
 FEATURE_PIXELS = 120_000
 """Pixels whose features are kept in memory for the perceptron."""
@@ -35,11 +46,11 @@ FEATURE_PIXELS = 120_000
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained committee.
+    """A trained model.
 
     Attributes:
         model: msi_10m, msi_20m -> probabilities float32 (batch, y, x, classes).
-        losses: mean loss of each epoch: `unet`, `perceptron`.
+        losses: mean loss of each epoch, by network.
     """
 
     model: keras.Model
@@ -84,43 +95,80 @@ def scaling_of(windows: Windows, targets: Array) -> tuple[Array, Array]:
     return values.mean(axis=0), np.maximum(values.std(axis=0), 1.0)
 
 
-def fit_committee(
+def fit(
     windows: Windows,
     targets: Array,
     classes: int,
-    policy: TrainingSettings,
+    settings: TrainingSettings,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fitted:
-    """Train a U-Net and a perceptron on the same pixels.
+    """Train the networks that the settings name on the same pixels, one after the other.
 
     Args:
         windows: n windows.
         targets: uint8 (n, y, x): 0 = no loss; at least one pixel carries some.
         classes: number of classes of the scheme.
-        policy: sizes and the learning rate.
+        settings: which networks, sizes and the learning rate.
         seed: of weights, draws and augmentation.
         progress: called with (updates done, updates in total).
 
     Returns:
-        The committee of both; the same arguments give the same bits on one kind of machine.
+        Their vote; the same arguments give the same bits on one kind of machine.
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     mean, deviation = scaling_of(windows, targets)
     draw = Draw(targets, rng)
-    updates = policy.epochs * policy.steps
-    total = updates * 2
+    updates = settings.epochs * settings.steps
+    total = updates * len(settings.networks)
+    members: list[keras.Model] = []
+    losses: dict[str, list[float]] = {}
+    for number, name in enumerate(settings.networks):
 
-    unet = build_unet(classes, policy.filters, mean, deviation)
+        def report(done: int, before: int = updates * number) -> None:
+            progress(before + done, total)
+
+        if name == "multiscale":
+            member, losses[name] = _fit_multiscale(
+                windows, targets, classes, settings, draw, rng, mean, deviation, report
+            )
+        else:
+            member = BUILDERS[name](classes, settings.filters, mean, deviation)
+            losses[name] = _fit_on_patches(member, windows, targets, settings, draw, rng, report)
+        members.append(member)
+    return Fitted(build_committee(members), losses)
+
+
+def _fit_on_patches(
+    model: keras.Model,
+    windows: Windows,
+    targets: Array,
+    settings: TrainingSettings,
+    draw: Draw,
+    rng: np.random.Generator,
+    progress: Callable[[int], None],
+) -> list[float]:
+    """Train a network that reads patches; the mean loss of each epoch."""
 
     def patches() -> tuple[tuple[Array, ...], Array]:
-        return _patches(windows, targets, draw, rng, policy.batch, policy.patch_px)
+        return _patches(windows, targets, draw, rng, settings.batch, settings.patch_px)
 
-    unet_losses = _descend(
-        unet, patches, policy.epochs, policy.steps, policy.learning_rate, lambda n: progress(n, total)
-    )
+    return _descend(model, patches, settings.epochs, settings.steps, settings.learning_rate, progress)
 
+
+def _fit_multiscale(
+    windows: Windows,
+    targets: Array,
+    classes: int,
+    settings: TrainingSettings,
+    draw: Draw,
+    rng: np.random.Generator,
+    mean: Array,
+    deviation: Array,
+    progress: Callable[[int], None],
+) -> tuple[keras.Model, list[float]]:
+    """Train the perceptron on features that are computed once; (the network with its features, losses)."""
     texture, perceptron = build_texture(mean, deviation), build_perceptron(classes)
     features, values = _feature_pixels(texture, windows, targets, draw)
 
@@ -128,16 +176,16 @@ def fit_committee(
         chosen = rng.integers(0, len(values), PERCEPTRON_PIXELS)
         return (features[chosen][None, None],), values[chosen][None, None]
 
-    perceptron_losses = _descend(
+    steps = settings.steps * PERCEPTRON_UPDATES
+    losses = _descend(
         perceptron,
         pixels,
-        policy.epochs,
-        policy.steps * PERCEPTRON_UPDATES,
-        policy.learning_rate,
-        lambda n: progress(updates + n // PERCEPTRON_UPDATES, total),
+        settings.epochs,
+        steps,
+        settings.learning_rate,
+        lambda done: progress(done // PERCEPTRON_UPDATES),
     )
-    model = build_committee(unet, texture, perceptron)
-    return Fitted(model, {"unet": unet_losses, "perceptron": perceptron_losses})
+    return build_multiscale(texture, perceptron), losses
 
 
 def _descend(
@@ -224,7 +272,7 @@ def predict_windows(model: keras.Model, batches: Iterable[Windows], size: int) -
     """Map windows, in batches of one fixed (padded) size.
 
     Args:
-        model: a committee, or a part of it that gives logits or probabilities.
+        model: one that gives logits or probabilities.
         batches: up to `size` windows each.
         size: windows in a batch.
 

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier
 
-from services.trainer.score import confuse
 from services.trainer.windows import Windows, sample_pixels, spectra
 
 TREES = 100
@@ -34,11 +33,12 @@ def train_forest(windows: Windows, targets: npt.NDArray[Any], seed: int) -> Rand
     return forest.set_params(n_jobs=1)
 
 
-def confuse_forest(forest: RandomForestClassifier, windows: Windows, classes: int) -> npt.NDArray[Any]:
-    """Confusion matrix of a forest over the labelled pixels of the blocks: int64 (classes, classes)."""
+def map_labelled(forest: RandomForestClassifier, windows: Windows) -> npt.NDArray[Any]:
+    """Map the labelled pixels of the blocks of windows: uint8 (n, y, x) of the blocks, 0 elsewhere."""
     blocks = np.zeros_like(windows.labels)
     windows.inner(blocks)[:] = windows.inner(windows.labels)
     chosen = sample_pixels(blocks, blocks.size, np.random.default_rng(0))
-    if not len(chosen[0]):
-        return np.zeros((classes, classes), np.int64)
-    return confuse(blocks[chosen], forest.predict(spectra(windows, chosen)), classes)
+    mapped = np.zeros_like(blocks)
+    if len(chosen[0]):
+        mapped[chosen] = forest.predict(spectra(windows, chosen))
+    return windows.inner(mapped)

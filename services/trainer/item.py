@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from services.trainer.names import architecture
 from services.trainer.split import BLOCK_PX, BUFFER_PX
 from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX
@@ -101,7 +102,7 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
     }
     return {
         "mlm:name": f"landstream-{area.name}".rstrip("-"),  # the schema wants a letter first, a letter or digit last
-        "mlm:architecture": "U-Net",
+        "mlm:architecture": architecture(area.training),
         "mlm:tasks": ["semantic-segmentation"],
         "mlm:framework": "TensorFlow",
         "mlm:framework_version": str(determinism["tensorflow"]),

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from services.trainer.bootstrap import BlockConfusions, intervals
 from services.trainer.determinism import pin
 from services.trainer.examples import Example, Examples
-from services.trainer.fit import fit_committee, predict_windows
-from services.trainer.forest import confuse_forest, train_forest
+from services.trainer.fit import fit, predict_windows
+from services.trainer.forest import map_labelled, train_forest
 from services.trainer.score import confuse, measure
 from services.trainer.split import count_blocks, split_blocks
 from services.trainer.windows import (
@@ -51,7 +52,7 @@ class TrainingOutcome:
         model: msi_10m, msi_20m -> probabilities.
         determinism: what was pinned.
         metrics: `landstream:metrics`.
-        folds: `landstream:folds`; `count` 0 where the policy asks for none.
+        folds: `landstream:folds`; `count` 0 where the settings ask for none.
         losses: mean loss of each epoch, by network.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
         fold: uint8 (block row, block col): 0, or the fold that tests the block.
@@ -79,49 +80,49 @@ def train(
 
     Args:
         cube: read at one snapshot.
-        area: names the classes and the training policy.
+        area: names the classes and the training settings.
         progress: called with (updates done, updates in total).
 
     Raises:
         RejectScene: there is nothing to train on.
     """
-    policy, classes = area.training, len(area.labels.classes)
-    determinism = pin(policy.seed)
+    settings, classes = area.training, len(area.labels.classes)
+    determinism = pin(settings.seed)
     counts = _count(cube, classes)
     if not counts.any():
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
-    holdout, fold = split_blocks(counts, policy.folds, policy.seed)
+    holdout, fold = split_blocks(counts, settings.folds, settings.seed)
     observed = {week: cube.observed(week) for week in cube.weeks()}
-    blocks = holdout > 0 if policy.folds else holdout == 1
-    used = list_places(blocks, observed, MOST_TRAINING, policy.seed)
-    tested = list_places(holdout == 2, observed, MOST_TESTING, policy.seed)
+    blocks = holdout > 0 if settings.folds else holdout == 1
+    used = list_places(blocks, observed, MOST_TRAINING, settings.seed)
+    tested = list_places(holdout == 2, observed, MOST_TESTING, settings.seed)
     trained = [place for place in used if holdout[place.row, place.col] == 1]
     windows = read_windows(cube, used)
     targets = windows.targets(holdout == 2)
     if not targets.any():
         raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
 
-    updates = 2 * policy.epochs * policy.steps
-    total = updates * (1 + policy.folds)
+    updates = len(settings.networks) * settings.epochs * settings.steps
+    total = updates * (1 + settings.folds)
     with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
-        growing = beside.submit(train_forest, windows, targets, policy.seed)
-        fitted = fit_committee(windows, targets, classes, policy, policy.seed, lambda done, _: progress(done, total))
+        growing = beside.submit(train_forest, windows, targets, settings.seed)
+        fitted = fit(windows, targets, classes, settings, settings.seed, lambda done, _: progress(done, total))
         forest = growing.result()
-    confusion = forest_confusion = np.zeros((classes, classes), np.int64)
-    examples = Examples()
+    scored, scored_forest, examples = BlockConfusions(classes), BlockConfusions(classes), Examples()
     for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
-        confusion = confusion + confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
-        forest_confusion = forest_confusion + confuse_forest(forest, batch, classes)
+        reference = batch.inner(batch.labels)
+        scored.add(batch.places, reference, batch.inner(mapped))
+        scored_forest.add(batch.places, reference, map_labelled(forest, batch))
         examples.show(batch, mapped)
 
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
 
-    folds = _cross_validate(windows, fold, classes, policy, report)
+    folds = _cross_validate(windows, fold, classes, settings, report)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
-        metrics=_metrics(area, confusion, forest_confusion),
+        metrics=_metrics(area, scored, scored_forest),
         folds=folds,
         losses=fitted.losses,
         holdout=holdout,
@@ -147,7 +148,7 @@ def _count(cube: TrainingCube, classes: int) -> Array:
 
 
 def _cross_validate(
-    windows: Windows, fold: Array, classes: int, policy: TrainingSettings, report: Callable[[int, int], None]
+    windows: Windows, fold: Array, classes: int, settings: TrainingSettings, report: Callable[[int, int], None]
 ) -> dict[str, Any]:
     """Train a network for each fold and test it on the fold's blocks.
 
@@ -157,12 +158,12 @@ def _cross_validate(
     """
     pooled = np.zeros((classes, classes), np.int64)
     each = []
-    for number in range(1, policy.folds + 1):
+    for number in range(1, settings.folds + 1):
         targets = windows.targets(fold == number)
         chosen = [i for i, p in enumerate(windows.places) if fold[p.row, p.col] == number]
         if not targets.any() or not any(windows.labels[i].any() for i in chosen):
             continue
-        fitted = fit_committee(windows, targets, classes, policy, policy.seed, _reporter(report, number))
+        fitted = fit(windows, targets, classes, settings, settings.seed, _reporter(report, number))
         confusion = np.zeros((classes, classes), np.int64)
         for batch, mapped in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
             confusion += confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
@@ -190,9 +191,9 @@ def _batches(windows: Windows, chosen: list[int]) -> Iterable[Windows]:
         yield Windows(places, windows.msi_10m[part], windows.msi_20m[part], windows.labels[part], windows.margin)
 
 
-def _metrics(area: Area, confusion: Array, forest_confusion: Array) -> dict[str, Any]:
+def _metrics(area: Area, scored: BlockConfusions, scored_forest: BlockConfusions) -> dict[str, Any]:
     """`landstream:metrics` of an item."""
-    measures, forest = measure(confusion), measure(forest_confusion)
+    measures, forest = measure(scored.total), measure(scored_forest.total)
     per_class = {
         value: {"code": c.code, "name": c.name, **measures["per_class"][value]}
         for value, c in ((str(v), c) for v, c in area.labels.values.items())
@@ -201,6 +202,14 @@ def _metrics(area: Area, confusion: Array, forest_confusion: Array) -> dict[str,
     return {
         **measures,
         "per_class": per_class,
-        "forest": {"accuracy": forest["accuracy"], "miou": forest["miou"], "iou": ious},
-        "confusion": confusion.tolist(),
+        "blocks": len(scored.blocks),
+        "interval_95": intervals(scored.blocks),
+        "gain_95": intervals(scored.blocks, scored_forest.blocks),
+        "forest": {
+            "accuracy": forest["accuracy"],
+            "miou": forest["miou"],
+            "iou": ious,
+            "interval_95": intervals(scored_forest.blocks),
+        },
+        "confusion": scored.total.tolist(),
     }

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Network = Literal["unet", "segnet", "resnet", "multiscale"]
+"""A network that is trained by itself."""
+
+Architecture = Literal["committee", "unet", "segnet", "resnet", "multiscale"]
+COMMITTEE: Final = "committee"
 
 
 class TrainingPolicy(BaseModel):
@@ -32,6 +40,11 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    architecture: Architecture = COMMITTEE
+    """`committee`, a vote of `members`, or one network alone. `multiscale` is a perceptron on each band's means and
+    deviations over several scales."""
+    members: tuple[Network, ...] = Field(default=("unet", "multiscale"), min_length=2)
+    """Networks of the committee, each trained by itself; their errors differ most where their kinds do."""
     filters: int = Field(default=24, ge=4, le=128)
     """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
     epochs: int = Field(default=24, ge=1)
@@ -48,3 +61,15 @@ class TrainingSettings(BaseModel):
     """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
     seed: int = 0
     """Seed of the split, of the first weights and of the order of patches."""
+
+    @field_validator("members")
+    @classmethod
+    def _distinct(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a network twice")
+        return value
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that are trained, in order."""
+        return self.members if self.architecture == "committee" else (self.architecture,)

@@ -46,8 +46,16 @@ def facts_of(area: Area, confusion: np.ndarray) -> ModelFacts:
     per_class = {
         str(v): {"code": c.code, "name": c.name, **measures["per_class"][str(v)]} for v, c in area.labels.values.items()
     }
-    forest = {"accuracy": 0.5, "miou": 0.4, "iou": dict.fromkeys(per_class, 0.3)}
-    metrics: dict[str, Any] = {**measures, "per_class": per_class, "forest": forest, "confusion": confusion.tolist()}
+    forest = {"accuracy": 0.5, "miou": 0.4, "iou": dict.fromkeys(per_class, 0.3), "interval_95": {}}
+    metrics: dict[str, Any] = {
+        **measures,
+        "per_class": per_class,
+        "forest": forest,
+        "confusion": confusion.tolist(),
+        "blocks": 40,
+        "interval_95": {"accuracy": [0.75, 0.85], "miou": [0.61, 0.73]},
+        "gain_95": {"accuracy": [0.2, 0.4], "miou": [-0.01, 0.3]},
+    }
     return ModelFacts(
         cube_state="0" * 64,
         training={},
@@ -80,7 +88,7 @@ def card(names: tuple[str, ...], examples: int = 3) -> str:
     area = area_of(names)
     rng = np.random.default_rng(0)
     confusion = rng.integers(0, 50, (len(names), len(names))) + np.diag(np.full(len(names), 400))
-    losses = {"unet": [1.0, 0.5], "perceptron": [1.2, 0.8]}
+    losses = {"unet": [1.0, 0.5], "multiscale": [1.2, 0.8]}
     holdout = rng.integers(0, 3, (8, 8)).astype(np.uint8)
     return write_card(area, facts_of(area, confusion), losses, holdout, examples_of(len(names), examples))
 
@@ -115,6 +123,13 @@ def test_any_number_of_classes(count: int) -> None:
         assert max(picture.shape) < 4000
         for edge in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
             assert (edge[..., :3] > 0.99).all(), "nothing is cut at an edge"
+
+
+def test_scores_have_intervals() -> None:
+    told = re.sub(r"<[^>]+>", " ", card(NAMES))
+    assert re.search(r"Accuracy +0\.\d{3} \[0\.750, 0\.850\] +0\.500 +\[\+0\.200, \+0\.400\]", told)
+    assert "[-0.010, +0.300]" in told
+    assert "pixels in 40 blocks" in told
 
 
 def test_it_leads_to_the_maps_of_its_store() -> None:

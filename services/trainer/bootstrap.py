@@ -1,0 +1,105 @@
+"""How sure a score is: intervals from drawing the tested blocks again and again.
+
+Neighbouring pixels err together, so pixels must not be drawn; a block with all its weeks is what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.trainer.score import confuse
+from services.trainer.windows import Place
+
+DRAWS = 1000
+LEVEL_PERCENT = 95
+
+Array = npt.NDArray[Any]
+
+
+class BlockConfusions:
+    """A confusion matrix for each block, over all weeks.
+
+    Args:
+        classes: number of classes.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self._blocks: dict[tuple[int, int], Array] = {}
+
+    def add(self, places: Sequence[Place], reference: Array, mapped: Array) -> None:
+        """Add tested blocks.
+
+        Args:
+            places: n blocks in weeks.
+            reference: uint8 (n, y, x): 0 = no reference.
+            mapped: uint8 (n, y, x): 0 = not mapped.
+        """
+        for i, place in enumerate(places):
+            block = place.row, place.col
+            before = self._blocks.get(block, 0)
+            self._blocks[block] = before + confuse(reference[i], mapped[i], self._classes)
+
+    @property
+    def total(self) -> Array:
+        """Over all blocks: int64 (classes, classes), rows reference, columns map."""
+        total: Array = self.blocks.sum(axis=0)
+        return total
+
+    @property
+    def blocks(self) -> Array:
+        """Of the blocks with a reference, by row and column: int64 (block, classes, classes)."""
+        kept = [self._blocks[block] for block in sorted(self._blocks) if self._blocks[block].any()]
+        return np.array(kept, np.int64).reshape(-1, self._classes, self._classes)
+
+
+def accuracies(confusions: Array) -> Array:
+    """Return the share of right pixels of each confusion matrix: (n, classes, classes) -> float64 (n,)."""
+    hits = np.trace(confusions, axis1=1, axis2=2)
+    share: Array = hits / np.maximum(confusions.sum(axis=(1, 2)), 1)
+    return share
+
+
+def mean_ious(confusions: Array) -> Array:
+    """Return the mean IoU of the classes in the reference of each matrix: (n, classes, classes) -> float64 (n,)."""
+    hits = np.diagonal(confusions, axis1=1, axis2=2).astype(np.float64)
+    reference, mapped = confusions.sum(axis=2), confusions.sum(axis=1)
+    ious = hits / np.maximum(reference + mapped - hits, 1)
+    present = reference > 0
+    mean: Array = (ious * present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    return mean
+
+
+STATISTICS: dict[str, Callable[[Array], Array]] = {"accuracy": accuracies, "miou": mean_ious}
+
+
+def intervals(blocks: Array, beside: Array | None = None, seed: int = 0) -> dict[str, list[float]]:
+    """Return the interval of each statistic, or of its gain over another method's on the same draws of blocks.
+
+    Args:
+        blocks: int64 (block, classes, classes) of a method.
+        beside: the same of another method, on the same blocks.
+        seed: of the draws.
+
+    Returns:
+        `accuracy`, `miou`: [low, high], the middle 95 % of 1,000 draws; empty where there is no block.
+    """
+    if not len(blocks):
+        return {}
+    weights = np.random.default_rng(seed).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), DRAWS)
+
+    def drawn(of: Array) -> Array:
+        summed: Array = (weights @ of.reshape(len(of), -1)).reshape(DRAWS, *of.shape[1:])
+        return summed
+
+    mine, other = drawn(blocks), None if beside is None else drawn(beside)
+    tail = (100 - LEVEL_PERCENT) / 2
+    found = {}
+    for name, statistic in STATISTICS.items():
+        values = statistic(mine) if other is None else statistic(mine) - statistic(other)
+        found[name] = [round(float(v), 6) for v in np.percentile(values, [tail, 100 - tail])]
+    return found

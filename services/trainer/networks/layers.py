@@ -1,0 +1,64 @@
+"""What the networks share: their inputs in the cube's own encoding, and how they standardise them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from shared.sensors import CUBE_BANDS
+
+BANDS_10M, BANDS_20M = CUBE_BANDS["10m"], CUBE_BANDS["20m"]
+BANDS = (*BANDS_10M, *BANDS_20M)
+Shape = tuple[int | None, ...]
+Array = npt.NDArray[Any]
+LEVELS = 3
+"""Halvings of the encoders: 10, 20, 40, 80 m. A window's sides are multiples of 2 ** LEVELS."""
+
+
+def widths_of(filters: int) -> list[int]:
+    """Return the channels of each level, finest first: doubled at each level but the last."""
+    return [filters * 2 ** min(level, LEVELS - 1) for level in range(LEVELS + 1)]
+
+
+def cube_inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the inputs of every network: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6)."""
+    return (
+        keras.Input((None, None, len(BANDS_10M)), dtype="uint16", name="msi_10m"),
+        keras.Input((None, None, len(BANDS_20M)), dtype="uint16", name="msi_20m"),
+    )
+
+
+@keras.saving.register_keras_serializable(package="landstream")
+class Normalise(keras.layers.Layer):  # type: ignore[misc]
+    """Stored values to standardised bands with a presence channel.
+
+    In: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6). Out: float32 (batch, y, x, 11): ten bands
+    in units of their deviation over the training pixels, clipped to +-6, 0 where not observed, then presence 0 or 1.
+    """
+
+    def __init__(self, mean: Array, deviation: Array, **options: Any) -> None:
+        super().__init__(**options)
+        self._initial = np.stack([mean, deviation]).astype(np.float32)
+        self.scaling = self.add_weight(
+            shape=(2, len(BANDS)),
+            initializer=lambda shape, dtype=None: tf.constant(self._initial, dtype),
+            trainable=False,
+            name="scaling",
+        )
+
+    def call(self, msi_10m: tf.Tensor, msi_20m: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        coarse = tf.cast(msi_20m, tf.float32)  # first: TensorFlow cannot repeat uint16 on a CPU
+        coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)  # nearest, exact on a shared lattice
+        stored = tf.concat([tf.cast(msi_10m, tf.float32), coarse], axis=-1)
+        present = tf.cast(tf.reduce_min(stored, axis=-1, keepdims=True) > 0, tf.float32)
+        scaled = tf.clip_by_value((stored - self.scaling[0]) / self.scaling[1], -6.0, 6.0)
+        return tf.concat([scaled * present, present], axis=-1)
+
+    def compute_output_shape(self, msi_10m_shape: Shape, msi_20m_shape: Shape) -> Shape:
+        """Shape of the output."""
+        return (*msi_10m_shape[:3], len(BANDS) + 1)

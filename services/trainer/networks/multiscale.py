@@ -1,0 +1,68 @@
+"""A small perceptron on means and deviations over several scales: spectral texture, one pixel at a time."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from services.trainer.networks.layers import BANDS, Array, Normalise, Shape, cube_inputs
+
+TEXTURE_PX = (3, 7, 15, 31)
+"""Sides of the squares whose mean and deviation the perceptron sees. Half the largest is a window's useful margin."""
+
+FEATURES = len(BANDS) * (1 + 2 * len(TEXTURE_PX))
+
+
+@keras.saving.register_keras_serializable(package="landstream")
+class Texture(keras.layers.Layer):  # type: ignore[misc]
+    """Standardised bands to multi-scale features: each band, its mean and deviation over squares of observed pixels.
+
+    In: float32 (batch, y, x, 11) as of `Normalise`. Out: float32 (batch, y, x, FEATURES).
+    """
+
+    def call(self, bands: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        values, present = bands[..., :-1], bands[..., -1:]
+        features = [values]
+        for side in TEXTURE_PX:
+            share = tf.maximum(_square_mean(present, side), 1e-6)
+            mean = _square_mean(values, side) / share
+            variance = _square_mean(values * values, side) / share - mean * mean
+            # The floor keeps float error of a flat surface from becoming texture.
+            features += [mean, tf.sqrt(tf.maximum(variance, 1e-4))]
+        return tf.concat(features, axis=-1)
+
+    def compute_output_shape(self, bands_shape: Shape) -> Shape:
+        """Shape of the output."""
+        return (*bands_shape[:3], FEATURES)
+
+
+def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
+    """Mean over side x side px; what lies outside the window is left out. Two passes: the square is separable."""
+    rows = tf.nn.avg_pool2d(values, (side, 1), strides=1, padding="SAME")
+    return tf.nn.avg_pool2d(rows, (1, side), strides=1, padding="SAME")
+
+
+def build_texture(mean: Array, deviation: Array) -> keras.Model:
+    """msi_10m, msi_20m -> multi-scale features, float32 (batch, y, x, FEATURES)."""
+    fine, coarse = cube_inputs()
+    return keras.Model([fine, coarse], Texture()(Normalise(mean, deviation)(fine, coarse)))
+
+
+def build_perceptron(classes: int) -> keras.Model:
+    """Features of single pixels -> logits; 1 x 1 convolutions, so that it runs on windows as well.
+
+    In: float32 (batch, y, x, FEATURES). Out: float32 (batch, y, x, classes).
+    """
+    features = keras.Input((None, None, FEATURES))
+    x = features
+    for width in (128, 64):
+        x = keras.layers.Conv2D(width, 1, activation="relu")(x)
+        x = keras.layers.Dropout(0.1)(x)
+    return keras.Model(features, keras.layers.Conv2D(classes, 1)(x), name="perceptron")
+
+
+def build_multiscale(texture: keras.Model, perceptron: keras.Model) -> keras.Model:
+    """Join features and perceptron: msi_10m, msi_20m -> logits float32 (batch, y, x, classes)."""
+    fine, coarse = cube_inputs()
+    return keras.Model([fine, coarse], perceptron(texture([fine, coarse])), name="multiscale")
