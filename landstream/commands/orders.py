@@ -1,4 +1,4 @@
-"""What people order: `withdraw`, `restore`, `reprocess`."""
+"""What people order: `train`, `withdraw`, `restore`, `reprocess`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,25 @@ import typer
 
 from landstream.commands.opening import fail, opened
 from landstream.commands.options import ProductArgument, StoreOption
+
+
+def train(store: StoreOption) -> None:
+    """Order a model of what the cube holds now.
+
+    It is trained as the area file of the last `run` says. Without an order a watching stream asks for models by itself,
+    as `train` in the area file says, and `run --once` trains at its end. A model of the same data and settings is never
+    trained twice.
+
+    Example: landstream train --store stores/sibiu
+    """
+    from landstream.training_order import NothingToTrain, order_training
+
+    location, area = opened(store)
+    try:
+        request = order_training(location, area)
+    except NothingToTrain as error:
+        fail(error)
+    typer.echo(f"ordered: {request}; the next `run`, or the trainer, trains it")
 
 
 def withdraw(

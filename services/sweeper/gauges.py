@@ -45,5 +45,5 @@ class Gauges:
 
     def tell_training(self, summaries: Sequence[WeekSummary], trainings: Sequence[Training]) -> None:
         """Tell how much came into the cube since the training that saw most of it."""
-        backlog = tile_weeks(summaries) - trained_tile_weeks(summaries, (t.tile_weeks for t in trainings))
+        backlog = tile_weeks(summaries) - trained_tile_weeks(summaries, trainings)
         metrics.TRAINING_BACKLOG.labels(MSI).set(backlog)

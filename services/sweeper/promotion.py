@@ -42,16 +42,30 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
     history = sorted((split_id(i) for i in catalogue.ids(PROMOTIONS)), key=lambda i: i.number, reverse=True)
     if present is not None and (present.id == best.id or _had_its_turn(best, state, history, catalogue)):
         return None
-    item_id = numbered_id(area.name, _last_number(store) + 1)
-    span = {n: best.properties[n] for n in ("start_datetime", "end_datetime")}
     rule = "always" if best.properties.get("landstream:cube_state") == state else "first"
     facts = PromotionFacts(model=best.id, cube_state=state, rule=rule)
+    # Where another driver was faster, the next look sees what it promoted.
+    return best if next_promotion(store, best, facts, area) else None
+
+
+def next_promotion(store: Store, model: Item, facts: PromotionFacts, area: Area) -> str | None:
+    """Create the promotion of the next number, and return its id; None where another one took the number meanwhile.
+
+    Args:
+        store: where to.
+        model: the model.
+        facts: what the promotion says.
+        area: the study area.
+    """
+    item_id = numbered_id(area.name, _last_number(store) + 1)
+    span = {n: model.properties[n] for n in ("start_datetime", "end_datetime")}
     properties = {"datetime": None, **span, **facts.properties()}
-    with suppress(PreconditionFailed):  # another driver was faster: the next look sees what it promoted
-        data = canonical(driver_item(PROMOTIONS, item_id, properties, [best], area))
+    data = canonical(driver_item(PROMOTIONS, item_id, properties, [model], area))
+    try:
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
-        return best
-    return None
+    except PreconditionFailed:
+        return None
+    return item_id
 
 
 def _last_number(store: Store) -> int:

@@ -44,9 +44,19 @@ def training_request(
     return item_key(REQUESTS, STATIC, item_id), canonical(driver_item(REQUESTS, item_id, properties, labels, area))
 
 
-def request_training(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> str | None:
-    """Create the training request of the present cube state; return its key, or None where it exists."""
-    key, data = training_request(summaries, current_labels(catalogue), area)
+def request_training(
+    store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area, asked_by: str = "policy"
+) -> str | None:
+    """Create the training request of the present cube state; return its key, or None where it exists.
+
+    Args:
+        store: where to.
+        catalogue: what exists.
+        summaries: of all weeks.
+        area: the study area.
+        asked_by: `policy`, or who ordered it.
+    """
+    key, data = training_request(summaries, current_labels(catalogue), area, asked_by)
     if _is_there(key, catalogue):
         return None
     try:

@@ -26,15 +26,16 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """A model, and what it was trained on.
+    """A training that was asked for.
 
     Attributes:
-        at_s: when it was published, by the store's clock, in seconds since the epoch.
+        at_s: when its model was published, by the store's clock, in seconds since the epoch; None = there is none yet,
+            and may never be: what came into the cube meanwhile may have made the request void.
         tile_weeks: week -> tiles of it that training read, counted once for each update.
         labels: ids of the label rasters.
     """
 
-    at_s: float
+    at_s: float | None
     tile_weeks: Mapping[str, int]
     labels: frozenset[str]
 
@@ -64,31 +65,38 @@ class TrainingSchedule:
         Args:
             summaries: of all weeks, as they are now.
             labels: ids of the current label rasters.
-            trainings: the models so far.
+            trainings: those so far.
             quiet: nothing upstream of the cube is due.
             now_s: seconds since the epoch.
         """
         # A clock that was set back must not lengthen the wait.
-        since_s = min(now_s, self._quiet_since_s or now_s)
+        since_s = now_s if self._quiet_since_s is None else min(now_s, self._quiet_since_s)
         self._quiet_since_s = since_s if quiet else None
         if self._once:
             return Decision(quiet, "training, once nothing else is due")
         left_s = max(0.0, self._policy.quiet_s - (now_s - since_s))
         settled = Decision(quiet and left_s <= 0, f"training in {left_s:.0f} s if quiet")
-        if not trainings:
+        known = trained_tile_weeks(summaries, trainings)
+        new = tile_weeks(summaries) - known
+        models = [(t.at_s, t.labels) for t in trainings if t.at_s is not None]
+        if not models:
             if not self._policy.first:
                 return Decision(False, "no model yet: `landstream train` orders one (train.first is false)")
-            return Decision(True, "") if tile_weeks(summaries) >= self._policy.every_tile_weeks else settled
-        newest = max(trainings, key=lambda t: t.at_s)
-        if self._policy.labels_changed and newest.labels != frozenset(labels):
+            return Decision(True, "") if new >= self._policy.every_tile_weeks else settled
+        at_s, trained_labels = max(models, key=lambda model: model[0])
+        if self._policy.labels_changed and trained_labels != frozenset(labels):
             return settled
-        lacks = self._lacks(summaries, trainings, now_s - newest.at_s)
+        lacks = self._lacks(known, new, now_s - at_s)
         return Decision(not lacks, f"the next training: {', '.join(lacks)}")
 
-    def _lacks(self, summaries: Sequence[WeekSummary], trainings: Sequence[Training], since_s: float) -> list[str]:
-        """Return what new data lack to ask for a further model, `since_s` seconds after the last one."""
-        known = trained_tile_weeks(summaries, (t.tile_weeks for t in trainings))
-        new = tile_weeks(summaries) - known
+    def _lacks(self, known: int, new: int, since_s: float) -> list[str]:
+        """Return what lacks to ask for a further model.
+
+        Args:
+            known: tile-weeks that were trained on.
+            new: tile-weeks that were not.
+            since_s: seconds since the last model.
+        """
         needed = max(self._policy.every_tile_weeks, math.ceil(known * self._policy.grow_percent / 100))
         left_h = self._policy.at_least_hours - since_s / 3600
         lacks = [f"{new} of {needed} new tile-weeks"] if new < needed else []
@@ -100,19 +108,14 @@ def tile_weeks(summaries: Iterable[WeekSummary]) -> int:
     return sum(s.tile_weeks.get(sensor, 0) for s in summaries for sensor in TRAINED_ON)
 
 
-def trained_tile_weeks(summaries: Iterable[WeekSummary], trained: Iterable[Mapping[str, int]]) -> int:
-    """Return the tile-weeks of the largest training so far, as far as its weeks still hold them.
-
-    Args:
-        summaries: of all weeks, as they are now.
-        trained: tile-weeks by week of each training.
-    """
+def trained_tile_weeks(summaries: Iterable[WeekSummary], trainings: Iterable[Training]) -> int:
+    """Return the tile-weeks of the largest training so far, as far as its weeks still hold them."""
     present = {s.week: tile_weeks([s]) for s in summaries}
 
-    def still_there(counts: Mapping[str, int]) -> int:
-        return sum(min(count, present.get(week, 0)) for week, count in counts.items())
+    def still_there(training: Training) -> int:
+        return sum(min(count, present.get(week, 0)) for week, count in training.tile_weeks.items())
 
-    return max(map(still_there, trained), default=0)
+    return max(map(still_there, trainings), default=0)
 
 
 def nothing_to_train_on(summaries: Iterable[WeekSummary], labels: Sequence[Item]) -> str | None:

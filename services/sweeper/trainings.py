@@ -1,4 +1,4 @@
-"""The models so far, each with what it was trained on and when it was published."""
+"""The trainings that were asked for, each with what it read and when its model was published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.store import NotFound, Store
 
 
 class Trainings:
-    """Reads the time of each model's item once: an item never changes.
+    """Asks for the time of each model's item once: an item never changes.
 
     Args:
         store: holds the items.
@@ -24,20 +24,18 @@ class Trainings:
         self._at_s: dict[str, float] = {}
 
     def of(self, catalogue: Catalogue) -> list[Training]:
-        """Return what is known of each model; of one without a request (an imported one) the time alone."""
-        found = []
+        """Return the trainings of a store; of a model without a request (an imported one) the time alone."""
+        published: dict[str | None, float] = {}
         for model in catalogue.items(MODELS):
             if model.id not in self._at_s:
                 with suppress(NotFound):  # deleted since it was listed: the next look does not see it
                     self._at_s[model.id] = self._store.head(model.key).modified_s
-            if model.id in self._at_s:
-                found.append(_training(model, catalogue, self._at_s[model.id]))
-        return found
+            request = next((item_id for collection, item_id in model.derived_from if collection == REQUESTS), None)
+            published[request] = max(self._at_s.get(model.id, 0.0), published.get(request, 0.0))
+        found = [_training(request, published.get(request.id)) for request in catalogue.items(REQUESTS)]
+        return [*found, Training(published[None], {}, frozenset())] if None in published else found
 
 
-def _training(model: Item, catalogue: Catalogue, at_s: float) -> Training:
-    request = next((i for i in catalogue.inputs(model) if i.collection == REQUESTS), None)
-    if request is None:
-        return Training(at_s, {}, frozenset())
+def _training(request: Item, at_s: float | None) -> Training:
     labels = frozenset(item_id for collection, item_id in request.derived_from if collection == LABELS)
     return Training(at_s, RequestFacts.of(request).tile_weeks, labels)

@@ -367,6 +367,9 @@ class PromotionFacts(Facts):
     rule: str | None = None
     """`always`: it is the model of that state; `first`: there was no champion. Absent where a person promotes."""
 
+    reason: str | None = None
+    """Why, in the words of who promotes it; absent where the driver does."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawalFacts(Facts):

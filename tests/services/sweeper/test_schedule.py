@@ -30,7 +30,7 @@ HOUR_S = 3600.0
 CLC_2018, CLC_2024 = frozenset({"clc-2018"}), frozenset({"clc-2024"})
 
 
-def trained(on: list[WeekSummary], at_s: float = 0.0, labels: frozenset[str] = CLC_2018) -> Training:
+def trained(on: list[WeekSummary], at_s: float | None = 0.0, labels: frozenset[str] = CLC_2018) -> Training:
     return Training(at_s, {s.week: s.tile_weeks["msi"] for s in on}, labels)
 
 
@@ -74,6 +74,17 @@ def test_a_stream_that_never_rests_gets_its_first_model_too() -> None:
     asked = Asked(every_tile_weeks=10)
     assert not asked(0, weeks_of(9), quiet=False)
     assert asked(0, weeks_of(9, 1), quiet=False)
+
+
+def test_what_was_asked_for_is_not_asked_for_again_while_it_is_trained() -> None:
+    asked, pending = Asked(every_tile_weeks=10), trained(weeks_of(10), at_s=None)
+    assert not asked(0, weeks_of(19), pending, quiet=False)
+    assert asked(0, weeks_of(20), pending, quiet=False), "it may have become void"
+    assert not asked(0, weeks_of(11), pending), "nor at once when it is quiet"
+    assert asked(60, weeks_of(11), pending)
+    first = trained(weeks_of(5), at_s=0)
+    assert not asked(25 * HOUR_S, weeks_of(19), first, pending)
+    assert asked(25 * HOUR_S, weeks_of(20), first, pending)
 
 
 def test_no_first_model_is_asked_for_where_people_order_it() -> None:

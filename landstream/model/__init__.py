@@ -1,0 +1,1 @@
+"""`landstream model`: the models of a store, which of them is champion, and how a person changes that."""

@@ -1,0 +1,107 @@
+"""What people see of models, and how they choose the champion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from landstream.model.command import app
+from landstream.workspace import bind
+from shared.items.ids import canonical
+from shared.items.item import Item
+from shared.run.context import Context
+from shared.store import FolderStore
+from tests.catalogues import AREA, make, promotion
+from tests.conftest import landstream
+from tests.landstream.terminal import on_terminal
+
+TIMES = {"start_datetime": "2018-05-14T00:00:00Z", "end_datetime": "2018-06-24T23:59:59Z", "datetime": None}
+FOREST = {"code": "3", "name": "Forest", "iou": 0.81, "support": 1234}
+
+
+def model(version: int, miou: float) -> Item:
+    metrics = {"accuracy": 0.9, "miou": miou, "pixels": 10, "per_class": {"3": FOREST}}
+    facts = {"metrics": metrics, "weeks": ["2018-W20", "2018-W25"], "training": {"filters": 8}}
+    made = make("models", "small", week="static", version=version, **facts)
+    return Item({**made.json, "bbox": list(AREA.polygon.bounds), "properties": made.properties | TIMES}, "static")
+
+
+OLD, NEW = model(1, 0.5), model(2, 0.4)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with two models, of which the second is champion."""
+    opened = FolderStore(tmp_path)
+    bind(opened, AREA)
+    for item in (OLD, NEW, promotion(OLD, 1), promotion(NEW, 2)):
+        opened.put(item.key, canonical(item.json))
+    return tmp_path
+
+
+def said(*arguments: object) -> Result:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def champion_line(store: Path) -> list[tuple[str, bool, list[int]]]:
+    lines = map(json.loads, said("list", "--store", store).stdout.splitlines())
+    return [(m["id"], m["champion"], [p["number"] for p in m["promotions"]]) for m in lines]
+
+
+def test_models_are_a_table_on_a_terminal_and_items_elsewhere(store: Path) -> None:
+    assert champion_line(store) == [(NEW.id, True, [2]), (OLD.id, False, [1])]
+    heading, first, second = on_terminal("model", "list", "--store", store, columns=200)
+    assert heading.split() == ["promotions", "weeks", "accuracy", "mIoU", "id", "card"]
+    assert first.split() == ["2", "(champion)", "2018-W20", "to", "2018-W25", "0.900", "0.400", NEW.id]
+    assert second.split()[0] == "1"
+
+
+def test_a_model_is_shown_class_by_class(store: Path) -> None:
+    shown = on_terminal("model", "show", "small--v2", "--store", store, columns=200)
+    assert shown[0] == f"model       {NEW.id}, the champion"
+    assert "trained on  2018-W20 to 2018-W25" in shown
+    assert "settings    filters 8" in shown
+    assert "IoU         0.810 Forest (1,234 pixels)" in shown
+    assert shown[-1] == "promoted    number 2, by a person"
+    assert json.loads(said("show", "small--v2", "--store", store).stdout)["id"] == NEW.id
+
+
+def test_people_promote_and_go_back(store: Path) -> None:
+    told = said("promote", "small--v1", "--store", store, "--reason", "better at the coast")
+    assert told.stdout == f"champion: {OLD.id} (small-000003); the next `run`, or inference, maps with it\n"
+    assert champion_line(store) == [(OLD.id, True, [1, 3]), (NEW.id, False, [2])]
+    told = said("rollback", "--store", store, "--reason", "stripes")
+    assert told.stdout.startswith(f"champion: {NEW.id} (small-000004)")
+    assert champion_line(store) == [(NEW.id, True, [2, 4]), (OLD.id, False, [1, 3])]
+    catalogue = Context.of_store(FolderStore(store), AREA).reader.snapshot()
+    assert [p.properties.get("landstream:reason") for p in catalogue.items("promotions")][2:] == [
+        "better at the coast",
+        "stripes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("promote", "small--v2", "--reason", "r"), f"{NEW.id}: is the champion already"),
+        (("promote", "small--v9", "--reason", "r"), "small--v9: no model of this id; there are small--v2-"),
+        (("promote", "small--v1", "--reason", " "), "--reason: say why"),
+        (("show", "small"), "small: begins 2 ids"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(store: Path, arguments: tuple[str, ...], why: str) -> None:
+    result = said(*arguments, "--store", store)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"landstream: {why}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_there_is_nothing_to_choose_before_the_first_model(tmp_path: Path) -> None:
+    bind(FolderStore(tmp_path), AREA)
+    assert "no model yet" in on_terminal("model", "list", "--store", tmp_path)[0]
+    assert said("list", "--store", tmp_path).stdout == ""
+    assert "no model is champion" in said("rollback", "--store", tmp_path, "--reason", "r").stderr
+    assert "choose the champion" in landstream("model", "--help").stdout
