@@ -22,6 +22,9 @@ from services.sweeper.view import Count
 from shared.area import Area
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
+from shared.items.catalogue import Catalogue
+from shared.items.champion import champion
+from shared.items.collections import MODELS
 from shared.items.ids import digest8
 from shared.items.keys import failure_key, split_item_key
 from shared.items.landing import PREFIX
@@ -305,6 +308,15 @@ class Stream:
         failed = sum(1 for _ in standing_failures(self.store, catalogue, self.context.reader.foreign))
         # A copy: a stage that is late to stop may still find something.
         waiting += [f"{key}: {fault}; it is left alone" for key, fault in dict(self.context.reader.foreign).items()]
-        reason = nothing_to_train_on(self.driver.sweep.summaries(), current_labels(catalogue))
+        nothing = nothing_to_train_on(self.driver.sweep.summaries(), current_labels(catalogue))
+        reason = nothing or _no_champion(catalogue)
         stopped = "; ".join(self._broken) or None
         return RunOutcome(failed, waiting + ([reason] if reason else []), stopped, interrupted and not stopped)
+
+
+def _no_champion(catalogue: Catalogue) -> str | None:
+    """Return what people have to do where they promote and have not yet; None = nothing."""
+    if catalogue.area.promote != "manual" or champion(catalogue) is not None:
+        return None
+    ids = catalogue.ids(MODELS)
+    return f"no map: no champion; landstream model promote {' or '.join(ids)} --reason WHY" if ids else None

@@ -24,8 +24,10 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
 
     Of models of one state, that of the area's present training settings comes first. The first champion may be of any
     state: a stream that never rests has maps, too. What a person promotes instead stays the champion until another
-    state, or other settings, ask for another model.
+    state, or other settings, ask for another model. Where the area leaves promoting to people, nothing is promoted.
     """
+    if area.promote == "manual":
+        return None
     state, training = cube_state(summaries, current_labels(catalogue)), area.training.model_dump(mode="json")
     present = champion(catalogue)
     models = catalogue.items(MODELS)

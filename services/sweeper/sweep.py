@@ -10,6 +10,7 @@ from services.sweeper.ends import ListedEnds
 from services.sweeper.hints import Hints
 from services.sweeper.view import Count, View, open_job
 from services.sweeper.week_cache import WeekCache
+from shared.area.area import UNPLANNED
 from shared.items.catalogue import Catalogue
 from shared.items.collections import PROMOTIONS, WITHDRAWALS
 from shared.items.keys import FAILURES, RECEIPTS
@@ -72,7 +73,7 @@ class Sweep:
         self._rounds = 0
         self._settings = {s.name: s.settings() for s in stages}
         plans = [[s.name, s.version, self._settings[s.name].result_bearing()] for s in stages]
-        beside = [context.area.model_dump(mode="json", exclude={"train", "training", "remap", "patience_s"}), plans]
+        beside = [context.area.model_dump(mode="json", exclude=set(UNPLANNED)), plans]
         self._kept = {
             # What a new model maps again differs between a run that ends and one that watches.
             again: WeekCache(context.store, name, View, beside, write=keep)

@@ -39,11 +39,16 @@ MAX_TILES: Final = 2000
 """Rows and columns that a grid may have at most: 5,120 km."""
 
 Sensor = Literal["s2", "olci"]
+Promote = Literal["always", "manual"]
 SENSORS: Final[tuple[Sensor, ...]] = ("s2", "olci")
 """All that are known: Sentinel-2's MSI and Sentinel-3's OLCI."""
 
 # libyaml's parser where PyYAML has it: an outline of a country takes a second, not ten.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+UNPLANNED: Final = frozenset({"train", "training", "promote", "remap", "patience_s"})
+"""Keys that no stage plans by: they say what whoever drives the stream does."""
 
 
 class AreaError(ValueError):
@@ -95,6 +100,8 @@ class Area(BaseModel):
     """When a watching stream asks for a model by itself."""
     training: TrainingSettings = TrainingSettings()
     """How networks are trained."""
+    promote: Promote = "always"
+    """Who makes a model champion: `always`, the stream, each model of what the cube holds; `manual`, people alone."""
     remap: int = Field(default=8, ge=0)
     """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
     patience_s: float = Field(default=3600.0, ge=0)

@@ -125,3 +125,8 @@ def test_a_promotion_that_cannot_be_followed_does_not_end_promoting(store: Folde
     catalogue = reader.snapshot()
     assert promote(store, catalogue, summaries(catalogue), AREA) == catalogue.get("models", two.id)
     assert reader.snapshot().ids("promotions")[-1] == "small-000005"
+
+
+def test_where_people_promote_the_driver_does_not(store: FolderStore) -> None:
+    assert promoted(store, *FIRST, model_of(FIRST), area=AREA.model_copy(update={"promote": "manual"})) is None
+    assert promotions(store) == []
