@@ -315,8 +315,8 @@ class Stream:
 
 
 def _no_champion(catalogue: Catalogue) -> str | None:
-    """Return what people have to do where they promote and have not yet; None = nothing."""
-    if catalogue.area.promote != "manual" or champion(catalogue) is not None:
+    """Return what people may do where models are there and none is champion; None = nothing."""
+    if catalogue.area.promote == "always" or champion(catalogue) is not None:
         return None
     ids = catalogue.ids(MODELS)
     return f"no map: no champion; landstream model promote {' or '.join(ids)} --reason WHY" if ids else None

@@ -8,46 +8,79 @@ from contextlib import suppress
 from services.sweeper.driver_item import driver_item
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.champion import champion
-from shared.items.collections import MODELS, PROMOTIONS
+from shared.items.champion import champion, promotion_number
+from shared.items.collections import EVALUATIONS, MODELS, PROMOTIONS
 from shared.items.ids import ItemId, canonical, numbered_id, split_id
 from shared.items.item import Item
 from shared.items.keys import item_key, items_prefix
-from shared.items.properties import PromotionFacts
+from shared.items.properties import EvaluationFacts, PromotionFacts
 from shared.items.summary import WeekSummary, cube_state, current_labels
 from shared.items.weeks import STATIC, BadKey
 from shared.store import PreconditionFailed, Store
 
 
 def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> Item | None:
-    """Promote the model of the present cube state unless it is the champion, or was; return the model, or None.
+    """Promote the model that the area's rule makes champion, unless it is; return the model, or None."""
+    if area.promote == "manual":
+        return None
+    state = cube_state(summaries, current_labels(catalogue))
+    choose = _better if area.promote == "better" else _of_present_state
+    chosen = choose(catalogue, state, area)
+    if chosen is None:
+        return None
+    best, facts = chosen
+    # Where another driver was faster, the next look sees what it promoted.
+    return best if next_promotion(store, best, facts, area) else None
+
+
+def _of_present_state(catalogue: Catalogue, state: str, area: Area) -> tuple[Item, PromotionFacts] | None:
+    """Return the model of the present cube state unless it is the champion, or was.
 
     Of models of one state, that of the area's present training settings comes first. The first champion may be of any
     state: a stream that never rests has maps, too. What a person promotes instead stays the champion until another
-    state, or other settings, ask for another model. Where the area leaves promoting to people, nothing is promoted.
+    state, or other settings, ask for another model.
     """
-    if area.promote == "manual":
-        return None
-    state, training = cube_state(summaries, current_labels(catalogue)), area.training.model_dump(mode="json")
-    present = champion(catalogue)
-    models = catalogue.items(MODELS)
+    present, models = champion(catalogue), catalogue.items(MODELS)
     fitting = [m for m in models if m.properties.get("landstream:cube_state") == state]
     if not fitting and present is None:
         fitting = [m for m in models if "landstream:training" in m.properties]
     if not fitting:
         return None
-
-    def rank(model: Item) -> tuple[bool, int, str]:
-        return model.properties.get("landstream:training") == training, model.stage_version, model.id
-
-    best = max(fitting, key=rank)
+    best = max(fitting, key=lambda model: _rank(model, state, area))
     history = sorted((split_id(i) for i in catalogue.ids(PROMOTIONS)), key=lambda i: i.number, reverse=True)
     if present is not None and (present.id == best.id or _had_its_turn(best, state, history, catalogue)):
         return None
     rule = "always" if best.properties.get("landstream:cube_state") == state else "first"
-    facts = PromotionFacts(model=best.id, cube_state=state, rule=rule)
-    # Where another driver was faster, the next look sees what it promoted.
-    return best if next_promotion(store, best, facts, area) else None
+    return best, PromotionFacts(model=best.id, cube_state=state, rule=rule)
+
+
+def _rank(model: Item, state: str, area: Area) -> tuple[bool, bool, int, str]:
+    """Return what puts one model before another: of the present state, of the area's settings, of a newer trainer."""
+    training = area.training.model_dump(mode="json")
+    fits = model.properties.get("landstream:cube_state") == state
+    return fits, model.properties.get("landstream:training") == training, model.stage_version, model.id
+
+
+def _better(catalogue: Catalogue, state: str, area: Area) -> tuple[Item, PromotionFacts] | None:
+    """Return the model that won most over the champion; where there is none, one that beats the commonest class."""
+    present = champion(catalogue)
+    if present is None:
+        models = [m for m in catalogue.items(MODELS) if _beats_majority(m)]
+        best = max(models, key=lambda model: _rank(model, state, area), default=None)
+        return None if best is None else (best, PromotionFacts(model=best.id, cube_state=state, rule="first"))
+    found = catalogue.index(EVALUATIONS, STATIC, "champion").get(present.id, ())
+    won = [(EvaluationFacts.of(item), item.id) for item in found]
+    won = [(facts, i) for facts, i in won if facts.verdict == "better"]
+    for facts, evaluation in sorted(won, key=lambda pair: (pair[0].gain["miou"][0], pair[1]), reverse=True):
+        model = catalogue.find(MODELS, facts.challenger)
+        if model is not None and not promotion_number(model.id, catalogue):
+            return model, PromotionFacts(model=model.id, cube_state=state, rule="better", evaluation=evaluation)
+    return None
+
+
+def _beats_majority(model: Item) -> bool:
+    metrics = model.properties.get("landstream:metrics", {})
+    return float(metrics.get("accuracy", 0.0)) > float(metrics.get("majority_accuracy", 1.0))
 
 
 def next_promotion(store: Store, model: Item, facts: PromotionFacts, area: Area) -> str | None:

@@ -77,16 +77,19 @@ def mean_ious(confusions: Array) -> Array:
 STATISTICS: dict[str, Callable[[Array], Array]] = {"accuracy": accuracies, "miou": mean_ious}
 
 
-def intervals(blocks: Array, beside: Array | None = None, seed: int = 0) -> dict[str, list[float]]:
+def intervals(
+    blocks: Array, beside: Array | None = None, seed: int = 0, percent: float = LEVEL_PERCENT
+) -> dict[str, list[float]]:
     """Return the interval of each statistic, or of its gain over another method's on the same draws of blocks.
 
     Args:
         blocks: int64 (block, classes, classes) of a method.
         beside: the same of another method, on the same blocks.
         seed: of the draws.
+        percent: of the draws that lie within an interval.
 
     Returns:
-        `accuracy`, `miou`: [low, high], the middle 95 % of 1,000 draws; empty where there is no block.
+        `accuracy`, `miou`: [low, high], the middle of 1,000 draws; empty where there is no block.
     """
     if not len(blocks):
         return {}
@@ -97,7 +100,7 @@ def intervals(blocks: Array, beside: Array | None = None, seed: int = 0) -> dict
         return summed
 
     mine, other = drawn(blocks), None if beside is None else drawn(beside)
-    tail = (100 - LEVEL_PERCENT) / 2
+    tail = (100 - percent) / 2
     found = {}
     for name, statistic in STATISTICS.items():
         values = statistic(mine) if other is None else statistic(mine) - statistic(other)

@@ -8,6 +8,7 @@ from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, wr
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.area.training import TrainingSettings
+from shared.items.collections import EVALUATIONS
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def process(task: Task[Settings]) -> NewItem:
-    """Train, score, export and describe.
+    """Train, score, export and describe; or compare a model with the champion.
 
     Raises:
         RejectScene: there is nothing to train on.
@@ -27,6 +28,10 @@ def process(task: Task[Settings]) -> NewItem:
     from services.trainer.determinism import set_environment
 
     set_environment()
+    if task.job.collection == EVALUATIONS:
+        from services.trainer.evaluate import evaluate
+
+        return evaluate(task)
     from services.trainer.card import write_card
     from services.trainer.train import train
 

@@ -1,11 +1,15 @@
-"""The trainer's declaration: a training request becomes a model, once for each cube state and training settings."""
+"""The trainer's declaration: a training request becomes a model, and a model is compared with the champion.
+
+Each happens once: for a cube state and training settings, and for a challenger.
+"""
 
 from __future__ import annotations
 
+from services.trainer.judging import is_with_champion, plan_judging
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
-from shared.items.collections import MODELS, REQUESTS, UPDATES
+from shared.items.collections import EVALUATIONS, MODELS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.properties import RequestFacts
 from shared.items.summary import present_state
@@ -16,7 +20,9 @@ from shared.stage.source import Source
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> list[Job]:
-    """Plan the training that a request asks for, while the cube's state is the one that it names."""
+    """Plan the training that a request asks for, while the cube's state is the one that it names; or a comparison."""
+    if item.collection == MODELS:
+        return plan_judging(item, catalogue) if area.promote == "better" else []
     facts = RequestFacts.of(item)
     if facts.cube_state != present_state(catalogue):
         return []  # void: a newer request stands for what the cube holds now
@@ -27,8 +33,16 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
 STAGE = Stage(
     name="trainer",
     version=2,
-    consumes=(REQUESTS,),
-    publishes=(Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),),
+    consumes=(REQUESTS, MODELS),
+    publishes=(
+        Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),
+        Collection(
+            EVALUATIONS,
+            "Evaluations",
+            "Models compared with the champion, on blocks that neither has seen.",
+            current=is_with_champion,
+        ),
+    ),
     plan=plan,
     process="services.trainer.process:process",
     cube="read",

@@ -39,7 +39,7 @@ MAX_TILES: Final = 2000
 """Rows and columns that a grid may have at most: 5,120 km."""
 
 Sensor = Literal["s2", "olci"]
-Promote = Literal["always", "manual"]
+Promote = Literal["always", "better", "manual"]
 SENSORS: Final[tuple[Sensor, ...]] = ("s2", "olci")
 """All that are known: Sentinel-2's MSI and Sentinel-3's OLCI."""
 
@@ -47,7 +47,7 @@ SENSORS: Final[tuple[Sensor, ...]] = ("s2", "olci")
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-UNPLANNED: Final = frozenset({"train", "training", "promote", "remap", "patience_s"})
+UNPLANNED: Final = frozenset({"train", "training", "remap", "patience_s"})
 """Keys that no stage plans by: they say what whoever drives the stream does."""
 
 
@@ -101,7 +101,8 @@ class Area(BaseModel):
     training: TrainingSettings = TrainingSettings()
     """How networks are trained."""
     promote: Promote = "always"
-    """Who makes a model champion: `always`, the stream, each model of what the cube holds; `manual`, people alone."""
+    """Which model becomes champion: `always`, each of what the cube holds; `better`, the first that beats the commonest
+    class, then each that beats the champion on blocks that neither has seen; `manual`, the one that people promote."""
     remap: int = Field(default=8, ge=0)
     """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
     patience_s: float = Field(default=3600.0, ge=0)

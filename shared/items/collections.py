@@ -15,6 +15,7 @@ UPDATES: Final = "cube-updates"
 WITHDRAWALS: Final = "withdrawals"
 REQUESTS: Final = "training-requests"
 MODELS: Final = "models"
+EVALUATIONS: Final = "evaluations"
 PROMOTIONS: Final = "promotions"
 MAPS: Final = "land-cover-maps"
 

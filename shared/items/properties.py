@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final, Literal, Self
 
 from shared.items.collections import (
+    EVALUATIONS,
     LABEL_POLYGONS,
     LABELS,
     MAPS,
@@ -27,6 +28,7 @@ from shared.items.item import BadItem, Item
 PREFIX: Final = "landstream:"
 
 WithdrawalState = Literal["withdrawn", "restored"]
+Verdict = Literal["better", "not better", "incomparable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,6 +357,35 @@ class RequestFacts(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluationFacts(Facts):
+    """Comparisons of a model with the champion, on blocks that neither was trained on."""
+
+    challenger: str
+    """Id of the model's item."""
+
+    champion: str
+    """Id of the item of the model that was champion."""
+
+    verdict: Verdict
+    """`better`, `not better`, or `incomparable`: no labelled block is held out for both."""
+
+    gain: Mapping[str, Any]
+    """Accuracy and mean IoU: [low, high] of the challenger's gain, 90 % of the draws of blocks."""
+
+    allowance: float
+    """What the gain in mean IoU may be below 0 at its lower end, for newer labels or more data."""
+
+    blocks: int
+    """How many blocks were drawn from."""
+
+    scores: Mapping[str, Mapping[str, Any]]
+    """Measures of the `challenger` and of the `champion`, those of each class among them."""
+
+    snapshot: str
+    """Id of the cube's snapshot that was read."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromotionFacts(Facts):
     """Promotions of a model, by whoever drives the stream or by a person; the highest number rules."""
 
@@ -365,7 +396,11 @@ class PromotionFacts(Facts):
     """Digest of what the cube held then; absent where a person promotes."""
 
     rule: str | None = None
-    """`always`: it is the model of that state; `first`: there was no champion. Absent where a person promotes."""
+    """`always`: it is the model of that state; `better`: it won a comparison; `first`: there was no champion. Absent
+    where a person promotes."""
+
+    evaluation: str | None = None
+    """Id of the comparison that it won; absent under another rule."""
 
     reason: str | None = None
     """Why, in the words of who promotes it; absent where the driver does."""
@@ -399,6 +434,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     UPDATES: UpdateFacts,
     WITHDRAWALS: WithdrawalFacts,
     REQUESTS: RequestFacts,
+    EVALUATIONS: EvaluationFacts,
     PROMOTIONS: PromotionFacts,
     MODELS: ModelFacts,
     MAPS: MapFacts,

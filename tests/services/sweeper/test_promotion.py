@@ -130,3 +130,42 @@ def test_a_promotion_that_cannot_be_followed_does_not_end_promoting(store: Folde
 def test_where_people_promote_the_driver_does_not(store: FolderStore) -> None:
     assert promoted(store, *FIRST, model_of(FIRST), area=AREA.model_copy(update={"promote": "manual"})) is None
     assert promotions(store) == []
+
+
+BETTER = AREA.model_copy(update={"promote": "better"})
+
+
+def scored(items: list[Item], version: int, accuracy: float) -> Item:
+    """A model whose hold-out's commonest class takes half of the pixels."""
+    found = model_of(items, version)
+    metrics = {"landstream:metrics": {"accuracy": accuracy, "majority_accuracy": 0.5}}
+    return Item({**found.json, "properties": found.properties | metrics}, "static")
+
+
+def judged(challenger: Item, present: Item, verdict: str, low: float = 0.1) -> Item:
+    facts = {"challenger": challenger.id, "champion": present.id, "verdict": verdict, "gain": {"miou": [low, 0.3]}}
+    facts |= {"allowance": 0.0, "blocks": 9, "scores": {}, "snapshot": "S"}
+    return make("evaluations", "small", [challenger, present], week="static", **facts)
+
+
+def test_the_first_champion_must_beat_the_commonest_class(store: FolderStore) -> None:
+    assert promoted(store, *FIRST, scored(FIRST, 1, 0.5), area=BETTER) is None
+    good = scored(FIRST, 2, 0.51)
+    assert promoted(store, *FIRST, scored(FIRST, 1, 0.5), good, area=BETTER) == good
+    (first,) = promotions(store)
+    assert first.properties["landstream:rule"] == "first"
+
+
+def test_a_challenger_is_promoted_if_it_won_and_only_then(store: FolderStore) -> None:
+    one, two, three = (scored(FIRST, version, 0.9) for version in (1, 2, 3))
+    assert promoted(store, *FIRST, one, area=BETTER) == one
+    assert promoted(store, *SECOND, one, two, area=BETTER) is None, "it was not compared yet"
+    lost, incomparable = judged(two, one, "not better"), judged(three, one, "incomparable")
+    assert promoted(store, *SECOND, one, two, three, lost, incomparable, area=BETTER) is None
+    won, more = judged(two, one, "better", 0.1), judged(three, one, "better", 0.2)
+    assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) == three, "it won more"
+    last = promotions(store)[-1].properties
+    assert (last["landstream:rule"], last["landstream:evaluation"]) == ("better", more.id)
+    assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) is None, "that was with another champion"
+    by_hand(store, one, 3)
+    assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) == two, "three had its turn"

@@ -1,0 +1,86 @@
+"""Compare a challenger with the champion on blocks that neither was trained on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.determinism import pin
+from services.trainer.export import DEFAULT
+from services.trainer.judging import verdict_of
+from services.trainer.score import measure
+from services.trainer.train import BATCH, MOST_TESTING
+from services.trainer.windows import Windows, list_places, read_in_batches
+from shared.items.model_archive import unpack
+from shared.items.properties import EvaluationFacts
+from shared.stage.declare import LocalItem, NewItem, Settings, Task
+
+Array = npt.NDArray[np.uint8]
+HELD_OUT = 2
+"""Of a split: see `services.trainer.split.split_blocks`."""
+
+
+def evaluate(task: Task[Settings]) -> NewItem:
+    """Score both models on the blocks that are held out for both, in all weeks that the cube holds now."""
+    assert task.cube is not None
+    pin(0)
+    area, cube = task.area, task.cube
+    snapshot = cube.snapshot
+    held_out = np.logical_and.reduce([_held_out(model) for model in task.inputs])
+    observed = {week: cube.observed(week) for week in cube.weeks()}
+    places = list_places(held_out, observed, MOST_TESTING, 0)
+    classes = len(area.labels.classes)
+    scored = [BlockConfusions(classes) for _ in task.inputs]
+    with tempfile.TemporaryDirectory(dir=task.folder) as scratch:
+        models = [
+            tf.saved_model.load(str(unpack(model.paths["model"], Path(scratch), number)))
+            for number, model in enumerate(task.inputs)
+        ]
+        for done, batch in enumerate(read_in_batches(cube, places, BATCH)):
+            task.progress(done * BATCH, len(places), "windows")
+            for confusions, mapped in zip(scored, _map(models, batch), strict=True):
+                confusions.add(batch.places, batch.inner(batch.labels), batch.inner(mapped))
+    challenger, champion = (model.item for model in task.inputs)
+    blocks = [confusions.blocks for confusions in scored]
+    gain = intervals(blocks[0], blocks[1], percent=task.job.parameters["percent"])
+    allowance = task.job.notes["allowance"]
+    scores = [measure(confusions.total) | {"interval_95": intervals(confusions.blocks)} for confusions in scored]
+    facts = EvaluationFacts(
+        challenger=challenger.id,
+        champion=champion.id,
+        verdict=verdict_of(gain, allowance),
+        gain=gain,
+        allowance=allowance,
+        blocks=len(blocks[0]),
+        scores=dict(zip(("challenger", "champion"), scores, strict=True)),
+        snapshot=snapshot,
+    )
+    span = {name: challenger.properties[name] for name in ("start_datetime", "end_datetime")}
+    return NewItem(
+        geometry=area.aoi, bbox=area.polygon.bounds, properties={"datetime": None, **span, **facts.properties()}
+    )
+
+
+def _held_out(model: LocalItem) -> npt.NDArray[np.bool_]:
+    """Return the blocks that a model was not trained on: bool (block row, block col)."""
+    lines = json.loads(model.paths["split"].read_text())["holdout"]
+    return np.array([[int(sign) == HELD_OUT for sign in line] for line in lines])
+
+
+def _map(models: list[tf.Module], batch: Windows) -> Iterator[Array]:
+    """Yield the map of each model: uint8 (n, y, x), 0 where not observed. Batches have one (padded) size."""
+    count = len(batch.places)
+    padding = [(0, BATCH - count), (0, 0), (0, 0), (0, 0)]
+    inputs = {
+        name: tf.constant(np.pad(values, padding))
+        for name, values in (("msi_10m", batch.msi_10m), ("msi_20m", batch.msi_20m))
+    }
+    for model in models:
+        yield model.signatures[DEFAULT](**inputs)["class"].numpy()[:count]

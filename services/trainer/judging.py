@@ -1,0 +1,78 @@
+"""Whether a challenger is better than the champion: what is compared, and the verdict. Nothing is loaded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from shared.items.catalogue import Catalogue
+from shared.items.champion import champion, promotion_number
+from shared.items.collections import EVALUATIONS, LABELS, REQUESTS
+from shared.items.item import Item
+from shared.items.properties import RequestFacts, Verdict
+from shared.items.weeks import STATIC
+from shared.stage.declare import Job
+from shared.stage.source import Source
+
+MEASURE: Final = "miou"
+"""What a challenger must gain in."""
+
+ALLOWANCE: Final = 0.005
+"""What it may lose at the interval's lower end if it has seen newer labels, or enough more data: those count, too."""
+
+PERCENT: Final = 90
+"""Of the paired draws of blocks that lie within the interval."""
+
+
+def plan_judging(model: Item, catalogue: Catalogue) -> list[Job]:
+    """Plan the comparison of a model with the champion, once: neither champions, present or past, nor losers again."""
+    present = champion(catalogue)
+    if present is None or promotion_number(model.id, catalogue) or "split" not in model.assets:
+        return []
+    before = catalogue.index(EVALUATIONS, STATIC, "challenger").get(model.id, ())
+    if "split" not in present.assets or any(e.properties["landstream:champion"] != present.id for e in before):
+        return []
+    sources = tuple(Source(item, ("model", "split")) for item in (model, present))
+    notes = {"allowance": allowance_of(model, present, catalogue)}
+    return [Job(EVALUATIONS, catalogue.area.name, STATIC, sources, {"percent": PERCENT}, notes=notes)]
+
+
+def allowance_of(challenger: Item, present: Item, catalogue: Catalogue) -> float:
+    """Return what a challenger may lose: nothing, unless it has seen other labels or `grow_percent` more tile-weeks."""
+    theirs, ours = _request_of(present, catalogue), _request_of(challenger, catalogue)
+    if theirs is None or ours is None:
+        return 0.0
+    before = _tile_weeks(theirs)
+    grown = 100 * (_tile_weeks(ours) - before) >= catalogue.area.train.grow_percent * before
+    return ALLOWANCE if grown or _labels(ours) != _labels(theirs) else 0.0
+
+
+def is_with_champion(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether an evaluation is a comparison with the present champion."""
+    present = champion(catalogue)
+    return present is not None and item.properties["landstream:champion"] == present.id
+
+
+def verdict_of(gain: Mapping[str, Sequence[float]], allowance: float) -> Verdict:
+    """Return the verdict of a comparison.
+
+    Args:
+        gain: measure -> [low, high] of the challenger's gain; empty where no block is held out for both.
+        allowance: what it may lose.
+    """
+    if MEASURE not in gain:
+        return "incomparable"
+    low = gain[MEASURE][0]
+    return "better" if low > 0 or (allowance and low > -allowance) else "not better"
+
+
+def _request_of(model: Item, catalogue: Catalogue) -> Item | None:
+    return next((i for i in catalogue.inputs(model) if i.collection == REQUESTS), None)
+
+
+def _tile_weeks(request: Item) -> int:
+    return sum(RequestFacts.of(request).tile_weeks.values())
+
+
+def _labels(request: Item) -> set[Any]:
+    return {item_id for collection, item_id in request.derived_from if collection == LABELS}
