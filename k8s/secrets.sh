@@ -2,7 +2,9 @@
 # Makes the Secrets in the cluster from the files in docker/secrets/, most of which `make secrets` made; what is there
 # already is kept.
 set -eu
-cd "$(dirname "$0")/../docker/secrets"
+cd "$(dirname "$0")/.."
+[ -d docker/secrets/users ] || { echo "k8s/secrets.sh: no docker/secrets/users; run \`make secrets\` first" >&2; exit 2; }
+cd docker/secrets
 
 make_secret() {
   name=$1

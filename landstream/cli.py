@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from landstream.commands import developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
+from landstream.commands.opening import tell_error
 
 
 class LazyGroup(NamedTuple):
@@ -143,5 +144,5 @@ def main() -> None:
 
         if not isinstance(error, StoreError | BusError):
             raise
-        typer.echo(f"landstream: {error}", err=True)
+        tell_error(error)
         sys.exit(2)

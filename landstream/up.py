@@ -36,6 +36,22 @@ class AlreadyUp(Exception):
     """Raised when another supervisor uses this work folder."""
 
 
+@contextmanager
+def alone_in(work: Path) -> Iterator[None]:
+    """Hold a work folder, made if absent.
+
+    Raises:
+        AlreadyUp: another supervisor uses it.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyUp(f"{work}: another `landstream up` uses it; end it, or give --work DIR") from None
+        yield
+
+
 @dataclass
 class _Service:
     name: str
@@ -53,7 +69,7 @@ class Supervisor:
     Args:
         store: `s3://BUCKET`.
         kafka: `HOST:PORT`.
-        work: folder of logs, pids and scratch; one supervisor per folder.
+        work: folder of logs, pids and scratch; one supervisor per folder, see `alone_in`.
         first_port: of the services' `/metrics`, `/healthz` and `/readyz`, one after the other; 0 = free ones.
         say: called with a line for each start and end.
     """
@@ -71,29 +87,14 @@ class Supervisor:
         self._instance = f"{socket.gethostname()}-{digest8(str(self._work))}"
 
     def run(self, stop: Event) -> None:
-        """Start everything and restart what ends, until `stop` is set; then end everything.
-
-        Raises:
-            AlreadyUp: another supervisor uses the work folder.
-        """
-        with self._exclusive():
-            try:
-                while not stop.is_set():
-                    for service in self._services:
-                        self._look_after(service)
-                    stop.wait(_TICK_S)
-            finally:
-                self._end()
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        self._work.mkdir(parents=True, exist_ok=True)
-        with (self._work / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyUp(f"{self._work}: another `landstream up` uses it; end it, or give --work DIR") from None
-            yield
+        """Start everything and restart what ends, until `stop` is set; then end everything."""
+        try:
+            while not stop.is_set():
+                for service in self._services:
+                    self._look_after(service)
+                stop.wait(_TICK_S)
+        finally:
+            self._end()
 
     def _look_after(self, service: _Service) -> None:
         now = time.monotonic()

@@ -94,8 +94,11 @@ def machine_folder(bucket: str, command: str) -> Path:
     return found
 
 
-def bind(store: Store, area: Area) -> None:
+def bind(store: Store, area: Area) -> list[str]:
     """Bind a store to an area; grid, level and label scheme are fixed for good, the rest follows the area file.
+
+    Returns:
+        What the store's area said before and says now, where the file says something else: one text for each key.
 
     Raises:
         WorkspaceError: the store belongs to another area; the message names each difference.
@@ -103,15 +106,18 @@ def bind(store: Store, area: Area) -> None:
     data = area_json(area)
     try:
         store.put(AREA_KEY, data, create_only=True)
+        return []
     except PreconditionFailed:
         before = area_of(store)
-        differences = _differences(before.identity, area.identity)
+        differences = _differences(before.identity, area.identity, "{} is {} there and {} here")
         if differences:
             raise WorkspaceError(
                 f"the store belongs to another area: {'; '.join(differences)}; use another --store, or this area's file"
             ) from None
         if store.get(AREA_KEY) != data:
             store.put(AREA_KEY, data)
+        said, says = (one.model_dump(mode="json", exclude={"aoi"}) for one in (before, area))
+        return _differences(said, says, "{} was {} and is {}")
 
 
 def area_of(store: Store) -> Area:
@@ -147,12 +153,13 @@ def _require_folder(location: str) -> None:
         raise WorkspaceError(f"{location}: {fault}; {remedy}")
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
+def _differences(before: dict[str, Any], after: dict[str, Any], said: str, path: str = "") -> list[str]:
+    """Return a text for each key whose values differ: `said`, with the key, the one before and the one after."""
     found = []
     for name in sorted({*before, *after}):
         a, b = before.get(name), after.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{path}{name}.")
+            found += _differences(a, b, said, f"{path}{name}.")
         elif a != b:
-            found.append(f"{path}{name} is {str(a)[:60]} there and {str(b)[:60]} here")
+            found.append(said.format(f"{path}{name}", str(a)[:60], str(b)[:60]))
     return found

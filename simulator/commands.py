@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -288,9 +289,13 @@ def _write(site: Site, plan: list[Acquisition], out: Path, workers: int) -> None
     from simulator.season import write_season
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # Progress goes to stderr: stdout is the list of paths, ready for xargs.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # Progress goes to stderr: stdout is the list of paths, ready for xargs. On a terminal one would be written into the
+    # other, so there the paths come through the bar's own console.
+    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True) as progress:
         task = progress.add_task("products", total=len(plan))
         for path in write_season(site, plan, out, workers):
             progress.advance(task)
-            typer.echo(path)
+            if sys.stdout.isatty() and sys.stderr.isatty():
+                progress.console.print(str(path), markup=False, highlight=False)
+            else:
+                typer.echo(path)

@@ -97,9 +97,14 @@ def dismiss(
     from landstream.report import failure_subject
     from shared.items.ids import canonical
     from shared.items.keys import dismissal_key
+    from shared.run.context import Context
+    from shared.run.failure import is_void
 
-    folder, _ = opened(store)
+    folder, area = opened(store)
+    catalogue = Context.of_store(folder, area).reader.snapshot()
     for failure in _chosen(folder, record, store):
+        if record == "all" and is_void(failure, folder, catalogue):
+            continue  # neither shown nor counted as it is
         folder.put(dismissal_key(failure["stage"], failure["id"]), canonical({"reason": reason}))
         typer.echo(f"{failure_subject(failure)}: {failure['stage']} leaves it as it is")
 

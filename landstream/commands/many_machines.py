@@ -26,9 +26,10 @@ def provision(
 ) -> None:
     """Make topics, bucket, users and notifications, and prove them.
 
-    The proof is a canary: an object is put into the store, and its event waited for. What is there already stays: run
-    it at any time, also to see whether a stack is healthy. The endpoint and the keys of the store come from
-    LANDSTREAM_S3 and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+    The proof is a canary: an object is put into the store, and its event waited for. What is there already stays, but
+    for what the area file says otherwise now, which is told: run it at any time, also to see whether a stack is
+    healthy. The endpoint and the keys of the store come from LANDSTREAM_S3 and AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY.
 
     Exit code: 0; 1 if the stack is not ready; 2 if the command cannot be carried out.
 
@@ -54,20 +55,19 @@ def up(
 
     Example: landstream up --area examples/areas/small.yaml --store s3://landstream --kafka localhost:9092
     """
-    from landstream.up import AlreadyUp, Supervisor
+    from landstream.up import AlreadyUp, Supervisor, alone_in
     from landstream.workspace import WorkspaceError, machine_folder
     from shared.run.signals import stop_on_signals
 
-    _provision(area, store, kafka, None, typer.echo)
-    stop = stop_on_signals()
     try:
         folder = work or machine_folder(store.removeprefix("s3://").rstrip("/"), "up")
-    except WorkspaceError as error:
-        fail(error)
-    typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
-    try:
-        Supervisor(store, kafka, folder, port, typer.echo).run(stop)
-    except AlreadyUp as error:
+        # First: who is refused must have changed nothing.
+        with alone_in(folder.absolute()):
+            _provision(area, store, kafka, None, typer.echo)
+            stop = stop_on_signals()
+            typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
+            Supervisor(store, kafka, folder, port, typer.echo).run(stop)
+    except (AlreadyUp, WorkspaceError) as error:
         fail(error)
 
 
@@ -78,9 +78,11 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
     from shared.area import AreaError, load_area
     from shared.bus import BusError
     from shared.bus.kafka import KafkaBus, KafkaSettings
-    from shared.store import FolderStore, StoreError, open_store
+    from shared.store import StoreError, open_store
     from shared.store.s3 import S3Store
 
+    if "://" not in location:  # opening it as a folder would make one
+        fail(f"{location}: is a folder; the services need s3://BUCKET (`landstream run` takes any store)")
     try:
         study_area = load_area(area)
         store, settings = open_store(location), ProvisionSettings()
@@ -89,8 +91,7 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
     except (AreaError, ValueError) as error:
         fail(error)
     if not isinstance(store, S3Store):
-        kind = "a folder" if isinstance(store, FolderStore) else "no bucket"
-        fail(f"{location}: is {kind}; the services need s3://BUCKET (`landstream run` takes any store)")
+        fail(f"{location}: is no bucket; the services need s3://BUCKET (`landstream run` takes any store)")
     try:
         with closing(KafkaBus(KafkaSettings(servers=kafka))) as bus:
             left = make_ready(study_area, store, bus, settings, say)

@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 def fail(message: object, code: int = 2) -> NoReturn:
     """End with one line on standard error; one that lacks a right also says whose keys have it."""
+    tell_error(message)
+    raise typer.Exit(code)
+
+
+def tell_error(message: object) -> None:
+    """Say an error in one line; one that lacks a right also says whose keys have it."""
     from shared.store import Forbidden
 
     if isinstance(message, Forbidden):
         from landstream.provision.grants import who_may  # a package that loads what provisioning needs
 
         user = who_may(message.verb, message.key)
-        message = f"{message}; use the keys of the user `{user}`" if user else message
+        whose = f"of the user `{user}`" if user else "of the store's administrator"
+        message = f"{message}; use the keys {whose}"
     typer.echo(f"landstream: {message}", err=True)
-    raise typer.Exit(code)
 
 
 def opened(store: str) -> tuple[Store, Area]:

@@ -63,7 +63,6 @@ PEOPLE: Final = (
             "items/withdrawals/*",
             "items/training-requests/*",
             "items/promotions/*",
-            "model-imports/*",
             "reprocess/*",
         ),
         ("failures/*", "receipts/*"),

@@ -67,12 +67,14 @@ def provision(
     # Topics first: some stores do not start before their topic is there.
     _patiently(bus.ensure_topics, settings.wait_s, say)
     say(f"topics: {OBJECTS}, {DEAD_LETTER} on {bus.settings.servers}")
-    _patiently(store.make_bucket, settings.wait_s, say)
-    say(f"bucket: {store.location}")
+    made = _patiently(store.make_bucket, settings.wait_s, say)
+    say(f"bucket: {store.location}{' (made)' if made else ''}")
     probe(store)
     say("probe: of racing conditional creates exactly one succeeds")
-    bind(store, area)
+    changed = bind(store, area)
     say(f"area: {area.name}")
+    if changed:
+        say(f"area: changed as its file says: {'; '.join(changed)}; services that run go by it after a restart")
     left += _make_users(store, settings, say)
     left += configure_notifications(store, settings.event_queue, say)
     form = send_canary(store, bus, settings.canary_s)
@@ -108,14 +110,16 @@ def _patiently(call: Callable[[], _T], wait_s: float, say: Callable[[str], None]
 def _make_users(store: S3Store, settings: ProvisionSettings, say: Callable[[str], None]) -> list[str]:
     """Make the users of the table; what is left to the operator."""
     if settings.credentials is None:
-        return ["users: every service uses the keys that it is given; give --credentials DIR for a user each"]
+        how = "`landstream provision --credentials DIR` makes a user for each"
+        return [f"users: every service uses the keys that it is given; {how}"]
     table = grants()
     keys = read_credentials(settings.credentials, table)
     admin = _admin(store, settings)
     if admin is None:
         return [
-            f"users: the store has no admin API here; make the users {', '.join(g.user for g in table)} and allow them "
-            "what docs/operations.md says"
+            "users: the store has no admin API at this address; versitygw has one on a port of its own "
+            "(LANDSTREAM_PROVISION_S3_ADMIN), with others make the users "
+            f"{', '.join(g.user for g in table)} and allow them what docs/operations.md says"
         ]
     left = admin.grant(table, keys)
     say(f"users: {', '.join(g.user for g in table)} through {admin.name}")

@@ -128,7 +128,7 @@ class Tracer:
     def _why_withdrawn(self, product: str) -> str:
         word = last_word(product, self._catalogue)
         reason = WithdrawalFacts.of(word).reason if word else None
-        return f"withdrawn{f' ({reason})' if reason else ''}; `landstream restore` takes it back"
+        return f"withdrawn{f' ({reason})' if reason else ''}; `landstream restore PRODUCT --reason WHY` takes it back"
 
     def _follow(self, item: Item, story: Story, week_maps: _WeekMaps) -> None:
         """Add what the stages made of an item, and of that in turn."""

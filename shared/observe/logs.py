@@ -3,10 +3,39 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
 
 import structlog
+
+SELDOM_S = 60.0
+"""Seconds in which a library says the same once: Kafka's client says several times a second that no broker is there."""
+
+MOST_KEPT = 1000
+
+
+class Seldom(logging.Filter):
+    """Lets each message of a library through once a minute, whatever it is about.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock, self._said = clock, dict[tuple[str, str], float]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message was not said within the last minute."""
+        said, now = (record.name, str(record.msg)), self._clock()
+        if now - self._said.get(said, -SELDOM_S) < SELDOM_S:
+            return False
+        if len(self._said) >= MOST_KEPT:  # messages that hold what they are about are all different
+            self._said.clear()
+        self._said[said] = now
+        return True
 
 
 class LogStream(Protocol):
@@ -68,6 +97,7 @@ def configure_logs(stream: LogStream, level: str = "info") -> None:
             ],
         )
     )
+    handler.addFilter(Seldom())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # It warns about each step of its loop that takes a tenth of a second, as on any busy machine.
     logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)

@@ -199,8 +199,9 @@ class FolderStore:
         """See `Store.keys`."""
         return self._walk(prefix)
 
-    def make_bucket(self) -> None:
+    def make_bucket(self) -> bool:
         """See `Store.make_bucket`; the folder is there."""
+        return False
 
     def reach(self) -> None:
         """See `Store.reach`."""

@@ -148,8 +148,8 @@ class Store(Protocol):
     def unusable(self, prefix: str) -> Iterator[str]:
         """Return the names that lie below a prefix and are not keys, so that nothing else lists them. For people."""
 
-    def make_bucket(self) -> None:
-        """Make the bucket unless it is there.
+    def make_bucket(self) -> bool:
+        """Make the bucket unless it is there; return whether it was made.
 
         Raises:
             StoreUnavailable: the store does not answer.

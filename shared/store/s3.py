@@ -243,12 +243,14 @@ class S3Store:
         """See `Store.unusable`."""
         return (info.key for info in self._all(prefix) if not is_key(info.key))
 
-    def make_bucket(self) -> None:
+    def make_bucket(self) -> bool:
         """See `Store.make_bucket`."""
         try:
             self.reach()
         except NotFound:
             self._retry(self._create_bucket, "")
+            return True
+        return False
 
     def _create_bucket(self) -> None:
         where: Any = {}

@@ -21,7 +21,7 @@ from landstream import cli
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.bus import BusUnavailable
-from shared.store import FolderStore, StoreUnavailable
+from shared.store import FolderStore, Forbidden, StoreUnavailable
 from tests.conftest import AREAS, ROOT, landstream
 
 
@@ -40,6 +40,21 @@ def test_a_server_that_goes_away_is_one_line(
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert capsys.readouterr().err == f"landstream: {error}\n"
+
+
+def test_a_right_that_is_missing_anywhere_says_who_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    bind(FolderStore(tmp_path), load_area(AREAS / "small.yaml"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Forbidden("s3://b", "reprocess/tiler/all-v3.json", "write")
+
+    monkeypatch.setattr("landstream.reprocessing.order", refuse)
+    monkeypatch.setattr(sys, "argv", ["landstream", "reprocess", "tiler", "--store", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err.endswith("may not write it; use the keys of the user `operator`\n")
 
 
 HEAVY = {"rasterio", "pyogrio", "pandas", "zarr", "icechunk", "netCDF4", "scipy", "sklearn", "tensorflow", "keras"}

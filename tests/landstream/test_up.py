@@ -11,7 +11,8 @@ from threading import Event, Thread
 
 import pytest
 
-from landstream.up import AlreadyUp, Supervisor, _Service
+from landstream.up import AlreadyUp, Supervisor, _Service, alone_in
+from tests.conftest import AREAS, landstream
 
 SLEEP = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -82,10 +83,16 @@ def test_each_is_a_group_of_its_own_and_none_stays(tmp_path: Path, monkeypatch: 
 
 
 def test_one_supervisor_a_folder(tmp_path: Path) -> None:
-    run = Supervised(tmp_path, a=SLEEP)
-    try:
-        run.pid("a")
-        with pytest.raises(AlreadyUp, match="another `landstream up`"):
-            Supervisor("s3://b", "127.0.0.1:9", tmp_path, 0, print).run(Event())
-    finally:
-        run.end()
+    with alone_in(tmp_path), pytest.raises(AlreadyUp, match="another `landstream up`"), alone_in(tmp_path):
+        pytest.fail("two hold one folder")
+    with alone_in(tmp_path):
+        pass
+
+
+def test_who_is_refused_has_provisioned_nothing(tmp_path: Path) -> None:
+    options = ("--area", AREAS / "small.yaml", "--store", "s3://nowhere", "--kafka", "127.0.0.1:9", "--work", tmp_path)
+    with alone_in(tmp_path):
+        result = landstream("up", *options, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "another `landstream up` uses it" in result.stderr

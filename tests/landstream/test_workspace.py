@@ -37,9 +37,13 @@ def test_the_first_area_binds_and_the_same_one_fits_again(area: Area, tmp_path: 
 def test_what_the_store_is_not_bound_to_follows_the_file(area: Area, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     bind(store, area)
-    years = changed(area, years=[*area.years, area.years[-1] + 1])
-    bind(store, years)
-    assert area_of(store).years == years.years
+    years = changed(area, years=[2018, 2019], training=area.training.model_dump() | {"filters": 99})
+    assert bind(store, years) == [
+        f"training.filters was {area.training.filters} and is 99",
+        "years was [2018] and is [2018, 2019]",
+    ]
+    assert area_of(store).years == (2018, 2019)
+    assert bind(store, years) == []
 
 
 def test_another_grid_or_level_is_refused_with_the_difference(area: Area, tmp_path: Path) -> None:

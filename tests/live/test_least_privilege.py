@@ -43,7 +43,6 @@ KEYS = [
     "cube/refs/branch.main/ref.json",
     "cube/refs/tag.x/ref.json",
     "index/olci-grid/2018-W23/0a.json.zst",
-    "model-imports/x.zip",
     "items/promotions/static/small-000001.json",
     "catalog.json",
     *(f"{c}/collection.json" for c in COLLECTIONS),

@@ -22,7 +22,7 @@ UPSTREAM = ("items/", "artifacts/")
 NOT_YET = "cube-updates"
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [pytest.param(2, marks=pytest.mark.chaos), 4])
 def test_same_cube_as_one(count: int, merged: Path, bucket: str, servers: Servers, tmp_path: Path) -> None:
     area, one = load_area(AREAS / "small.yaml"), FolderStore(merged)
     store = S3Store(bucket)

@@ -139,7 +139,7 @@ class KafkaSettings(BaseSettings):
 
     def unavailable(self, error: KafkaError) -> BusUnavailable:
         """Return the error for no usable answer; the client does not tell refused credentials from an absent broker."""
-        advice = ""
+        advice = "; start it, or give the address of one that runs"
         if self.security_protocol != "PLAINTEXT":
             advice = "; if it runs, check LANDSTREAM_KAFKA_USERNAME, _PASSWORD_FILE, _SASL_MECHANISM and _CA_FILE"
         return BusUnavailable(f"Kafka at {self.servers}: {said(error)}{advice}")

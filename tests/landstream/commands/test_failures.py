@@ -116,3 +116,11 @@ def test_reprocess_says_how_many(store: FolderStore) -> None:
     assert said == "no result of cloudmask is older than version 1 (all): nothing is due again\n"
     refused = landstream("reprocess", "ingest", "--store", store.location, check=False)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+
+
+def test_dismissing_all_leaves_alone_what_is_void(store: FolderStore) -> None:
+    store.delete("landing/odd.zip")
+    assert [r["stage"] for r in shown(store)] == ["cloudmask"]
+    said = landstream("dismiss", "all", "--store", store.location).stdout
+    assert said == f"{PRODUCT}: cloudmask leaves it as it is\n"
+    assert [(r["stage"], r["state"]) for r in shown(store, "--all")] == [("cloudmask", "dismissed"), ("ingest", "void")]

@@ -115,7 +115,7 @@ def test_only_the_tiler_writes_the_cube_and_its_readers_tags() -> None:
 def test_no_service_writes_what_binds_a_store_or_orders_work() -> None:
     for key in ("area.json", "stack.json", "probe/x"):
         assert writers(key) == set()
-    for key in ("reprocess/tiler/2018-W23-v1.json", "model-imports/x", "items/withdrawals/static/x.json"):
+    for key in ("reprocess/tiler/2018-W23-v1.json", "items/withdrawals/static/x.json"):
         assert writers(key) == {"operator"}
 
 
@@ -200,7 +200,8 @@ def test_who_beside_the_services_may_do_what() -> None:
 
 
 def test_a_command_without_the_right_says_whose_keys_have_it(capsys: pytest.CaptureFixture[str]) -> None:
-    for key, hint in (("failures/x.json", "; use the keys of the user `operator`"), ("area.json", "")):
+    for key, whose in (("failures/x.json", "user `operator`"), ("area.json", "store's administrator")):
         with pytest.raises(typer.Exit):
             fail(Forbidden("s3://b", key, "delete"))
-        assert capsys.readouterr().err == f"landstream: s3://b/{key}: these keys may not delete it{hint}\n"
+        said = f"landstream: s3://b/{key}: these keys may not delete it; use the keys of the {whose}\n"
+        assert capsys.readouterr().err == said

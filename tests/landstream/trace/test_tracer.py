@@ -126,14 +126,14 @@ def test_an_outdated_scene_says_by_whom_or_why(world: World) -> None:
     assert way(new) == "registered"
     world.put(withdrawal(NEW, 1))
     old, new = world.told("T34TFR")
-    assert way(new) == "registered, withdrawn; `landstream restore` takes it back"
+    assert way(new) == "registered, withdrawn; `landstream restore PRODUCT --reason WHY` takes it back"
     assert old[2:] == ["  waiting for cloudmask"]
 
 
 def test_a_scene_that_was_withdrawn_before_it_arrived_is_told(world: World) -> None:
     world.put(withdrawal(NEW, 1))
     assert world.told(NEW) == [
-        [NEW, f"  {WEEK}: not arrived, withdrawn; `landstream restore` takes it back"],
+        [NEW, f"  {WEEK}: not arrived, withdrawn; `landstream restore PRODUCT --reason WHY` takes it back"],
     ]
     assert world.told(OLD) == []
 
