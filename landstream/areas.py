@@ -79,7 +79,7 @@ training:
   learning_rate: 0.003
   folds: 5                     # networks trained beside the hold-out, for the cross-validated mean
   seed: 0
-# Who makes a model champion: always, the stream, each model of what the cube holds; manual, people alone.
+# Which model draws the maps: always, the one of what the cube holds; better, what beats the champion; manual, people's.
 promote: always
 remap: 8          # weeks (newest first) that a new champion maps again
 patience_s: 3600  # seconds that an incomplete product may wait in landing/

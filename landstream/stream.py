@@ -285,6 +285,8 @@ class Stream:
     def _waits(self, quiet: bool) -> list[str]:
         """Return what the stream waits for, a line each."""
         waits = []
+        if quiet and (nobody := _no_champion(self.driver.sweep.catalogue)):
+            waits.append(nobody)
         if quiet and self.driver.training_waits_for is not None:
             waits.append(self.driver.training_waits_for)
         if quiet and not self._once:
@@ -318,5 +320,7 @@ def _no_champion(catalogue: Catalogue) -> str | None:
     """Return what people may do where models are there and none is champion; None = nothing."""
     if catalogue.area.promote == "always" or champion(catalogue) is not None:
         return None
-    ids = catalogue.ids(MODELS)
-    return f"no map: no champion; landstream model promote {' or '.join(ids)} --reason WHY" if ids else None
+    ids = list(catalogue.ids(MODELS))
+    if len(ids) > 1:
+        return "no map: no champion; `landstream model list` shows models, `landstream model promote ID` promotes one"
+    return f"no map: no champion; landstream model promote {ids[0]} --reason WHY" if ids else None

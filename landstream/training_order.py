@@ -5,9 +5,11 @@ from __future__ import annotations
 from services.sweeper.requests import request_training, training_request
 from services.sweeper.schedule import nothing_to_train_on
 from shared.area import Area
-from shared.items.collections import MODELS, REQUESTS
+from shared.items.collections import REQUESTS
 from shared.items.summary import current_labels, summaries
 from shared.run.context import Context
+from shared.stage import registry
+from shared.stage.due import State, plan_jobs
 from shared.store import Store
 
 ASKED_BY = "person"
@@ -30,10 +32,11 @@ def order_training(store: Store, area: Area) -> str:
     key = request_training(store, catalogue, weeks, area, ASKED_BY)
     if key is not None:
         return key
-    request = training_request(weeks, labels, area)[0].rpartition("/")[2].removesuffix(".json")
-    for model in catalogue.items(MODELS):
-        if (REQUESTS, request) in model.derived_from:
-            raise NothingToTrain(
-                f"{model.id}: was trained on just this; add data, or change `training` in the area file"
-            )
-    raise NothingToTrain(f"{request}: is asked for already; the next `run`, or the trainer, trains it")
+    request = catalogue.get(REQUESTS, training_request(weeks, labels, area)[0].rpartition("/")[2].removesuffix(".json"))
+    trainer = registry.load("trainer")
+    for due in plan_jobs(trainer, request, catalogue, trainer.settings()):
+        if due.state is State.DONE:
+            raise NothingToTrain(f"{due.output_id}: was trained on just this; add data, or change `training`")
+        if due.state is State.FAILED:
+            raise NothingToTrain(f"{due.id}: was tried and failed; `landstream requeue {due.id}` has it tried again")
+    raise NothingToTrain(f"{request.id}: is asked for already; the next `run`, or the trainer, trains it")

@@ -116,8 +116,9 @@ def bind(store: Store, area: Area) -> list[str]:
             ) from None
         if store.get(AREA_KEY) != data:
             store.put(AREA_KEY, data)
-        said, says = (one.model_dump(mode="json", exclude={"aoi"}) for one in (before, area))
-        return _differences(said, says, "{} was {} and is {}")
+        said, says = (one.model_dump(mode="json", exclude={"aoi"}) | {"sensors": one.sensors} for one in (before, area))
+        outline = ["the AOI has another outline"] if before.aoi != area.aoi else []
+        return outline + _differences(said, says, "{} was {} and is {}")
 
 
 def area_of(store: Store) -> Area:

@@ -59,6 +59,7 @@ def up(
     from landstream.workspace import WorkspaceError, machine_folder
     from shared.run.signals import stop_on_signals
 
+    _require_bucket(store)
     try:
         folder = work or machine_folder(store.removeprefix("s3://").rstrip("/"), "up")
         # First: who is refused must have changed nothing.
@@ -71,6 +72,12 @@ def up(
         fail(error)
 
 
+def _require_bucket(location: str) -> None:
+    """End with one line where a store is named that would be a folder: opening it would make one."""
+    if "://" not in location:
+        fail(f"{location}: is a folder; the services need s3://BUCKET (`landstream run` takes any store)")
+
+
 def _provision(area: Path, location: str, kafka: str, credentials: Path | None, say: Callable[[str], None]) -> None:
     from landstream.provision import NotReady, ProvisionSettings
     from landstream.provision import provision as make_ready
@@ -81,8 +88,7 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
     from shared.store import StoreError, open_store
     from shared.store.s3 import S3Store
 
-    if "://" not in location:  # opening it as a folder would make one
-        fail(f"{location}: is a folder; the services need s3://BUCKET (`landstream run` takes any store)")
+    _require_bucket(location)
     try:
         study_area = load_area(area)
         store, settings = open_store(location), ProvisionSettings()

@@ -13,9 +13,9 @@ from landstream.commands.options import ProductArgument, StoreOption
 def train(store: StoreOption) -> None:
     """Order a model of what the cube holds now.
 
-    It is trained as the area file of the last `run` says. Without an order a watching stream asks for models by itself,
-    as `train` in the area file says, and `run --once` trains at its end. A model of the same data and settings is never
-    trained twice.
+    It is trained as the area file of the last `run`, or `provision`, says; what arrives before it begins makes the
+    order void. Without an order a watching stream asks for models by itself, as `train` in the area file says, and
+    `run --once` trains at its end. A model of the same data and settings is never trained twice.
 
     Example: landstream train --store stores/sibiu
     """

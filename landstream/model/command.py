@@ -14,7 +14,6 @@ from landstream.commands.showing import for_people, show
 
 if TYPE_CHECKING:
     from landstream.model.history import Model
-    from shared.area import Area
     from shared.items.catalogue import Catalogue
     from shared.items.item import Item
     from shared.store import Store
@@ -38,7 +37,7 @@ def list_models(store: StoreOption, as_json: JsonOption = False) -> None:
     from landstream.model.history import models_of
     from landstream.table import Column
 
-    location, _, catalogue = _look(store)
+    location, catalogue = _look(store)
     columns = (
         Column("promotions"),
         Column("weeks"),
@@ -57,7 +56,7 @@ def show_model(model: ModelArgument, store: StoreOption, as_json: JsonOption = F
 
     Example: landstream model show small--v2 --store stores/sibiu
     """
-    location, _, catalogue = _look(store)
+    location, catalogue = _look(store)
     found = _find(catalogue, model)
     if not for_people(as_json):
         typer.echo(_line(location, found))
@@ -70,16 +69,16 @@ def show_model(model: ModelArgument, store: StoreOption, as_json: JsonOption = F
 def promote(model: ModelArgument, store: StoreOption, reason: ReasonOption) -> None:
     """Make a model the champion.
 
-    It maps the last weeks again (`remap` in the area file), newest first; older weeks keep the maps that they have. It
-    stays champion until the area's policy asks for another one.
+    It maps the last weeks again (`remap` in the area file), newest first; `run --once` maps all weeks again. It stays
+    champion until the area's rule (`promote` in its file) makes another one champion.
 
     Example: landstream model promote small--v2-0a1b2c3d --reason "better at the coast" --store stores/sibiu
     """
-    location, area, catalogue = _look(store)
+    location, catalogue = _look(store)
     found = _find(catalogue, model)
     if found.is_champion:
         fail(f"{found.item.id}: is the champion already")
-    _promote(location, area, found.item, reason)
+    _promote(location, catalogue, found.item, reason)
 
 
 @app.command()
@@ -92,18 +91,18 @@ def rollback(store: StoreOption, reason: ReasonOption) -> None:
     """
     from landstream.model.history import NoSuchModel, champion_before
 
-    location, area, catalogue = _look(store)
+    location, catalogue = _look(store)
     try:
-        _promote(location, area, champion_before(catalogue), reason)
+        _promote(location, catalogue, champion_before(catalogue), reason)
     except NoSuchModel as error:
         fail(error)
 
 
-def _look(store: str) -> tuple[Store, Area, Catalogue]:
+def _look(store: str) -> tuple[Store, Catalogue]:
     from shared.run.context import Context
 
     location, area = opened(store)
-    return location, area, Context.of_store(location, area).reader.snapshot()
+    return location, Context.of_store(location, area).reader.snapshot()
 
 
 def _find(catalogue: Catalogue, asked: str) -> Model:
@@ -115,13 +114,13 @@ def _find(catalogue: Catalogue, asked: str) -> Model:
         fail(error)
 
 
-def _promote(store: Store, area: Area, model: Item, reason: str) -> None:
+def _promote(store: Store, catalogue: Catalogue, model: Item, reason: str) -> None:
     from services.sweeper.promotion import next_promotion
     from shared.items.properties import PromotionFacts
 
     if not reason.strip():
         fail("--reason: say why, for whoever looks at the history later")
-    promotion = next_promotion(store, model, PromotionFacts(model=model.id, reason=reason), area)
+    promotion = next_promotion(store, catalogue, model, PromotionFacts(model=model.id, reason=reason))
     if promotion is None:
         fail("somebody else promotes a model at this moment; `landstream model list` shows which, then repeat")
     typer.echo(f"champion: {model.id} ({promotion}); the next `run`, or inference, maps with it")

@@ -73,16 +73,20 @@ def find_model(models: Sequence[Model], asked: str) -> Model:
 
 
 def champion_before(catalogue: Catalogue) -> Item:
-    """Return the model that was champion before the present one.
+    """Return the model that was champion before the present one; what was gone back from does not count.
 
     Raises:
-        NoSuchModel: there is no champion, or there never was another one.
+        NoSuchModel: there is no champion, or none before it.
     """
-    present = champion(catalogue)
-    if present is None:
+    if champion(catalogue) is None:
         raise NoSuchModel("no model is champion: there is nothing to go back from")
-    for promotion in sorted(catalogue.items(PROMOTIONS), key=lambda p: p.number, reverse=True):
+    line: list[Item] = []
+    for promotion in sorted(catalogue.items(PROMOTIONS), key=lambda p: p.number):
         model = catalogue.find(MODELS, PromotionFacts.of(promotion).model)
-        if model is not None and model.id != present.id:
-            return model
-    raise NoSuchModel(f"{present.id}: was never preceded by another champion; `landstream model list` shows all models")
+        if model is None:
+            continue
+        ids = [m.id for m in line]
+        line = line[: ids.index(model.id) + 1] if model.id in ids else [*line, model]
+    if len(line) < 2:
+        raise NoSuchModel(f"{line[-1].id}: no champion before it; `landstream model promote ID` makes any model one")
+    return line[-2]

@@ -22,6 +22,7 @@ from shared.items.scenes import current_of_scene, is_withdrawn, last_word
 from shared.items.tiles import MSI, touches
 from shared.run.context import Context
 from shared.run.failure import BadRecord, parse_record
+from shared.run.landed import why_incomplete
 from shared.stage import registry
 from shared.stage.declare import AnyStage, published
 from shared.stage.due import LANDING, DueJob, JobSource, State, plan_jobs
@@ -161,7 +162,9 @@ class Tracer:
 
     def _open_step(self, stage: AnyStage, due: DueJob) -> Step:
         if due.state is not State.FAILED:
-            return Step(stage.name, "waiting", f"waiting for {stage.name}")
+            lacks = self._what_lacks(stage, due.source) if isinstance(due.source, LandingUnit) else None
+            said = f"arriving: {lacks}" if lacks else f"waiting for {stage.name}"
+            return Step(stage.name, "waiting", said)
         key = failure_key(stage.name, due.id)
         try:
             record = parse_record(self._store.get(key), key)
@@ -170,6 +173,13 @@ class Tracer:
             said = f"its record {key} cannot be read ({error})"
         dismissed = " (dismissed)" if self._store.exists(dismissal_key(stage.name, due.id)) else ""
         return Step(stage.name, "failed", said + dismissed)
+
+    def _what_lacks(self, stage: AnyStage, unit: LandingUnit) -> str | None:
+        """Return why a landing unit is not whole; None where it is, or where what tells it is not installed here."""
+        try:
+            return why_incomplete(stage, unit, self._store)
+        except ModuleNotFoundError:
+            return None
 
     def _add_end(self, item: Item, story: Story) -> None:
         """Say why nothing is made of a scene of another level or sensor, or of labels that others outdo."""

@@ -6,8 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from services.ingest import read_safe, read_sen3
-from services.ingest.names import SafeName, parse_product
+from services.ingest.names import parse_product
 from services.ingest.read_xml import MAX_BYTES, NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.verify import list_lacking, read_manifest, require_complete
@@ -25,7 +24,7 @@ def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | Non
     product = parse_product(unit.name)
     if product is None or not unit.is_folder:
         return None
-    manifest = read_safe.MANIFEST if isinstance(product, SafeName) else read_sen3.MANIFEST
+    manifest = product.manifest
     sizes = {o.path: o.size for o in unit.objects}
     if manifest not in sizes:
         return f"{manifest}: is missing"

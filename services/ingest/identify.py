@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from services.ingest import read_safe, read_sen3
 from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
 from services.ingest.read_labels import check_dataset, find_datasets
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
@@ -37,7 +36,7 @@ class Product:
     @property
     def manifest(self) -> str:
         """Name of its manifest."""
-        return read_safe.MANIFEST if isinstance(self.name, SafeName) else read_sen3.MANIFEST
+        return self.name.manifest
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _archive(path: Path, unit: str, root: Path, files: list[str], limits: Limits
         if outer and outer != parse_product(products[0]):
             raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
         return _folder(root / products[0], products[0], limits, whole=True)
-    if outer and tops & {read_safe.MANIFEST, read_sen3.MANIFEST}:
+    if outer and tops & {SafeName.manifest, Sen3Name.manifest}:
         return _folder(root, unit, limits, whole=True)  # packed without its folder
     nested = sorted({str(f) for p in files for f in PurePosixPath(p).parents if parse_product(f.name)})
     if nested:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 _SAFE = re.compile(
     r"^(?P<platform>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
@@ -49,6 +50,7 @@ class SafeName:
     baseline: str
     relative_orbit: int
     mgrs_tile: str
+    manifest: ClassVar[str] = "manifest.safe"
 
     @property
     def scene(self) -> str:
@@ -84,6 +86,7 @@ class Sen3Name:
     frame: str
     timeliness: str
     collection: str
+    manifest: ClassVar[str] = "xfdumanifest.xml"
 
     @property
     def scene(self) -> str:

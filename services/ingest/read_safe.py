@@ -24,7 +24,7 @@ from shared.raster.grid import Lattice
 from shared.sensors import MSI_RESOLUTION_M
 from shared.stage import RejectScene
 
-MANIFEST: Final = "manifest.safe"
+MANIFEST: Final = SafeName.manifest
 
 _BANDS: Final = tuple(MSI_RESOLUTION_M)
 """By band_id."""

@@ -21,7 +21,7 @@ from shared.geo.outline import polygon
 from shared.sensors import OLCI_RADIANCES
 from shared.stage import RejectScene
 
-MANIFEST: Final = "xfdumanifest.xml"
+MANIFEST: Final = Sen3Name.manifest
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     **{name: (name,) for name in OLCI_RADIANCES},
     "geo_coordinates": ("latitude", "longitude"),

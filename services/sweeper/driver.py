@@ -63,7 +63,7 @@ class Driver:
         return self.sweep.look(within_s, everything)
 
     def ask(self, quiet: bool, now_s: float) -> bool:
-        """Promote the model of the present state, or request one where the schedule says so; return whether it did.
+        """Promote by the area's rule, or request a training where the schedule says so; return whether it did.
 
         Args:
             quiet: whether nothing upstream of the cube is due or under way.
@@ -90,7 +90,7 @@ class Driver:
         return key is not None
 
     def trainings(self) -> list[Training]:
-        """Return the models so far, with what each was trained on."""
+        """Return the trainings that were asked for so far."""
         return self._trainings.of(self.sweep.catalogue)
 
     def is_fed(self, counts: dict[str, Count]) -> bool:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from services.sweeper.driver_item import driver_item
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.champion import champion, promotion_number
+from shared.items.champion import champion, last_promotion, promotion_number
 from shared.items.collections import EVALUATIONS, MODELS, PROMOTIONS
 from shared.items.ids import ItemId, canonical, numbered_id, split_id
-from shared.items.item import Item
-from shared.items.keys import item_key, items_prefix
+from shared.items.item import BadItem, Item
+from shared.items.keys import item_key
 from shared.items.properties import EvaluationFacts, PromotionFacts
 from shared.items.summary import WeekSummary, cube_state, current_labels
-from shared.items.weeks import STATIC, BadKey
-from shared.store import PreconditionFailed, Store
+from shared.items.weeks import STATIC
+from shared.store import NotFound, PreconditionFailed, Store
 
 
 def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary], area: Area) -> Item | None:
@@ -30,7 +29,7 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
         return None
     best, facts = chosen
     # Where another driver was faster, the next look sees what it promoted.
-    return best if next_promotion(store, best, facts, area) else None
+    return best if next_promotion(store, catalogue, best, facts) else None
 
 
 def _of_present_state(catalogue: Catalogue, state: str, area: Area) -> tuple[Item, PromotionFacts] | None:
@@ -70,7 +69,8 @@ def _better(catalogue: Catalogue, state: str, area: Area) -> tuple[Item, Promoti
         return None if best is None else (best, PromotionFacts(model=best.id, cube_state=state, rule="first"))
     found = catalogue.index(EVALUATIONS, STATIC, "champion").get(present.id, ())
     won = [(EvaluationFacts.of(item), item.id) for item in found]
-    won = [(facts, i) for facts, i in won if facts.verdict == "better"]
+    last = last_promotion(catalogue)
+    won = [(facts, i) for facts, i in won if facts.verdict == "better" and last and facts.promotion == last.id]
     for facts, evaluation in sorted(won, key=lambda pair: (pair[0].gain["miou"][0], pair[1]), reverse=True):
         model = catalogue.find(MODELS, facts.challenger)
         if model is not None and not promotion_number(model.id, catalogue):
@@ -83,19 +83,22 @@ def _beats_majority(model: Item) -> bool:
     return float(metrics.get("accuracy", 0.0)) > float(metrics.get("majority_accuracy", 1.0))
 
 
-def next_promotion(store: Store, model: Item, facts: PromotionFacts, area: Area) -> str | None:
-    """Create the promotion of the next number, and return its id; None where another one took the number meanwhile.
+def next_promotion(store: Store, catalogue: Catalogue, model: Item, facts: PromotionFacts) -> str | None:
+    """Create the promotion after those that were seen, and return its id; None where there is a newer one.
 
     Args:
         store: where to.
+        catalogue: what the decision is based on: whoever promoted since then is not overruled.
         model: the model.
         facts: what the promotion says.
-        area: the study area.
     """
-    item_id = numbered_id(area.name, _last_number(store) + 1)
+    number = _number_after(catalogue, store)
+    if number is None:
+        return None
+    item_id = numbered_id(catalogue.area.name, number)
     span = {n: model.properties[n] for n in ("start_datetime", "end_datetime")}
     properties = {"datetime": None, **span, **facts.properties()}
-    data = canonical(driver_item(PROMOTIONS, item_id, properties, [model], area))
+    data = canonical(driver_item(PROMOTIONS, item_id, properties, [model], catalogue.area))
     try:
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
     except PreconditionFailed:
@@ -103,13 +106,22 @@ def next_promotion(store: Store, model: Item, facts: PromotionFacts, area: Area)
     return item_id
 
 
-def _last_number(store: Store) -> int:
-    """Return the highest number that is taken, also by what cannot be read."""
-    last = 0
-    for name in store.children(items_prefix(PROMOTIONS, STATIC)):
-        with suppress(BadKey):  # not a promotion's name
-            last = max(last, split_id(name.removesuffix(".json")).number)
-    return last
+def _number_after(catalogue: Catalogue, store: Store) -> int | None:
+    """Return the number after the last promotion that was seen; None where there is a newer one.
+
+    Numbers that something else took, which is not a promotion, are passed over.
+    """
+    number = max((split_id(i).number for i in catalogue.ids(PROMOTIONS)), default=0) + 1
+    while True:
+        key = item_key(PROMOTIONS, STATIC, numbered_id(catalogue.area.name, number))
+        try:
+            PromotionFacts.of(Item.parse(store.get(key), STATIC))
+        except NotFound:
+            return number
+        except (BadItem, KeyError):
+            number += 1
+        else:
+            return None
 
 
 def _had_its_turn(model: Item, state: str, history: Iterable[ItemId], catalogue: Catalogue) -> bool:

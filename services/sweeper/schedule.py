@@ -26,15 +26,17 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """A training that was asked for.
+    """A training that was asked for. Times are seconds since the epoch, by the store's clock.
 
     Attributes:
-        at_s: when its model was published, by the store's clock, in seconds since the epoch; None = there is none yet,
-            and may never be: what came into the cube meanwhile may have made the request void.
+        asked_s: when it was asked for.
+        at_s: when its model was published; None = there is none yet, and may never be: what came into the cube
+            meanwhile may have made the request void.
         tile_weeks: week -> tiles of it that training read, counted once for each update.
         labels: ids of the label rasters.
     """
 
+    asked_s: float
     at_s: float | None
     tile_weeks: Mapping[str, int]
     labels: frozenset[str]
@@ -76,31 +78,44 @@ class TrainingSchedule:
             return Decision(quiet, "training, once nothing else is due")
         left_s = max(0.0, self._policy.quiet_s - (now_s - since_s))
         settled = Decision(quiet and left_s <= 0, f"training in {left_s:.0f} s if quiet")
-        known = trained_tile_weeks(summaries, trainings)
-        new = tile_weeks(summaries) - known
-        models = [(t.at_s, t.labels) for t in trainings if t.at_s is not None]
+        models = [t for t in trainings if t.at_s is not None]
+        # What was asked for and not trained holds up a stream that flows, or each look would ask anew.
+        unasked = tile_weeks(summaries) - trained_tile_weeks(summaries, trainings)
         if not models:
             if not self._policy.first:
                 return Decision(False, "no model yet: `landstream train` orders one (train.first is false)")
-            return Decision(True, "") if new >= self._policy.every_tile_weeks else settled
-        at_s, trained_labels = max(models, key=lambda model: model[0])
-        if self._policy.labels_changed and trained_labels != frozenset(labels):
+            return Decision(True, "") if unasked >= self._policy.every_tile_weeks else settled
+        if self._policy.labels_changed and self._are_new(frozenset(labels), trainings, now_s):
             return settled
-        lacks = self._lacks(known, new, now_s - at_s)
-        return Decision(not lacks, f"the next training: {', '.join(lacks)}")
+        known = trained_tile_weeks(summaries, models)
+        needed = max(self._policy.every_tile_weeks, math.ceil(known * self._policy.grow_percent / 100))
+        lacks = self._lacks(tile_weeks(summaries) - known, needed, now_s - max(map(_last_s, trainings)))
+        if lacks:
+            return Decision(False, f"the next training: {', '.join(lacks)}")
+        return Decision(True, "") if unasked >= 2 * needed else settled
 
-    def _lacks(self, known: int, new: int, since_s: float) -> list[str]:
+    def _are_new(self, labels: frozenset[str], trainings: Sequence[Training], now_s: float) -> bool:
+        """Return whether the newest model is of other labels, and none of these was asked for just now."""
+        newest = max(trainings, key=lambda t: t.at_s or 0.0)
+        pending = (t for t in trainings if t.at_s is None and t.labels == labels)
+        hold_s = 3600 * self._policy.at_least_hours
+        return newest.labels != labels and all(now_s - t.asked_s >= hold_s for t in pending)
+
+    def _lacks(self, new: int, needed: int, since_s: float) -> list[str]:
         """Return what lacks to ask for a further model.
 
         Args:
-            known: tile-weeks that were trained on.
-            new: tile-weeks that were not.
-            since_s: seconds since the last model.
+            new: tile-weeks that no model was trained on.
+            needed: as many as are needed.
+            since_s: seconds since a model was asked for or published.
         """
-        needed = max(self._policy.every_tile_weeks, math.ceil(known * self._policy.grow_percent / 100))
         left_h = self._policy.at_least_hours - since_s / 3600
         lacks = [f"{new} of {needed} new tile-weeks"] if new < needed else []
         return lacks + ([f"{left_h:.1f} h to go"] if left_h > 0 else [])
+
+
+def _last_s(training: Training) -> float:
+    return max(training.asked_s, training.at_s or 0.0)
 
 
 def tile_weeks(summaries: Iterable[WeekSummary]) -> int:

@@ -1,4 +1,4 @@
-"""The trainings that were asked for, each with what it read and when its model was published."""
+"""The trainings that were asked for, each with what it read and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.store import NotFound, Store
 
 
 class Trainings:
-    """Asks for the time of each model's item once: an item never changes.
+    """Asks for the time of each request and model once, and reads each request once: an item never changes.
 
     Args:
         store: holds the items.
@@ -21,21 +21,31 @@ class Trainings:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._at_s: dict[str, float] = {}
+        self._times_s: dict[str, float] = {}
+        self._asked: dict[str, Training] = {}
 
     def of(self, catalogue: Catalogue) -> list[Training]:
         """Return the trainings of a store; of a model without a request (an imported one) the time alone."""
         published: dict[str | None, float] = {}
         for model in catalogue.items(MODELS):
-            if model.id not in self._at_s:
-                with suppress(NotFound):  # deleted since it was listed: the next look does not see it
-                    self._at_s[model.id] = self._store.head(model.key).modified_s
             request = next((item_id for collection, item_id in model.derived_from if collection == REQUESTS), None)
-            published[request] = max(self._at_s.get(model.id, 0.0), published.get(request, 0.0))
-        found = [_training(request, published.get(request.id)) for request in catalogue.items(REQUESTS)]
-        return [*found, Training(published[None], {}, frozenset())] if None in published else found
+            published[request] = max(self._time_s(model), published.get(request, 0.0))
+        found = [self._training(request, published.get(request.id)) for request in catalogue.items(REQUESTS)]
+        if None in published:
+            found.append(Training(published[None], published[None], {}, frozenset()))
+        return found
 
+    def _training(self, request: Item, at_s: float | None) -> Training:
+        known = self._asked.get(request.id)
+        if known is None or known.at_s != at_s:
+            labels = frozenset(item_id for collection, item_id in request.derived_from if collection == LABELS)
+            known = Training(self._time_s(request), at_s, RequestFacts.of(request).tile_weeks, labels)
+            self._asked[request.id] = known
+        return known
 
-def _training(request: Item, at_s: float | None) -> Training:
-    labels = frozenset(item_id for collection, item_id in request.derived_from if collection == LABELS)
-    return Training(at_s, RequestFacts.of(request).tile_weeks, labels)
+    def _time_s(self, item: Item) -> float:
+        """Return when an item was published, in seconds since the epoch; 0 if it was deleted since it was listed."""
+        if item.id not in self._times_s:
+            with suppress(NotFound):
+                self._times_s[item.id] = self._store.head(item.key).modified_s
+        return self._times_s.get(item.id, 0.0)

@@ -55,7 +55,8 @@ def evaluate(task: Task[Settings]) -> NewItem:
     facts = EvaluationFacts(
         challenger=challenger.id,
         champion=champion.id,
-        verdict=verdict_of(gain, allowance),
+        promotion=task.job.notes["promotion"],
+        verdict=verdict_of(gain, allowance, len(blocks[0])),
         gain=gain,
         allowance=allowance,
         blocks=len(blocks[0]),

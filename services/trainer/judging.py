@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shared.items.catalogue import Catalogue
-from shared.items.champion import champion, promotion_number
+from shared.items.champion import champion, last_promotion, promotion_number
 from shared.items.collections import EVALUATIONS, LABELS, REQUESTS
 from shared.items.item import Item
 from shared.items.properties import RequestFacts, Verdict
+from shared.items.summary import current_labels
 from shared.items.weeks import STATIC
 from shared.stage.declare import Job
 from shared.stage.source import Source
@@ -19,6 +20,9 @@ MEASURE: Final = "miou"
 
 ALLOWANCE: Final = 0.005
 """What it may lose at the interval's lower end if it has seen newer labels, or enough more data: those count, too."""
+
+FEWEST_BLOCKS: Final = 10
+"""With fewer blocks an interval says little: of two equal models one would win in a quarter of all comparisons."""
 
 PERCENT: Final = 90
 """Of the paired draws of blocks that lie within the interval."""
@@ -33,18 +37,20 @@ def plan_judging(model: Item, catalogue: Catalogue) -> list[Job]:
     if "split" not in present.assets or any(e.properties["landstream:champion"] != present.id for e in before):
         return []
     sources = tuple(Source(item, ("model", "split")) for item in (model, present))
-    notes = {"allowance": allowance_of(model, present, catalogue)}
+    promoted = last_promotion(catalogue)
+    notes = {"allowance": allowance_of(model, present, catalogue), "promotion": promoted.id if promoted else ""}
     return [Job(EVALUATIONS, catalogue.area.name, STATIC, sources, {"percent": PERCENT}, notes=notes)]
 
 
 def allowance_of(challenger: Item, present: Item, catalogue: Catalogue) -> float:
-    """Return what a challenger may lose: nothing, unless it has seen other labels or `grow_percent` more tile-weeks."""
+    """Return what a challenger may lose: nothing, unless it has seen newer labels or `grow_percent` more tile-weeks."""
     theirs, ours = _request_of(present, catalogue), _request_of(challenger, catalogue)
     if theirs is None or ours is None:
         return 0.0
-    before = _tile_weeks(theirs)
-    grown = 100 * (_tile_weeks(ours) - before) >= catalogue.area.train.grow_percent * before
-    return ALLOWANCE if grown or _labels(ours) != _labels(theirs) else 0.0
+    before, more = _tile_weeks(theirs), _tile_weeks(ours) - _tile_weeks(theirs)
+    grown = more > 0 and 100 * more >= catalogue.area.train.grow_percent * before
+    newer = _labels(theirs) != {i.id for i in current_labels(catalogue)} == _labels(ours)
+    return ALLOWANCE if grown or newer else 0.0
 
 
 def is_with_champion(item: Item, catalogue: Catalogue) -> bool:
@@ -53,14 +59,15 @@ def is_with_champion(item: Item, catalogue: Catalogue) -> bool:
     return present is not None and item.properties["landstream:champion"] == present.id
 
 
-def verdict_of(gain: Mapping[str, Sequence[float]], allowance: float) -> Verdict:
+def verdict_of(gain: Mapping[str, Sequence[float]], allowance: float, blocks: int) -> Verdict:
     """Return the verdict of a comparison.
 
     Args:
-        gain: measure -> [low, high] of the challenger's gain; empty where no block is held out for both.
+        gain: measure -> [low, high] of the challenger's gain.
         allowance: what it may lose.
+        blocks: how many were drawn from.
     """
-    if MEASURE not in gain:
+    if blocks < FEWEST_BLOCKS:
         return "incomparable"
     low = gain[MEASURE][0]
     return "better" if low > 0 or (allowance and low > -allowance) else "not better"

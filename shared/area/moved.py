@@ -34,7 +34,10 @@ def move_keys(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         new = MOVED[old]
         place = fields
         for part in new[:-1]:
-            place[part] = dict(place.get(part) or {})
+            within = place.get(part) or {}
+            if not isinstance(within, Mapping):
+                raise ValueError(f"{part}: is a mapping; docs/area.md names its keys")
+            place[part] = dict(within)
             place = place[part]
         if new[-1] in place:
             raise ValueError(f"policy.{old}: stands twice; `{'.'.join(new)}` is its place now")

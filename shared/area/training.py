@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 Network = Literal["unet", "segnet", "resnet", "multiscale"]
 """A network that is trained by itself."""
 
 Architecture = Literal["committee", "unet", "segnet", "resnet", "multiscale"]
 COMMITTEE: Final = "committee"
+DEFAULT_MEMBERS: Final[tuple[Network, ...]] = ("unet", "multiscale")
 
 
 class TrainingPolicy(BaseModel):
@@ -24,13 +32,14 @@ class TrainingPolicy(BaseModel):
     first: bool = True
     """Whether the first model is asked for as soon as the stream is quiet; `landstream train` orders one otherwise."""
     quiet_s: float = Field(default=60.0, ge=0)
-    """Seconds without anything due upstream of the cube before a model is asked for, so that a batch comes in whole."""
+    """Seconds without anything due upstream of the cube before a model is asked for, so that a batch comes in whole; a
+    stream that never rests asks without, for a further model at twice as much new data."""
     every_tile_weeks: int = Field(default=200, ge=1)
     """New tile-weeks (tiles of a week that a scene touched) that a further model needs at least."""
     grow_percent: float = Field(default=10.0, ge=0)
-    """New tile-weeks that a further model needs at least, in percent of those that the last one was trained on."""
+    """New tile-weeks that a further model needs at least, in percent of those that models were trained on so far."""
     at_least_hours: float = Field(default=24.0, ge=0)
-    """Hours between two models that new data ask for."""
+    """Hours since the last model, or since one was asked for, that a further one needs for new data."""
     labels_changed: bool = True
     """Whether new labels ask for a model as soon as the stream is quiet."""
 
@@ -43,7 +52,7 @@ class TrainingSettings(BaseModel):
     architecture: Architecture = COMMITTEE
     """`committee`, a vote of `members`, or one network alone. `multiscale` is a perceptron on each band's means and
     deviations over several scales."""
-    members: tuple[Network, ...] = Field(default=("unet", "multiscale"), min_length=2)
+    members: tuple[Network, ...] = Field(default=DEFAULT_MEMBERS, min_length=2)
     """Networks of the committee, each trained by itself; their errors differ most where their kinds do."""
     filters: int = Field(default=24, ge=4, le=128)
     """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
@@ -68,6 +77,16 @@ class TrainingSettings(BaseModel):
         if len(set(value)) < len(value):
             raise ValueError("names a network twice")
         return value
+
+    @model_serializer(mode="wrap")
+    def _as_stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing: models of before the networks had names keep their settings, and their ids."""
+        data: dict[str, Any] = handler(self)
+        if self.architecture != COMMITTEE or self.members == DEFAULT_MEMBERS:
+            del data["members"]
+        if self.architecture == COMMITTEE:
+            del data["architecture"]
+        return data
 
     @property
     def networks(self) -> tuple[Network, ...]:

@@ -15,8 +15,11 @@ def last_promotion(catalogue: Catalogue) -> Item | None:
 
     One that cannot be read, as something else wrote it, is passed over.
     """
-    newest_first = sorted(catalogue.ids(PROMOTIONS), key=lambda i: split_id(i).number, reverse=True)
-    return next((p for i in newest_first if (p := catalogue.find(PROMOTIONS, i)) is not None), None)
+    found = catalogue.once(STATIC, "last promotion", list[Item | None])
+    if not found:
+        newest_first = sorted(catalogue.ids(PROMOTIONS), key=lambda i: split_id(i).number, reverse=True)
+        found.append(next((p for i in newest_first if (p := catalogue.find(PROMOTIONS, i)) is not None), None))
+    return found[0]
 
 
 def champion(catalogue: Catalogue) -> Item | None:

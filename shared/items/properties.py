@@ -366,8 +366,11 @@ class EvaluationFacts(Facts):
     champion: str
     """Id of the item of the model that was champion."""
 
+    promotion: str
+    """Id of the promotion by which it was: after another one, this comparison promotes nobody."""
+
     verdict: Verdict
-    """`better`, `not better`, or `incomparable`: no labelled block is held out for both."""
+    """`better`, `not better`, or `incomparable`: fewer than ten labelled blocks are held out for both."""
 
     gain: Mapping[str, Any]
     """Accuracy and mean IoU: [low, high] of the challenger's gain, 90 % of the draws of blocks."""

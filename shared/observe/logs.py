@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ SELDOM_S = 60.0
 """Seconds in which a library says the same once: Kafka's client says several times a second that no broker is there."""
 
 MOST_KEPT = 1000
+_WORD = re.compile(r"(?<![%\w])\w{3}")
 
 
 class Seldom(logging.Filter):
@@ -29,7 +31,9 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the message was not said within the last minute."""
-        said, now = (record.name, str(record.msg)), self._clock()
+        template = str(record.msg)
+        # A template without a word of its own says nothing of what it is about.
+        said, now = (record.name, template if _WORD.search(template) else record.getMessage()), self._clock()
         if now - self._said.get(said, -SELDOM_S) < SELDOM_S:
             return False
         if len(self._said) >= MOST_KEPT:  # messages that hold what they are about are all different

@@ -16,7 +16,7 @@ from shared.events import BadEvent, OtherEvent, parse
 from shared.items.ids import canonical
 from shared.items.item import BadItem, Item
 from shared.items.keys import ITEMS, failure_key, split_item_key
-from shared.items.landing import PREFIX, LandingUnit, unit_keys
+from shared.items.landing import PREFIX, LandingUnit
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
@@ -26,11 +26,11 @@ from shared.run.commit import Committer, FileId, file_id
 from shared.run.context import Context
 from shared.run.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.run.failure import make_record
+from shared.run.landed import why_incomplete
 from shared.run.outcome import Absorbed, Answer, Done, Failed, Failure, Later, NoSpace, Outcome, Rejected, outcome_of
 from shared.run.wire import TaskMessage
 from shared.stage.declare import AnyStage, Job
 from shared.stage.due import LANDING, DueJob, JobSource, State, examine, plan_jobs
-from shared.stage.registry import resolve
 from shared.stage.source import LandingSource, Unfetchable
 from shared.store import NotFound, ObjectInfo, StoreFull, StoreUnavailable
 from shared.store.space import full, require_free, room
@@ -199,18 +199,10 @@ class Runner:
             self._do(due)
 
     def _why_incomplete(self, unit: LandingUnit) -> str | None:
-        """Return why a landing unit is not whole yet, as far as its listing tells; nothing large is fetched for it.
-
-        A product arrives object by object, and each gives an event: this is all that most of those events cost.
-        """
-        if self.stage.incomplete is None or time.time() - unit.modified_s >= unit.patience_s:
+        """Return why a landing unit is to be waited for; None = it is whole, or was waited for long enough."""
+        if time.time() - unit.modified_s >= unit.patience_s:
             return None
-        keys = {relative: key for key, relative in unit_keys(unit)}
-        try:
-            why: str | None = resolve(self.stage.incomplete)(unit, lambda path: self.context.store.get(keys[path]))
-            return why
-        except NotFound as error:
-            return f"object {error} is not there"
+        return why_incomplete(self.stage, unit, self.context.store)
 
     def _do(self, due: DueJob) -> None:
         """Do one job unless it is done or failed already; it ends in an item, a failure record or a later hint."""

@@ -9,22 +9,25 @@ import pytest
 from landstream.training_order import NothingToTrain, order_training
 from shared.items.ids import canonical
 from shared.items.item import Item
+from shared.items.keys import failure_key
 from shared.items.properties import RequestFacts
 from shared.run.context import Context
+from shared.stage import registry
+from shared.stage.due import plan_jobs
 from shared.store import FolderStore
-from tests.catalogues import AREA, chain, labels, make, scene
+from tests.catalogues import AREA, chain, item, labels, make, scene
 
 CLC = labels("clc", 2018)
 HELD = [CLC, make("land-cover-labels", "clc", [CLC], week="static"), *chain(scene("a", 500, "a"), [[0, 0, 3]])]
 
 
 def lay(store: FolderStore, *items: Item) -> None:
-    for item in items:
+    for one in items:
         more = {
             "bbox": list(AREA.polygon.bounds),
-            "properties": {**item.properties, "datetime": "2018-06-05T12:00:00Z"},
+            "properties": {**one.properties, "datetime": "2018-06-05T12:00:00Z"},
         }
-        store.put(item.key, canonical({**item.json, **more}))
+        store.put(one.key, canonical({**one.json, **more}))
 
 
 def test_it_is_asked_for_once_and_says_who_asked(tmp_path: Path) -> None:
@@ -35,8 +38,13 @@ def test_it_is_asked_for_once_and_says_who_asked(tmp_path: Path) -> None:
     assert RequestFacts.of(request).asked_by == "person"
     with pytest.raises(NothingToTrain, match="is asked for already"):
         order_training(store, AREA)
-    lay(store, make("models", "small", [request], week="static"))
-    with pytest.raises(NothingToTrain, match=r"^small--v1-\w+: was trained on just this"):
+    trainer, catalogue = registry.load("trainer"), Context.of_store(store, AREA).reader.snapshot()
+    (due,) = plan_jobs(trainer, request, catalogue, trainer.settings())
+    store.put(failure_key("trainer", due.id), b"{}")
+    with pytest.raises(NothingToTrain, match=f"{due.id}: was tried and failed; `landstream requeue {due.id}`"):
+        order_training(store, AREA)
+    lay(store, item("models", due.output_id, [request], "static"))
+    with pytest.raises(NothingToTrain, match=f"^{due.output_id}: was trained on just this"):
         order_training(store, AREA)
     other = AREA.model_copy(update={"training": AREA.training.model_copy(update={"filters": 99})})
     assert order_training(store, other) != key

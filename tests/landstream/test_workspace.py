@@ -44,6 +44,9 @@ def test_what_the_store_is_not_bound_to_follows_the_file(area: Area, tmp_path: P
     ]
     assert area_of(store).years == (2018, 2019)
     assert bind(store, years) == []
+    alone = changed(years, sensors=["s2"], aoi=[23.94, 45.905, 24.055, 45.985])
+    assert bind(store, alone) == ["the AOI has another outline", "sensors was ('s2', 'olci') and is ('s2',)"]
+    assert "sensors was ('s2',) and is ('s2', 'olci')" in bind(store, years)
 
 
 def test_another_grid_or_level_is_refused_with_the_difference(area: Area, tmp_path: Path) -> None:

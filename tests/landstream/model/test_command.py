@@ -73,12 +73,15 @@ def test_people_promote_and_go_back(store: Path) -> None:
     told = said("promote", "small--v1", "--store", store, "--reason", "better at the coast")
     assert told.stdout == f"champion: {OLD.id} (small-000003); the next `run`, or inference, maps with it\n"
     assert champion_line(store) == [(OLD.id, True, [1, 3]), (NEW.id, False, [2])]
+    assert "no champion before it" in said("rollback", "--store", store, "--reason", "r").stderr
+    said("promote", "small--v2", "--store", store, "--reason", "better inland")
     told = said("rollback", "--store", store, "--reason", "stripes")
-    assert told.stdout.startswith(f"champion: {NEW.id} (small-000004)")
-    assert champion_line(store) == [(NEW.id, True, [2, 4]), (OLD.id, False, [1, 3])]
+    assert told.stdout.startswith(f"champion: {OLD.id} (small-000005)")
+    assert champion_line(store) == [(OLD.id, True, [1, 3, 5]), (NEW.id, False, [2, 4])]
     catalogue = Context.of_store(FolderStore(store), AREA).reader.snapshot()
     assert [p.properties.get("landstream:reason") for p in catalogue.items("promotions")][2:] == [
         "better at the coast",
+        "better inland",
         "stripes",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from landstream.model.history import NoSuchModel, champion_before, find_model, models_of
+from shared.items.item import Item
 from tests.catalogues import catalogue_of, make, promotion
 
 ONE, TWO, THREE = (make("models", "small", week="static", version=v) for v in (1, 2, 3))
@@ -34,10 +35,25 @@ def test_a_model_is_meant_by_its_id_or_the_beginning_of_it() -> None:
         find_model(models, "")
 
 
-def test_the_champion_before_is_another_model() -> None:
-    assert champion_before(catalogue_of(ITEMS)) == TWO
-    assert champion_before(catalogue_of(ITEMS[:5])) == ONE
-    with pytest.raises(NoSuchModel, match="was never preceded"):
-        champion_before(catalogue_of([ONE, promotion(ONE, 1)]))
+@pytest.mark.parametrize(
+    ("line", "before"),
+    [
+        ([ONE, TWO], ONE),
+        ([ONE, TWO, TWO], ONE),
+        ([ONE, TWO, THREE], TWO),
+        ([ONE, TWO, THREE, TWO], ONE),  # gone back once: again goes further back, not forward
+        ([ONE, TWO, ONE, THREE], ONE),
+    ],
+)
+def test_the_champion_before_is_one_that_nobody_went_back_from(line: list[Item], before: Item) -> None:
+    promotions = [promotion(model, number) for number, model in enumerate(line, 1)]
+    assert champion_before(catalogue_of([ONE, TWO, THREE, *promotions])) == before
+
+
+def test_there_may_be_none_before() -> None:
+    for line in ([ONE], [ONE, TWO, ONE]):
+        promotions = [promotion(model, number) for number, model in enumerate(line, 1)]
+        with pytest.raises(NoSuchModel, match=f"{ONE.id}: no champion before it; `landstream model promote ID`"):
+            champion_before(catalogue_of([ONE, TWO, *promotions]))
     with pytest.raises(NoSuchModel, match="no model is champion"):
         champion_before(catalogue_of([ONE]))

@@ -142,8 +142,14 @@ def scored(items: list[Item], version: int, accuracy: float) -> Item:
     return Item({**found.json, "properties": found.properties | metrics}, "static")
 
 
-def judged(challenger: Item, present: Item, verdict: str, low: float = 0.1) -> Item:
-    facts = {"challenger": challenger.id, "champion": present.id, "verdict": verdict, "gain": {"miou": [low, 0.3]}}
+def judged(challenger: Item, present: Item, verdict: str, low: float = 0.1, promoted_by: int = 1) -> Item:
+    facts = {
+        "promotion": f"small-{promoted_by:06d}",
+        "challenger": challenger.id,
+        "champion": present.id,
+        "verdict": verdict,
+        "gain": {"miou": [low, 0.3]},
+    }
     facts |= {"allowance": 0.0, "blocks": 9, "scores": {}, "snapshot": "S"}
     return make("evaluations", "small", [challenger, present], week="static", **facts)
 
@@ -168,4 +174,16 @@ def test_a_challenger_is_promoted_if_it_won_and_only_then(store: FolderStore) ->
     assert (last["landstream:rule"], last["landstream:evaluation"]) == ("better", more.id)
     assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) is None, "that was with another champion"
     by_hand(store, one, 3)
-    assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) == two, "three had its turn"
+    assert promoted(store, *SECOND, one, two, three, won, more, area=BETTER) is None, "nor is a past victory one now"
+    four = scored(FIRST, 4, 0.9)
+    again = judged(four, one, "better", 0.1, promoted_by=3)
+    assert promoted(store, *SECOND, one, two, three, four, won, more, again, area=BETTER) == four
+
+
+def test_whoever_promoted_meanwhile_is_not_overruled(store: FolderStore) -> None:
+    one, two = model_of(FIRST), model_of(SECOND, 2)
+    assert promoted(store, *FIRST, one, two) == one
+    stale = catalogue_with(store, *SECOND, one, two)
+    by_hand(store, one, 2)
+    assert promote(store, stale, summaries(stale), AREA) is None
+    assert [p.number for p in promotions(store)] == [1, 2]

@@ -30,8 +30,10 @@ HOUR_S = 3600.0
 CLC_2018, CLC_2024 = frozenset({"clc-2018"}), frozenset({"clc-2024"})
 
 
-def trained(on: list[WeekSummary], at_s: float | None = 0.0, labels: frozenset[str] = CLC_2018) -> Training:
-    return Training(at_s, {s.week: s.tile_weeks["msi"] for s in on}, labels)
+def trained(
+    on: list[WeekSummary], at_s: float | None = 0.0, labels: frozenset[str] = CLC_2018, asked_s: float = 0.0
+) -> Training:
+    return Training(asked_s, at_s, {s.week: s.tile_weeks["msi"] for s in on}, labels)
 
 
 class Asked:
@@ -82,9 +84,23 @@ def test_what_was_asked_for_is_not_asked_for_again_while_it_is_trained() -> None
     assert asked(0, weeks_of(20), pending, quiet=False), "it may have become void"
     assert not asked(0, weeks_of(11), pending), "nor at once when it is quiet"
     assert asked(60, weeks_of(11), pending)
-    first = trained(weeks_of(5), at_s=0)
-    assert not asked(25 * HOUR_S, weeks_of(19), first, pending)
-    assert asked(25 * HOUR_S, weeks_of(20), first, pending)
+
+
+def test_a_request_that_became_void_holds_up_the_next_one_for_hours_and_no_longer() -> None:
+    asked, first = Asked(quiet_s=0, every_tile_weeks=10), trained(weeks_of(100), at_s=0)
+    void = trained(weeks_of(120), at_s=None, asked_s=30 * HOUR_S)
+    assert not asked(53 * HOUR_S, weeks_of(121), first, void)
+    assert asked.waits_for == "the next training: 1.0 h to go"
+    assert asked(54 * HOUR_S, weeks_of(121), first, void), "21 are new to every model"
+    assert not asked(54 * HOUR_S, weeks_of(139), first, void, quiet=False)
+    assert asked(54 * HOUR_S, weeks_of(140), first, void, quiet=False)
+
+
+def test_new_labels_are_asked_for_once_while_they_are_trained_on() -> None:
+    asked, first = Asked(quiet_s=0), trained(weeks_of(5), at_s=0)
+    pending = trained(weeks_of(5), at_s=None, labels=CLC_2024, asked_s=100)
+    assert not asked(200, weeks_of(6), first, pending, labels=CLC_2024)
+    assert asked(100 + 24 * HOUR_S, weeks_of(6), first, pending, labels=CLC_2024), "it may have become void"
 
 
 def test_no_first_model_is_asked_for_where_people_order_it() -> None:
@@ -103,7 +119,9 @@ def test_a_further_model_needs_enough_new_data_and_enough_time() -> None:
     assert asked.waits_for == "the next training: 1.0 h to go"
     assert not asked(1000, weeks_of(20), first)
     assert asked.waits_for == "the next training: 0 of 10 new tile-weeks, 24.0 h to go"
-    assert asked(later, weeks_of(20, 10), first, quiet=False), "quiet or not"
+    assert asked(later, weeks_of(20, 10), first)
+    assert not asked(later, weeks_of(20, 19), first, quiet=False), "its request would be void before it begins"
+    assert asked(later, weeks_of(20, 20), first, quiet=False), "a stream that never rests"
     assert not asked(later, weeks_of(20, 10), first, trained(weeks_of(20, 10), at_s=later))
 
 

@@ -33,17 +33,18 @@ def test_trainings_are_requests_with_the_time_of_their_model(store: FolderStore)
     done, pending = asked("a", W20=3, W21=4), asked("b", W20=9)
     model = make("models", "small", [done], week="static")
     foreign = make("models", "imported", week="static")
-    for item in (model, foreign):
+    items = (done, pending, model, foreign)
+    for item in items:
         counting.put(item.key, canonical(item.json))
-    trainings, catalogue = Trainings(counting), catalogue_of([CLC, done, pending, model, foreign])
-    times = [counting.head(item.key).modified_s for item in (model, foreign)]
+    trainings, catalogue = Trainings(counting), catalogue_of([CLC, *items])
+    times = [counting.head(item.key).modified_s for item in items]
     counting.asked = 0
     expected = [
-        Training(times[0], {"2018-W20": 3, "2018-W21": 4}, frozenset({CLC.id})),
-        Training(None, {"2018-W20": 9}, frozenset({CLC.id})),
-        Training(times[1], {}, frozenset()),
+        Training(times[0], times[2], {"2018-W20": 3, "2018-W21": 4}, frozenset({CLC.id})),
+        Training(times[1], None, {"2018-W20": 9}, frozenset({CLC.id})),
+        Training(times[3], times[3], {}, frozenset()),
     ]
     found = trainings.of(catalogue)
     assert sorted(found, key=str) == sorted(expected, key=str)
     assert trainings.of(catalogue) == found
-    assert counting.asked == 2, "each time is asked for once"
+    assert counting.asked == 4, "each time is asked for once"

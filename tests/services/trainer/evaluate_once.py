@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from services.trainer.determinism import pin, set_environment
 from services.trainer.item import write_split
 from services.trainer.split import count_blocks, split_blocks
@@ -25,7 +27,6 @@ TIMES = {"start_datetime": "2018-05-14T00:00:00Z", "end_datetime": "2018-06-24T2
 def constant_model(folder: Path, value: int) -> Path:
     """The tar of a model that calls every pixel by one class."""
     import keras
-    import numpy as np
 
     from services.trainer.export import export, pack
     from services.trainer.networks.layers import Normalise, cube_inputs
@@ -61,19 +62,34 @@ def main() -> None:
         )
     nowhere = root / "nowhere.json"
     nowhere.write_text(write_split(AREA, holdout * 0, fold))
+    half = root / "half.json"
+    half.write_text(write_split(AREA, np.where(np.arange(holdout.shape[1]) % 2, holdout, 1), fold))
+    models["half"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": half})
     models["unseen"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": nowhere})
-    found = {}
+    found: dict[str, object] = {}
     for challenger, champion, allowance in (
         ("common", "rare", 0.0),
         ("rare", "common", 0.005),
         ("unseen", "common", 0.005),
+        ("common", "unseen", 0.005),
+        ("half", "common", 0.005),
+        ("common", "half", 0.005),
     ):
         inputs = (models[challenger], models[champion])
         sources = tuple(Source(i.item) for i in inputs)
-        job = Job("evaluations", "small", "static", sources, {"percent": 90}, notes={"allowance": allowance})
+        job = Job(
+            "evaluations",
+            "small",
+            "static",
+            sources,
+            {"percent": 90},
+            notes={"allowance": allowance, "promotion": "small-000001"},
+        )
         task = Task(job, inputs, (), None, AREA, STAGE.settings(), root, cube)  # type: ignore[arg-type]
         found[f"{challenger} {champion} {allowance}"] = process(task).properties
-    (root / "found.json").write_text(json.dumps({"pixels": pixels.tolist(), "blocks": found}, allow_nan=False))
+    (root / "found.json").write_text(
+        json.dumps({"held_out": int((holdout == 2).sum()), "blocks": found}, allow_nan=False)
+    )
 
 
 if __name__ == "__main__":

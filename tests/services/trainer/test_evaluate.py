@@ -33,6 +33,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         ("common rare 0.0", "better"),
         ("rare common 0.005", "not better"),
         ("unseen common 0.005", "incomparable"),
+        ("common unseen 0.005", "incomparable"),
     ],
 )
 def test_verdicts(found: Found, compared: str, verdict: str) -> None:
@@ -47,11 +48,18 @@ def test_both_are_scored_on_the_same_pixels(found: Found) -> None:
     common, rare = (said["landstream:scores"][who] for who in ("challenger", "champion"))
     assert common["pixels"] == rare["pixels"] > 0
     assert common["accuracy"] == common["majority_accuracy"] > rare["accuracy"]
-    assert said["landstream:blocks"] > 5
+    assert 10 <= said["landstream:blocks"] <= found["held_out"]
     low, high = said["landstream:gain"]["accuracy"]
     assert low < common["accuracy"] - rare["accuracy"] < high
     back = found["blocks"]["rare common 0.005"]
     assert back["landstream:gain"]["accuracy"] == [-high, -low]
+
+
+def test_a_block_that_either_has_seen_is_left_out(found: Found) -> None:
+    whole = found["blocks"]["common rare 0.0"]["landstream:blocks"]
+    halves = [found["blocks"][f"{names} 0.005"] for names in ("half common", "common half")]
+    assert len({half["landstream:blocks"] for half in halves}) == 1
+    assert 0 < halves[0]["landstream:blocks"] < whole
 
 
 def test_a_comparison_with_nothing_to_compare_on_says_so(found: Found) -> None:

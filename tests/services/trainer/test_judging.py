@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.trainer.judging import ALLOWANCE, verdict_of
+from services.trainer.judging import ALLOWANCE, FEWEST_BLOCKS, verdict_of
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.items.item import Item
@@ -17,7 +17,8 @@ from tests.catalogues import AREA, catalogue_of, labels, make, promotion, reques
 
 BETTER = AREA.model_copy(update={"promote": "better"})
 OLD_LABELS = make("land-cover-labels", "clc", [labels("clc", 2018)], week="static")
-NEW_LABELS = make("land-cover-labels", "clc-2024", [labels("clc-2024", 2024)], week="static")
+DELIVERY = labels("clc-2024", 2024)
+NEW_LABELS = make("land-cover-labels", "clc-2024", [DELIVERY], week="static")
 ASSETS = {"model": {"href": "m"}, "split": {"href": "s"}}
 
 
@@ -50,7 +51,7 @@ def evaluation(challenger: Item, champion: Item) -> Item:
 def test_a_new_model_is_compared_with_the_champion() -> None:
     (job,) = planned(CHALLENGER, *PROMOTED)
     assert (job.collection, [s.item for s in job.inputs]) == ("evaluations", [CHALLENGER, CHAMPION])
-    assert job.notes == {"allowance": 0.0}
+    assert job.notes == {"allowance": 0.0, "promotion": "small-000001"}
 
 
 def test_it_is_compared_where_the_area_promotes_what_is_better() -> None:
@@ -78,7 +79,7 @@ def test_a_done_comparison_is_done_whatever_is_allowed_now() -> None:
     stricter = BETTER.model_copy(update={"train": BETTER.train.model_copy(update={"grow_percent": 1})})
     (before,) = plan_jobs(STAGE, CHALLENGER, catalogue_of(PROMOTED, BETTER), STAGE.settings())
     (after,) = plan_jobs(STAGE, CHALLENGER, catalogue_of(PROMOTED, stricter), STAGE.settings())
-    assert after.job.notes == {"allowance": ALLOWANCE}
+    assert after.job.notes["allowance"] == ALLOWANCE
     assert (before.id, before.state) == (after.id, State.DUE)
 
 
@@ -98,8 +99,8 @@ def test_models_without_a_split_are_not_compared() -> None:
 )
 def test_newer_labels_and_more_data_may_cost_a_little(seen: Item, allowance: float) -> None:
     challenger = model(5, seen)
-    (job,) = planned(challenger, *PROMOTED, seen, challenger)
-    assert job.notes == {"allowance": allowance}
+    (job,) = planned(challenger, *PROMOTED, DELIVERY, seen, challenger)
+    assert job.notes["allowance"] == allowance
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,10 @@ def test_newer_labels_and_more_data_may_cost_a_little(seen: Item, allowance: flo
     ],
 )
 def test_the_lower_end_of_the_gain_decides(low: float, allowance: float, verdict: str) -> None:
-    assert verdict_of({"miou": [low, 0.3], "accuracy": [-1, 1]}, allowance) == verdict
+    gain = {"miou": [low, 0.3], "accuracy": [-1, 1]}
+    assert verdict_of(gain, allowance, FEWEST_BLOCKS) == verdict
+    assert verdict_of(gain, allowance, FEWEST_BLOCKS - 1) == "incomparable"
 
 
 def test_without_a_block_that_neither_has_seen_nothing_is_compared() -> None:
-    assert verdict_of({}, ALLOWANCE) == "incomparable"
+    assert verdict_of({}, ALLOWANCE, 0) == "incomparable"

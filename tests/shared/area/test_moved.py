@@ -48,6 +48,7 @@ def test_a_file_of_today_is_told_nothing(tmp_path: Path) -> None:
         ("policy: 3", "policy: is a mapping of keys"),
         ("policy: {remap: 3}\nremap: 4", "policy.remap: stands twice; `remap` is its place now"),
         ("policy: {every: 3}\ntrain: {every_tile_weeks: 4}", "policy.every: stands twice"),
+        ("policy: {every: 3}\ntrain: 5", "train: is a mapping"),
         ("policy: {every: 0}", "train.every_tile_weeks: Input should be greater than or equal to 1"),
     ],
 )

@@ -22,6 +22,13 @@ def test_a_library_says_the_same_once_a_minute() -> None:
     assert seldom.filter(record("kafka.client", "No node %s", 1))
 
 
+def test_a_template_without_a_word_is_told_by_what_it_is_about() -> None:
+    seldom = Seldom(lambda: 0.0)
+    assert seldom.filter(record("py.warnings", "%s", "one thing"))
+    assert seldom.filter(record("py.warnings", "%s", "another"))
+    assert not seldom.filter(record("py.warnings", "%s", "another"))
+
+
 def test_messages_that_are_all_different_take_no_memory() -> None:
     seldom = Seldom(lambda: 0.0)
     assert all(seldom.filter(record("a", f"message {n}")) for n in range(3 * MOST_KEPT))
