@@ -68,8 +68,8 @@ def look_at_store(location: str) -> Iterator[Finding]:
             "store", "warn", f"{location}: answers, without this bucket", "`landstream run` or `provision` makes it"
         )
     except (StoreError, ValueError, OSError) as error:
-        advised = "; check " in str(error)
-        yield Finding("store", "fail", str(error), "" if advised else "check --store, LANDSTREAM_S3 and the keys")
+        said, _, advised = str(error).partition("; check ")
+        yield Finding("store", "fail", said, f"check {advised or '--store, LANDSTREAM_S3 and the keys'}")
 
 
 def _look_at_format(store: Store) -> Finding:
