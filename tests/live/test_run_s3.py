@@ -121,7 +121,7 @@ def wait(run: subprocess.Popen[bytes], condition: Callable[[], bool], log: Path)
 def test_a_store_that_does_not_answer_is_one_line() -> None:
     environment = {**os.environ, "LANDSTREAM_S3": "http://127.0.0.1:9", "LANDSTREAM_S3_TRIES": "1",
                    "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}  # fmt: skip
-    result = landstream(*RUN, "s3://b", "--once", env=environment, check=False)
+    result = landstream(*RUN, "s3://bucket", "--once", env=environment, check=False)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "does not answer" in result.stderr
