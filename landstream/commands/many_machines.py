@@ -96,8 +96,7 @@ def _provision(area: Path, location: str, kafka: str, credentials: Path | None, 
             settings = settings.model_copy(update={"credentials": credentials})
     except (AreaError, ValueError) as error:
         fail(error)
-    if not isinstance(store, S3Store):
-        fail(f"{location}: is no bucket; the services need s3://BUCKET (`landstream run` takes any store)")
+    assert isinstance(store, S3Store)  # any other URL is refused as it is opened
     try:
         with closing(KafkaBus(KafkaSettings(servers=kafka))) as bus:
             left = make_ready(study_area, store, bus, settings, say)

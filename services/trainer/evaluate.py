@@ -77,11 +77,6 @@ def _held_out(model: LocalItem) -> npt.NDArray[np.bool_]:
 
 def _map(models: list[tf.Module], batch: Windows) -> Iterator[Array]:
     """Yield the map of each model: uint8 (n, y, x), 0 where not observed. Batches have one (padded) size."""
-    count = len(batch.places)
-    padding = [(0, BATCH - count), (0, 0), (0, 0), (0, 0)]
-    inputs = {
-        name: tf.constant(np.pad(values, padding))
-        for name, values in (("msi_10m", batch.msi_10m), ("msi_20m", batch.msi_20m))
-    }
+    fine, coarse = map(tf.constant, batch.padded(BATCH))
     for model in models:
-        yield model.signatures[DEFAULT](**inputs)["class"].numpy()[:count]
+        yield model.signatures[DEFAULT](msi_10m=fine, msi_20m=coarse)["class"].numpy()[: len(batch.places)]

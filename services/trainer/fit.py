@@ -12,10 +12,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from services.trainer.networks.committee import build_committee
+from services.trainer.networks.layers import Body, build
 from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
-from services.trainer.networks.resnet import build_resnet
-from services.trainer.networks.segnet import build_segnet
-from services.trainer.networks.unet import build_unet
+from services.trainer.networks.resnet import resnet
+from services.trainer.networks.segnet import segnet
+from services.trainer.networks.unet import unet
 from services.trainer.windows import Windows, sample_pixels, spectra
 from shared.area.training import TrainingSettings
 
@@ -33,12 +34,8 @@ PERCEPTRON_UPDATES = 4
 SCALING_PIXELS = 500_000
 """Pixels that mean and deviation are taken over."""
 
-BUILDERS: Mapping[str, Callable[[int, int, Array, Array], keras.Model]] = {
-    "unet": build_unet,
-    "segnet": build_segnet,
-    "resnet": build_resnet,
-}
-"""Networks that read patches: (classes, filters, mean, deviation) -> model."""
+BODIES: Mapping[str, Body] = {"unet": unet, "segnet": segnet, "resnet": resnet}
+"""Networks that read patches."""
 
 FEATURE_PIXELS = 120_000
 """Pixels whose features are kept in memory for the perceptron."""
@@ -134,7 +131,7 @@ def fit(
                 windows, targets, classes, settings, draw, rng, mean, deviation, report
             )
         else:
-            member = BUILDERS[name](classes, settings.filters, mean, deviation)
+            member = build(name, BODIES[name], classes, settings.filters, mean, deviation)
             losses[name] = _fit_on_patches(member, windows, targets, settings, draw, rng, report)
         members.append(member)
     return Fitted(build_committee(members), losses)
@@ -282,8 +279,7 @@ def predict_windows(model: keras.Model, batches: Iterable[Windows], size: int) -
     compute: Callable[..., tf.Tensor] | None = None
     for windows in batches:
         count = len(windows.places)
-        padding = [(0, size - count), (0, 0), (0, 0), (0, 0)]
-        inputs = [tf.constant(np.pad(values, padding)) for values in (windows.msi_10m, windows.msi_20m)]
+        inputs = [tf.constant(values) for values in windows.padded(size)]
         if compute is None:
             traced = tf.function(lambda *bands: tf.argmax(model(list(bands), training=False), axis=-1), autograph=False)
             compute = traced.get_concrete_function(*(tf.TensorSpec(i.shape, i.dtype) for i in inputs))

@@ -82,6 +82,11 @@ class Windows:
                 result[i] = self.labels[i] * trainable(tested, top, left, side, side)
         return result
 
+    def padded(self, size: int) -> tuple[Array, Array]:
+        """Return msi_10m and msi_20m of `size` windows, zeros after those there are: a result depends on the size."""
+        padding = [(0, size - len(self.places)), (0, 0), (0, 0), (0, 0)]
+        return np.pad(self.msi_10m, padding), np.pad(self.msi_20m, padding)
+
     def inner(self, values: Array) -> Array:
         """Return the blocks themselves, of an array (n, y, x, ...)."""
         return values[:, self.margin : self.margin + BLOCK_PX, self.margin : self.margin + BLOCK_PX]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -62,3 +63,26 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, msi_10m_shape: Shape, msi_20m_shape: Shape) -> Shape:
         """Shape of the output."""
         return (*msi_10m_shape[:3], len(BANDS) + 1)
+
+
+Body = Callable[[keras.KerasTensor, int, int], keras.KerasTensor]
+"""A network's own part: (standardised bands, classes, channels of the first level) -> logits."""
+
+
+def build(name: str, body: Body, classes: int, filters: int, mean: Array, deviation: Array) -> keras.Model:
+    """Build a network on stored values, from scratch.
+
+    Args:
+        name: of the model.
+        body: from standardised bands, as of `Normalise`, to logits.
+        classes: number of classes.
+        filters: channels of the first level; doubled at each level but the last.
+        mean: float (10,), stored value, bands as `BANDS`.
+        deviation: float (10,).
+
+    Returns:
+        Model: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6) -> logits float32
+        (batch, y, x, classes); y and x are multiples of 8.
+    """
+    fine, coarse = cube_inputs()
+    return keras.Model([fine, coarse], body(Normalise(mean, deviation)(fine, coarse), classes, filters), name=name)

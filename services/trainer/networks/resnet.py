@@ -8,28 +8,15 @@ from __future__ import annotations
 
 import keras
 
-from services.trainer.networks.layers import Array, Normalise, cube_inputs, widths_of
+from services.trainer.networks.layers import widths_of
 
 BLOCKS = 2
 """Residual blocks of each level."""
 
 
-def build_resnet(classes: int, filters: int, mean: Array, deviation: Array) -> keras.Model:
-    """Build a segmentation network with a residual encoder on stored values, from scratch.
-
-    Args:
-        classes: number of classes.
-        filters: channels of the first level; doubled at each level but the last.
-        mean: float (10,), stored value, bands as `BANDS`.
-        deviation: float (10,).
-
-    Returns:
-        Model: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6) -> logits float32
-        (batch, y, x, classes); y and x are multiples of 8.
-    """
-    fine, coarse = cube_inputs()
+def resnet(x: keras.KerasTensor, classes: int, filters: int) -> keras.KerasTensor:
+    """Return the logits of a network with a residual encoder; see `layers.build`."""
     # The stem keeps 10 m: one at 20 m loses what tells narrow things apart.
-    x = Normalise(mean, deviation)(fine, coarse)
     x = _normalised(keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x))
     levels = []
     for level, width in enumerate(widths_of(filters)):
@@ -40,7 +27,7 @@ def build_resnet(classes: int, filters: int, mean: Array, deviation: Array) -> k
         x = keras.layers.UpSampling2D(2, interpolation="nearest")(x)  # bilinear fails on export with unknown sides
         x = _normalised(keras.layers.Conv2D(level.shape[-1], 3, padding="same", use_bias=False)(x))
         x = keras.layers.Add()([x, level])
-    return keras.Model([fine, coarse], keras.layers.Conv2D(classes, 1)(x), name="resnet")
+    return keras.layers.Conv2D(classes, 1)(x)
 
 
 def _residual(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from services.trainer.networks.layers import Array, Normalise, Shape, cube_inputs, widths_of
+from services.trainer.networks.layers import Shape, widths_of
 
 CONVOLUTIONS = 2
 """In each level, on either side."""
@@ -63,21 +63,8 @@ def _to_cells(values: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.transpose(split, (0, 1, 3, 2, 4, 5)), (batch, y // 2, x // 2, 4, channels))
 
 
-def build_segnet(classes: int, filters: int, mean: Array, deviation: Array) -> keras.Model:
-    """Build a SegNet on stored values, from scratch.
-
-    Args:
-        classes: number of classes.
-        filters: channels of the first level; doubled at each level but the last.
-        mean: float (10,), stored value, bands as `BANDS`.
-        deviation: float (10,).
-
-    Returns:
-        Model: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6) -> logits float32
-        (batch, y, x, classes); y and x are multiples of 8.
-    """
-    fine, coarse = cube_inputs()
-    x = Normalise(mean, deviation)(fine, coarse)
+def segnet(x: keras.KerasTensor, classes: int, filters: int) -> keras.KerasTensor:
+    """Return the logits of a SegNet; see `layers.build`."""
     places = []
     widths = widths_of(filters)[:-1]
     for width in widths:
@@ -86,7 +73,7 @@ def build_segnet(classes: int, filters: int, mean: Array, deviation: Array) -> k
     for width, narrower, where in zip(widths[::-1], [*widths[-2::-1], widths[0]], places[::-1], strict=True):
         x = _convolve(Unpool()(x, where), width, CONVOLUTIONS - 1)
         x = _convolve(x, narrower, 1)
-    return keras.Model([fine, coarse], keras.layers.Conv2D(classes, 1)(x), name="segnet")
+    return keras.layers.Conv2D(classes, 1)(x)
 
 
 def _convolve(x: keras.KerasTensor, width: int, times: int) -> keras.KerasTensor:

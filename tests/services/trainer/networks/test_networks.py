@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from services.trainer.fit import BUILDERS
+from services.trainer.fit import BODIES
 from services.trainer.networks.committee import build_committee
+from services.trainer.networks.layers import build
 from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
 from services.trainer.networks.segnet import Pool, Unpool
 
@@ -16,11 +17,11 @@ CLASSES, FILTERS = 5, 4
 MEAN, DEVIATION = np.full(10, 2000.0), np.full(10, 500.0)
 
 
-def build(name: str) -> keras.Model:
+def made(name: str) -> keras.Model:
     keras.utils.set_random_seed(0)
     if name == "multiscale":
         return build_multiscale(build_texture(MEAN, DEVIATION), build_perceptron(CLASSES))
-    return BUILDERS[name](CLASSES, FILTERS, MEAN, DEVIATION)
+    return build(name, BODIES[name], CLASSES, FILTERS, MEAN, DEVIATION)
 
 
 def windows(rows: int, cols: int) -> list[np.ndarray]:
@@ -29,19 +30,19 @@ def windows(rows: int, cols: int) -> list[np.ndarray]:
     return [fine, rng.integers(1000, 5000, (2, rows // 2, cols // 2, 6)).astype(np.uint16)]
 
 
-NETWORKS = [*BUILDERS, "multiscale"]
+NETWORKS = [*BODIES, "multiscale"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_answers_windows_of_any_size_with_logits(name: str) -> None:
-    model = build(name)
+    model = made(name)
     for rows, cols in ((32, 32), (48, 80)):
         assert model(windows(rows, cols)).shape == (2, rows, cols, CLASSES)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", BODIES)
 def test_each_learns_with_all_its_weights(name: str) -> None:
-    model = build(name)
+    model = made(name)
     inputs = windows(16, 16)
     inputs[0][:, :8], inputs[1][:, :4] = 1200, 1200
     wanted = np.zeros((2, 16, 16), np.int32)
@@ -75,7 +76,7 @@ def test_of_equal_values_the_first_is_pooled() -> None:
 
 
 def test_a_committee_is_the_mean_of_its_members_probabilities() -> None:
-    members = [build(name) for name in ("unet", "segnet", "multiscale")]
+    members = [made(name) for name in ("unet", "segnet", "multiscale")]
     inputs = windows(32, 32)
     alone = [tf.nn.softmax(member(inputs)).numpy() for member in members]
     np.testing.assert_allclose(build_committee(members)(inputs), np.mean(alone, axis=0), atol=1e-6)
