@@ -79,8 +79,8 @@ training:
   learning_rate: 0.003
   folds: 5                     # networks trained beside the hold-out, for the cross-validated mean
   seed: 0
-# Which model draws the maps: always, the one of what the cube holds; better, what beats the champion; manual, people's.
-promote: always
+# Which model draws the maps: better, what beats the champion; always, the one of what the cube holds; manual, people's.
+promote: better
 remap: 8          # weeks (newest first) that a new champion maps again
 patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true

@@ -66,6 +66,36 @@ def show_model(model: ModelArgument, store: StoreOption, as_json: JsonOption = F
 
 
 @app.command()
+def compare(first: ModelArgument, second: ModelArgument, store: StoreOption, as_json: JsonOption = False) -> None:
+    """Show two models side by side: their data, the settings they differ in, their scores, and who won.
+
+    Example: landstream model compare small--v2-0a1b small--v2-9f8e --store stores/sibiu
+    """
+    from dataclasses import asdict
+
+    from landstream.model import compare as comparing
+    from landstream.table import Column
+
+    _, catalogue = _look(store)
+    one, other = (_find(catalogue, asked) for asked in (first, second))
+    columns = (Column(""), Column(one.item.id), Column(other.item.id), Column("difference"))
+    show(
+        comparing.compare(one, other),
+        as_json,
+        lambda row: json.dumps(asdict(row)),
+        columns,
+        lambda row: (row.name, row.first, row.second, row.difference),
+        "",
+    )
+    if not for_people(as_json):
+        return
+    if not comparing.are_scored_alike(one, other):
+        typer.echo("not scored on the same hold-out and weeks: part of the difference is theirs")
+    for facts in comparing.comparisons(one, other, catalogue):
+        typer.echo(comparing.spell_comparison(facts))
+
+
+@app.command()
 def promote(model: ModelArgument, store: StoreOption, reason: ReasonOption) -> None:
     """Make a model the champion.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,42 +11,48 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.deal import holdout_of
 from services.trainer.determinism import pin
 from services.trainer.export import DEFAULT
 from services.trainer.judging import verdict_of
 from services.trainer.score import measure
+from services.trainer.split import HELD_OUT, TRAIN
 from services.trainer.train import BATCH, MOST_TESTING
 from services.trainer.windows import Windows, list_places, read_in_batches
 from shared.items.model_archive import unpack
-from shared.items.properties import EvaluationFacts
-from shared.stage.declare import LocalItem, NewItem, Settings, Task
+from shared.items.properties import EvaluationFacts, HoldOutFacts
+from shared.stage.declare import NewItem, Settings, Task
 
 Array = npt.NDArray[np.uint8]
-HELD_OUT = 2
-"""Of a split: see `services.trainer.split.split_blocks`."""
 
 
 def evaluate(task: Task[Settings]) -> NewItem:
-    """Score both models on the blocks that are held out for both, in all weeks that the cube holds now."""
+    """Score both models on the blocks of the hold-out, in all weeks that the cube holds now.
+
+    Blocks that a model was trained on before hold-outs had numbers are left out.
+    """
     assert task.cube is not None
     pin(0)
     area, cube = task.area, task.cube
     snapshot = cube.snapshot
-    held_out = np.logical_and.reduce([_held_out(model) for model in task.inputs])
+    models, hold_out = task.inputs[:2], task.inputs[2]
+    held_out = holdout_of(hold_out) == HELD_OUT
+    for model in models:
+        held_out &= holdout_of(model) != TRAIN
     observed = {week: cube.observed(week) for week in cube.weeks()}
     places = list_places(held_out, observed, MOST_TESTING, 0)
     classes = len(area.labels.classes)
-    scored = [BlockConfusions(classes) for _ in task.inputs]
+    scored = [BlockConfusions(classes) for _ in models]
     with tempfile.TemporaryDirectory(dir=task.folder) as scratch:
-        models = [
+        loaded = [
             tf.saved_model.load(str(unpack(model.paths["model"], Path(scratch), number)))
-            for number, model in enumerate(task.inputs)
+            for number, model in enumerate(models)
         ]
         for done, batch in enumerate(read_in_batches(cube, places, BATCH)):
             task.progress(done * BATCH, len(places), "windows")
-            for confusions, mapped in zip(scored, _map(models, batch), strict=True):
+            for confusions, mapped in zip(scored, _map(loaded, batch), strict=True):
                 confusions.add(batch.places, batch.inner(batch.labels), batch.inner(mapped))
-    challenger, champion = (model.item for model in task.inputs)
+    challenger, champion = (model.item for model in models)
     blocks = [confusions.blocks for confusions in scored]
     gain = intervals(blocks[0], blocks[1], percent=task.job.parameters["percent"])
     allowance = task.job.notes["allowance"]
@@ -56,6 +61,7 @@ def evaluate(task: Task[Settings]) -> NewItem:
         challenger=challenger.id,
         champion=champion.id,
         promotion=task.job.notes["promotion"],
+        hold_out=HoldOutFacts.of(hold_out.item).number,
         verdict=verdict_of(gain, allowance, len(blocks[0])),
         gain=gain,
         allowance=allowance,
@@ -67,12 +73,6 @@ def evaluate(task: Task[Settings]) -> NewItem:
     return NewItem(
         geometry=area.aoi, bbox=area.polygon.bounds, properties={"datetime": None, **span, **facts.properties()}
     )
-
-
-def _held_out(model: LocalItem) -> npt.NDArray[np.bool_]:
-    """Return the blocks that a model was not trained on: bool (block row, block col)."""
-    lines = json.loads(model.paths["split"].read_text())["holdout"]
-    return np.array([[int(sign) == HELD_OUT for sign in line] for line in lines])
 
 
 def _map(models: list[tf.Module], batch: Windows) -> Iterator[Array]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from services.trainer.names import architecture
@@ -64,32 +65,37 @@ def class_names(area: Area) -> dict[str, dict[str, str]]:
     return {str(v): {"code": c.code, "name": c.name} for v, c in area.labels.values.items()}
 
 
-def write_split(area: Area, holdout: Array, fold: Array) -> str:
+def write_split(area: Area, holdout: Array, fold: Array | None = None) -> str:
     """Write the split as JSON text: a line of digits for each row of blocks.
 
     Args:
         area: its grid says where the blocks lie.
         holdout: uint8 (block row, block col).
-        fold: uint8 (block row, block col).
+        fold: uint8 (block row, block col); None = a hold-out, which has no folds.
     """
 
     def lines(blocks: Array) -> list[str]:
         return ["".join("0123456789a"[value] for value in row) for row in blocks.tolist()]
 
-    split = {
+    split: dict[str, Any] = {
         "block_px": BLOCK_PX,
         "buffer_px": BUFFER_PX,
         "pixel_m": 10,
         "epsg": area.grid.epsg,
         "origin_m": [area.grid.origin_x_m, area.grid.origin_y_m],
-        "legend": {
-            "holdout": "0 unlabelled, 1 train, 2 hold-out",
-            "fold": "0 unlabelled or no folds, else the fold that tests the block; a = 10",
-        },
+        "legend": {"holdout": "0 unlabelled, 1 train, 2 hold-out"},
         "holdout": lines(holdout),
-        "fold": lines(fold),
     }
+    if fold is not None:
+        split["legend"]["fold"] = "0 unlabelled or no folds, else the fold that tests the block; a = 10"
+        split["fold"] = lines(fold)
     return json.dumps(split, indent=1) + "\n"
+
+
+def read_blocks(path: Path) -> Array:
+    """Return the hold-out that `write_split` wrote: uint8 (block row, block col)."""
+    lines = json.loads(path.read_text(encoding="utf-8"))["holdout"]
+    return np.array([[int(sign) for sign in line] for line in lines], np.uint8)
 
 
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:

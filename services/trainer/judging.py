@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from services.trainer.hold_outs import HOLD_OUT, newest_hold_out
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion, last_promotion, promotion_number
 from shared.items.collections import EVALUATIONS, LABELS, REQUESTS
 from shared.items.item import Item
-from shared.items.properties import RequestFacts, Verdict
+from shared.items.properties import EvaluationFacts, HoldOutFacts, RequestFacts, Verdict
 from shared.items.summary import current_labels
 from shared.items.weeks import STATIC
 from shared.stage.declare import Job
@@ -33,12 +34,17 @@ def plan_judging(model: Item, catalogue: Catalogue) -> list[Job]:
     present = champion(catalogue)
     if present is None or promotion_number(model.id, catalogue) or "split" not in model.assets:
         return []
-    before = catalogue.index(EVALUATIONS, STATIC, "challenger").get(model.id, ())
-    if "split" not in present.assets or any(e.properties["landstream:champion"] != present.id for e in before):
+    hold_out = newest_hold_out(catalogue)
+    if hold_out is None or "split" not in present.assets:
         return []
-    sources = tuple(Source(item, ("model", "split")) for item in (model, present))
+    number = HoldOutFacts.of(hold_out).number
+    before = [EvaluationFacts.of(e) for e in catalogue.index(EVALUATIONS, STATIC, "challenger").get(model.id, ())]
+    if any((e.champion, e.hold_out) != (present.id, number) for e in before):
+        return []
+    models = tuple(Source(item, ("model", "split")) for item in (model, present))
     promoted = last_promotion(catalogue)
     notes = {"allowance": allowance_of(model, present, catalogue), "promotion": promoted.id if promoted else ""}
+    sources = (*models, Source(hold_out, (HOLD_OUT,)))
     return [Job(EVALUATIONS, catalogue.area.name, STATIC, sources, {"percent": PERCENT}, notes=notes)]
 
 

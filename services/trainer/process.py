@@ -8,7 +8,7 @@ from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, wr
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.area.training import TrainingSettings
-from shared.items.collections import EVALUATIONS
+from shared.items.collections import EVALUATIONS, HOLD_OUTS
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def process(task: Task[Settings]) -> NewItem:
-    """Train, score, export and describe; or compare a model with the champion.
+    """Train, score, export and describe; or compare a model with the champion; or deal a hold-out.
 
     Raises:
         RejectScene: there is nothing to train on.
@@ -28,18 +28,26 @@ def process(task: Task[Settings]) -> NewItem:
     from services.trainer.determinism import set_environment
 
     set_environment()
+    if task.job.collection == HOLD_OUTS:
+        from services.trainer.deal import deal
+
+        return deal(task)
     if task.job.collection == EVALUATIONS:
         from services.trainer.evaluate import evaluate
 
         return evaluate(task)
     from services.trainer.card import write_card
+    from services.trainer.deal import holdout_of
     from services.trainer.train import train
 
     assert task.cube is not None
     area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
     task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     steps = area.training.steps
-    outcome = train(task.cube, area, lambda done, total: task.progress(done // steps, total // steps, "epochs"))
+    holdout = holdout_of(task.context[0])
+    outcome = train(
+        task.cube, area, holdout, lambda done, total: task.progress(done // steps, total // steps, "epochs")
+    )
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
     card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples)
@@ -66,6 +74,7 @@ def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> Mo
         snapshot=snapshot,
         model_name=area.name,
         model_version=version_of(task.job, task.settings),
+        hold_out=task.context[0].item.id,
         weights_sha256=weights_sha256(outcome.model),
         probe_sha256=probe_sha256(saved),
         weeks=outcome.weeks,

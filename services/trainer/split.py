@@ -18,6 +18,12 @@ BUFFER_PX = 3
 HOLDOUT_SHARE = 0.22
 """Share of the labelled pixels that the hold-out aims at."""
 
+HOLDOUT_SEED = 0
+"""Breaks ties as blocks are dealt; one for all models, so that they can be compared."""
+
+TRAIN, HELD_OUT = 1, 2
+"""Values of a hold-out; 0 = the block never held a label."""
+
 Array = npt.NDArray[Any]
 
 
@@ -46,7 +52,7 @@ def count_blocks(labels: Array, classes: int) -> Array:
     return counts.reshape(rows, cols, classes + 1)[..., 1:].astype(np.int64)
 
 
-def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
+def stratify(contents: Array, shares: tuple[float, ...], seed: int, dealt: Array | None = None) -> Array:
     """Deal blocks to parts so that each part gets its share of every class.
 
     Iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011), weighed by pixels instead of presence: the class
@@ -58,16 +64,21 @@ def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
         contents: int (block, class): pixels.
         shares: the share of each part; they sum to 1.
         seed: breaks ties.
+        dealt: int8 (block,): parts of blocks that were dealt before and stay where they are, -1 elsewhere.
 
     Returns:
-        int8 (block,): part 0..len(shares)-1, or -1 where a block holds no label.
+        int8 (block,): part 0..len(shares)-1, or -1 where a block holds no label and never did.
     """
     contents = np.asarray(contents, dtype=np.int64)
-    parts = np.full(len(contents), -1, dtype=np.int8)
+    parts = np.full(len(contents), -1, dtype=np.int8) if dealt is None else dealt.astype(np.int8)
     wanted = np.outer(shares, contents.sum(axis=0)).astype(np.float64)
     has: Array = np.zeros(wanted.shape, dtype=bool)
+    for part in range(len(shares)):
+        held = contents[parts == part].sum(axis=0)
+        wanted[part] -= held
+        has[part] = held > 0
     tie = np.random.default_rng(seed).permutation(len(contents))
-    left: Array = np.asarray(contents.any(axis=1))
+    left: Array = np.asarray(contents.any(axis=1)) & (parts < 0)
     while left.any():
         blocks_left = (contents[left] > 0).sum(axis=0)
         scarce = int(np.argmin(np.where(blocks_left > 0, blocks_left, np.iinfo(np.int64).max)))
@@ -87,23 +98,39 @@ def stratify(contents: Array, shares: tuple[float, ...], seed: int) -> Array:
     return parts
 
 
-def split_blocks(counts: Array, folds: int, seed: int) -> tuple[Array, Array]:
-    """Deal the frozen hold-out, and folds over all labelled blocks.
+def deal_holdout(counts: Array, before: Array | None = None) -> Array:
+    """Deal the hold-out: the same for every model of an area, whatever its settings.
+
+    Args:
+        counts: int64 (block row, block col, class), as of `count_blocks`.
+        before: the hold-out before this one, uint8 (block row, block col); its blocks stay on their side, those that
+            hold labels for the first time are dealt.
+
+    Returns:
+        uint8 (block row, block col): 0 never labelled, 1 train, 2 hold-out.
+    """
+    flat = counts.reshape(-1, counts.shape[-1])
+    dealt = None if before is None else before.astype(np.int8).ravel() - np.int8(1)
+    holdout: Array = stratify(flat, (1 - HOLDOUT_SHARE, HOLDOUT_SHARE), HOLDOUT_SEED, dealt) + 1
+    return holdout.reshape(counts.shape[:2]).astype(np.uint8)
+
+
+def deal_folds(counts: Array, folds: int, seed: int) -> Array:
+    """Deal folds over all labelled blocks.
 
     Args:
         counts: int64 (block row, block col, class), as of `count_blocks`.
         folds: number of folds; 0 = none.
-        seed: breaks ties.
+        seed: of the training; breaks ties.
 
     Returns:
-        holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
-        fold: uint8 (block row, block col): 0 unlabelled or no folds, else 1..folds: tested by that fold's network.
+        uint8 (block row, block col): 0 unlabelled or no folds, else 1..folds: tested by that fold's network.
     """
-    flat = counts.reshape(-1, counts.shape[-1])
     shape = counts.shape[:2]
-    holdout = stratify(flat, (1 - HOLDOUT_SHARE, HOLDOUT_SHARE), seed) + 1
-    fold = stratify(flat, (1 / folds,) * folds, seed + 1) + 1 if folds else np.zeros(len(flat))
-    return holdout.reshape(shape).astype(np.uint8), fold.reshape(shape).astype(np.uint8)
+    if not folds:
+        return np.zeros(shape, np.uint8)
+    fold: Array = stratify(counts.reshape(-1, counts.shape[-1]), (1 / folds,) * folds, seed + 1) + 1
+    return fold.reshape(shape).astype(np.uint8)
 
 
 def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:

@@ -1,18 +1,20 @@
 """The trainer's declaration: a training request becomes a model, and a model is compared with the champion.
 
-Each happens once: for a cube state and training settings, and for a challenger.
+Each happens once: for a cube state and training settings, and for a challenger. Both read one hold-out, which is made
+as the first training of some labels wants it.
 """
 
 from __future__ import annotations
 
+from services.trainer.hold_outs import HOLD_OUT, deals, is_newest_hold_out, newest_hold_out, plan_hold_out
 from services.trainer.judging import is_with_champion, plan_judging
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
-from shared.items.collections import EVALUATIONS, MODELS, REQUESTS, UPDATES
+from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODELS, REQUESTS, UPDATES
 from shared.items.item import Item
 from shared.items.properties import RequestFacts
-from shared.items.summary import present_state
+from shared.items.summary import current_labels, present_state
 from shared.items.weeks import STATIC
 from shared.stage.declare import Collection, Job, Settings, Stage
 from shared.stage.deployment import Deployment
@@ -23,19 +25,38 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
     """Plan the training that a request asks for, while the cube's state is the one that it names; or a comparison."""
     if item.collection == MODELS:
         return plan_judging(item, catalogue) if area.promote == "better" else []
-    facts = RequestFacts.of(item)
+    if item.collection == HOLD_OUTS:
+        if not is_newest_hold_out(item, catalogue):
+            return []
+        return [job for request in catalogue.items(REQUESTS) for job in _plan_training(request, catalogue, area)]
+    return _plan_training(item, catalogue, area)
+
+
+def _plan_training(request: Item, catalogue: Catalogue, area: Area) -> list[Job]:
+    """Plan the training that a request asks for, or before it the hold-out of its labels."""
+    facts = RequestFacts.of(request)
     if facts.cube_state != present_state(catalogue):
         return []  # void: a newer request stands for what the cube holds now
+    newest, labels = newest_hold_out(catalogue), current_labels(catalogue)
+    if newest is None or not deals(newest, labels):
+        return [plan_hold_out(labels, newest, catalogue)]
     parameters = {"cube_state": facts.cube_state, "training": facts.training}
-    return [Job(MODELS, area.name, STATIC, (Source(item, ()),), parameters)]
+    hold_out = Source(newest, (HOLD_OUT,))
+    return [Job(MODELS, area.name, STATIC, (Source(request, ()),), parameters, context=(hold_out,))]
 
 
 STAGE = Stage(
     name="trainer",
     version=2,
-    consumes=(REQUESTS, MODELS),
+    consumes=(REQUESTS, HOLD_OUTS, MODELS),
     publishes=(
         Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),
+        Collection(
+            HOLD_OUTS,
+            "Hold-outs",
+            "Blocks of labelled ground that models are tested on, and never trained on.",
+            current=is_newest_hold_out,
+        ),
         Collection(
             EVALUATIONS,
             "Evaluations",

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.deal import count_labels
 from services.trainer.determinism import pin
 from services.trainer.examples import Example, Examples
 from services.trainer.fit import fit, predict_windows
 from services.trainer.forest import map_labelled, train_forest
 from services.trainer.score import confuse, measure
-from services.trainer.split import count_blocks, split_blocks
+from services.trainer.split import HELD_OUT, TRAIN, deal_folds
 from services.trainer.windows import (
     Place,
     TrainingCube,
@@ -29,11 +30,13 @@ from services.trainer.windows import (
 )
 from shared.area import Area
 from shared.area.training import TrainingSettings
-from shared.geo import TILE_10M_PX
 from shared.stage.declare import RejectScene
 
 MOST_TRAINING = 1500
 """Windows kept in memory for training: 0.7 GB. A larger area or longer series is drawn down to it."""
+
+MOST_IN_FOLDS = 420
+"""Windows of the hold-out kept in memory beside them for folds: its share of the blocks."""
 
 MOST_TESTING = 4000
 """Windows that the hold-out's score is taken over."""
@@ -74,13 +77,14 @@ class TrainingOutcome:
 
 
 def train(
-    cube: TrainingCube, area: Area, progress: Callable[[int, int], None] = lambda done, total: None
+    cube: TrainingCube, area: Area, holdout: Array, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> TrainingOutcome:
     """Train on all weeks of a cube.
 
     Args:
         cube: read at one snapshot.
         area: names the classes and the training settings.
+        holdout: uint8 (block row, block col), as of `services.trainer.split.deal_holdout`.
         progress: called with (updates done, updates in total).
 
     Raises:
@@ -88,17 +92,17 @@ def train(
     """
     settings, classes = area.training, len(area.labels.classes)
     determinism = pin(settings.seed)
-    counts = _count(cube, classes)
+    counts = count_labels(cube, classes)
     if not counts.any():
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
-    holdout, fold = split_blocks(counts, settings.folds, settings.seed)
+    fold = deal_folds(counts, settings.folds, settings.seed)
     observed = {week: cube.observed(week) for week in cube.weeks()}
-    blocks = holdout > 0 if settings.folds else holdout == 1
-    used = list_places(blocks, observed, MOST_TRAINING, settings.seed)
-    tested = list_places(holdout == 2, observed, MOST_TESTING, settings.seed)
-    trained = [place for place in used if holdout[place.row, place.col] == 1]
-    windows = read_windows(cube, used)
-    targets = windows.targets(holdout == 2)
+    trained = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
+    tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
+    # Folds are a diagnosis: what they read beside must not change the network that is published.
+    beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
+    windows = read_windows(cube, [*trained, *beside_folds])
+    targets = windows.targets(holdout == HELD_OUT)
     if not targets.any():
         raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
 
@@ -130,20 +134,9 @@ def train(
         weeks=tuple(sorted({place.week for place in trained})),
         windows={
             name: [len(places), count_places(holdout == value, observed)]
-            for name, places, value in (("training", trained, 1), ("holdout", tested, 2))
+            for name, places, value in (("training", trained, TRAIN), ("holdout", tested, HELD_OUT))
         },
         examples=examples.chosen,
-    )
-
-
-def _count(cube: TrainingCube, classes: int) -> Array:
-    """Pixels of each class in each block, read a row of tiles at a time: int64 (block row, block col, class)."""
-    rows, cols = cube.grid.rows, cube.grid.cols
-    return np.concatenate(
-        [
-            count_blocks(cube.labels(row * TILE_10M_PX, 0, TILE_10M_PX, cols * TILE_10M_PX), classes)
-            for row in range(rows)
-        ]
     )
 
 

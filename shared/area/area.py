@@ -100,9 +100,9 @@ class Area(BaseModel):
     """When a watching stream asks for a model by itself."""
     training: TrainingSettings = TrainingSettings()
     """How networks are trained."""
-    promote: Promote = "always"
-    """Which model becomes champion: `always`, each of what the cube holds; `better`, the first that beats the commonest
-    class, then each that beats the champion on blocks that neither has seen; `manual`, the one that people promote."""
+    promote: Promote = "better"
+    """Which model becomes champion: `better`, the first that beats the commonest class, then each that beats the
+    champion on the hold-out; `always`, each of what the cube holds; `manual`, the one that people promote."""
     remap: int = Field(default=8, ge=0)
     """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
     patience_s: float = Field(default=3600.0, ge=0)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self
 
 from shared.items.collections import (
     EVALUATIONS,
+    HOLD_OUTS,
     LABEL_POLYGONS,
     LABELS,
     MAPS,
@@ -285,6 +286,9 @@ class ModelFacts(Facts):
     probe_sha256: str
     """sha256 of its answers to a fixed input."""
 
+    hold_out: str | None = None
+    """Id of the hold-out that it was tested on; absent before hold-outs had numbers."""
+
     weeks: tuple[str, ...]
     """Weeks that were trained on, ascending."""
 
@@ -357,8 +361,31 @@ class RequestFacts(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HoldOutFacts(Facts):
+    """Hold-outs: which blocks of labelled ground models are tested on. A block once dealt stays on its side."""
+
+    number: int
+    """From 1; the highest one rules."""
+
+    labels: tuple[str, ...]
+    """Ids of the label rasters whose blocks are dealt."""
+
+    before: str | None = None
+    """Id of what it continues: the hold-out before it, or the champion of before there were hold-outs."""
+
+    blocks: Mapping[str, int]
+    """How many blocks are for `training`, and for the `holdout`; and how many were dealt now, `new`."""
+
+    classes: Mapping[str, Mapping[str, Any]]
+    """Raster value -> code and name of the class, pixels for `training` and in the `holdout`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationFacts(Facts):
     """Comparisons of a model with the champion, on blocks that neither was trained on."""
+
+    hold_out: int | None = None
+    """Number of the hold-out; absent before hold-outs had numbers."""
 
     challenger: str
     """Id of the model's item."""
@@ -370,7 +397,7 @@ class EvaluationFacts(Facts):
     """Id of the promotion by which it was: after another one, this comparison promotes nobody."""
 
     verdict: Verdict
-    """`better`, `not better`, or `incomparable`: fewer than ten labelled blocks are held out for both."""
+    """`better`, `not better`, or `incomparable`: fewer than ten labelled blocks of the hold-out are new to both."""
 
     gain: Mapping[str, Any]
     """Accuracy and mean IoU: [low, high] of the challenger's gain, 90 % of the draws of blocks."""
@@ -437,6 +464,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     UPDATES: UpdateFacts,
     WITHDRAWALS: WithdrawalFacts,
     REQUESTS: RequestFacts,
+    HOLD_OUTS: HoldOutFacts,
     EVALUATIONS: EvaluationFacts,
     PROMOTIONS: PromotionFacts,
     MODELS: ModelFacts,

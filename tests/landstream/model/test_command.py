@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ FOREST = {"code": "3", "name": "Forest", "iou": 0.81, "support": 1234}
 
 def model(version: int, miou: float) -> Item:
     metrics = {"accuracy": 0.9, "miou": miou, "pixels": 10, "per_class": {"3": FOREST}}
-    facts = {"metrics": metrics, "weeks": ["2018-W20", "2018-W25"], "training": {"filters": 8}}
+    facts = {"metrics": metrics, "weeks": ["2018-W20", "2018-W25"], "training": {"filters": 8, "epochs": version}}
     made = make("models", "small", week="static", version=version, **facts)
     return Item({**made.json, "bbox": list(AREA.polygon.bounds), "properties": made.properties | TIMES}, "static")
 
@@ -63,10 +64,23 @@ def test_a_model_is_shown_class_by_class(store: Path) -> None:
     shown = on_terminal("model", "show", "small--v2", "--store", store, columns=200)
     assert shown[0] == f"model       {NEW.id}, the champion"
     assert "trained on  2018-W20 to 2018-W25" in shown
-    assert "settings    filters 8" in shown
+    assert "settings    epochs 2, filters 8" in shown
     assert "IoU         0.810 Forest (1,234 pixels)" in shown
     assert shown[-1] == "promoted    number 2, by a person"
     assert json.loads(said("show", "small--v2", "--store", store).stdout)["id"] == NEW.id
+
+
+def test_two_models_stand_side_by_side(store: Path) -> None:
+    lines = on_terminal("model", "compare", "small--v1", "small--v2", "--store", store, columns=200)
+    assert lines[0].split() == [OLD.id, NEW.id, "difference"]
+    rows = {cells[0]: cells[1:] for cells in (re.split(r"\s{2,}", line.strip()) for line in lines[1:])}
+    assert rows["epochs"] == ["1", "2"]
+    assert "filters" not in rows, "they agree"
+    assert rows["mIoU"] == ["0.500", "0.400", "-0.100"]
+    assert rows["IoU Forest"] == ["0.810", "0.810", "+0.000"]
+    assert lines[-1].startswith("not scored on the same hold-out and weeks")
+    as_json = said("compare", "small--v1", "small--v2", "--store", store).stdout.splitlines()
+    assert json.loads(as_json[0])["name"] == "trained on"
 
 
 def test_people_promote_and_go_back(store: Path) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from services.trainer.determinism import pin, set_environment
 from services.trainer.item import write_split
-from services.trainer.split import count_blocks, split_blocks
+from services.trainer.split import count_blocks, deal_holdout
 from services.trainer.stage import STAGE
 from shared.area.area import load_area
 from shared.items.item import Item
+from shared.items.properties import HoldOutFacts
 from shared.stage.declare import Job, LocalItem, Source, Task
 from tests.services.trainer.fake_cube import FakeCube
 
@@ -50,20 +51,24 @@ def main() -> None:
 
     root, cube = Path(sys.argv[1]), FakeCube(AREA, ("2018-W20", "2018-W25"))
     counts = count_blocks(cube.given, len(AREA.labels.classes))
-    holdout, fold = split_blocks(counts, 0, 0)
+    holdout = deal_holdout(counts)
+    (root / "hold-out.json").write_text(write_split(AREA, holdout))
+    numbered = HoldOutFacts(number=3, labels=(), blocks={}, classes={}).properties()
+    dealt = Item({"id": "clc-3--v1-00000000", "collection": "hold-outs", "properties": numbered}, "static")
+    hold_out = LocalItem(dealt, {"hold_out": root / "hold-out.json"})
     pixels = counts[holdout == 2].sum(axis=0)
     models = {}
     for name, value in (("common", pixels.argmax() + 1), ("rare", pixels.argmin() + 1)):
         (root / name).mkdir()
         item = Item({"id": f"{name}--v1-00000000", "collection": "models", "properties": TIMES, "assets": {}}, "static")
-        (root / name / "split.json").write_text(write_split(AREA, holdout, fold))
+        (root / name / "split.json").write_text(write_split(AREA, holdout))
         models[name] = LocalItem(
             item, {"model": constant_model(root / name, int(value)), "split": root / name / "split.json"}
         )
     nowhere = root / "nowhere.json"
-    nowhere.write_text(write_split(AREA, holdout * 0, fold))
+    nowhere.write_text(write_split(AREA, np.minimum(holdout, 1)))
     half = root / "half.json"
-    half.write_text(write_split(AREA, np.where(np.arange(holdout.shape[1]) % 2, holdout, 1), fold))
+    half.write_text(write_split(AREA, np.where(np.arange(holdout.shape[1]) % 2, holdout, 1)))
     models["half"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": half})
     models["unseen"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": nowhere})
     found: dict[str, object] = {}
@@ -75,7 +80,7 @@ def main() -> None:
         ("half", "common", 0.005),
         ("common", "half", 0.005),
     ):
-        inputs = (models[challenger], models[champion])
+        inputs = (models[challenger], models[champion], hold_out)
         sources = tuple(Source(i.item) for i in inputs)
         job = Job(
             "evaluations",

@@ -70,5 +70,6 @@ def test_a_comparison_with_nothing_to_compare_on_says_so(found: Found) -> None:
 def test_it_says_what_was_read_and_when_it_is_of(found: Found) -> None:
     said = found["blocks"]["common rare 0.0"]
     assert said["landstream:snapshot"] == "FAKESNAPSHOT"
+    assert said["landstream:hold_out"] == 3
     assert said["start_datetime"] < said["end_datetime"]
     assert said["datetime"] is None

@@ -11,6 +11,7 @@ from services.trainer.judging import ALLOWANCE, FEWEST_BLOCKS, verdict_of
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.items.item import Item
+from shared.items.properties import EvaluationFacts
 from shared.stage.declare import Job
 from shared.stage.due import State, plan_jobs
 from tests.catalogues import AREA, catalogue_of, labels, make, promotion, request
@@ -33,9 +34,11 @@ def model(version: int, of: Item, assets: Mapping[str, Any] = ASSETS) -> Item:
     return Item({**found.json, "assets": dict(assets)}, "static")
 
 
+HOLD_OUT = make("hold-outs", "clc-1", week="static", number=1, labels=[OLD_LABELS.id], blocks={}, classes={})
 FIRST, SECOND, THIRD = asked("a", 100), asked("b", 105), asked("c", 110)
 CHAMPION, CHALLENGER = model(1, FIRST), model(2, SECOND)
-ITEMS = [OLD_LABELS, NEW_LABELS, FIRST, SECOND, THIRD, CHAMPION, CHALLENGER]
+WITHOUT_HOLD_OUT = [OLD_LABELS, NEW_LABELS, FIRST, SECOND, THIRD, CHAMPION, CHALLENGER]
+ITEMS = [*WITHOUT_HOLD_OUT, HOLD_OUT]
 PROMOTED = [*ITEMS, promotion(CHAMPION, 1)]
 
 
@@ -44,13 +47,25 @@ def planned(item: Item, *items: Item, area: Area = BETTER) -> list[Job]:
 
 
 def evaluation(challenger: Item, champion: Item) -> Item:
-    facts = {"challenger": challenger.id, "champion": champion.id, "verdict": "not better", "gain": {}}
-    return make("evaluations", "small", [challenger, champion], week="static", **facts)
+    facts = EvaluationFacts(
+        challenger=challenger.id,
+        champion=champion.id,
+        promotion="small-000001",
+        hold_out=1,
+        verdict="not better",
+        gain={},
+        allowance=0.0,
+        blocks=12,
+        scores={},
+        snapshot="S",
+    )
+    found = make("evaluations", "small", [challenger, champion], week="static")
+    return Item({**found.json, "properties": {**found.properties, **facts.properties()}}, "static")
 
 
 def test_a_new_model_is_compared_with_the_champion() -> None:
     (job,) = planned(CHALLENGER, *PROMOTED)
-    assert (job.collection, [s.item for s in job.inputs]) == ("evaluations", [CHALLENGER, CHAMPION])
+    assert (job.collection, [s.item for s in job.inputs]) == ("evaluations", [CHALLENGER, CHAMPION, HOLD_OUT])
     assert job.notes == {"allowance": 0.0, "promotion": "small-000001"}
 
 
@@ -73,6 +88,13 @@ def test_a_loser_is_not_compared_again() -> None:
     assert planned(CHALLENGER, *PROMOTED, third, promotion(third, 2), lost) == [], "not with another champion either"
     assert len(planned(CHALLENGER, *PROMOTED, third, promotion(third, 2))) == 1
     assert job.product == "small"
+    later = make("hold-outs", "clc-2", week="static", number=2, labels=[OLD_LABELS.id], blocks={}, classes={})
+    assert planned(CHALLENGER, *PROMOTED, lost, later) == [], "nor on a later hold-out"
+    assert len(planned(CHALLENGER, *PROMOTED, later)) == 1
+
+
+def test_nothing_is_compared_before_a_hold_out_is_dealt() -> None:
+    assert planned(CHALLENGER, *WITHOUT_HOLD_OUT, promotion(CHAMPION, 1)) == []
 
 
 def test_a_done_comparison_is_done_whatever_is_allowed_now() -> None:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trainer.split import BLOCK_PX, BUFFER_PX, HOLDOUT_SHARE, count_blocks, split_blocks, stratify, trainable
+from services.trainer.split import (
+    BLOCK_PX,
+    BUFFER_PX,
+    HELD_OUT,
+    HOLDOUT_SHARE,
+    count_blocks,
+    deal_folds,
+    deal_holdout,
+    stratify,
+    trainable,
+)
 
 
 @st.composite
@@ -45,16 +55,31 @@ def test_each_class_gets_its_share() -> None:
 def test_split_marks_holdout_and_folds() -> None:
     counts = np.random.default_rng(1).integers(0, 500, (10, 12, 4))
     counts[0, 0] = 0
-    holdout, fold = split_blocks(counts, 5, 0)
+    holdout, fold = deal_holdout(counts), deal_folds(counts, 5, 0)
     assert holdout[0, 0] == fold[0, 0] == 0
     assert set(np.unique(holdout)) == {0, 1, 2}
     assert set(np.unique(fold)) == {0, 1, 2, 3, 4, 5}
-    assert not split_blocks(counts, 0, 0)[1].any()
+    assert not deal_folds(counts, 0, 0).any()
 
 
-def test_the_holdout_does_not_depend_on_the_folds() -> None:
-    counts = np.random.default_rng(1).integers(0, 500, (10, 12, 4))
-    assert (split_blocks(counts, 5, 0)[0] == split_blocks(counts, 0, 0)[0]).all()
+@given(contents(), st.integers(0, 2**32 - 1))
+def test_a_block_that_was_dealt_stays_on_its_side(table: np.ndarray, seed: int) -> None:
+    """Whatever is labelled later, and also where labels are gone."""
+    rng = np.random.default_rng(seed)
+    first = table * (rng.random((len(table), 1)) < 0.5)
+    before = deal_holdout(first[None])
+    after = deal_holdout((table * (rng.random((len(table), 1)) < 0.8))[None], before)
+    assert (after[before > 0] == before[before > 0]).all()
+    assert (deal_holdout(first[None], before) == before).all(), "nothing is new"
+
+
+def test_what_is_labelled_later_is_dealt_so_that_the_whole_has_its_shares() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.integers(0, 4000, (1, 400, 6)) * (rng.random((1, 400, 6)) < 0.3)
+    before = deal_holdout(table * (np.arange(400) < 150)[:, None])
+    after = deal_holdout(table, before)
+    share = table[after == HELD_OUT].sum(axis=0) / table.sum(axis=(0, 1))
+    assert np.abs(share - HOLDOUT_SHARE).max() < 0.05
 
 
 @given(st.integers(0, 2**32 - 1))

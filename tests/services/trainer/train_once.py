@@ -10,11 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+from services.trainer.item import write_split
 from services.trainer.process import process
+from services.trainer.split import count_blocks, deal_holdout
 from services.trainer.stage import STAGE
 from shared.area.area import load_area, parse_area
 from shared.items.item import Item
-from shared.stage.declare import Job, Source, Task
+from shared.stage.declare import Job, LocalItem, Source, Task
 from tests.services.trainer.fake_cube import FakeCube
 
 
@@ -29,12 +31,17 @@ def main() -> None:
     request = Item({"id": "request--v1-00000001", "collection": "training-requests", "properties": {}}, "static")
     parameters = {"cube_state": "0" * 64, "training": area.training.model_dump(mode="json")}
     job = Job("models", area.name, "static", (Source(request, ()),), parameters)
+    counts = count_blocks(cube.given, len(area.labels.classes))
+    blocks = folder / "hold-out.json"
+    blocks.write_text(write_split(area, deal_holdout(counts)))
+    hold_out = Item({"id": "clc-1--v1-00000001", "collection": "hold-outs", "properties": {}}, "static")
+    context = (LocalItem(hold_out, {"hold_out": blocks}),)
     progress: list[tuple[int, int, str]] = []
 
     def report(done: int, total: int, of: str = "") -> None:
         progress.append((done, total, of))
 
-    task = Task(job, (), (), None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
+    task = Task(job, (), context, None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
     start = time.perf_counter()
     result = process(task)
     record = {
