@@ -1,8 +1,9 @@
-"""The pure core: polygons of any CRS to class values on a lattice, by the pixel-centre rule."""
+"""The pure core: polygons of any CRS to values on a lattice, by the pixel-centre rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import shapely
@@ -15,6 +16,7 @@ LONGEST_EDGE_M = 1000.0
 """Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
 
 Geometries = NDArray[np.object_]
+ValueT = TypeVar("ValueT", np.uint8, np.uint32)
 
 
 def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
@@ -43,26 +45,49 @@ def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
     return moved
 
 
+def number_polygons(
+    geometries: Geometries, classes: NDArray[np.uint8], bounds_m: Sequence[float]
+) -> NDArray[np.uint32]:
+    """Numbers of the polygons of a delivery on a grid.
+
+    Counted are, from 1 on and in the delivery's order, those whose bounding box meets the grid: neither the scheme nor
+    how far around the grid was read changes a number.
+
+    Args:
+        geometries: (polygon,) in the grid's CRS; None and empty ones are not counted.
+        classes: (polygon,); a polygon of class 0 is counted, but has no number, as it unlabels what it covers.
+        bounds_m: west, south, east, north of the grid.
+
+    Returns:
+        uint32 (polygon,): 0 = has none.
+    """
+    west, south, east, north = bounds_m
+    bounds = shapely.bounds(geometries)
+    # NaN bounds (None, empty) compare False.
+    meets = (bounds[:, 0] < east) & (bounds[:, 1] < north) & (bounds[:, 2] > west) & (bounds[:, 3] > south)
+    return np.where(meets & (classes > 0), np.cumsum(meets), 0).astype(np.uint32)
+
+
 def burn(
     geometries: Geometries,
-    values: NDArray[np.uint8],
+    values: NDArray[ValueT],
     transform: tuple[float, float, float, float, float, float],
     shape: tuple[int, int],
     strip_px: int = 2048,
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Class values of a lattice, strip by strip from the north.
+) -> Iterator[tuple[int, NDArray[ValueT]]]:
+    """Values of a lattice, strip by strip from the north.
 
     A pixel takes the value of the polygon that holds its centre; where polygons overlap, of the later one.
 
     Args:
         geometries: (polygon,) in the lattice's CRS; None is skipped.
-        values: (polygon,), uint8; 0 unlabels what it covers.
+        values: (polygon,), uint8 or uint32; 0 unlabels what it covers.
         transform: (a, b, c, d, e, f) of a north-up lattice.
         shape: (ny, nx) of the lattice.
         strip_px: rows of a strip; changes nothing, save by rounding where an outline runs exactly through a centre.
 
     Yields:
-        (first row, uint8 (y, x)): 0 = unlabelled.
+        (first row, values (y, x) of the same type): 0 = unlabelled.
     """
     bounds = shapely.bounds(geometries)
     for top in range(0, shape[0], strip_px):
@@ -72,7 +97,7 @@ def burn(
         east = transform[2] + shape[1] * transform[0]
         # NaN bounds (None, empty) compare False.
         inside = (bounds[:, 1] < north) & (bounds[:, 3] > south) & (bounds[:, 0] < east) & (bounds[:, 2] > transform[2])
-        strip = np.zeros((rows, shape[1]), np.uint8)
+        strip = np.zeros((rows, shape[1]), values.dtype)
         shapes = [(geometries[i], int(values[i])) for i in np.flatnonzero(inside)]
         if shapes:
             window = Affine(transform[0], transform[1], transform[2], transform[3], transform[4], north)

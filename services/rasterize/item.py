@@ -1,8 +1,9 @@
-"""The STAC item of a class raster."""
+"""The STAC item of a burned delivery: classes, how far each pixel lies within its class, polygons."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,12 @@ from shared.raster.cog import Band
 from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem
 
+LABELS, CONFIDENCE, POLYGON = "labels.tif", "confidence.tif", "polygon.tif"
 PIXEL_M = 10
+CONFIDENCE_UNIT: Final = "10 m pixels"
+
+_CONFIDENCE = "Distance to the nearest pixel of another class or without one, capped at 255"
+_POLYGON = "Number of the polygon, by the order of the delivery"
 
 
 def make_item(
@@ -28,27 +34,25 @@ def make_item(
     counts: NDArray[np.int64],
     polygons: int,
     attribution: str,
-    path: Path,
+    folder: Path,
 ) -> NewItem:
     """Make the item of a burned delivery.
 
     Args:
         delivery: the item of the polygons.
         area: the study area.
-        band: the raster's band.
+        band: of the raster of classes.
         counts: pixels of each value, (256,).
         polygons: how many were burned.
         attribution: the line that the item carries.
-        path: the raster; its sidecar lies beside it.
+        folder: where its files are.
     """
     facts, scheme, grid = DeliveryFacts.of(delivery), area.labels, area.grid
     lattice = Lattice.of_area(grid, PIXEL_M)
-    fields = lattice.projection | {
-        "gsd": PIXEL_M,
-        "data_type": "uint8",
-        "nodata": 0,
-        "classification:classes": classification(band.classes),
-    }
+    fields = lattice.projection | {"gsd": PIXEL_M, "nodata": 0}
+    classes = fields | {"data_type": "uint8", "classification:classes": classification(band.classes)}
+    distance = fields | {"data_type": "uint8", "unit": CONFIDENCE_UNIT}
+    number = fields | {"data_type": "uint32"}
     own = LabelFacts(
         scene=facts.scene,
         product=facts.product,
@@ -62,14 +66,16 @@ def make_item(
         attribution=attribution,
     )
     outline = lattice.outline()
-    sidecar = path.with_name(f"{path.name}.aux.xml")
+    sidecar = folder / f"{LABELS}.aux.xml"
     return NewItem(
         geometry=geojson(outline),
         bbox=bbox(outline),
         properties={"datetime": delivery.properties["datetime"], "proj:code": grid.crs} | own.properties(),
         assets={
-            "labels": NewAsset(path, COG, ("data", "labels"), f"Classes of {scheme.scheme}", fields),
+            "labels": NewAsset(folder / LABELS, COG, ("data", "labels"), f"Classes of {scheme.scheme}", classes),
             "labels_aux": NewAsset(sidecar, XML, ("metadata",), "Names of the classes", beside="labels"),
+            "confidence": NewAsset(folder / CONFIDENCE, COG, ("data",), _CONFIDENCE, distance),
+            "polygon": NewAsset(folder / POLYGON, COG, ("data",), _POLYGON, number),
         },
         extensions=(PROJECTION_EXTENSION, CLASSIFICATION_EXTENSION),
     )

@@ -1,16 +1,20 @@
-"""Rasterize: the winning label delivery to one class raster on the area's grid."""
+"""Rasterize: the winning label delivery to rasters of class, confidence and polygon on the area's grid."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
-from services.rasterize.burn import burn, reproject
-from services.rasterize.item import PIXEL_M, make_item
+from services.rasterize.burn import burn, number_polygons, reproject
+from services.rasterize.distance import edge_distances
+from services.rasterize.item import CONFIDENCE, CONFIDENCE_UNIT, LABELS, PIXEL_M, POLYGON, make_item
 from services.rasterize.read_polygons import extract_member, read_polygons
 from shared.area import LabelScheme, UnknownClass
 from shared.items.classes import UNLABELLED, classes_of
@@ -18,6 +22,15 @@ from shared.items.properties import DeliveryFacts
 from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
 from shared.stage import NewItem, RejectScene, Settings, Task
+
+FILES: Final = (POLYGON, LABELS, CONFIDENCE)
+"""In the order in which they are made, each of the one before."""
+
+STRIP_PX: Final = 2048
+"""Rows that are in memory at once; each polygon is drawn once for each strip that it reaches."""
+
+STRIP_PIXELS: Final = 1 << 25
+"""Pixels that are in memory at once, in some ten bytes each; a country is wider than this divided by `STRIP_PX`."""
 
 
 def process(task: Task[Settings]) -> NewItem:
@@ -35,24 +48,30 @@ def process(task: Task[Settings]) -> NewItem:
         grid.bounds_m,
         grid.crs,
     )
-    values = class_values(codes, scheme, facts.layer)
+    classes = class_values(codes, scheme, facts.layer)
     attribution = scheme.attribution or facts.attribution
-    path, lattice = task.folder / "labels.tif", Lattice.of_area(grid, PIXEL_M)
-    burned = burn(reproject(geometries, crs, grid.crs), values, lattice.transform, lattice.shape)
+    outlines, lattice = reproject(geometries, crs, grid.crs), Lattice.of_area(grid, PIXEL_M)
+    numbers = number_polygons(outlines, classes, grid.bounds_m)
     counts, band = np.zeros(256, np.int64), Band("class", classes=classes_of(scheme, UNLABELLED))
-    write_cog(
-        path,
-        lattice,
-        [band],
-        _counted(burned, counts, task),
-        Encoding("uint8", 0, "mode"),
-        title=f"{scheme.scheme} of {delivery.item.product}, {facts.reference_year}",
-        attribution=attribution,
-    )
+    path, strip_px = task.folder / LABELS, strip_rows(lattice.shape[1])
+
+    def write(name: str, what: Band, strips: Iterable[tuple[int, NDArray[Any]]], encoding: Encoding) -> None:
+        title = f"{scheme.scheme} of {delivery.item.product}, {facts.reference_year}"
+        title += "" if name == LABELS else f": {what.description}"
+        reported = _reported(strips, task, FILES.index(name))
+        write_cog(task.folder / name, lattice, [what], reported, encoding, title=title, attribution=attribution)
+
+    # Polygons are burned once; their raster tells the classes, and that of the classes the distances to their edges.
+    burned = burn(outlines, numbers, lattice.transform, lattice.shape, strip_px)
+    write(POLYGON, Band("polygon"), burned, Encoding("uint32", 0, "nearest"))
+    found = _classes(task.folder / POLYGON, classes, numbers, strip_px)
+    write(LABELS, band, _counted(found, counts), Encoding("uint8", 0, "mode"))
     write_sidecar(path, [band])
     if not counts[1:].any():
         fault = f"labels no pixel of the grid of area {task.area.name}"
         raise RejectScene(delivery.item.product, fault, "deliver labels of the area")
+    distances = edge_distances(partial(_read_rows, path), lattice.shape[0], strip_px)
+    write(CONFIDENCE, Band("confidence", CONFIDENCE_UNIT), distances, Encoding("uint8", 0, "average"))
     return make_item(
         delivery.item,
         task.area,
@@ -60,8 +79,13 @@ def process(task: Task[Settings]) -> NewItem:
         counts=counts,
         polygons=len(geometries),
         attribution=attribution,
-        path=path,
+        folder=task.folder,
     )
+
+
+def strip_rows(width_px: int) -> int:
+    """Return the rows of a strip of a raster of some width: fewer where it is that of a country."""
+    return max(1, min(STRIP_PX, STRIP_PIXELS // width_px))
 
 
 def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArray[np.uint8]:
@@ -82,12 +106,47 @@ def _dataset(path: Path, member: str, folder: Path) -> Path:
     return extract_member(path, member, folder / "unpacked") if member else path
 
 
+def _read_rows(path: Path, top: int, bottom: int) -> NDArray[Any]:
+    """Read the rows of a raster of one band from `top` up to `bottom`, values (y, x)."""
+    with rasterio.open(path, driver="GTiff") as file:
+        rows: NDArray[Any] = file.read(1, window=Window(0, top, file.width, bottom - top))
+        return rows
+
+
+def _classes(
+    path: Path, classes: NDArray[np.uint8], numbers: NDArray[np.uint32], strip_px: int
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Look up the class of each pixel of a raster of polygons, strip by strip.
+
+    Args:
+        path: the raster of polygons.
+        classes: class of each polygon, (polygon,).
+        numbers: number of each polygon, (polygon,), 0 = none.
+        strip_px: rows of a strip.
+
+    Yields:
+        (first row, uint8 (y, x)): 0 = unlabelled.
+    """
+    class_of = np.zeros(int(numbers.max(initial=0)) + 1, np.uint8)
+    class_of[numbers] = np.where(numbers > 0, classes, 0)
+    with rasterio.open(path, driver="GTiff") as file:
+        height = file.height
+    for top in range(0, height, strip_px):
+        yield top, class_of[_read_rows(path, top, min(top + strip_px, height))]
+
+
 def _counted(
-    burned: Iterator[tuple[int, NDArray[np.uint8]]], counts: NDArray[np.int64], task: Task[Settings]
-) -> Iterator[Strip]:
+    strips: Iterable[tuple[int, NDArray[np.uint8]]], counts: NDArray[np.int64]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Pass strips on, adding the pixels of each value to `counts`, int64 (256,)."""
-    rows = task.area.grid.shape_px(PIXEL_M)[0]
-    for top, values in burned:
-        yield Strip(values, top)
+    for top, values in strips:
+        yield top, values
         counts += np.bincount(values.ravel(), minlength=256)
-        task.progress(top + len(values), rows)
+
+
+def _reported(strips: Iterable[tuple[int, NDArray[Any]]], task: Task[Settings], before: int) -> Iterator[Strip]:
+    """Pass strips on, reporting the rows of all rasters together, `before` of which are done."""
+    rows = task.area.grid.shape_px(PIXEL_M)[0]
+    for top, values in strips:
+        yield Strip(values, top)
+        task.progress(before * rows + top + len(values), len(FILES) * rows)

@@ -1,4 +1,4 @@
-"""Rasterize: the winning label delivery to one class raster on the area's grid."""
+"""Rasterize: the winning label delivery to rasters of class, confidence and polygon on the area's grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_current_raster(item: Item, catalogue: Catalogue) -> bool:
 
 STAGE = Stage(
     name="rasterize",
-    version=1,
+    version=2,  # 2: confidence and polygon beside the classes
     consumes=(LABEL_POLYGONS,),
     publishes=(
         Collection(

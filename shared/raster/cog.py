@@ -80,7 +80,7 @@ COMPACT: Final[Mapping[str, str]] = {
     "NUM_THREADS": "1",
     # ^ the same arrays give the same bytes
 }
-"""For classes and percentages."""
+"""For classes, percentages and numbers of things."""
 
 NOISY: Final[Mapping[str, str]] = {
     "COMPRESS": "DEFLATE",
@@ -166,7 +166,8 @@ def _profile(lattice: Lattice, count: int, encoding: Encoding) -> dict[str, Any]
         "bigtiff": "YES",
     }
     # Codes shrink to a hundredth at once; measured values take all the time and do not shrink.
-    return profile | ({"compress": "deflate", "zlevel": 1} if encoding.dtype == "uint8" else {})
+    codes = encoding.dtype == "uint8" or encoding.options == COMPACT
+    return profile | ({"compress": "deflate", "zlevel": 1} if codes else {})
 
 
 def _overviews(scratch: Path, lattice: Lattice, encoding: Encoding) -> dict[str, str]:
@@ -174,7 +175,7 @@ def _overviews(scratch: Path, lattice: Lattice, encoding: Encoding) -> dict[str,
     longest = max(lattice.shape)
     options = {"BLOCKSIZE": str(encoding.block_px), "OVERVIEW_RESAMPLING": encoding.overviews.upper()}
     if encoding.overviews == "nearest":
-        # Of the uncompressed scratch file: left to the COG driver they take twice the time of all the rest.
+        # Of the scratch file: left to the COG driver they take twice the time of all the rest.
         factors = [2**n for n in range(1, 12) if longest / 2**n >= encoding.block_px]
         with rasterio.open(scratch, "r+", driver="GTiff") as image:
             image.build_overviews(factors, Resampling.nearest)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from rio_cogeo import cog_validate
 
-from services.rasterize.burn import burn, reproject
-from services.rasterize.process import process
+from services.rasterize.burn import burn, number_polygons, reproject
+from services.rasterize.distance import edge_distance
+from services.rasterize.process import STRIP_PIXELS, process, strip_rows
 from services.rasterize.stage import STAGE, plan
 from shared.area import Area, load_area
 from shared.area.area import parse_area
@@ -63,6 +64,36 @@ def test_strips_do_not_show(polygons: list[shapely.Geometry], strip_px: int) -> 
 
 def test_nothing_to_burn() -> None:
     assert not burned([None, shapely.Polygon()], [1, 2]).any()  # type: ignore[list-item]
+
+
+def test_polygons_are_numbered_in_the_order_of_the_delivery() -> None:
+    """Whoever meets the grid counts, one that unlabels too; how far around the grid was read changes nothing."""
+    inside, crossing, touching = (
+        shapely.box(14, 14, 26, 34),
+        shapely.box(110, 90, 300, 300),
+        shapely.box(120, 0, 130, 9),
+    )
+    delivered = np.array([touching, inside, None, crossing, shapely.Polygon(), inside], dtype=object)
+    classes = np.array([1, 2, 2, 0, 2, 1], np.uint8)
+    numbers = number_polygons(delivered, classes, (0, 0, 120, 100))
+    assert numbers.dtype == np.uint32
+    assert numbers.tolist() == [0, 1, 0, 0, 0, 3]
+    assert number_polygons(delivered[1:], classes[1:], (0, 0, 120, 100)).tolist() == [1, 0, 0, 0, 3]
+    assert not len(number_polygons(delivered[:0], classes[:0], (0, 0, 120, 100)))
+
+
+def test_more_numbers_than_float32_tells_apart() -> None:
+    numbers = np.array([2**24 + 1, 2**32 - 1], np.uint32)
+    squares = np.array([shapely.box(0, 0, 60, 60), shapely.box(30, 30, 90, 90)], dtype=object)
+    ((_, raster),) = burn(squares, numbers, TRANSFORM, (10, 12))
+    assert raster.dtype == np.uint32
+    assert np.unique(raster).tolist() == [0, 2**24 + 1, 2**32 - 1]
+
+
+def test_a_strip_of_a_country_has_fewer_rows() -> None:
+    assert strip_rows(1024) == 2048, "as the classes of small areas always were burned"
+    assert 0 < strip_rows(291 * 256) * 291 * 256 <= STRIP_PIXELS
+    assert strip_rows(10 * STRIP_PIXELS) == 1
 
 
 def test_ed50_is_shifted_not_relabelled() -> None:
@@ -139,6 +170,44 @@ def test_stage(area: Area, tmp_path: Path) -> None:
     assert p["landstream:class_area_m2"] == {str(c): int(counts[c]) * 100 for c in range(1, 6)}
     assert (p["landstream:scheme"], p["landstream:reference_year"]) == ("clc-level1", 2018)
     assert (item.assets["labels_aux"].beside, item.assets["labels_aux"].path.name) == ("labels", "labels.tif.aux.xml")
+
+
+def test_polygon_and_confidence_lie_beside_the_classes(
+    area: Area, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two neighbours of one class are one patch and two polygons; what a later one unlabels is nobody's."""
+    squares = around(
+        area,
+        (50_000, 50_000, 51_000, 51_000),
+        (-3000, -3000, 0, 0),
+        (0, -3000, 3000, 0),
+        (-1000, -2000, -500, -1500),
+        (-3000, 0, 0, 3000),
+    )
+    path = write_polygons(tmp_path, squares, np.array([511, 311, 311, 999, 511], np.int32))
+    source = delivery(path, "U2018_CLC2018_V2020_20u1", "Code_18", 2018)
+    assets = run(source, area, tmp_path / "out").assets
+    raster = {}
+    for name, dtype in (("labels", "uint8"), ("confidence", "uint8"), ("polygon", "uint32")):
+        assert cog_validate(assets[name].path, quiet=True)[0]
+        assert assets[name].fields["data_type"] == dtype
+        with rasterio.open(assets[name].path) as image:
+            assert (image.dtypes, image.nodata, image.crs.to_string()) == ((dtype,), 0, area.grid.crs)
+            assert tuple(image.transform)[:6] == area.grid.transform(10)
+            assert "European Environment Agency" in image.tags()["ATTRIBUTION"]
+            raster[name] = image.read(1)
+    classes, polygon = raster["labels"], raster["polygon"]
+    # The one far away is not counted, the one that unlabels is: 1, 2, (3), 4.
+    assert {int(n): np.unique(classes[polygon == n]).tolist() for n in np.unique(polygon)} == {
+        0: [0], 1: [3], 2: [3], 4: [5],
+    }  # fmt: skip
+    assert np.array_equal(raster["confidence"], edge_distance(classes))
+    assert raster["confidence"].max() > 100
+    assert np.array_equal(raster["confidence"] > 0, classes > 0)
+
+    monkeypatch.setattr("services.rasterize.process.STRIP_PX", 300)
+    for name, asset in run(source, area, tmp_path / "strips").assets.items():
+        assert asset.path.read_bytes() == assets[name].path.read_bytes(), name
 
 
 def test_unclassified_codes_stay_unlabelled(area: Area, tmp_path: Path) -> None:
