@@ -65,8 +65,8 @@ def _olci(task: Task[TilerSettings]) -> list[TileIndex]:
 
 
 def _labels(task: Task[TilerSettings]) -> list[TileIndex]:
-    classes, raster, rank = len(task.area.labels.classes), task.inputs[0].paths["labels"], task.job.notes["rank"]
-    _cube(task).write_labels(lambda group, again: update_labels(group, classes, raster, rank), task.job.product)
+    classes, rasters, rank = len(task.area.labels.classes), task.inputs[0].paths, task.job.notes["rank"]
+    _cube(task).write_labels(lambda group, again: update_labels(group, classes, rasters, rank), task.job.product)
     return []
 
 

@@ -34,6 +34,16 @@ class TrainingCube(Protocol):
     def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
         """uint8 (ny, nx), zero outside the grid."""
 
+    def label_confidence(self, y: int, x: int, ny: int, nx: int) -> Array:
+        """uint8 (ny, nx): 10 m px to the nearest pixel of another class, capped at 255; zero where `labels` is."""
+
+    def polygons(self, y: int, x: int, ny: int, nx: int) -> Array:
+        """uint32 (ny, nx): number of the polygon that a pixel was labelled by; zero where `labels` is."""
+
+    @property
+    def has_polygons(self) -> bool:
+        """Whether polygons and confidence are known; where not, both are zero everywhere."""
+
     def observed(self, week: str) -> Array:
         """Tiles with data: bool (tile row, tile col)."""
 

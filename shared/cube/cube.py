@@ -161,8 +161,32 @@ class Cube:
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
-        array = self.array(f"labels/{self._area.labels.scheme}/class")
-        return read_window(array, (), Window(y, x, ny, nx), (), "uint8")
+        return self._labelled("class", Window(y, x, ny, nx), "uint8")
+
+    def label_confidence(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
+        """Read how far the pixels of a window lie from the edge of their class: uint8 (ny, nx) in 10 m px.
+
+        255 = that far or farther; 0 = unlabelled, outside the grid, or not in the cube (see `has_polygons`).
+        """
+        return self._labelled("confidence", Window(y, x, ny, nx), "uint8")
+
+    def polygons(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint32]:
+        """Read which polygon each pixel of a window was labelled by: uint32 (ny, nx) at 10 m.
+
+        Numbers follow the order of the delivery; 0 = unlabelled, outside the grid, or not in the cube (see
+        `has_polygons`).
+        """
+        return self._labelled("polygon", Window(y, x, ny, nx), "uint32")
+
+    @property
+    def has_polygons(self) -> bool:
+        """Whether the cube holds the polygons and the confidence of its labels: those burned before hold neither."""
+        path = f"labels/{self.scheme.scheme}/polygon"
+        return self.array(path) is not None and bool(self.chunks(path))
+
+    def _labelled(self, name: str, window: Window, dtype: str) -> NDArray[Any]:
+        array = self.array(f"labels/{self.scheme.scheme}/{name}")
+        return read_window(array, (), window, (), dtype)
 
     def observed(self, week: str) -> NDArray[np.bool_]:
         """Return the tiles (row, col) that hold any Sentinel-2 data in a week."""
@@ -201,7 +225,7 @@ class Cube:
     def write_labels(self, change: Change, message: str) -> None:
         """Run `change` on the group of the area's label scheme in one transaction; see `write_year`."""
         scheme = f"labels/{self.scheme.scheme}"
-        self._write(scheme, f"{scheme}/classes", self._create_labels, change, message)
+        self._write(scheme, f"{scheme}/polygon", self._create_labels, change, message)
 
     def _write(
         self, path: str, last: str, create: Callable[[icechunk.IcechunkStore], None], change: Change, message: str

@@ -144,6 +144,17 @@ def label_layers(area: Area) -> Iterator[Layer]:
         ("row", "col", "class_value"),
         attributes={"long_name": "presence of each class"},
     )
+    distance = "10 m px to the nearest pixel of another class or without one, capped at 255; 0 = unlabelled"
+    number = "number of the polygon, by the order of the delivery on the grid; 0 = unlabelled"
+    for name, dtype, text in (("confidence", "uint8", distance), ("polygon", "uint32", number)):
+        yield Layer(
+            f"{root}/{name}",
+            grid.shape_px(10),
+            (TILE_10M_PX, TILE_10M_PX),
+            dtype,
+            ("y_10m", "x_10m"),
+            attributes={"long_name": text, **_mapping()},
+        )
 
 
 def _ledger(path: str, grid: Grid) -> Layer:

@@ -25,13 +25,13 @@ def write_products(folder: Path, *reasons: str) -> list[Path]:
     return [write_acquisition(site, acquisition, folder) for acquisition in found]
 
 
-def fill_cube(root: Path, *products: Path) -> Path:
-    """Deliver Sentinel-2 products and do what is due up to the cube; the store."""
+def fill_cube(root: Path, *products: Path, stages: tuple[str, ...] = TO_THE_CUBE) -> Path:
+    """Deliver products, Sentinel-2's by default, and do what is due up to the cube; the store."""
     store = FolderStore(root)
     with store.exclusive():
         bind(store, AREA)
         for product in products:
             deliver(store, product, Event())
-        for stage in TO_THE_CUBE:
+        for stage in stages:
             do_what_is_due(stage, Context.of_store(store, AREA, patience_s=lambda _: 0.0, back_off_s=0.01))
     return root

@@ -6,7 +6,7 @@ from services.tiler.stage import STAGE
 from shared.items.item import Item
 from shared.stage import Job
 from shared.stage.due import job_digest
-from tests.catalogues import AREA, WEEK, broken, catalogue_of, chain, make, scene, withdrawal
+from tests.catalogues import AREA, WEEK, broken, catalogue_of, chain, labels, make, scene, withdrawal
 
 
 def level(item: Item) -> list[Item]:
@@ -123,6 +123,15 @@ def test_an_area_tiles_its_sensors_alone() -> None:
         assert [len(STAGE.plan(item, catalogue, area, STAGE.settings())) for item in (msi[1], grid)] == wanted
         masks = len(CLOUDMASK.plan(msi[0], catalogue, area, CLOUDMASK.settings()))
         assert [masks, len(REPROJECTION.plan(frame, catalogue, area, REPROJECTION.settings()))] == wanted
+
+
+def test_labels_are_read_as_far_as_their_version_burned_them() -> None:
+    delivery = labels("clc", 2018)
+    raster = make("land-cover-labels", "clc", [delivery], week="static")
+    for published in (("labels", "labels_aux"), ("labels", "labels_aux", "confidence", "polygon")):
+        item = Item({**raster.json, "assets": dict.fromkeys(published, {})}, "static")
+        (job,) = plan(item, [delivery, item])
+        assert [s.assets for s in job.inputs] == [tuple(name for name in published if name != "labels_aux")]
 
 
 def test_a_frame_is_withdrawn_though_the_area_takes_no_more_of_them() -> None:

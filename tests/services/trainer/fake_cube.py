@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from services.rasterize.distance import edge_distance
 from shared.area import Area
 from shared.raster.grid import Window
 
@@ -17,6 +19,7 @@ class FakeCube:
     """Three weeks of smooth patches of classes, each with its own spectrum; holes in the last two weeks."""
 
     snapshot = "FAKESNAPSHOT"
+    has_polygons = True
 
     def __init__(
         self, area: Area, weeks: tuple[str, ...] = ("2018-W20", "2018-W22", "2018-W25"), seed: int = 7
@@ -33,6 +36,8 @@ class FakeCube:
         nearest = ((y[:, None] - seeds[:, 0]) ** 2 + (x[:, None] - seeds[:, 1]) ** 2).argmin(axis=1)
         self.truth = kind[nearest].reshape(ny // 8, nx // 8).repeat(8, axis=0).repeat(8, axis=1)
         self.given = self.truth * (rng.random((ny // 32, nx // 32)) < 0.6).repeat(32, axis=0).repeat(32, axis=1)
+        cells = nearest.reshape(ny // 8, nx // 8).repeat(8, axis=0).repeat(8, axis=1)
+        self.numbers = np.where(self.given > 0, cells + 1, 0).astype(np.uint32)
         spectra = rng.integers(1500, 5000, (classes + 1, 10))
         self.msi_10m: dict[str, Array] = {}
         self.msi_20m: dict[str, Array] = {}
@@ -64,6 +69,18 @@ class FakeCube:
     def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
         """A window of labels."""
         return cut(self.given, y, x, ny, nx)
+
+    def label_confidence(self, y: int, x: int, ny: int, nx: int) -> Array:
+        """A window of the distances to the edges of the labels."""
+        return cut(self._distances, y, x, ny, nx)
+
+    @cached_property
+    def _distances(self) -> Array:
+        return edge_distance(self.given)
+
+    def polygons(self, y: int, x: int, ny: int, nx: int) -> Array:
+        """A window of the numbers of the cells that hold labels."""
+        return cut(self.numbers, y, x, ny, nx)
 
     def observed(self, week: str) -> Array:
         """Tiles with data."""
