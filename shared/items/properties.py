@@ -228,7 +228,12 @@ class DeliveryFacts(ProductFacts):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFacts(Facts):
-    """Labels burned on the area's grid."""
+    """Labels burned on the area's grid, three rasters of 10 m.
+
+    `labels` holds classes; `confidence`, how many pixels each lies from the nearest one of another class or without
+    one, capped at 255; `polygon`, the number of the polygon that labelled it, counted in the delivery's order from 1 on
+    among those whose bounding box meets the grid. Where nothing is labelled all hold 0. Version 1 has `labels` alone.
+    """
 
     scene: str
     """Identity of the delivery."""

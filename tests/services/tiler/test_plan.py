@@ -129,7 +129,7 @@ def test_labels_are_read_as_far_as_their_version_burned_them() -> None:
     delivery = labels("clc", 2018)
     raster = make("land-cover-labels", "clc", [delivery], week="static")
     for published in (("labels", "labels_aux"), ("labels", "labels_aux", "confidence", "polygon")):
-        item = Item({**raster.json, "assets": dict.fromkeys(published, {})}, "static")
+        item = Item({**raster.json, "assets": {name: {} for name in published}}, "static")
         (job,) = plan(item, [delivery, item])
         assert [s.assets for s in job.inputs] == [tuple(name for name in published if name != "labels_aux")]
 
