@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.transform import Affine
+from shapely.geometry import box
 
 LONGEST_EDGE_M = 1000.0
 """Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
@@ -46,12 +47,12 @@ def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
 
 
 def number_polygons(
-    geometries: Geometries, classes: NDArray[np.uint8], bounds_m: Sequence[float]
+    geometries: Geometries, classes: NDArray[np.uint8], bounds_m: tuple[float, float, float, float]
 ) -> NDArray[np.uint32]:
     """Numbers of the polygons of a delivery on a grid.
 
-    Counted are, from 1 on and in the delivery's order, those whose bounding box meets the grid: neither the scheme nor
-    how far around the grid was read changes a number.
+    Counted are, from 1 on and in the delivery's order, those that meet the grid: neither the scheme nor how far around
+    the grid was read changes a number.
 
     Args:
         geometries: (polygon,) in the grid's CRS; None and empty ones are not counted.
@@ -61,10 +62,8 @@ def number_polygons(
     Returns:
         uint32 (polygon,): 0 = has none.
     """
-    west, south, east, north = bounds_m
-    bounds = shapely.bounds(geometries)
-    # NaN bounds (None, empty) compare False.
-    meets = (bounds[:, 0] < east) & (bounds[:, 1] < north) & (bounds[:, 2] > west) & (bounds[:, 3] > south)
+    # Whatever meets the grid was read; a bounding box that meets it may be that of a polygon too far for reading.
+    meets = shapely.intersects(geometries, box(*bounds_m))
     return np.where(meets & (classes > 0), np.cumsum(meets), 0).astype(np.uint32)
 
 

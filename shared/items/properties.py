@@ -232,7 +232,7 @@ class LabelFacts(Facts):
 
     `labels` holds classes; `confidence`, how many pixels each lies from the nearest one of another class or without
     one, capped at 255; `polygon`, the number of the polygon that labelled it, counted in the delivery's order from 1 on
-    among those whose bounding box meets the grid. Where nothing is labelled all hold 0. Version 1 has `labels` alone.
+    among those that meet the grid. Where nothing is labelled all hold 0. Items of version 1 have `labels` alone.
     """
 
     scene: str

@@ -68,18 +68,18 @@ def test_nothing_to_burn() -> None:
 
 def test_polygons_are_numbered_in_the_order_of_the_delivery() -> None:
     """Whoever meets the grid counts, one that unlabels too; how far around the grid was read changes nothing."""
-    inside, crossing, touching = (
-        shapely.box(14, 14, 26, 34),
-        shapely.box(110, 90, 300, 300),
-        shapely.box(120, 0, 130, 9),
-    )
-    delivered = np.array([touching, inside, None, crossing, shapely.Polygon(), inside], dtype=object)
-    classes = np.array([1, 2, 2, 0, 2, 1], np.uint8)
-    numbers = number_polygons(delivered, classes, (0, 0, 120, 100))
+    inside, crossing, beside = shapely.box(14, 14, 26, 34), shapely.box(110, 90, 300, 300), shapely.box(121, 0, 130, 9)
+    around = shapely.Polygon([(-9, -9), (200, -9), (200, 200), (190, 200), (190, -5), (-9, -5)])
+    bow_tie = shapely.Polygon([(20, 20), (40, 40), (40, 20), (20, 40)])
+    delivered = np.array([beside, inside, None, crossing, shapely.Polygon(), around, bow_tie], dtype=object)
+    classes = np.array([1, 2, 2, 0, 2, 1, 1], np.uint8)
+    grid = (0, 0, 120, 100)
+    numbers = number_polygons(delivered, classes, grid)
     assert numbers.dtype == np.uint32
-    assert numbers.tolist() == [0, 1, 0, 0, 0, 3]
-    assert number_polygons(delivered[1:], classes[1:], (0, 0, 120, 100)).tolist() == [1, 0, 0, 0, 3]
-    assert not len(number_polygons(delivered[:0], classes[:0], (0, 0, 120, 100)))
+    assert numbers.tolist() == [0, 1, 0, 0, 0, 0, 3]
+    read = np.array([1, 3, 6])
+    assert number_polygons(delivered[read], classes[read], grid).tolist() == [1, 0, 3]
+    assert not len(number_polygons(delivered[:0], classes[:0], grid))
 
 
 def test_more_numbers_than_float32_tells_apart() -> None:
