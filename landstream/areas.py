@@ -82,6 +82,7 @@ training:
 # Which model draws the maps: better, what beats the champion; always, the one of what the cube holds; manual, people's.
 promote: better
 remap: 8          # weeks (newest first) that a new champion maps again
+canary_percent: 0  # percent of the sheets that the challenger maps beside the champion, for looking only
 patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true
 mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too

@@ -27,13 +27,14 @@ def _promoted_last(product: str, week: str, catalogue: Catalogue) -> str | None:
     """Return the id of the map of a sheet, week and ledger whose model was promoted last; once a look."""
     found = catalogue.once(week, "current maps", dict[str, str | None])
     if product not in found:
-        same = [i for i in catalogue.of_product(MAPS, product, week) if _shows_current(i, catalogue)]
+        same = [i for i in catalogue.of_product(MAPS, product, week) if shows_current(i, catalogue)]
         ranks = ((promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same)
         found[product] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
     return found[product]
 
 
-def _shows_current(item: Item, catalogue: Catalogue) -> bool:
+def shows_current(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether the updates that a map was derived from are all current."""
     updates = [source for source in item.sources if source[0] == UPDATES]
     found = [i for i in catalogue.inputs(item) if i.collection == UPDATES]
     return len(found) == len(updates) and all(map(catalogue.is_current, found))

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from pydantic import Field
 
 from services.inference.current_map import is_current_map, is_mapped, sheet_of_json
+from services.inference.trials import is_current_trial, on_trial
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.champion import champion
-from shared.items.collections import MAPS, PROMOTIONS, REQUESTS, UPDATES
+from shared.items.champion import challenger, champion
+from shared.items.collections import MAPS, MODELS, PROMOTIONS, REQUESTS, TRIALS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
 from shared.items.summary import remapped_weeks
@@ -34,7 +35,9 @@ class InferenceSettings(Settings):
 
 
 def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettings) -> list[Job]:
-    """Plan the maps of what a cube update changed, or of the last weeks for a new champion."""
+    """Plan the maps of what a cube update changed, or of the last weeks for a new champion or challenger."""
+    if item.collection == MODELS:
+        return _trials_of_all(item, catalogue, settings)
     model = champion(catalogue)
     if model is None or not catalogue.is_current(item):
         return []
@@ -43,7 +46,29 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
     if not touches(item, MSI):
         return []
     sheets = week_tiles(catalogue, item.week).sheets.get(item.id, ())
-    return list(_maps(sheets, item.week, model, catalogue, settings))
+    return [
+        *_maps(sheets, item.week, model, catalogue, settings),
+        *_trials(sheets, item.week, catalogue, settings),
+    ]
+
+
+def _trials_of_all(model: Item, catalogue: Catalogue, settings: InferenceSettings) -> list[Job]:
+    """Plan the trials of a new challenger, newest week first."""
+    chosen, _ = on_trial((), catalogue)
+    if chosen is None or chosen.id != model.id or champion(catalogue) is None:
+        return []
+    return [
+        job
+        for week in reversed(remapped_weeks(catalogue))
+        for job in _trials(sorted(week_tiles(catalogue, week).inside), week, catalogue, settings)
+    ]
+
+
+def _trials(sheets: Iterable[Sheet], week: str, catalogue: Catalogue, settings: InferenceSettings) -> Iterator[Job]:
+    """Plan the trials of some sheets in one of the last weeks."""
+    model, chosen = on_trial(sheets, catalogue)
+    if model is not None and week in remapped_weeks(catalogue):
+        yield from (_map(sheet, week, model, catalogue, settings, TRIALS) for sheet in chosen)
 
 
 def _remap(model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Iterator[Job]:
@@ -66,14 +91,21 @@ def _maps(
             yield job
 
 
-def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: InferenceSettings) -> Job:
+def _map(
+    sheet: Sheet,
+    week: str,
+    model: Item,
+    catalogue: Catalogue,
+    settings: InferenceSettings,
+    collection: str = MAPS,
+) -> Job:
     """Return the map of a sheet; the same object for each of the updates that lead to it."""
-    maps = catalogue.once(week, f"maps of {model.id}", dict[Sheet, Job])
+    maps = catalogue.once(week, f"{collection} of {model.id}", dict[Sheet, Job])
     if sheet not in maps:
         tiles = week_tiles(catalogue, week)
         ledger = tiles.ledger_digest(sheet)
         maps[sheet] = Job(
-            collection=MAPS,
+            collection=collection,
             product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
             week=week,
             inputs=(
@@ -86,8 +118,8 @@ def _map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, settings: I
 
 
 def is_wanted(job: Job, catalogue: Catalogue) -> bool:
-    """Return whether a map's model is still the champion and its ledger still the one expected."""
-    model = champion(catalogue)
+    """Return whether a map's model is still the champion, or challenger, and its ledger still the one expected."""
+    model = challenger(catalogue) if job.collection == TRIALS else champion(catalogue)
     if model is None or model.id != job.inputs[0].item.id:
         return False
     sheet = sheet_of_json(job.parameters["sheet"])
@@ -97,9 +129,15 @@ def is_wanted(job: Job, catalogue: Catalogue) -> bool:
 STAGE = Stage(
     name="inference",
     version=2,
-    consumes=(UPDATES, PROMOTIONS),
+    consumes=(UPDATES, PROMOTIONS, MODELS),
     publishes=(
         Collection(MAPS, "Land-cover maps", "Class and confidence of a sheet in a week.", current=is_current_map),
+        Collection(
+            TRIALS,
+            "Land-cover trials",
+            "Maps of a share of the sheets by the challenger, for looking only.",
+            current=is_current_trial,
+        ),
     ),
     plan=plan,
     process="services.inference.process:process",

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared.area import Area
-from shared.items.champion import champion
+from shared.items.champion import challenger, champion
 from shared.items.item import Item
 from shared.items.model_archive import KEPT_VERSIONS, UnsafeModel, unpack
 from shared.items.reader import CatalogueReader
@@ -73,7 +73,7 @@ class ModelSync:
         return self._folder / CONFIG
 
     def sync(self) -> int | None:
-        """Fetch the champion; return its version, or None before there is one.
+        """Fetch the champion, and a challenger on trial; return the champion's version, or None before there is one.
 
         Raises:
             StoreError: the store is away, or holds other bytes than the model's item says.
@@ -82,16 +82,19 @@ class ModelSync:
         if self._reader is None or self._area is None:
             self._area = read_area(self._store)
             self._reader = CatalogueReader(self._store, self._area, registry.rules())
-        model = champion(self._reader.snapshot())
+        catalogue = self._reader.snapshot()
+        model, beside = champion(catalogue), challenger(catalogue) if self._area.canary_percent else None
         if model is None:
             return None
         base, version = self._folder / self._area.name, int(model.properties["landstream:model_version"])
+        if beside is not None:
+            self._bring(beside, base, int(beside.properties["landstream:model_version"]))
         self._bring(model, base, version)
-        versions = _by_age(base)
-        text = _config(self._area.name, base, sorted(int(p.name) for p in versions[-KEPT_VERSIONS:]))
+        versions, kept = _by_age(base), KEPT_VERSIONS + (beside is not None)
+        text = _config(self._area.name, base, sorted(int(p.name) for p in versions[-kept:]))
         if self.config.read_text() != text:
             _replace(self.config, text)
-        for old in versions[:-KEPT_VERSIONS]:  # the server has been told to leave it
+        for old in versions[:-kept]:  # the server has been told to leave it
             shutil.rmtree(old, ignore_errors=True)
         return version
 

@@ -105,6 +105,8 @@ class Area(BaseModel):
     champion on the hold-out; `always`, each of what the cube holds; `manual`, the one that people promote."""
     remap: int = Field(default=8, ge=0)
     """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
+    canary_percent: float = Field(default=0.0, ge=0, le=100)
+    """Percent of the sheets that the challenger maps, too, into `land-cover-trials`, for looking only."""
     patience_s: float = Field(default=3600.0, ge=0)
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True

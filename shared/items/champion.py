@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.items.catalogue import Catalogue
-from shared.items.collections import MODELS, PROMOTIONS
+from shared.items.collections import EVALUATIONS, MODELS, PROMOTIONS
 from shared.items.ids import split_id
 from shared.items.item import Item
 from shared.items.properties import PromotionFacts
@@ -28,6 +28,30 @@ def champion(catalogue: Catalogue) -> Item | None:
     if promotion is None:
         return None
     return catalogue.find(MODELS, PromotionFacts.of(promotion).model)
+
+
+def challenger(catalogue: Catalogue) -> Item | None:
+    """Return the newest model that was never promoted and has lost no comparison; None where there is no such model.
+
+    Newest is what was trained on the latest week, of those on the most weeks and windows.
+    """
+    found = catalogue.once(STATIC, "challenger", list[Item | None])
+    if not found:
+        compared = catalogue.index(EVALUATIONS, STATIC, "challenger")
+        lost = {name for name, items in compared.items() if any(_is_lost(item) for item in items)}
+        open_ = (m for m in catalogue.items(MODELS) if m.id not in lost and not promotion_number(m.id, catalogue))
+        found.append(max(open_, key=_newness, default=None))
+    return found[0]
+
+
+def _is_lost(evaluation: Item) -> bool:
+    return bool(evaluation.properties["landstream:verdict"] == "not better")
+
+
+def _newness(model: Item) -> tuple[str, int, int, str]:
+    weeks = model.properties.get("landstream:weeks") or [""]
+    windows = model.properties.get("landstream:windows") or {}
+    return str(weeks[-1]), len(weeks), int(windows.get("training", [0])[-1]), model.id
 
 
 def promotion_number(model_id: str, catalogue: Catalogue) -> int:

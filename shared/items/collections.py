@@ -19,6 +19,7 @@ HOLD_OUTS: Final = "hold-outs"
 EVALUATIONS: Final = "evaluations"
 PROMOTIONS: Final = "promotions"
 MAPS: Final = "land-cover-maps"
+TRIALS: Final = "land-cover-trials"
 
 SCENES: Final = (SENTINEL_2_L2A, SENTINEL_2_L1C, OLCI_L1B)
 """What ESA publishes, as registered."""

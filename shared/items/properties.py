@@ -21,6 +21,7 @@ from shared.items.collections import (
     REQUESTS,
     SENTINEL_2_L1C,
     SENTINEL_2_L2A,
+    TRIALS,
     UPDATES,
     WITHDRAWALS,
 )
@@ -318,7 +319,7 @@ class ModelFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class MapFacts(Facts):
-    """Land-cover maps."""
+    """Land-cover maps, the champion's and those of a challenger on trial."""
 
     sheet: tuple[int, int]
     """Row and column of the sheet, 32 x 32 tiles each."""
@@ -474,6 +475,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     PROMOTIONS: PromotionFacts,
     MODELS: ModelFacts,
     MAPS: MapFacts,
+    TRIALS: MapFacts,
 }
 """Collection -> what its items say."""
 

@@ -16,6 +16,12 @@ Runs = Iterable[Sequence[int]]
 """Tiles as runs [row, first col, last col]."""
 
 
+def sheets_of(rows: int, cols: int) -> list[Sheet]:
+    """Return the sheets of a grid of so many rows and columns of tiles, by row and column."""
+    down, across = (-(-tiles // SHEET_TILES) for tiles in (rows, cols))
+    return [(row, col) for row in range(down) for col in range(across)]
+
+
 def runs_of(tiles: Iterable[TileIndex]) -> list[list[int]]:
     """Return the tiles as runs [row, first col, last col], ascending."""
     runs: list[list[int]] = []

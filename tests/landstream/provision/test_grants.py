@@ -161,14 +161,14 @@ def test_policies_allow_what_the_table_says_and_nothing_else(number: int) -> Non
             assert may(alone, None, action, key) is expected, (grant, action, key)
 
 
-@pytest.mark.parametrize("number", [len(STAGES), 8, 12, 14])
-def test_the_exact_policy_of_fourteen_stages_fits_a_gateway_on_ext4(number: int) -> None:
+@pytest.mark.parametrize("number", [len(STAGES), 8, 12, 13])
+def test_the_exact_policy_of_thirteen_stages_fits_a_gateway_on_ext4(number: int) -> None:
     table = named(grants(stages(number)))
     assert size_of(bucket_policy(table, LAND)) <= ROOM
     assert coarse_bucket_policy(table, LAND) == bucket_policy(table, LAND), "no coarser than need be"
 
 
-@pytest.mark.parametrize("number", [17, 20, 21])
+@pytest.mark.parametrize("number", [17, 19, 20])
 def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> None:
     table = named(grants(stages(number)))
     policy = coarse_bucket_policy(table, LAND)

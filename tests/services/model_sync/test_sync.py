@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from services.model_sync.sync import NO_MODEL, ModelSync
-from shared.area import load_area
+from shared.area import load_area, parse_area
 from shared.items.ids import numbered_id
 from shared.items.keys import item_key
 from shared.items.model_archive import UnsafeModel
@@ -50,7 +50,9 @@ class Trained:
         self.area = load_area(AREAS / "small.yaml")
         self.store.put(AREA_KEY, area_json(self.area))
 
-    def commit(self, digest: str, sha256: str | None = None, archive: bytes | None = None) -> int:
+    def commit(
+        self, digest: str, sha256: str | None = None, archive: bytes | None = None, promoted: bool = True
+    ) -> int:
         """Commit a model and promote it; its version."""
         data = saved_model(digest.encode()) if archive is None else archive
         stated = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
@@ -66,6 +68,8 @@ class Trained:
         if not stated:
             del item["assets"]["model"]["file:checksum"]  # type: ignore[index]
         self.store.put(item_key("models", "static", item_id), json.dumps(item).encode())
+        if not promoted:
+            return int(digest, 16)
         number = 1 + sum(1 for _ in self.store.keys("items/promotions/"))
         said = {
             **WHOLE,
@@ -101,6 +105,16 @@ def test_the_champion_comes_into_place(trained: Trained, models: Path) -> None:
     assert sync.sync() == version == 42
     assert (models / "small" / "42" / "saved_model.pb").read_bytes() == b"0000002a"
     assert not list(models.rglob(".incoming*"))
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(0, [5]), (10, [5, 9])])
+def test_a_challenger_on_trial_comes_beside(trained: Trained, models: Path, percent: int, expected: list[int]) -> None:
+    area = parse_area({**json.loads(area_json(trained.area)), "canary_percent": percent}, "test")
+    trained.store.put(AREA_KEY, area_json(area))
+    trained.commit("00000005")
+    trained.commit("00000009", promoted=False)
+    assert ModelSync(trained.store, models).sync() == 5
+    assert shown(models) == expected
 
 
 def test_the_newest_two_by_time_stay_whatever_their_numbers(trained: Trained, models: Path) -> None:
