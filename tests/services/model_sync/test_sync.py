@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from services.model_sync.sync import NO_MODEL, ModelSync
-from shared.area import load_area, parse_area
+from shared.area import load_area
+from shared.area.area import parse_area
 from shared.items.ids import numbered_id
 from shared.items.keys import item_key
 from shared.items.model_archive import UnsafeModel
