@@ -17,7 +17,6 @@ import pytest
 
 from services.model_sync.sync import NO_MODEL, ModelSync
 from shared.area import load_area
-from shared.area.area import parse_area
 from shared.items.ids import numbered_id
 from shared.items.keys import item_key
 from shared.items.model_archive import UnsafeModel
@@ -110,7 +109,7 @@ def test_the_champion_comes_into_place(trained: Trained, models: Path) -> None:
 
 @pytest.mark.parametrize(("percent", "expected"), [(0, [5]), (10, [5, 9])])
 def test_a_challenger_on_trial_comes_beside(trained: Trained, models: Path, percent: int, expected: list[int]) -> None:
-    area = parse_area({**json.loads(area_json(trained.area)), "canary_percent": percent}, "test")
+    area = trained.area.model_copy(update={"canary_percent": percent})
     trained.store.put(AREA_KEY, area_json(area))
     trained.commit("00000005")
     trained.commit("00000009", promoted=False)
