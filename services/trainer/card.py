@@ -20,6 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from services.trainer.examples import Example
 from services.trainer.names import describe
 from shared.area import Area
+from shared.area.recipe import Loss
 from shared.items.collections import MAPS, MODELS
 from shared.items.keys import artifact_key
 from shared.items.properties import ModelFacts
@@ -57,6 +58,7 @@ _MAPS_HREF = os.path.relpath(
 )
 """From the folder of a model's card, whatever the model is called."""
 
+_LOSSES: Mapping[Loss, str] = {"cross_entropy": "cross-entropy", "focal": "focal loss", "dice": "dice loss"}
 _FACTS = ("windows", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
 _LIMITS = (
     "The score holds for the area, the weeks and the label scheme above; nothing is said of others.",
@@ -92,7 +94,7 @@ def write_card(
         *_classes(area, model.metrics),
         *_examples(area, examples),
         "<h2>Training</h2>",
-        _image("Mean loss of each epoch", _plot_losses(losses)),
+        _image("Mean loss of each epoch", _plot_losses(losses, _LOSSES[area.training.loss])),
         _image("Split: train (blue), hold-out (orange), unlabelled (grey)", _plot_split(holdout)),
         *_identity(area, model),
         "<h2>Limits</h2>",
@@ -311,13 +313,13 @@ def _plot_examples(area: Area, examples: Sequence[Example]) -> Figure:
     return figure
 
 
-def _plot_losses(losses: Mapping[str, list[float]]) -> Figure:
+def _plot_losses(losses: Mapping[str, list[float]], name_of_loss: str) -> Figure:
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
     for name, values in losses.items():
         axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("cross-entropy")
+    axes.set_ylabel(name_of_loss)
     axes.legend()
     return figure
 

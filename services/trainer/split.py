@@ -133,6 +133,26 @@ def deal_folds(counts: Array, folds: int, seed: int) -> Array:
     return fold.reshape(shape).astype(np.uint8)
 
 
+def keep_back(counts: Array, holdout: Array, percent: float, seed: int) -> Array:
+    """Keep training blocks back that tell the loss of validation; the hold-out is never among them.
+
+    Args:
+        counts: int64 (block row, block col, class), as of `count_blocks`.
+        holdout: uint8 (block row, block col), as of `deal_holdout`.
+        percent: share of the labelled pixels of the training blocks; 0 = none.
+        seed: breaks ties.
+
+    Returns:
+        bool (block row, block col).
+    """
+    if not percent:
+        return np.zeros(holdout.shape, bool)
+    training = np.where((holdout == 1)[..., None], counts, 0).reshape(-1, counts.shape[-1])
+    parts = stratify(training, (1 - percent / 100, percent / 100), seed + 2)  # + 1 deals the folds
+    kept: Array = (parts == 1).reshape(holdout.shape)
+    return kept
+
+
 def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:
     """Where a window may carry loss: not in a tested block, nor within the buffer around one.
 

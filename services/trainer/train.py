@@ -17,8 +17,9 @@ from services.trainer.determinism import pin
 from services.trainer.examples import Example, Examples
 from services.trainer.fit import fit, predict_windows
 from services.trainer.forest import map_labelled, train_forest
+from services.trainer.ground import Ground, ground_of
 from services.trainer.score import confuse, measure
-from services.trainer.split import HELD_OUT, TRAIN, deal_folds
+from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back
 from services.trainer.windows import (
     Place,
     TrainingCube,
@@ -56,7 +57,7 @@ class TrainingOutcome:
         determinism: what was pinned.
         metrics: `landstream:metrics`.
         folds: `landstream:folds`; `count` 0 where the settings ask for none.
-        losses: mean loss of each epoch, by network.
+        losses: mean loss of each epoch, by network, and of its validation.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
         fold: uint8 (block row, block col): 0, or the fold that tests the block.
         weeks: weeks that were trained on, ascending.
@@ -79,7 +80,7 @@ class TrainingOutcome:
 def train(
     cube: TrainingCube, area: Area, holdout: Array, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> TrainingOutcome:
-    """Train on all weeks of a cube.
+    """Train on the weeks of a cube that the settings name.
 
     Args:
         cube: read at one snapshot.
@@ -96,21 +97,21 @@ def train(
     if not counts.any():
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
     fold = deal_folds(counts, settings.folds, settings.seed)
-    observed = {week: cube.observed(week) for week in cube.weeks()}
+    kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
+    observed = {week: cube.observed(week) for week in _chosen(cube.weeks(), settings)}
     trained = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
     tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
     # Folds are a diagnosis: what they read beside must not change the network that is published.
     beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
     windows = read_windows(cube, [*trained, *beside_folds])
-    targets = windows.targets(holdout == HELD_OUT)
-    if not targets.any():
-        raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
+    ground = ground_of(windows, holdout == HELD_OUT, kept_back, settings)
+    _check(ground, settings)
 
     updates = len(settings.networks) * settings.epochs * settings.steps
     total = updates * (1 + settings.folds)
     with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
-        growing = beside.submit(train_forest, windows, targets, settings.seed)
-        fitted = fit(windows, targets, classes, settings, settings.seed, lambda done, _: progress(done, total))
+        growing = beside.submit(train_forest, windows, ground.targets, settings.seed)
+        fitted = fit(windows, ground, classes, settings, settings.seed, lambda done, _: progress(done, total))
         forest = growing.result()
     scored, scored_forest, examples = BlockConfusions(classes), BlockConfusions(classes), Examples()
     for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
@@ -122,7 +123,7 @@ def train(
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
 
-    folds = _cross_validate(windows, fold, classes, settings, report)
+    folds = _cross_validate(windows, fold, kept_back, classes, settings, report)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
@@ -140,8 +141,56 @@ def train(
     )
 
 
+def _chosen(weeks: list[str], settings: TrainingSettings) -> list[str]:
+    """Return the weeks that are trained and scored on.
+
+    Raises:
+        RejectScene: none is left.
+    """
+    if settings.weeks is None:
+        return weeks
+    first, last = settings.weeks
+    chosen = [week for week in weeks if first <= int(week[-2:]) <= last]
+    if not chosen:
+        raise RejectScene(
+            "training.weeks", f"no week from {first} to {last} holds data", "deliver some, or widen `weeks`"
+        )
+    return chosen
+
+
+def _check(ground: Ground, settings: TrainingSettings) -> None:
+    """Refuse ground that nothing can be learned from.
+
+    Raises:
+        RejectScene: no pixel carries loss, or none tells the loss of validation.
+    """
+    if not ground.targets.any():
+        if settings.edge_px:
+            raise RejectScene(
+                "training.edge_px",
+                f"no labelled pixel is observed further than {settings.edge_px} px from a label edge",
+                "lower `edge_px`",
+            )
+        raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
+    if settings.validation_percent and not _tells_validation(ground):
+        raise RejectScene(
+            "training.validation_percent",
+            "no labelled pixel of a validation block is observed",
+            "raise `validation_percent`, or leave it out with what needs it",
+        )
+
+
+def _tells_validation(ground: Ground) -> bool:
+    return ground.validation is not None and bool(ground.validation.any())
+
+
 def _cross_validate(
-    windows: Windows, fold: Array, classes: int, settings: TrainingSettings, report: Callable[[int, int], None]
+    windows: Windows,
+    fold: Array,
+    kept_back: Array,
+    classes: int,
+    settings: TrainingSettings,
+    report: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Train a network for each fold and test it on the fold's blocks.
 
@@ -152,11 +201,13 @@ def _cross_validate(
     pooled = np.zeros((classes, classes), np.int64)
     each = []
     for number in range(1, settings.folds + 1):
-        targets = windows.targets(fold == number)
+        ground = ground_of(windows, fold == number, kept_back, settings)
         chosen = [i for i, p in enumerate(windows.places) if fold[p.row, p.col] == number]
-        if not targets.any() or not any(windows.labels[i].any() for i in chosen):
+        if not ground.targets.any() or not any(windows.labels[i].any() for i in chosen):
             continue
-        fitted = fit(windows, targets, classes, settings, settings.seed, _reporter(report, number))
+        if settings.validation_percent and not _tells_validation(ground):
+            continue
+        fitted = fit(windows, ground, classes, settings, settings.seed, _reporter(report, number))
         confusion = np.zeros((classes, classes), np.int64)
         for batch, mapped in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
             confusion += confuse(batch.inner(batch.labels), batch.inner(mapped), classes)

@@ -11,13 +11,18 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
+
+from shared.area.recipe import Recipe
 
 Network = Literal["unet", "segnet", "resnet", "multiscale"]
 """A network that is trained by itself."""
 
 Architecture = Literal["committee", "unet", "segnet", "resnet", "multiscale"]
 COMMITTEE: Final = "committee"
+WINDOW_PX: Final = 192
+"""Side of the windows that patches are cut from, in 10 m px."""
 DEFAULT_MEMBERS: Final[tuple[Network, ...]] = ("unet", "multiscale")
 
 
@@ -44,10 +49,8 @@ class TrainingPolicy(BaseModel):
     """Whether new labels ask for a model as soon as the stream is quiet."""
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Recipe):
     """How networks are trained on this area; every field changes the model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Architecture = COMMITTEE
     """`committee`, a vote of `members`, or one network alone. `multiscale` is a perceptron on each band's means and
@@ -62,8 +65,8 @@ class TrainingSettings(BaseModel):
     """Updates in one epoch."""
     batch: int = Field(default=4, ge=1)
     """Patches in one update."""
-    patch_px: int = Field(default=64, ge=32, multiple_of=16)
-    """Side of a training patch in 10 m px."""
+    patch_px: int = Field(default=64, ge=32, le=WINDOW_PX, multiple_of=16)
+    """Side of a training patch in 10 m px, at most a whole window: a block of 1.28 km with its surroundings."""
     learning_rate: float = Field(default=3e-3, gt=0)
     """Step of the optimiser at the start."""
     folds: int = Field(default=5, ge=0, le=10)
@@ -78,14 +81,24 @@ class TrainingSettings(BaseModel):
             raise ValueError("names a network twice")
         return value
 
+    @model_validator(mode="after")
+    def _effective(self) -> TrainingSettings:
+        """Refuse what does nothing: whoever sets a key expects something of it."""
+        if fault := self.idle_field(patches=self.networks != ("multiscale",)):
+            raise ValueError(fault)
+        return self
+
     @model_serializer(mode="wrap")
     def _as_stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what says nothing: models of before the networks had names keep their settings, and their ids."""
+        """Leave out what says nothing: models of before a key was there keep their settings, and their ids."""
         data: dict[str, Any] = handler(self)
         if self.architecture != COMMITTEE or self.members == DEFAULT_MEMBERS:
             del data["members"]
         if self.architecture == COMMITTEE:
             del data["architecture"]
+        for name, field in Recipe.model_fields.items():
+            if getattr(self, name) == field.default:
+                data.pop(name, None)
         return data
 
     @property

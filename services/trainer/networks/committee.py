@@ -19,5 +19,6 @@ def build_committee(members: Sequence[keras.Model]) -> keras.Model:
         Model: msi_10m, msi_20m -> float32 (batch, y, x, classes), sums to 1.
     """
     fine, coarse = cube_inputs()
-    votes = [keras.layers.Softmax()(member([fine, coarse])) for member in members]
-    return keras.Model([fine, coarse], keras.layers.Average()(votes) if len(votes) > 1 else votes[0], name="committee")
+    votes = [keras.layers.Softmax(dtype="float32")(member([fine, coarse])) for member in members]
+    share = keras.layers.Average(dtype="float32")(votes) if len(votes) > 1 else votes[0]
+    return keras.Model([fine, coarse], share, name="committee")

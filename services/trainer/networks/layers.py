@@ -39,13 +39,16 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
 
     In: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6). Out: float32 (batch, y, x, 11): ten bands
     in units of their deviation over the training pixels, clipped to +-6, 0 where not observed, then presence 0 or 1.
+    With a mean and a deviation of the four bands of 10 m alone, the others are not looked at: float32 (batch, y, x, 5).
     """
 
     def __init__(self, mean: Array, deviation: Array, **options: Any) -> None:
-        super().__init__(**options)
+        # Stored values need float32, whatever the layers behind compute in.
+        super().__init__(**{"dtype": "float32", **options})
         self._initial = np.stack([mean, deviation]).astype(np.float32)
+        self._fine_alone = len(mean) == len(BANDS_10M)
         self.scaling = self.add_weight(
-            shape=(2, len(BANDS)),
+            shape=self._initial.shape,
             initializer=lambda shape, dtype=None: tf.constant(self._initial, dtype),
             trainable=False,
             name="scaling",
@@ -53,16 +56,18 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, msi_10m: tf.Tensor, msi_20m: tf.Tensor) -> tf.Tensor:
         """See the class."""
-        coarse = tf.cast(msi_20m, tf.float32)  # first: TensorFlow cannot repeat uint16 on a CPU
-        coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)  # nearest, exact on a shared lattice
-        stored = tf.concat([tf.cast(msi_10m, tf.float32), coarse], axis=-1)
+        stored = tf.cast(msi_10m, tf.float32)
+        if not self._fine_alone:
+            coarse = tf.cast(msi_20m, tf.float32)  # first: TensorFlow cannot repeat uint16 on a CPU
+            coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)  # nearest, exact on a shared lattice
+            stored = tf.concat([stored, coarse], axis=-1)
         present = tf.cast(tf.reduce_min(stored, axis=-1, keepdims=True) > 0, tf.float32)
         scaled = tf.clip_by_value((stored - self.scaling[0]) / self.scaling[1], -6.0, 6.0)
         return tf.concat([scaled * present, present], axis=-1)
 
     def compute_output_shape(self, msi_10m_shape: Shape, msi_20m_shape: Shape) -> Shape:
         """Shape of the output."""
-        return (*msi_10m_shape[:3], len(BANDS) + 1)
+        return (*msi_10m_shape[:3], self._initial.shape[1] + 1)
 
 
 Body = Callable[[keras.KerasTensor, int, int], keras.KerasTensor]
@@ -77,12 +82,18 @@ def build(name: str, body: Body, classes: int, filters: int, mean: Array, deviat
         body: from standardised bands, as of `Normalise`, to logits.
         classes: number of classes.
         filters: channels of the first level; doubled at each level but the last.
-        mean: float (10,), stored value, bands as `BANDS`.
-        deviation: float (10,).
+        mean: float (10,), stored value, bands as `BANDS`; or (4,), of the bands of 10 m alone.
+        deviation: float (10,) or (4,).
 
     Returns:
         Model: msi_10m uint16 (batch, y, x, 4), msi_20m uint16 (batch, y/2, x/2, 6) -> logits float32
         (batch, y, x, classes); y and x are multiples of 8.
     """
     fine, coarse = cube_inputs()
-    return keras.Model([fine, coarse], body(Normalise(mean, deviation)(fine, coarse), classes, filters), name=name)
+    logits = body(Normalise(mean, deviation)(fine, coarse), classes, filters)
+    return keras.Model([fine, coarse], in_float32(logits), name=name)
+
+
+def in_float32(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return values in float32: shares of classes are told apart there, whatever the layers before compute in."""
+    return values if values.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(values)

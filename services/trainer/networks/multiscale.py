@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import keras
 import tensorflow as tf
 
-from services.trainer.networks.layers import BANDS, Array, Normalise, Shape, cube_inputs
+from services.trainer.networks.layers import BANDS, Array, Normalise, Shape, cube_inputs, in_float32
 
 TEXTURE_PX = (3, 7, 15, 31)
 """Sides of the squares whose mean and deviation the perceptron sees. Half the largest is a window's useful margin."""
 
-FEATURES = len(BANDS) * (1 + 2 * len(TEXTURE_PX))
+FEATURES_OF_BAND: Final = 1 + 2 * len(TEXTURE_PX)
+FEATURES = len(BANDS) * FEATURES_OF_BAND
 
 
 @keras.saving.register_keras_serializable(package="landstream")
 class Texture(keras.layers.Layer):  # type: ignore[misc]
     """Standardised bands to multi-scale features: each band, its mean and deviation over squares of observed pixels.
 
-    In: float32 (batch, y, x, 11) as of `Normalise`. Out: float32 (batch, y, x, FEATURES).
+    In: float32 (batch, y, x, bands + 1) as of `Normalise`. Out: float32 (batch, y, x, bands * FEATURES_OF_BAND).
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})  # a variance is a small difference of large numbers
 
     def call(self, bands: tf.Tensor) -> tf.Tensor:
         """See the class."""
@@ -34,7 +40,8 @@ class Texture(keras.layers.Layer):  # type: ignore[misc]
 
     def compute_output_shape(self, bands_shape: Shape) -> Shape:
         """Shape of the output."""
-        return (*bands_shape[:3], FEATURES)
+        bands = (bands_shape[-1] or 1) - 1
+        return (*bands_shape[:3], bands * FEATURES_OF_BAND)
 
 
 def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
@@ -44,22 +51,22 @@ def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def build_texture(mean: Array, deviation: Array) -> keras.Model:
-    """msi_10m, msi_20m -> multi-scale features, float32 (batch, y, x, FEATURES)."""
+    """msi_10m, msi_20m -> multi-scale features, float32 (batch, y, x, FEATURES); fewer for the bands of 10 m alone."""
     fine, coarse = cube_inputs()
     return keras.Model([fine, coarse], Texture()(Normalise(mean, deviation)(fine, coarse)))
 
 
-def build_perceptron(classes: int) -> keras.Model:
+def build_perceptron(classes: int, width: int = FEATURES) -> keras.Model:
     """Features of single pixels -> logits; 1 x 1 convolutions, so that it runs on windows as well.
 
-    In: float32 (batch, y, x, FEATURES). Out: float32 (batch, y, x, classes).
+    In: float32 (batch, y, x, width). Out: float32 (batch, y, x, classes).
     """
-    features = keras.Input((None, None, FEATURES))
+    features = keras.Input((None, None, width))
     x = features
-    for width in (128, 64):
-        x = keras.layers.Conv2D(width, 1, activation="relu")(x)
+    for channels in (128, 64):
+        x = keras.layers.Conv2D(channels, 1, activation="relu")(x)
         x = keras.layers.Dropout(0.1)(x)
-    return keras.Model(features, keras.layers.Conv2D(classes, 1)(x), name="perceptron")
+    return keras.Model(features, in_float32(keras.layers.Conv2D(classes, 1)(x)), name="perceptron")
 
 
 def build_multiscale(texture: keras.Model, perceptron: keras.Model) -> keras.Model:

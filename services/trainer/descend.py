@@ -1,0 +1,139 @@
+"""Descend: many small updates, epoch by epoch, along a falling learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy.typing as npt
+import tensorflow as tf
+
+from services.trainer.augment import Batch
+from services.trainer.course import Course
+from services.trainer.losses import build_loss, weigh
+from shared.area.training import TrainingSettings
+
+Array = npt.NDArray[Any]
+
+WEIGHT_DECAY = 1e-4
+EPSILON = 1e-7
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Mean losses of the epochs, ascending.
+
+    Attributes:
+        training: over the updates of each epoch.
+        validation: over the pixels of validation after each epoch; empty where there are none.
+    """
+
+    training: list[float]
+    validation: list[float]
+
+
+@contextmanager
+def precision(settings: TrainingSettings) -> Iterator[None]:
+    """Build layers in the precision of the settings; bfloat16 needs no scaling of losses, unlike float16."""
+    before = keras.config.dtype_policy()
+    if settings.mixed_precision:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def descend(
+    model: keras.Model,
+    batch: Callable[[], Batch],
+    steps: int,
+    settings: TrainingSettings,
+    by_class: Array | None,
+    validation: Sequence[Batch],
+    progress: Callable[[int], None],
+) -> Curves:
+    """Minimise the loss that settings name over labelled pixels.
+
+    Args:
+        model: inputs of a batch -> logits (batch, y, x, classes).
+        batch: gives the next one.
+        steps: updates in an epoch.
+        settings: the recipe.
+        by_class: what a pixel of each class counts, see `losses.weigh`.
+        validation: what the loss of validation is taken over; empty = none.
+        progress: called with the updates done.
+    """
+    loss = build_loss(settings, model.output_shape[-1])
+    optimiser = _optimiser(settings, steps)
+    optimiser.build(model.trainable_variables)
+
+    def weighted(inputs: tuple[tf.Tensor, ...], target: tf.Tensor, near: tf.Tensor, training: bool) -> _Weighted:
+        logits = model(inputs[0] if len(inputs) == 1 else list(inputs), training=training)
+        weight = weigh(target, near, settings, by_class)
+        return loss(target, weight, logits), tf.reduce_sum(weight)
+
+    @_traced(settings)
+    def update(inputs: tuple[tf.Tensor, ...], target: tf.Tensor, near: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            value, _ = weighted(inputs, target, near, True)
+        optimiser.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+        return value
+
+    @_traced(settings)
+    def judge(inputs: tuple[tf.Tensor, ...], target: tf.Tensor, near: tf.Tensor) -> _Weighted:
+        return weighted(inputs, target, near, False)
+
+    curves, course, best = Curves([], []), Course(settings), None
+    for epoch in range(settings.epochs):
+        total = sum(float(update(*_constants(batch()))) for _ in range(steps))
+        curves.training.append(round(total / steps, 6))
+        progress((epoch + 1) * steps)
+        if not validation:
+            continue
+        lost = _mean([judge(*_constants(part)) for part in validation])
+        curves.validation.append(round(lost, 6))
+        turn = course.see(lost)
+        if turn.best and settings.keep_best:
+            best = model.get_weights()
+        if turn.slower:
+            optimiser.learning_rate = float(optimiser.learning_rate) * settings.plateau_factor
+        if turn.over:
+            progress(settings.epochs * steps)
+            break
+    if best is not None:
+        model.set_weights(best)
+    return curves
+
+
+_Weighted = tuple[tf.Tensor, tf.Tensor]
+
+
+def _optimiser(settings: TrainingSettings, steps: int) -> keras.Optimizer:
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps, alpha=0.01)
+    if settings.optimiser == "adam":
+        return keras.optimizers.Adam(rate, epsilon=EPSILON)
+    return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, epsilon=EPSILON)
+
+
+def _traced(settings: TrainingSettings) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Trace a step, without AutoGraph: it holds no Python control flow."""
+    traced: Callable[[Callable[..., Any]], Callable[..., Any]] = tf.function(
+        autograph=False, reduce_retracing=True, jit_compile=settings.xla or None
+    )
+    return traced
+
+
+def _constants(batch: Batch) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]:
+    return tuple(tf.constant(i) for i in batch.inputs), tf.constant(batch.target), tf.constant(batch.near)
+
+
+def _mean(parts: Sequence[_Weighted]) -> float:
+    """Mean of losses by their weights."""
+    weights = [float(weight) for _, weight in parts]
+    return sum(float(loss) * weight for (loss, _), weight in zip(parts, weights, strict=True)) / sum(weights)
