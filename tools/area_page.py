@@ -63,7 +63,13 @@ _PRESET = {"enum": list(PRESETS), "description": "A preset of Corine Land Cover.
 _MAPPING_FILE = {"type": "string", "pattern": r"\.ya?ml$", "description": "A mapping file beside this one."}
 
 
-_LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "multipleOf": "in steps of"}
+_LIMITS = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "below",
+    "multipleOf": "in steps of",
+}
 """Keyword of JSON schema -> in words."""
 
 
@@ -115,7 +121,7 @@ def _default(key: str, said: dict[str, Any], part: dict[str, Any]) -> str:
     if key in part.get("required", ()):
         return "required"
     if said["default"] is None:
-        return "computed"
+        return "computed" if key == "grid" else "none"
     return "as below" if isinstance(said["default"], dict) else f"`{json.dumps(said['default'])}`"
 
 
@@ -124,12 +130,14 @@ def _type(said: dict[str, Any]) -> str:
     if "anyOf" in said:
         kinds = dict.fromkeys(_type(kind) for kind in said["anyOf"] if kind.get("type") != "null")
         return " or ".join(kinds)
+    if "const" in said:
+        return f"`{said['const']}`"
     if "enum" in said:
         return "one of " + ", ".join(f"`{value}`" for value in said["enum"])
     if "$ref" in said or said["type"] == "object":
         return "mapping"
     if said["type"] == "array":
-        item, number = _type(said["items"]), said.get("maxItems", 0)
+        item, number = _type(said.get("items") or said["prefixItems"][0]), said.get("maxItems", 0)
         return f"{number} {item}s" if number == said.get("minItems") else f"list of {item}"
     word = {"string": "text", "boolean": "true or false"}.get(said["type"], said["type"])
     limits = " ".join(f"{words} {said[name]}" for name, words in _LIMITS.items() if name in said)

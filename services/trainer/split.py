@@ -139,7 +139,7 @@ def keep_back(counts: Array, holdout: Array, percent: float, seed: int) -> Array
     Args:
         counts: int64 (block row, block col, class), as of `count_blocks`.
         holdout: uint8 (block row, block col), as of `deal_holdout`.
-        percent: share of the labelled pixels of the training blocks; 0 = none.
+        percent: share of the training blocks' labelled pixels that it aims at; 0 = none.
         seed: breaks ties.
 
     Returns:

@@ -74,8 +74,8 @@ class Recipe(BaseModel):
     optimiser: Literal["adamw", "adam"] = "adamw"
     """`adamw`: with a weight decay of 1e-4; `adam`: without. Moments decay by .9 and .999, epsilon is 1e-7."""
     validation_percent: float = Field(default=0.0, ge=0, le=50)
-    """Share of the training blocks that carry no loss and tell the loss of validation after each epoch, in percent. The
-    hold-out is never among them."""
+    """Share of the labelled training pixels, in percent, that is aimed at: their blocks carry no loss and tell the loss
+    of validation after each epoch. The hold-out is never among them."""
     schedule: Literal["cosine", "plateau"] = "cosine"
     """How the learning rate falls: along a cosine over all epochs, or where the loss of validation no longer does."""
     plateau_patience: int = Field(default=5, ge=1)

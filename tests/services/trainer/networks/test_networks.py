@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from services.trainer.fit import BODIES
+from services.trainer.descend import precision
+from services.trainer.fit import BODIES, BODIES_FOR_XLA
 from services.trainer.networks.committee import build_committee
 from services.trainer.networks.layers import build
 from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
 from services.trainer.networks.segnet import Pool, Unpool
+from shared.area.training import TrainingSettings
 
 CLASSES, FILTERS = 5, 4
 MEAN, DEVIATION = np.full(10, 2000.0), np.full(10, 500.0)
@@ -81,3 +83,42 @@ def test_a_committee_is_the_mean_of_its_members_probabilities() -> None:
     alone = [tf.nn.softmax(member(inputs)).numpy() for member in members]
     np.testing.assert_allclose(build_committee(members)(inputs), np.mean(alone, axis=0), atol=1e-6)
     np.testing.assert_allclose(build_committee(members[:1])(inputs), alone[0], atol=1e-6)
+
+
+def alone(name: str) -> keras.Model:
+    """A network on the bands of 10 m."""
+    keras.utils.set_random_seed(0)
+    if name == "multiscale":
+        texture = build_texture(MEAN[:4], DEVIATION[:4])
+        return build_multiscale(texture, build_perceptron(CLASSES, texture.output_shape[-1]))
+    return build(name, BODIES[name], CLASSES, FILTERS, MEAN[:4], DEVIATION[:4])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_on_10_m_bands_none_looks_at_the_others(name: str) -> None:
+    fine, coarse = windows(32, 32)
+    others = np.random.default_rng(7).integers(0, 9000, coarse.shape).astype(np.uint16)
+    model, all_bands = alone(name), made(name)
+    np.testing.assert_array_equal(model([fine, coarse]), model([fine, others]))
+    assert (all_bands([fine, coarse]).numpy() != all_bands([fine, others]).numpy()).any()
+    assert (model([fine, coarse]).numpy() != model([fine[:, ::-1], coarse]).numpy()).any()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_in_mixed_precision_shares_are_float32_and_sum_to_1(name: str) -> None:
+    inputs = windows(32, 32)
+    plain = build_committee([made(name)])(inputs).numpy()
+    with precision(TrainingSettings(mixed_precision=True)):
+        model = build_committee([made(name)])
+        share = model(inputs).numpy()
+    assert share.dtype == np.float32
+    np.testing.assert_allclose(share.sum(axis=-1), 1, atol=1e-5)
+    assert (share != plain).any(), "it did compute in bfloat16"
+    np.testing.assert_allclose(share, plain, atol=0.05)
+
+
+def test_a_u_net_for_xla_is_the_same_network() -> None:
+    keras.utils.set_random_seed(0)
+    other = build("unet", BODIES_FOR_XLA["unet"], CLASSES, FILTERS, MEAN, DEVIATION)
+    np.testing.assert_allclose(other(windows(32, 32)), made("unet")(windows(32, 32)), atol=1e-5)
+    assert not any(isinstance(layer, keras.layers.MaxPooling2D) for layer in other.layers)

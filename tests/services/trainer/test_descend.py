@@ -1,0 +1,129 @@
+"""Descending, on a network of one convolution: it does what the recipe says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from services.trainer.augment import Batch
+from services.trainer.descend import Curves, descend, precision
+from shared.area.training import TrainingSettings
+
+CLASSES = 3
+VALIDATED = {"validation_percent": 20}
+
+
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    bands = keras.Input((None, None, 4))
+    return keras.Model(bands, keras.layers.Conv2D(CLASSES, 1)(keras.layers.BatchNormalization()(bands)))
+
+
+def sample(seed: int, relabelled: bool = False) -> Batch:
+    """Pixels whose class their bands tell; or whose labels say the contrary, so that learning makes them worse."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(1, CLASSES + 1, (2, 16, 16)).astype(np.uint8)
+    values = np.eye(CLASSES + 1, dtype=np.float32)[target] + rng.normal(0, 0.1, (*target.shape, 4)).astype(np.float32)
+    wanted = (target % CLASSES + 1).astype(np.uint8) if relabelled else target
+    return Batch((values,), wanted, rng.random(target.shape) < 0.5)
+
+
+def batches(seed: int = 0) -> Callable[[], Batch]:
+    seeds = itertools.count(seed)
+    return lambda: sample(next(seeds))
+
+
+def run(validation: list[Batch] | None = None, by_class: Any = None, **fields: Any) -> tuple[keras.Model, Curves]:
+    settings = TrainingSettings(**{"epochs": 4, "steps": 3, "learning_rate": 0.05, **fields})
+    made, done = model(), []
+    curves = descend(made, batches(), settings.steps, settings, by_class, validation or [], done.append)
+    assert done == sorted(done)
+    assert done[-1] == settings.epochs * settings.steps, "whoever watches sees it end, early or not"
+    return made, curves
+
+
+def same(one: keras.Model, other: keras.Model) -> bool:
+    return all((a == b).all() for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def test_the_same_arguments_give_the_same_bits() -> None:
+    (one, first), (other, second) = run(), run()
+    assert same(one, other)
+    assert first == second
+    assert first.training[-1] < first.training[0]
+    assert first.validation == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimiser": "adam"},
+        {"loss": "focal"},
+        {"loss": "dice"},
+        {"label_smoothing": 0.1},
+        {"edge_px": 1, "edge_weight": 0.5},
+        {"schedule": "plateau", **VALIDATED},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_each_setting_changes_the_weights(fields: dict[str, Any]) -> None:
+    validation = [sample(9)] if "validation_percent" in fields else None
+    assert not same(run()[0], run(validation, **fields)[0])
+
+
+def test_weights_of_classes_change_the_weights() -> None:
+    assert not same(run()[0], run(by_class=np.array([0, 4, 1, 1], np.float32), class_weights="balanced")[0])
+
+
+def test_validation_alone_changes_nothing_but_what_is_known() -> None:
+    plain, _ = run()
+    watched, curves = run([sample(9), sample(10)], **VALIDATED)
+    assert same(plain, watched)
+    assert len(curves.validation) == 4
+    assert curves.validation[-1] < curves.validation[0]
+
+
+def test_training_ends_when_the_loss_of_validation_no_longer_falls() -> None:
+    _, curves = run([sample(9, relabelled=True)], epochs=20, early_stop_patience=2, **VALIDATED)
+    lowest = int(np.argmin(curves.validation))
+    assert len(curves.training) == len(curves.validation) == lowest + 1 + 2 < 20
+
+
+def test_the_best_weights_are_kept() -> None:
+    worse = [sample(9, relabelled=True)]
+    last, curves = run(worse, epochs=5, schedule="plateau", **VALIDATED)
+    best, _ = run(worse, epochs=5, schedule="plateau", keep_best=True, **VALIDATED)
+    lowest = int(np.argmin(curves.validation))
+    assert lowest < 4
+    as_of_then, _ = run(worse, epochs=lowest + 1, schedule="plateau", **VALIDATED)
+    assert same(best, as_of_then)
+    assert not same(best, last)
+
+
+def test_a_plateau_slows_it_down() -> None:
+    worse = [sample(9, relabelled=True)]
+    fields = {"epochs": 6, "schedule": "plateau", "optimiser": "adam", **VALIDATED}
+    slowed, _ = run(worse, plateau_patience=1, plateau_factor=1e-6, **fields)
+    still, curves = run(worse, plateau_patience=9, **fields)
+    before, _ = run(worse, **{**fields, "epochs": int(np.argmin(curves.validation)) + 2}, plateau_patience=9)
+    weights = [m.trainable_variables[-1].numpy() for m in (slowed, before, still)]
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
+    assert np.abs(weights[2] - weights[1]).max() > 1e-2
+
+
+def test_xla_gives_nearly_the_same_weights() -> None:
+    for ours, theirs in zip(run()[0].get_weights(), run(xla=True)[0].get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_mixed_precision_is_over_when_its_layers_are_built() -> None:
+    with precision(TrainingSettings(mixed_precision=True)):
+        assert keras.layers.Conv2D(1, 1).compute_dtype == "bfloat16"
+    assert keras.layers.Conv2D(1, 1).compute_dtype == "float32"
+    with precision(TrainingSettings()):
+        assert keras.layers.Conv2D(1, 1).compute_dtype == "float32"
