@@ -98,14 +98,14 @@ def train(
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
     fold = deal_folds(counts, settings.folds, settings.seed)
     kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
-    observed = {week: cube.observed(week) for week in _chosen(cube.weeks(), settings)}
+    observed = {week: cube.observed(week) for week in chosen_weeks(cube.weeks(), settings)}
     trained = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
     tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
     # Folds are a diagnosis: what they read beside must not change the network that is published.
     beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
     windows = read_windows(cube, [*trained, *beside_folds])
     ground = ground_of(windows, holdout == HELD_OUT, kept_back, settings)
-    _check(ground, settings)
+    check_ground(ground, settings)
 
     updates = len(settings.networks) * settings.epochs * settings.steps
     total = updates * (1 + settings.folds)
@@ -141,7 +141,7 @@ def train(
     )
 
 
-def _chosen(weeks: list[str], settings: TrainingSettings) -> list[str]:
+def chosen_weeks(weeks: list[str], settings: TrainingSettings) -> list[str]:
     """Return the weeks that are trained and scored on.
 
     Raises:
@@ -158,7 +158,7 @@ def _chosen(weeks: list[str], settings: TrainingSettings) -> list[str]:
     return chosen
 
 
-def _check(ground: Ground, settings: TrainingSettings) -> None:
+def check_ground(ground: Ground, settings: TrainingSettings) -> None:
     """Refuse ground that nothing can be learned from.
 
     Raises:

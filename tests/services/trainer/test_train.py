@@ -14,6 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.trainer.ground import Ground
+from services.trainer.train import check_ground, chosen_weeks
+from shared.area.training import TrainingSettings
+from shared.stage.declare import RejectScene
+
 ROOT = Path(__file__).parents[3]
 POLICY = {"filters": 8, "epochs": 2, "steps": 6, "folds": 2}
 
@@ -140,3 +145,26 @@ def test_the_model_answers_in_the_cubes_encoding(trained: list[Path]) -> None:
     assert (full["class"] == answer["class"]).all()
     assert np.abs(full["probabilities"].sum(axis=-1, dtype=int)[seen] - 255).max() <= 5
     assert not full["probabilities"][~seen].any()
+
+
+def test_weeks_are_those_of_every_year() -> None:
+    weeks = ["2018-W13", "2018-W14", "2018-W32", "2018-W33", "2019-W20"]
+    assert chosen_weeks(weeks, TrainingSettings()) == weeks
+    assert chosen_weeks(weeks, TrainingSettings(weeks=(14, 32))) == ["2018-W14", "2018-W32", "2019-W20"]
+    with pytest.raises(RejectScene, match="no week from 40 to 50 holds data"):
+        chosen_weeks(weeks, TrainingSettings(weeks=(40, 50)))
+
+
+def test_ground_without_what_the_recipe_needs_is_refused() -> None:
+    none, some = np.zeros((1, 8, 8), np.uint8), np.ones((1, 8, 8), np.uint8)
+    validated = TrainingSettings(validation_percent=20)
+    check_ground(Ground(some), TrainingSettings())
+    check_ground(Ground(some, some), validated)
+    for ground, settings, fault in (
+        (Ground(none), TrainingSettings(), "no labelled pixel is observed"),
+        (Ground(none), TrainingSettings(edge_px=3), "further than 3 px from a label edge"),
+        (Ground(some), validated, "no labelled pixel of a validation block"),
+        (Ground(some, none), validated, "no labelled pixel of a validation block"),
+    ):
+        with pytest.raises(RejectScene, match=fault):
+            check_ground(ground, settings)

@@ -10,6 +10,7 @@ import pytest
 from services.trainer.split import BLOCK_PX
 from services.trainer.windows import Place, list_places, read_windows, sample_pixels, spectra
 from shared.area import Area, load_area
+from shared.area.training import WINDOW_PX
 from tests.services.trainer.fake_cube import FakeCube
 
 
@@ -55,6 +56,10 @@ def test_tested_blocks_carry_no_loss(cube: FakeCube) -> None:
     assert not targets[0].any()
     assert not targets[1][29:163, :35].any(), "the margin reaches into the tested block, and the buffer 3 px further"
     assert targets[1][29:163, 35:].any()
+
+
+def test_the_largest_patch_is_a_whole_window(cube: FakeCube) -> None:
+    assert read_windows(cube, [Place("2018-W20", 1, 1)]).labels.shape == (1, WINDOW_PX, WINDOW_PX)
 
 
 def test_spectra_join_the_20_m_cell(cube: FakeCube) -> None:
