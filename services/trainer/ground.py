@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from services.trainer.windows import Windows
-from shared.area.recipe import Recipe
+from shared.area.training import TrainingSettings
 
 Array = npt.NDArray[Any]
 
@@ -30,23 +30,29 @@ class Ground:
     near: Array | None = None
 
 
-def ground_of(windows: Windows, tested: Array, kept_back: Array, settings: Recipe) -> Ground:
+def ground_of(
+    windows: Windows, tested: Array, kept_back: Array, settings: TrainingSettings, shared: Array | None = None
+) -> Ground:
     """Tell the pixels of windows apart for a network that is tested on some blocks.
 
     Args:
         windows: n windows.
         tested: bool (block row, block col).
         kept_back: bool (block row, block col): blocks of validation; those that are tested are none.
-        settings: how near an edge is, and what its pixels count.
+        settings: the buffer, how near an edge is, and what its pixels count.
+        shared: bool (n, y, x): pixels of polygons that reach into tested blocks; None = they may be learned from.
     """
     kept_back = kept_back & ~tested
-    targets = windows.targets(tested | kept_back)
+    targets = windows.targets(tested | kept_back, settings.buffer_px)
+    if shared is not None:
+        targets[shared] = 0
     validation = _inside(windows, kept_back) if kept_back.any() else None
     if validation is not None:
         validation[~np.isin(validation, np.unique(targets))] = 0  # nobody learns a class without a training pixel
     if not settings.edge_px:
         return Ground(targets, validation)
-    near = near_edges(windows.labels, (windows.msi_10m > 0).all(axis=-1), settings.edge_px)
+    observed = np.asarray((windows.msi_10m > 0).all(axis=-1))
+    near = near_edges(windows.labels, observed, settings.edge_px)
     if settings.edge_weight:
         return Ground(targets, validation, near)
     targets[near] = 0

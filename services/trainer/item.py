@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.names import architecture
-from services.trainer.split import BLOCK_PX, BUFFER_PX
+from services.trainer.split import BLOCK_PX
 from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX
 from shared.items.classes import classes_of, classification
@@ -79,7 +79,6 @@ def write_split(area: Area, holdout: Array, fold: Array | None = None) -> str:
 
     split: dict[str, Any] = {
         "block_px": BLOCK_PX,
-        "buffer_px": BUFFER_PX,
         "pixel_m": 10,
         "epsg": area.grid.epsg,
         "origin_m": [area.grid.origin_x_m, area.grid.origin_y_m],
@@ -87,6 +86,7 @@ def write_split(area: Area, holdout: Array, fold: Array | None = None) -> str:
         "holdout": lines(holdout),
     }
     if fold is not None:
+        split["buffer_px"] = area.training.buffer_px
         split["legend"]["fold"] = "0 unlabelled or no folds, else the fold that tests the block; a = 10"
         split["fold"] = lines(fold)
     return json.dumps(split, indent=1) + "\n"

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shared.geo import TILE_10M_PX
+from shared.area.splitting import FoldUnit
+from shared.geo import TILE_10M_PX, Grid
+from shared.items.sheets import SHEET_TILES
 
 BLOCK_PX = TILE_10M_PX // 2
 """Side of a block in 10 m pixels: half a tile. Neighbouring pixels leak, blocks of 1.28 km far less."""
 
-BUFFER_PX = 3
-"""Training pixels this near to a test block carry no loss: mixed edge pixels would leak into the test."""
+PIXEL_M, SQUARE_M = 10, 100_000
 
 HOLDOUT_SHARE = 0.22
 """Share of the labelled pixels that the hold-out aims at."""
@@ -115,13 +116,14 @@ def deal_holdout(counts: Array, before: Array | None = None) -> Array:
     return holdout.reshape(counts.shape[:2]).astype(np.uint8)
 
 
-def deal_folds(counts: Array, folds: int, seed: int) -> Array:
+def deal_folds(counts: Array, folds: int, seed: int, units: Array | None = None) -> Array:
     """Deal folds over all labelled blocks.
 
     Args:
         counts: int64 (block row, block col, class), as of `count_blocks`.
         folds: number of folds; 0 = none.
         seed: of the training; breaks ties.
+        units: int (block row, block col): blocks of one number are dealt together; None = each by itself.
 
     Returns:
         uint8 (block row, block col): 0 unlabelled or no folds, else 1..folds: tested by that fold's network.
@@ -129,8 +131,34 @@ def deal_folds(counts: Array, folds: int, seed: int) -> Array:
     shape = counts.shape[:2]
     if not folds:
         return np.zeros(shape, np.uint8)
-    fold: Array = stratify(counts.reshape(-1, counts.shape[-1]), (1 / folds,) * folds, seed + 1) + 1
+    flat = counts.reshape(-1, counts.shape[-1])
+    of_unit = np.arange(len(flat)) if units is None else np.unique(units, return_inverse=True)[1].ravel()
+    contents = np.zeros((of_unit.max(initial=-1) + 1, flat.shape[1]), np.int64)
+    np.add.at(contents, of_unit, flat)
+    fold: Array = (stratify(contents, (1 / folds,) * folds, seed + 1) + 1)[of_unit] * flat.any(axis=1)
     return fold.reshape(shape).astype(np.uint8)
+
+
+def units_of(by: FoldUnit, shape: tuple[int, int], grid: Grid) -> Array | None:
+    """Return a number for the sheet or 100 km square of each block: int64 (block row, block col); None for blocks.
+
+    Args:
+        by: the unit.
+        shape: rows and columns of blocks.
+        grid: where they lie; squares are those of its own CRS, by each block's middle.
+    """
+    rows, cols = np.indices(shape)
+    if by == "sheets":
+        side = SHEET_TILES * TILE_10M_PX // BLOCK_PX
+        down, across = rows // side, cols // side
+    elif by == "squares":
+        metres = BLOCK_PX * PIXEL_M
+        down = np.floor((grid.origin_y_m - (rows + 0.5) * metres) / SQUARE_M).astype(np.int64)
+        across = np.floor((grid.origin_x_m + (cols + 0.5) * metres) / SQUARE_M).astype(np.int64)
+    else:
+        return None
+    numbers: Array = (down - down.min()) * (across.max() - across.min() + 1) + across - across.min()
+    return numbers
 
 
 def keep_back(counts: Array, holdout: Array, percent: float, seed: int) -> Array:
@@ -153,7 +181,7 @@ def keep_back(counts: Array, holdout: Array, percent: float, seed: int) -> Array
     return kept
 
 
-def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:
+def trainable(tested: Array, top: int, left: int, ny: int, nx: int, buffer_px: int) -> Array:
     """Where a window may carry loss: not in a tested block, nor within the buffer around one.
 
     Args:
@@ -162,6 +190,7 @@ def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:
         left: first column of the window.
         ny: rows of the window.
         nx: columns of the window.
+        buffer_px: width of the buffer, below that of a block: mixed edge pixels would leak into the test.
 
     Returns:
         bool (ny, nx); False outside the grid.
@@ -170,7 +199,7 @@ def trainable(tested: Array, top: int, left: int, ny: int, nx: int) -> Array:
     def near(start: int, count: int, blocks: int) -> list[Array]:
         pixel = np.arange(start, start + count)
         inside = (pixel >= 0) & (pixel < blocks * BLOCK_PX)
-        rows = [np.clip((pixel + d) // BLOCK_PX, 0, blocks - 1) for d in (-BUFFER_PX, 0, BUFFER_PX)]
+        rows = [np.clip((pixel + d) // BLOCK_PX, 0, blocks - 1) for d in (-buffer_px, 0, buffer_px)]
         return [*rows, inside]
 
     # The block is far larger than the buffer, so the blocks at the four corners, sides and middle of a pixel's

@@ -18,8 +18,9 @@ from services.trainer.examples import Example, Examples
 from services.trainer.fit import fit, predict_windows
 from services.trainer.forest import map_labelled, train_forest
 from services.trainer.ground import Ground, ground_of
+from services.trainer.polygons import in_windows, learned_from, of_blocks, polygons_in
 from services.trainer.score import confuse, measure
-from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back
+from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
 from services.trainer.windows import (
     Place,
     TrainingCube,
@@ -96,7 +97,8 @@ def train(
     counts = count_labels(cube, classes)
     if not counts.any():
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
-    fold = deal_folds(counts, settings.folds, settings.seed)
+    units = units_of(settings.folds_by, holdout.shape, cube.grid)
+    fold = deal_folds(counts, settings.folds, settings.seed, units)
     kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
     observed = {week: cube.observed(week) for week in chosen_weeks(cube.weeks(), settings)}
     trained = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
@@ -104,7 +106,9 @@ def train(
     # Folds are a diagnosis: what they read beside must not change the network that is published.
     beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
     windows = read_windows(cube, [*trained, *beside_folds])
-    ground = ground_of(windows, holdout == HELD_OUT, kept_back, settings)
+    ground = ground_of(
+        windows, holdout == HELD_OUT, kept_back, settings, shared_polygons(cube, windows, holdout == HELD_OUT, settings)
+    )
     check_ground(ground, settings)
 
     updates = len(settings.networks) * settings.epochs * settings.steps
@@ -114,20 +118,27 @@ def train(
         fitted = fit(windows, ground, classes, settings, settings.seed, lambda done, _: progress(done, total))
         forest = growing.result()
     scored, scored_forest, examples = BlockConfusions(classes), BlockConfusions(classes), Examples()
+    strict, strict_forest = BlockConfusions(classes), BlockConfusions(classes)
+    known = learned_from(cube, windows, ground.targets)
     for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
         reference = batch.inner(batch.labels)
         scored.add(batch.places, reference, batch.inner(mapped))
-        scored_forest.add(batch.places, reference, map_labelled(forest, batch))
+        by_forest = map_labelled(forest, batch)
+        scored_forest.add(batch.places, reference, by_forest)
+        if cube.has_polygons:
+            unseen = reference * ~known.holds(of_blocks(cube, batch.places))
+            strict.add(batch.places, unseen, batch.inner(mapped))
+            strict_forest.add(batch.places, unseen, by_forest)
         examples.show(batch, mapped)
 
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
 
-    folds = _cross_validate(windows, fold, kept_back, classes, settings, report)
+    folds = _cross_validate(cube, windows, fold, kept_back, classes, settings, report)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
-        metrics=_metrics(area, scored, scored_forest),
+        metrics=_metrics(area, scored, scored_forest) | _strictly(strict, strict_forest),
         folds=folds,
         losses=fitted.losses,
         holdout=holdout,
@@ -158,6 +169,23 @@ def chosen_weeks(weeks: list[str], settings: TrainingSettings) -> list[str]:
     return chosen
 
 
+def shared_polygons(cube: TrainingCube, windows: Windows, tested: Array, settings: TrainingSettings) -> Array | None:
+    """Return the pixels of polygons that reach into tested blocks, bool (n, y, x); None where the split allows them.
+
+    Raises:
+        RejectScene: nobody knows the polygons.
+    """
+    if settings.split != "polygons":
+        return None
+    if not cube.has_polygons:
+        raise RejectScene(
+            "training.split",
+            "the cube holds no polygons of its labels, which were burned before there were any",
+            "burn them again (`landstream reprocess rasterize`), or set `split: blocks`",
+        )
+    return in_windows(cube, windows, polygons_in(cube, tested))
+
+
 def check_ground(ground: Ground, settings: TrainingSettings) -> None:
     """Refuse ground that nothing can be learned from.
 
@@ -185,6 +213,7 @@ def _tells_validation(ground: Ground) -> bool:
 
 
 def _cross_validate(
+    cube: TrainingCube,
     windows: Windows,
     fold: Array,
     kept_back: Array,
@@ -201,7 +230,8 @@ def _cross_validate(
     pooled = np.zeros((classes, classes), np.int64)
     each = []
     for number in range(1, settings.folds + 1):
-        ground = ground_of(windows, fold == number, kept_back, settings)
+        tested = fold == number
+        ground = ground_of(windows, tested, kept_back, settings, shared_polygons(cube, windows, tested, settings))
         chosen = [i for i, p in enumerate(windows.places) if fold[p.row, p.col] == number]
         if not ground.targets.any() or not any(windows.labels[i].any() for i in chosen):
             continue
@@ -233,6 +263,23 @@ def _batches(windows: Windows, chosen: list[int]) -> Iterable[Windows]:
         part = chosen[start : start + BATCH]
         places: tuple[Place, ...] = tuple(windows.places[i] for i in part)
         yield Windows(places, windows.msi_10m[part], windows.msi_20m[part], windows.labels[part], windows.margin)
+
+
+def _strictly(scored: BlockConfusions, scored_forest: BlockConfusions) -> dict[str, Any]:
+    """Return the score on polygons without a pixel that was learned from; nothing where there are none."""
+    if not len(scored.blocks):
+        return {}
+    measures, forest = measure(scored.total), measure(scored_forest.total)
+    kept = ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")
+    return {
+        "unseen_polygons": {
+            **{name: measures[name] for name in kept},
+            "blocks": len(scored.blocks),
+            "interval_95": intervals(scored.blocks),
+            "gain_95": intervals(scored.blocks, scored_forest.blocks),
+            "forest": {"accuracy": forest["accuracy"], "miou": forest["miou"]},
+        }
+    }
 
 
 def _metrics(area: Area, scored: BlockConfusions, scored_forest: BlockConfusions) -> dict[str, Any]:

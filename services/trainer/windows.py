@@ -75,11 +75,12 @@ class Windows:
     labels: Array
     margin: int
 
-    def targets(self, tested: Array) -> Array:
+    def targets(self, tested: Array, buffer_px: int) -> Array:
         """Labels that may carry loss for a network that is tested on some blocks.
 
         Args:
             tested: bool (block row, block col).
+            buffer_px: pixels this near to a tested block carry none.
 
         Returns:
             uint8 (n, y, x): 0 = no loss. Windows in a tested block carry none at all.
@@ -89,7 +90,7 @@ class Windows:
         for i, place in enumerate(self.places):
             if not tested[place.row, place.col]:
                 top, left = place.row * BLOCK_PX - self.margin, place.col * BLOCK_PX - self.margin
-                result[i] = self.labels[i] * trainable(tested, top, left, side, side)
+                result[i] = self.labels[i] * trainable(tested, top, left, side, side, buffer_px)
         return result
 
     def padded(self, size: int) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from shared.area.recipe import Recipe
+from shared.area.splitting import Splitting
 
 Network = Literal["unet", "segnet", "resnet", "multiscale"]
 """A network that is trained by itself."""
@@ -49,7 +50,7 @@ class TrainingPolicy(BaseModel):
     """Whether new labels ask for a model as soon as the stream is quiet."""
 
 
-class TrainingSettings(Recipe):
+class TrainingSettings(Recipe, Splitting):
     """How networks are trained on this area; every field changes the model."""
 
     architecture: Architecture = COMMITTEE
@@ -72,7 +73,7 @@ class TrainingSettings(Recipe):
     folds: int = Field(default=5, ge=0, le=10)
     """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
     seed: int = 0
-    """Seed of the split, of the first weights and of the order of patches."""
+    """Seed of the folds, of the first weights and of the order of patches; the hold-out is one for all seeds."""
 
     @field_validator("members")
     @classmethod
@@ -96,7 +97,7 @@ class TrainingSettings(Recipe):
             del data["members"]
         if self.architecture == COMMITTEE:
             del data["architecture"]
-        for name, field in Recipe.model_fields.items():
+        for name, field in {**Recipe.model_fields, **Splitting.model_fields}.items():
             if getattr(self, name) == field.default:
                 data.pop(name, None)
         return data

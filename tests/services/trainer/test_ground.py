@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.trainer.ground import ground_of, near_edges
-from services.trainer.split import BLOCK_PX, keep_back, split_blocks
+from services.trainer.split import BLOCK_PX, deal_holdout, keep_back
 from services.trainer.windows import Place, Windows
 from shared.area.training import TrainingSettings
 
@@ -89,7 +89,7 @@ def test_a_class_that_nobody_learns_is_not_validated_on() -> None:
 def test_validation_is_a_share_of_the_training_blocks_and_never_of_the_hold_out() -> None:
     rng = np.random.default_rng(3)
     counts = rng.integers(0, 500, (12, 12, 4)) * (rng.random((12, 12, 1)) < 0.8)
-    holdout, _ = split_blocks(counts, 0, 0)
+    holdout = deal_holdout(counts)
     kept = keep_back(counts, holdout, 20, 0)
     assert not (kept & (holdout != 1)).any()
     shares = [counts[keep_back(counts, holdout, p, 0)].sum() / counts[holdout == 1].sum() for p in (20, 45)]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from services.trainer.split import (
     BLOCK_PX,
-    BUFFER_PX,
     HELD_OUT,
     HOLDOUT_SHARE,
     count_blocks,
@@ -17,7 +16,9 @@ from services.trainer.split import (
     deal_holdout,
     stratify,
     trainable,
+    units_of,
 )
+from shared.geo import Grid
 
 
 @st.composite
@@ -101,9 +102,9 @@ def test_count_blocks_refuses_what_it_cannot_count() -> None:
         count_blocks(np.full((128, 128), 4, np.uint8), 3)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(-70, 300), st.integers(-70, 300))
+@given(st.integers(0, 2**32 - 1), st.integers(-70, 300), st.integers(-70, 300), st.sampled_from([0, 3, 64]))
 @settings(max_examples=30)
-def test_trainable_keeps_the_buffer(seed: int, top: int, left: int) -> None:
+def test_trainable_keeps_the_buffer(seed: int, top: int, left: int, buffer_px: int) -> None:
     """Beside an oracle that looks at the whole square around each pixel."""
     tested = np.random.default_rng(seed).random((3, 3)) < 0.3
     side = 3 * BLOCK_PX
@@ -111,8 +112,8 @@ def test_trainable_keeps_the_buffer(seed: int, top: int, left: int) -> None:
     near = np.zeros((side, side), bool)
     for y, x in np.argwhere(tested):
         near[
-            max(0, y * BLOCK_PX - BUFFER_PX) : (y + 1) * BLOCK_PX + BUFFER_PX,
-            max(0, x * BLOCK_PX - BUFFER_PX) : (x + 1) * BLOCK_PX + BUFFER_PX,
+            max(0, y * BLOCK_PX - buffer_px) : (y + 1) * BLOCK_PX + buffer_px,
+            max(0, x * BLOCK_PX - buffer_px) : (x + 1) * BLOCK_PX + buffer_px,
         ] = True
     assert (near | ~pixels).all()
     expected = np.zeros((192, 192), bool)
@@ -122,4 +123,31 @@ def test_trainable_keeps_the_buffer(seed: int, top: int, left: int) -> None:
             x0, x1 = max(left, 0), min(left + 192, side)
             if x0 < x1:
                 expected[i, x0 - left : x1 - left] = ~near[y, x0:x1]
-    assert (trainable(tested, top, left, 192, 192) == expected).all()
+    assert (trainable(tested, top, left, 192, 192, buffer_px) == expected).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6))
+def test_blocks_of_one_unit_are_dealt_together(seed: int, folds: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 500, (8, 9, 3)) * (rng.random((8, 9, 1)) < 0.8)
+    units = (np.arange(8)[:, None] // 4) * 3 + np.arange(9) // 3
+    fold = deal_folds(counts, folds, seed, units)
+    assert ((fold > 0) == counts.any(axis=2)).all()
+    for unit in range(6):
+        assert len(np.unique(fold[(units == unit) & (fold > 0)])) <= 1
+    if folds == 6 and all(counts[units == unit].any() for unit in range(6)):
+        assert len(np.unique(fold[fold > 0])) == 6, "each is left out once"
+
+
+def test_units_are_sheets_and_squares_of_100_km() -> None:
+    grid = Grid(32633, 390_000, 5_810_040, 100, 100)
+    assert units_of("blocks", (200, 200), grid) is None
+    sheets = units_of("sheets", (200, 200), grid)
+    assert sheets is not None
+    assert len(np.unique(sheets)) == 16
+    assert sheets[0, 0] == sheets[63, 63] != sheets[64, 63]
+    squares = units_of("squares", (200, 200), grid)
+    assert squares is not None
+    first = 10_000 / 1280  # blocks to the next hundred kilometres, both ways
+    assert squares[int(first - 1), int(first - 1)] == squares[0, 0]
+    assert len({squares[0, 0], squares[int(first + 1), 0], squares[0, int(first + 1)]}) == 3

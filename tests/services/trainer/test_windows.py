@@ -52,7 +52,7 @@ def test_tested_blocks_carry_no_loss(cube: FakeCube) -> None:
     tested = np.zeros((8, 8), bool)
     tested[3, 3] = True
     windows = read_windows(cube, [Place("2018-W20", 3, 3), Place("2018-W20", 3, 4)])
-    targets = windows.targets(tested)
+    targets = windows.targets(tested, 3)
     assert not targets[0].any()
     assert not targets[1][29:163, :35].any(), "the margin reaches into the tested block, and the buffer 3 px further"
     assert targets[1][29:163, 35:].any()
