@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from services.trainer.networks.multiscale import build_multiscale, build_percept
 from services.trainer.networks.resnet import resnet
 from services.trainer.networks.segnet import segnet
 from services.trainer.networks.unet import unet, unet_for_xla
+from services.trainer.vote import vote_weights
 from services.trainer.windows import Windows, sample_pixels, spectra
 from shared.area.training import TrainingSettings
 
@@ -56,10 +57,12 @@ class Fitted:
     Attributes:
         model: msi_10m, msi_20m -> probabilities float32 (batch, y, x, classes).
         losses: mean loss of each epoch, by network, and of its validation.
+        weights: what each vote counts, by network; None = all count alike.
     """
 
     model: keras.Model
     losses: dict[str, list[float]]
+    weights: dict[str, float] | None = None
 
 
 def scaling_of(windows: Windows, targets: Array) -> tuple[Array, Array]:
@@ -110,7 +113,10 @@ def fit(
             losses[name] = curves.training
             if curves.validation:
                 losses[f"{name}, validation"] = curves.validation
-        return Fitted(build_committee(members), losses)
+        weights = fitting.weights(members)
+        names: tuple[str, ...] = settings.networks
+        named = None if weights is None else dict(zip(names, weights, strict=True))
+        return Fitted(build_committee(members, weights), losses, named)
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,26 @@ class _Fitting:
             lambda done: progress(done // PERCEPTRON_UPDATES),
         )
         return build_multiscale(texture, perceptron), curves
+
+    def weights(self, members: Sequence[keras.Model]) -> tuple[float, ...] | None:
+        """Return what each member counts by the pixels of validation; None where there are none, or one member."""
+        if self.ground.validation is None or len(members) < 2:
+            return None
+        judged = _windows_of_validation(self.windows, self.ground)
+        return vote_weights([_right_shares(member, judged) for member in members])
+
+
+def _right_shares(member: keras.Model, judged: Sequence[Batch]) -> Array:
+    """Return a member's probabilities of the right classes of labelled pixels: float32 (pixel,)."""
+    compute = tf.function(
+        lambda bands: tf.nn.softmax(tf.cast(member(list(bands), training=False), tf.float32)), autograph=False
+    )
+    found = []
+    for batch in judged:
+        labelled = batch.target > 0
+        shares = compute(tuple(map(tf.constant, batch.inputs))).numpy()[labelled]
+        found.append(np.take_along_axis(shares, batch.target[labelled][:, None].astype(np.int64) - 1, axis=1)[:, 0])
+    return np.concatenate(found)
 
 
 def _windows_of_validation(windows: Windows, ground: Ground) -> list[Batch]:

@@ -81,6 +81,7 @@ def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> Mo
         windows=outcome.windows,
         metrics=outcome.metrics,
         folds=outcome.folds,
+        weights=outcome.weights,
         determinism=outcome.determinism,
         classes=class_names(area),
         attribution=attribution({week[:4] for week in outcome.weeks}, area.labels.attribution),

@@ -59,6 +59,7 @@ class TrainingOutcome:
         metrics: `landstream:metrics`.
         folds: `landstream:folds`; `count` 0 where the settings ask for none.
         losses: mean loss of each epoch, by network, and of its validation.
+        weights: what each network's vote counts; None = all count alike.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
         fold: uint8 (block row, block col): 0, or the fold that tests the block.
         weeks: weeks that were trained on, ascending.
@@ -71,6 +72,7 @@ class TrainingOutcome:
     metrics: dict[str, Any]
     folds: dict[str, Any]
     losses: dict[str, list[float]]
+    weights: dict[str, float] | None
     holdout: Array
     fold: Array
     weeks: tuple[str, ...]
@@ -141,6 +143,7 @@ def train(
         metrics=_metrics(area, scored, scored_forest) | _strictly(strict, strict_forest),
         folds=folds,
         losses=fitted.losses,
+        weights=fitted.weights,
         holdout=holdout,
         fold=fold,
         weeks=tuple(sorted({place.week for place in trained})),

@@ -57,7 +57,8 @@ class TrainingSettings(Recipe, Splitting):
     """`committee`, a vote of `members`, or one network alone. `multiscale` is a perceptron on each band's means and
     deviations over several scales."""
     members: tuple[Network, ...] = Field(default=DEFAULT_MEMBERS, min_length=2)
-    """Networks of the committee, each trained by itself; their errors differ most where their kinds do."""
+    """Networks of the committee, each trained by itself; their errors differ most where their kinds do. With
+    `validation_percent` their votes are weighted by what they say of these blocks, else all count alike."""
     filters: int = Field(default=24, ge=4, le=128)
     """Channels of the network's first level, doubled at each level; fewer are faster, more tell more classes apart."""
     epochs: int = Field(default=24, ge=1)

@@ -307,6 +307,9 @@ class ModelFacts(Facts):
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""
 
+    weights: Mapping[str, float] | None = None
+    """What each network's vote counts, told by blocks of validation; absent where all count alike."""
+
     determinism: Mapping[str, Any]
     """What was pinned: seeds, threads, versions."""
 

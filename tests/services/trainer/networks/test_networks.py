@@ -83,6 +83,10 @@ def test_a_committee_is_the_mean_of_its_members_probabilities() -> None:
     alone = [tf.nn.softmax(member(inputs)).numpy() for member in members]
     np.testing.assert_allclose(build_committee(members)(inputs), np.mean(alone, axis=0), atol=1e-6)
     np.testing.assert_allclose(build_committee(members[:1])(inputs), alone[0], atol=1e-6)
+    weights = (0.0, 0.25, 0.75)
+    np.testing.assert_allclose(
+        build_committee(members, weights)(inputs), np.average(alone, axis=0, weights=weights), atol=1e-6
+    )
 
 
 def alone(name: str) -> keras.Model:
