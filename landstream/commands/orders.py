@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from landstream.commands.opening import fail, opened
 from landstream.commands.options import ProductArgument, StoreOption
 
+if TYPE_CHECKING:
+    from shared.area import Area
 
-def train(store: StoreOption) -> None:
+
+def train(
+    store: StoreOption,
+    hugin: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings from a training file of Hugin's, read as data.")
+    ] = None,
+) -> None:
     """Order a model of what the cube holds now.
 
     It is trained as the area file of the last `run`, or `provision`, says; what arrives before it begins makes the
     order void. Without an order a watching stream asks for models by itself, as `train` in the area file says, and
     `run --once` trains at its end. A model of the same data and settings is never trained twice.
+
+    With --hugin this one training has the settings of a file, whatever the area file says; each key of it that has no
+    counterpart is named on standard error. Nothing in the file is imported or run.
 
     Example: landstream train --store stores/sibiu
     """
@@ -23,10 +35,23 @@ def train(store: StoreOption) -> None:
 
     location, area = opened(store)
     try:
-        request = order_training(location, area)
+        request = order_training(location, area if hugin is None else _as_hugin_says(hugin, area))
     except NothingToTrain as error:
         fail(error)
     typer.echo(f"ordered: {request}; the next `run`, or the trainer, trains it")
+
+
+def _as_hugin_says(path: Path, area: Area) -> Area:
+    """Return the area with the settings of a file of Hugin's; say what of it has no counterpart."""
+    from landstream.hugin import HuginError, read_hugin
+
+    try:
+        settings, lines = read_hugin(path)
+    except HuginError as error:
+        fail(error)
+    for line in lines:
+        typer.echo(line, err=True)
+    return area.model_copy(update={"training": settings})
 
 
 def withdraw(

@@ -86,9 +86,7 @@ def read_document(path: Path) -> Section:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise HuginError(
-            f"{path}: cannot be read ({error.strerror}); give the path of a YAML file of Hugin's"
-        ) from error
+        raise HuginError(f"{path}: cannot be read ({error.strerror}); give the path of a file of Hugin's") from error
     if len(data) > MAX_FILE_BYTES:
         raise HuginError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a training file")
     try:
@@ -132,7 +130,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._values = 0
+        self._values = self._depth = 0
 
     def read(self, text: str) -> Section:
         loader = _Composer(text)
@@ -148,9 +146,18 @@ class _Reader:
         return HuginError(f"{self._path}:{_line(node)}: {fault}; {remedy}")
 
     def _value(self, node: yaml.Node) -> Any:
+        """Return the data of a node; what aliases name is read anew, and counted, each time."""
         self._values += 1
-        if self._values > MAX_VALUES:
-            raise self._fail(node, f"more than {MAX_VALUES} values, aliases expanded", "this is not a training file")
+        if self._values > MAX_VALUES or self._depth == MAX_DEPTH:
+            fault = f"more than {MAX_VALUES} values, or {MAX_DEPTH} levels, behind aliases"
+            raise self._fail(node, fault, "write them out")
+        self._depth += 1
+        try:
+            return self._content(node)
+        finally:
+            self._depth -= 1
+
+    def _content(self, node: yaml.Node) -> Any:
         if node.tag.startswith(_APPLY):
             return self._call(node, node.tag.removeprefix(_APPLY))
         if node.tag.startswith(_NAME):
@@ -169,7 +176,7 @@ class _Reader:
             raise self._fail(node, f"a number of {len(node.value)} characters", "write a shorter one")
         try:
             return convert(node.value)
-        except (ValueError, OverflowError):
+        except (ValueError, KeyError):
             raise self._fail(node, f"{node.value[:40]!r} is not a finite number nor true or false", "mend it") from None
 
     def _call(self, node: yaml.Node, given: str) -> Call:
@@ -211,7 +218,7 @@ class _Reader:
             section[key.value] = self._value(value)
             section.lines[key.value] = _line(key)
         for other in merged:
-            for name in other.keys() - section.keys():
+            for name in [name for name in other if name not in section]:
                 section[name], section.lines[name] = other[name], other.lines[name]
         return section
 
@@ -248,12 +255,8 @@ def _boolean(text: str) -> bool:
 
 
 _BOOLEANS: Final[Mapping[str, bool]] = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "no": False,
-    "false": False,
-    "off": False,
+    **dict.fromkeys(("yes", "true", "on"), True),
+    **dict.fromkeys(("no", "false", "off"), False),
 }
 
 

@@ -12,6 +12,7 @@ from landstream.hugin.reading import Found, name_of
 KERAS_RATE: Final = 1e-3
 """Learning rate of Keras's Adam where none is given."""
 
+_COUNTS: Final = {"batch_size": "batch", "epochs": "epochs", "steps_per_epoch": "steps", "random_seed": "seed"}
 _LOSSES: Final[Mapping[str, str]] = {
     "categorical_crossentropy": "cross_entropy",
     "sparse_categorical_crossentropy": "cross_entropy",
@@ -47,12 +48,7 @@ _ALWAYS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def read_model(kwds: Section, found: Found) -> None:
     """Read the arguments of a `KerasModel`."""
-    for key, name in (
-        ("batch_size", "batch"),
-        ("epochs", "epochs"),
-        ("steps_per_epoch", "steps"),
-        ("random_seed", "seed"),
-    ):
+    for key, name in _COUNTS.items():
         if key in kwds:
             found.set(name, found.count(kwds, key), kwds.lines[key])
     if "steps_per_epoch" not in kwds:

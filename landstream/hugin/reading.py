@@ -45,13 +45,12 @@ class Found:
 
     Attributes:
         settings: field of the training settings -> value.
-        lines: for people, in the order of reading.
     """
 
     def __init__(self, path: Path) -> None:
         self.settings: dict[str, Any] = {}
-        self.lines: list[str] = []
         self._path = path
+        self._said: list[tuple[int, str]] = []
         self._line_of: dict[str, int] = {}
 
     def set(self, name: str, value: Any, line: int) -> None:
@@ -64,7 +63,11 @@ class Found:
 
     def say(self, line: int, text: str) -> None:
         """Say something of a line of the file."""
-        self.lines.append(f"{self._path}:{line}: {text}")
+        self._said.append((line, f"{self._path}:{line}: {text}"))
+
+    def lines(self) -> list[str]:
+        """Return what was said, in the order of the file."""
+        return [text for _, text in sorted(self._said, key=lambda said: said[0])]
 
     def say_without(self, key: str, line: int, why: str | None = None) -> None:
         """Say that a key has no counterpart, and why."""

@@ -51,7 +51,7 @@ def read_hugin(path: Path) -> Reading:
         if key not in ("trainer", "data_source") and not _holds_anchors(key):
             found.say_without(key, line, _OF_THE_FILE.get(key))
     _complete(trainer.lines["model"], found)
-    return Reading(_settings(path, found), found.lines)
+    return Reading(_settings(path, found), found.lines())
 
 
 def _holds_anchors(key: str) -> bool:

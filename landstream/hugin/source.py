@@ -9,7 +9,7 @@ from landstream.hugin.reading import Found
 from shared.area.training import WINDOW_PX
 
 VALIDATION_PERCENT: Final = 20.0
-"""Of the training pixels, where a file names arrays of indices, or watches a loss of validation without saying of what."""
+"""Of the training pixels, where a file names arrays of indices, or watches a loss without saying of what."""
 
 BANDS_10M: Final = frozenset({"B02", "B03", "B04", "B08"})
 _KNOWN: Final = frozenset(
