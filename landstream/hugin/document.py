@@ -100,6 +100,14 @@ def read_document(path: Path) -> Section:
         raise HuginError(f"{path}{line}: not YAML ({problem[:120]}); mend the line") from error
 
 
+class _Limit(yaml.YAMLError):
+    """Raised for a file that is too deep, or has too many aliases."""
+
+    def __init__(self, problem: str, event: yaml.Event) -> None:
+        super().__init__(problem)
+        self.problem, self.problem_mark = problem, event.start_mark
+
+
 class _Composer(yaml.SafeLoader):
     """Builds the tree of nodes, of limited depth and with few aliases; nothing is constructed by PyYAML."""
 
@@ -111,9 +119,9 @@ class _Composer(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             self.aliases += 1
             if self.aliases > MAX_ALIASES:
-                raise yaml.MarkedYAMLError(problem=f"more than {MAX_ALIASES} aliases", problem_mark=event.start_mark)
+                raise _Limit(f"more than {MAX_ALIASES} aliases", event)
         if self.depth == MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark)
+            raise _Limit(f"deeper than {MAX_DEPTH} levels", event)
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -137,7 +145,7 @@ class _Reader:
         try:
             node = loader.get_single_node()
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
         if not isinstance(node, yaml.MappingNode) or node.tag != f"{_CORE}map":
             raise HuginError(f"{self._path}:1: a training file of Hugin's is a mapping; it has the key `trainer`")
         return self._section(node)

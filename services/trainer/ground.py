@@ -47,18 +47,17 @@ def ground_of(
     if shared is not None:
         targets[shared] = 0
     validation = _inside(windows, kept_back) if kept_back.any() else None
+    near = None
+    if settings.edge_px:
+        near = near_edges(windows.labels, np.asarray((windows.msi_10m > 0).all(axis=-1)), settings.edge_px)
+    if near is not None and not settings.edge_weight:
+        targets[near] = 0
+        if validation is not None:
+            validation[near] = 0
+        near = None
     if validation is not None:
         validation[~np.isin(validation, np.unique(targets))] = 0  # nobody learns a class without a training pixel
-    if not settings.edge_px:
-        return Ground(targets, validation)
-    observed = np.asarray((windows.msi_10m > 0).all(axis=-1))
-    near = near_edges(windows.labels, observed, settings.edge_px)
-    if settings.edge_weight:
-        return Ground(targets, validation, near)
-    targets[near] = 0
-    if validation is not None:
-        validation[near] = 0
-    return Ground(targets, validation)
+    return Ground(targets, validation, near)
 
 
 def _inside(windows: Windows, blocks: Array) -> Array:

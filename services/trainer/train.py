@@ -103,11 +103,13 @@ def train(
     fold = deal_folds(counts, settings.folds, settings.seed, units)
     kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
     observed = {week: cube.observed(week) for week in chosen_weeks(cube.weeks(), settings)}
-    trained = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
+    read = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
     tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
     # Folds are a diagnosis: what they read beside must not change the network that is published.
     beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
-    windows = read_windows(cube, [*trained, *beside_folds])
+    learned = (holdout == TRAIN) & ~kept_back
+    trained = [place for place in read if learned[place.row, place.col]]
+    windows = read_windows(cube, [*read, *beside_folds])
     ground = ground_of(
         windows, holdout == HELD_OUT, kept_back, settings, shared_polygons(cube, windows, holdout == HELD_OUT, settings)
     )
@@ -148,8 +150,8 @@ def train(
         fold=fold,
         weeks=tuple(sorted({place.week for place in trained})),
         windows={
-            name: [len(places), count_places(holdout == value, observed)]
-            for name, places, value in (("training", trained, TRAIN), ("holdout", tested, HELD_OUT))
+            name: [len(places), count_places(blocks, observed)]
+            for name, places, blocks in (("training", trained, learned), ("holdout", tested, holdout == HELD_OUT))
         },
         examples=examples.chosen,
     )

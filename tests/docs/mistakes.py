@@ -82,6 +82,12 @@ def area_and_store(folder: Path) -> None:
     bind(FolderStore(folder / "sibiu"), load_area(folder / "sibiu.yaml"))
 
 
+def hostile_and_store(folder: Path) -> None:
+    """Make a store, and a training file that runs a command where Hugin reads it."""
+    area_and_store(folder)
+    (folder / "unet.yaml").write_text("trainer: !!python/object/apply:os.system ['rm -r data']\n")
+
+
 def other_area(folder: Path) -> None:
     """Make a store of one area, and the file of another."""
     area_and_store(folder)
@@ -161,6 +167,8 @@ MISTAKES = [
             {**AWAY, **KEYS, "LANDSTREAM_PROVISION_WAIT_S": "0"}),
     Mistake("A collection that does not exist", "items land-cover --store sibiu", area_and_store),
     Mistake("A failure record that does not exist", "requeue 1234 --store sibiu", area_and_store),
+    Mistake("A training file of Hugin's that would run a command there", "train --hugin unet.yaml --store sibiu",
+            hostile_and_store),
     Mistake("A stage that does not exist", "reprocess cloud-mask --store sibiu", area_and_store),
     Mistake("A week that does not exist", "reprocess tiler --week 2018-23 --store sibiu", area_and_store),
     Mistake("A product's name that is none", "withdraw yesterday --reason haze --store sibiu", area_and_store),
