@@ -50,6 +50,18 @@ class BlockConfusions:
         total: Array = self.blocks.sum(axis=0)
         return total
 
+    def wrong(self, shape: tuple[int, ...]) -> Array:
+        """Return the share of wrong pixels of each block: float64 (block row, block col), NaN where none is tested.
+
+        Args:
+            shape: block rows and columns of the area.
+        """
+        shares = np.full(shape, np.nan)
+        for block, confusion in self._blocks.items():
+            if confusion.any():
+                shares[block] = 1 - np.trace(confusion) / confusion.sum()
+        return shares
+
     @property
     def blocks(self) -> Array:
         """Of the blocks with a reference, by row and column: int64 (block, classes, classes)."""
@@ -93,16 +105,30 @@ def intervals(
     """
     if not len(blocks):
         return {}
-    weights = np.random.default_rng(seed).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), DRAWS)
-
-    def drawn(of: Array) -> Array:
-        summed: Array = (weights @ of.reshape(len(of), -1)).reshape(DRAWS, *of.shape[1:])
-        return summed
-
-    mine, other = drawn(blocks), None if beside is None else drawn(beside)
-    tail = (100 - percent) / 2
+    mine, other = draw_blocks(blocks, seed), None if beside is None else draw_blocks(beside, seed)
     found = {}
     for name, statistic in STATISTICS.items():
         values = statistic(mine) if other is None else statistic(mine) - statistic(other)
-        found[name] = [round(float(v), 6) for v in np.percentile(values, [tail, 100 - tail])]
+        found[name] = interval_of(values, percent)
     return found
+
+
+def draw_blocks(blocks: Array, seed: int = 0) -> Array:
+    """Draw as many blocks as there are, with repetition, and sum each draw: the same blocks for the same seed.
+
+    Args:
+        blocks: int64 (block, ...), at least one block; counts.
+        seed: of the draws.
+
+    Returns:
+        int64 (DRAWS, ...).
+    """
+    weights = np.random.default_rng(seed).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), DRAWS)
+    summed: Array = (weights @ blocks.reshape(len(blocks), -1)).reshape(DRAWS, *blocks.shape[1:])
+    return summed
+
+
+def interval_of(values: Array, percent: float = LEVEL_PERCENT) -> list[float]:
+    """Return [low, high], the middle `percent` of the values of the draws: float (DRAWS,)."""
+    tail = (100 - percent) / 2
+    return [round(float(v), 6) for v in np.percentile(values, [tail, 100 - tail])]

@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
+from shared.stage.declare import RejectScene
 
 Array = npt.NDArray[Any]
 
@@ -58,6 +59,37 @@ def ground_of(
     if validation is not None:
         validation[~np.isin(validation, np.unique(targets))] = 0  # nobody learns a class without a training pixel
     return Ground(targets, validation, near)
+
+
+def check_ground(ground: Ground, settings: TrainingSettings) -> None:
+    """Refuse ground that nothing can be learned from.
+
+    Raises:
+        RejectScene: no pixel carries loss, or none tells the loss of validation.
+    """
+    if not ground.targets.any():
+        if settings.edge_px:
+            raise RejectScene(
+                "training.edge_px",
+                f"no labelled pixel is observed further than {settings.edge_px} px from a label edge",
+                "lower `edge_px`",
+            )
+        if settings.split == "polygons":
+            raise RejectScene(
+                "training.split", "each polygon reaches into a tested block: nothing is left", "set `split: blocks`"
+            )
+        raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
+    if settings.validation_percent and not tells_validation(ground):
+        raise RejectScene(
+            "training.validation_percent",
+            "no labelled pixel of a validation block is observed",
+            "raise `validation_percent`, or leave it out with what needs it",
+        )
+
+
+def tells_validation(ground: Ground) -> bool:
+    """Return whether a pixel tells the loss of validation."""
+    return ground.validation is not None and bool(ground.validation.any())
 
 
 def _inside(windows: Windows, blocks: Array) -> Array:

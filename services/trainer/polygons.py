@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from services.trainer.split import BLOCK_PX
 from services.trainer.windows import Place, TrainingCube, Windows
+from shared.area.training import TrainingSettings
+from shared.stage.declare import RejectScene
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +43,23 @@ def polygons_in(cube: TrainingCube, blocks: Array) -> PolygonSet:
     for row, col in np.argwhere(blocks):
         found.add(cube.polygons(int(row) * BLOCK_PX, int(col) * BLOCK_PX, BLOCK_PX, BLOCK_PX))
     return found
+
+
+def shared_polygons(cube: TrainingCube, windows: Windows, tested: Array, settings: TrainingSettings) -> Array | None:
+    """Return the pixels of polygons that reach into tested blocks, bool (n, y, x); None where the split allows them.
+
+    Raises:
+        RejectScene: nobody knows the polygons.
+    """
+    if settings.split != "polygons":
+        return None
+    if not cube.has_polygons:
+        raise RejectScene(
+            "training.split",
+            "the cube holds no polygons of its labels, which were burned before there were any",
+            "burn them again (`landstream reprocess rasterize`), or set `split: blocks`",
+        )
+    return in_windows(cube, windows, polygons_in(cube, tested))
 
 
 def learned_from(cube: TrainingCube, windows: Windows, targets: Array) -> PolygonSet:

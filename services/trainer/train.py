@@ -1,30 +1,27 @@
-"""Train and score on a cube: the split, the published network, the forest beside it, and the folds."""
+"""Train and score on a cube: the split, the published network, the baselines beside it, and the folds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import numpy.typing as npt
 
-from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.baselines import train_baselines
 from services.trainer.deal import count_labels
 from services.trainer.determinism import pin
-from services.trainer.examples import Example, Examples
+from services.trainer.examples import Example
 from services.trainer.fit import fit, predict_windows
-from services.trainer.forest import map_labelled, train_forest
-from services.trainer.ground import Ground, ground_of
-from services.trainer.polygons import in_windows, learned_from, of_blocks, polygons_in
-from services.trainer.score import confuse, measure
+from services.trainer.folds import BATCH, cross_validate
+from services.trainer.ground import check_ground, ground_of
+from services.trainer.holdout import HoldOut
+from services.trainer.polygons import learned_from, of_blocks, shared_polygons
 from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
 from services.trainer.windows import (
-    Place,
     TrainingCube,
-    Windows,
     count_places,
     list_places,
     read_in_batches,
@@ -42,9 +39,6 @@ MOST_IN_FOLDS = 420
 
 MOST_TESTING = 4000
 """Windows that the hold-out's score is taken over."""
-
-BATCH = 8
-"""Windows in one prediction."""
 
 Array = npt.NDArray[Any]
 
@@ -65,6 +59,7 @@ class TrainingOutcome:
         weeks: weeks that were trained on, ascending.
         windows: how many windows were used, and of how many: `training`, `holdout`.
         examples: held-out blocks, for the card.
+        wrong: float64 (block row, block col): share of wrong pixels of each held-out block, NaN elsewhere.
     """
 
     model: keras.Model
@@ -78,6 +73,7 @@ class TrainingOutcome:
     weeks: tuple[str, ...]
     windows: dict[str, list[int]]
     examples: tuple[Example, ...]
+    wrong: Array
 
 
 def train(
@@ -118,31 +114,23 @@ def train(
     updates = len(settings.networks) * settings.epochs * settings.steps
     total = updates * (1 + settings.folds)
     with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
-        growing = beside.submit(train_forest, windows, ground.targets, settings.seed)
+        growing = beside.submit(train_baselines, windows, ground.targets, settings.seed)
         fitted = fit(windows, ground, classes, settings, settings.seed, lambda done, _: progress(done, total))
-        forest = growing.result()
-    scored, scored_forest, examples = BlockConfusions(classes), BlockConfusions(classes), Examples()
-    strict, strict_forest = BlockConfusions(classes), BlockConfusions(classes)
+        baselines = growing.result()
+    held_out = HoldOut(area, baselines, tested, settings.seed)
     known = learned_from(cube, windows, ground.targets)
-    for batch, mapped in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
-        reference = batch.inner(batch.labels)
-        scored.add(batch.places, reference, batch.inner(mapped))
-        by_forest = map_labelled(forest, batch)
-        scored_forest.add(batch.places, reference, by_forest)
-        if cube.has_polygons:
-            unseen = reference * ~known.holds(of_blocks(cube, batch.places))
-            strict.add(batch.places, unseen, batch.inner(mapped))
-            strict_forest.add(batch.places, unseen, by_forest)
-        examples.show(batch, mapped)
+    for batch, mapped, confidence in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
+        unseen = ~known.holds(of_blocks(cube, batch.places)) if cube.has_polygons else None
+        held_out.add(batch, mapped, confidence, unseen)
 
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
 
-    folds = _cross_validate(cube, windows, fold, kept_back, classes, settings, report)
+    folds = cross_validate(cube, windows, fold, kept_back, classes, settings, report)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
-        metrics=_metrics(area, scored, scored_forest) | _strictly(strict, strict_forest),
+        metrics=held_out.metrics(),
         folds=folds,
         losses=fitted.losses,
         weights=fitted.weights,
@@ -153,7 +141,8 @@ def train(
             name: [len(places), count_places(blocks, observed)]
             for name, places, blocks in (("training", trained, learned), ("holdout", tested, holdout == HELD_OUT))
         },
-        examples=examples.chosen,
+        examples=held_out.examples.chosen,
+        wrong=held_out.wrong(holdout.shape),
     )
 
 
@@ -172,140 +161,3 @@ def chosen_weeks(weeks: list[str], settings: TrainingSettings) -> list[str]:
             "training.weeks", f"no week from {first} to {last} holds data", "deliver some, or widen `weeks`"
         )
     return chosen
-
-
-def shared_polygons(cube: TrainingCube, windows: Windows, tested: Array, settings: TrainingSettings) -> Array | None:
-    """Return the pixels of polygons that reach into tested blocks, bool (n, y, x); None where the split allows them.
-
-    Raises:
-        RejectScene: nobody knows the polygons.
-    """
-    if settings.split != "polygons":
-        return None
-    if not cube.has_polygons:
-        raise RejectScene(
-            "training.split",
-            "the cube holds no polygons of its labels, which were burned before there were any",
-            "burn them again (`landstream reprocess rasterize`), or set `split: blocks`",
-        )
-    return in_windows(cube, windows, polygons_in(cube, tested))
-
-
-def check_ground(ground: Ground, settings: TrainingSettings) -> None:
-    """Refuse ground that nothing can be learned from.
-
-    Raises:
-        RejectScene: no pixel carries loss, or none tells the loss of validation.
-    """
-    if not ground.targets.any():
-        if settings.edge_px:
-            raise RejectScene(
-                "training.edge_px",
-                f"no labelled pixel is observed further than {settings.edge_px} px from a label edge",
-                "lower `edge_px`",
-            )
-        raise RejectScene("labels", "no labelled pixel is observed", "it is trained once data covers the labels")
-    if settings.validation_percent and not _tells_validation(ground):
-        raise RejectScene(
-            "training.validation_percent",
-            "no labelled pixel of a validation block is observed",
-            "raise `validation_percent`, or leave it out with what needs it",
-        )
-
-
-def _tells_validation(ground: Ground) -> bool:
-    return ground.validation is not None and bool(ground.validation.any())
-
-
-def _cross_validate(
-    cube: TrainingCube,
-    windows: Windows,
-    fold: Array,
-    kept_back: Array,
-    classes: int,
-    settings: TrainingSettings,
-    report: Callable[[int, int], None],
-) -> dict[str, Any]:
-    """Train a network for each fold and test it on the fold's blocks.
-
-    Returns:
-        `count`; `miou`, `accuracy`, `f1_macro`: mean and sd over the folds; `pooled`: the measures over all pixels,
-        each tested once; `each`: the measures of each fold. A fold without data is left out.
-    """
-    pooled = np.zeros((classes, classes), np.int64)
-    each = []
-    for number in range(1, settings.folds + 1):
-        tested = fold == number
-        ground = ground_of(windows, tested, kept_back, settings, shared_polygons(cube, windows, tested, settings))
-        chosen = [i for i, p in enumerate(windows.places) if fold[p.row, p.col] == number]
-        if not ground.targets.any() or not any(windows.labels[i].any() for i in chosen):
-            continue
-        if settings.validation_percent and not _tells_validation(ground):
-            continue
-        fitted = fit(windows, ground, classes, settings, settings.seed, _reporter(report, number))
-        confusion = np.zeros((classes, classes), np.int64)
-        for batch, mapped in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
-            confusion += confuse(batch.inner(batch.labels), batch.inner(mapped), classes)
-        pooled += confusion
-        measures = measure(confusion)
-        each.append({name: measures[name] for name in ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")})
-    result: dict[str, Any] = {"count": len(each), "each": each}
-    if each:
-        for name in ("miou", "accuracy", "f1_macro"):
-            values = np.array([fold_[name] for fold_ in each])
-            result[name] = {"mean": round(float(values.mean()), 6), "sd": round(float(values.std()), 6)}
-        measures = measure(pooled)
-        result["pooled"] = {name: measures[name] for name in ("accuracy", "miou", "f1_macro", "pixels")}
-    return result
-
-
-def _reporter(report: Callable[[int, int], None], number: int) -> Callable[[int, int], None]:
-    return lambda done, total: report(number, done)
-
-
-def _batches(windows: Windows, chosen: list[int]) -> Iterable[Windows]:
-    for start in range(0, len(chosen), BATCH):
-        part = chosen[start : start + BATCH]
-        places: tuple[Place, ...] = tuple(windows.places[i] for i in part)
-        yield Windows(places, windows.msi_10m[part], windows.msi_20m[part], windows.labels[part], windows.margin)
-
-
-def _strictly(scored: BlockConfusions, scored_forest: BlockConfusions) -> dict[str, Any]:
-    """Return the score on polygons without a pixel that was learned from; nothing where there are none."""
-    if not len(scored.blocks):
-        return {}
-    measures, forest = measure(scored.total), measure(scored_forest.total)
-    kept = ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")
-    return {
-        "unseen_polygons": {
-            **{name: measures[name] for name in kept},
-            "blocks": len(scored.blocks),
-            "interval_95": intervals(scored.blocks),
-            "gain_95": intervals(scored.blocks, scored_forest.blocks),
-            "forest": {"accuracy": forest["accuracy"], "miou": forest["miou"]},
-        }
-    }
-
-
-def _metrics(area: Area, scored: BlockConfusions, scored_forest: BlockConfusions) -> dict[str, Any]:
-    """`landstream:metrics` of an item."""
-    measures, forest = measure(scored.total), measure(scored_forest.total)
-    per_class = {
-        value: {"code": c.code, "name": c.name, **measures["per_class"][value]}
-        for value, c in ((str(v), c) for v, c in area.labels.values.items())
-    }
-    ious = {value: forest["per_class"][value]["iou"] for value in per_class}
-    return {
-        **measures,
-        "per_class": per_class,
-        "blocks": len(scored.blocks),
-        "interval_95": intervals(scored.blocks),
-        "gain_95": intervals(scored.blocks, scored_forest.blocks),
-        "forest": {
-            "accuracy": forest["accuracy"],
-            "miou": forest["miou"],
-            "iou": ious,
-            "interval_95": intervals(scored_forest.blocks),
-        },
-        "confusion": scored.total.tolist(),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,21 @@ class Windows:
                 top, left = place.row * BLOCK_PX - self.margin, place.col * BLOCK_PX - self.margin
                 result[i] = self.labels[i] * trainable(tested, top, left, side, side, buffer_px)
         return result
+
+    def of(self, places: Collection[Place]) -> Windows:
+        """Return those that are among some places, in the same order."""
+        return self.at([i for i, place in enumerate(self.places) if place in places])
+
+    def at(self, chosen: Sequence[int]) -> Windows:
+        """Return those of some indices."""
+        chosen = list(chosen)
+        return Windows(
+            tuple(self.places[i] for i in chosen),
+            self.msi_10m[chosen],
+            self.msi_20m[chosen],
+            self.labels[chosen],
+            self.margin,
+        )
 
     def padded(self, size: int) -> tuple[Array, Array]:
         """Return msi_10m and msi_20m of `size` windows, zeros after those there are: a result depends on the size."""

@@ -1,0 +1,101 @@
+"""The baselines beside a network: a forest of single pixels, and boosting on multi-scale features."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from sklearn.ensemble import RandomForestClassifier
+
+from services.trainer.boosting import Boosting, map_cells, train_boosting
+from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.forest import map_labelled, train_forest
+from services.trainer.score import measure
+from services.trainer.windows import Place, Windows
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What a network is compared with, trained on the same pixels.
+
+    Attributes:
+        forest: without context; scored on all pixels.
+        boosting: with context; scored on each 20 m cell of each block in one of its weeks.
+    """
+
+    forest: RandomForestClassifier
+    boosting: Boosting
+
+
+def train_baselines(windows: Windows, targets: Array, seed: int) -> Baselines:
+    """Train both.
+
+    Args:
+        windows: n windows.
+        targets: uint8 (n, y, x): 0 = not trained on; at least one pixel is above 0.
+        seed: of draws and trees.
+    """
+    return Baselines(train_forest(windows, targets, seed), train_boosting(windows, targets, seed))
+
+
+class Beside:
+    """Scores of a network and of its baselines on the same pixels, a few windows at a time.
+
+    Args:
+        classes: number of classes.
+        chosen: the blocks in weeks that boosting is scored on.
+    """
+
+    def __init__(self, classes: int, chosen: Collection[Place]) -> None:
+        self._chosen = chosen
+        self.network, self._forest = BlockConfusions(classes), BlockConfusions(classes)
+        self._cells, self._boosting = BlockConfusions(classes), BlockConfusions(classes)
+
+    def add(self, baselines: Baselines, windows: Windows, found: Array, asked: Array | None = None) -> None:
+        """Take windows into account.
+
+        Args:
+            baselines: those of this network.
+            windows: n windows.
+            found: uint8 (n, y, x) of their blocks, as the network maps them.
+            asked: bool (n, y, x) of their blocks: pixels that count; None = all that are labelled.
+        """
+        reference = windows.inner(windows.labels)
+        if asked is not None:
+            reference = reference * asked
+        self.network.add(windows.places, reference, found)
+        self._forest.add(windows.places, reference, map_labelled(baselines.forest, windows))
+        few = windows.of(self._chosen)
+        here = [i for i, place in enumerate(windows.places) if place in self._chosen]
+        boosted = map_cells(baselines.boosting, few)
+        self._cells.add(few.places, reference[here] * (boosted > 0), found[here])
+        self._boosting.add(few.places, reference[here], boosted)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the intervals of the network, both baselines, and the network's gain over each, on shared blocks."""
+        blocks, cells = self.network.blocks, self._cells
+        return {
+            "blocks": len(blocks),
+            "interval_95": intervals(blocks),
+            "gain_95": intervals(blocks, self._forest.blocks),
+            "forest": _baseline(self._forest),
+            "boosting": {
+                **_baseline(self._boosting),
+                "gain_95": intervals(cells.blocks, self._boosting.blocks),
+                "model": {name: measure(cells.total)[name] for name in ("accuracy", "miou", "pixels")},
+            },
+        }
+
+
+def _baseline(scored: BlockConfusions) -> dict[str, Any]:
+    measures = measure(scored.total)
+    return {
+        "accuracy": measures["accuracy"],
+        "miou": measures["miou"],
+        "iou": {value: row["iou"] for value, row in measures["per_class"].items()},
+        "interval_95": intervals(scored.blocks),
+    }

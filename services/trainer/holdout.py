@@ -1,0 +1,93 @@
+"""What the held-out blocks tell of a network, and of the baselines beside it; taken in a few windows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy.typing as npt
+
+from services.trainer.area_estimate import MappedArea, estimate_areas
+from services.trainer.baselines import Baselines, Beside
+from services.trainer.boosting import choose_weeks
+from services.trainer.calibration import Reliability
+from services.trainer.examples import Examples
+from services.trainer.score import measure
+from services.trainer.strata import Strata
+from services.trainer.windows import Place, Windows
+from shared.area import Area
+
+Array = npt.NDArray[Any]
+
+
+class HoldOut:
+    """Scores of a network and of its baselines on the same pixels.
+
+    Args:
+        area: names the classes.
+        baselines: those of the network.
+        places: the blocks in weeks that are tested.
+        seed: of the choice of weeks.
+    """
+
+    def __init__(self, area: Area, baselines: Baselines, places: Iterable[Place], seed: int) -> None:
+        self._area, self._baselines = area, baselines
+        classes, chosen = len(area.labels.classes), choose_weeks(places, seed)
+        self._beside, self._unseen = Beside(classes, chosen), Beside(classes, chosen)
+        self._reliability, self._ground, self._strata = Reliability(classes), MappedArea(classes), Strata(classes)
+        self._examples = Examples()
+
+    def add(self, windows: Windows, mapped: Array, confidence: Array, unseen: Array | None) -> None:
+        """Take windows into account.
+
+        Args:
+            windows: n windows.
+            mapped: uint8 (n, y, x): the class that the network says.
+            confidence: uint8 (n, y, x): its percent.
+            unseen: bool (n, y, x) of the blocks: pixels of polygons that the network learned nothing from; None where
+                nobody knows the polygons.
+        """
+        reference, found = windows.inner(windows.labels), windows.inner(mapped)
+        self._beside.add(self._baselines, windows, found)
+        if unseen is not None:
+            self._unseen.add(self._baselines, windows, found, unseen)
+        self._reliability.add(windows.places, reference, found, windows.inner(confidence))
+        self._ground.add(windows.places, found)
+        self._strata.add(windows, mapped)
+        self._examples.show(windows, mapped)
+
+    @property
+    def examples(self) -> Examples:
+        """Blocks for the card."""
+        return self._examples
+
+    def wrong(self, shape: tuple[int, ...]) -> Array:
+        """Share of wrong pixels of each block: float64 (block row, block col), NaN where none is tested."""
+        return self._beside.network.wrong(shape)
+
+    def metrics(self) -> dict[str, Any]:
+        """`landstream:metrics` of an item."""
+        scored = self._beside.network
+        measures = measure(scored.total)
+        per_class = {
+            value: {"code": c.code, "name": c.name, **measures["per_class"][value]}
+            for value, c in ((str(v), c) for v, c in self._area.labels.values.items())
+        }
+        return {
+            **measures,
+            "per_class": per_class,
+            **self._beside.facts(),
+            "confusion": scored.total.tolist(),
+            "calibration": self._reliability.facts(),
+            "area": estimate_areas(scored.blocks, self._ground.hectares()),
+            **self._strata.facts(),
+            **self._strictly(),
+        }
+
+    def _strictly(self) -> dict[str, Any]:
+        """Return the score on polygons that the network learned nothing from; nothing where there are none."""
+        if not len(self._unseen.network.blocks):
+            return {}
+        measures = measure(self._unseen.network.total)
+        kept = ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")
+        return {"unseen_polygons": {name: measures[name] for name in kept} | self._unseen.facts()}
