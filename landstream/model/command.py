@@ -200,6 +200,23 @@ def _row(store: Store, model: Model) -> tuple[str, ...]:
     )
 
 
+def _further(model: Model) -> list[tuple[str, str]]:
+    """Return the figures that models of before lack: gain over boosting, calibration, hectares."""
+    metrics = model.metrics
+    found = []
+    if gain := metrics.get("boosting", {}).get("gain_95", {}).get("miou"):
+        found.append(("gain", f"[{gain[0]:+.3f}, {gain[1]:+.3f}] mIoU over boosting on multi-scale features"))
+    if calibration := metrics.get("calibration"):
+        low, high = calibration["interval_95"]["ece"]
+        found.append(("calibration", f"{calibration['ece']:.3f} [{low:.3f}, {high:.3f}], error of the confidence"))
+    for value, row in metrics.get("area", {}).get("classes", {}).items():
+        if row["mapped_ha"] or row["adjusted_ha"]:
+            (low, high), name = row["adjusted_ha_95"], metrics["per_class"][value]["name"]
+            told = f"{row['adjusted_ha']:,.1f} [{low:,.1f}, {high:,.1f}] {name}, mapped {row['mapped_ha']:,.1f}"
+            found.append(("hectares", f"{told}; held-out blocks"))
+    return found
+
+
 def _facts(store: Store, model: Model) -> list[str]:
     from landstream.result import place_of
 
@@ -216,6 +233,7 @@ def _facts(store: Store, model: Model) -> list[str]:
         ("IoU", f"{_score(row.get('iou'))} {row['name']} ({row['support']:,} pixels)")
         for row in model.metrics.get("per_class", {}).values()
     ]
+    facts += _further(model)
     for promotion in model.promotions:
         why = _why(promotion)
         facts.append(("promoted", f"number {promotion.number}, {why['reason'] or why['rule'] or 'by a person'}"))

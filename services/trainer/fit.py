@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,35 +231,3 @@ def _take(pixels: Batch, chosen: Array) -> Batch:
     """Return single pixels as a patch one pixel high."""
     (features,) = pixels.inputs
     return Batch((features[chosen][None, None],), pixels.target[chosen][None, None], pixels.near[chosen][None, None])
-
-
-def predict_windows(
-    model: keras.Model, batches: Iterable[Windows], size: int
-) -> Iterator[tuple[Windows, Array, Array]]:
-    """Map windows, in batches of one fixed (padded) size.
-
-    Args:
-        model: one that gives probabilities.
-        batches: up to `size` windows each.
-        size: windows in a batch.
-
-    Yields:
-        (windows, class uint8 (n, y, x): 1..K, 0 where not observed, confidence uint8 (n, y, x): percent, 0 where not
-        observed, rounded as the exported model rounds it).
-    """
-
-    def answer(*bands: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        share = model(list(bands), training=False)
-        percent = tf.cast(tf.round(tf.reduce_max(share, axis=-1) * 100), tf.uint8)
-        return tf.argmax(share, axis=-1), percent
-
-    compute: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
-    for windows in batches:
-        count = len(windows.places)
-        inputs = [tf.constant(values) for values in windows.padded(size)]
-        if compute is None:
-            traced = tf.function(answer, autograph=False)
-            compute = traced.get_concrete_function(*(tf.TensorSpec(i.shape, i.dtype) for i in inputs))
-        seen = (windows.msi_10m > 0).all(axis=-1)
-        chosen, percent = (values.numpy()[:count] for values in compute(*inputs))
-        yield windows, (chosen + 1).astype(np.uint8) * seen, percent * seen

@@ -10,15 +10,13 @@ import numpy.typing as npt
 
 from services.trainer.baselines import Beside, train_baselines
 from services.trainer.boosting import choose_weeks
-from services.trainer.fit import fit, predict_windows
+from services.trainer.fit import fit
 from services.trainer.ground import Ground, ground_of, tells_validation
 from services.trainer.polygons import shared_polygons
+from services.trainer.predict import BATCH, predict_windows
 from services.trainer.score import confuse, measure
 from services.trainer.windows import TrainingCube, Windows
 from shared.area.training import TrainingSettings
-
-BATCH = 8
-"""Windows in one prediction."""
 
 Array = npt.NDArray[Any]
 

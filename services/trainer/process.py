@@ -50,7 +50,7 @@ def process(task: Task[Settings]) -> NewItem:
     )
     facts = _export(outcome, snapshot, task)
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
-    card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples)
+    card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples, outcome.wrong)
     (folder / CARD).write_text(card, encoding="utf-8")
     return make_item(area, facts, outcome.model.count_params(), folder)
 

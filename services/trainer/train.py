@@ -14,11 +14,12 @@ from services.trainer.baselines import train_baselines
 from services.trainer.deal import count_labels
 from services.trainer.determinism import pin
 from services.trainer.examples import Example
-from services.trainer.fit import fit, predict_windows
-from services.trainer.folds import BATCH, cross_validate
+from services.trainer.fit import fit
+from services.trainer.folds import cross_validate
 from services.trainer.ground import check_ground, ground_of
 from services.trainer.holdout import HoldOut
 from services.trainer.polygons import learned_from, of_blocks, shared_polygons
+from services.trainer.predict import BATCH, predict_windows
 from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
 from services.trainer.windows import (
     TrainingCube,
