@@ -164,12 +164,12 @@ def _verdict(name: str, gain: Mapping[str, Sequence[float]]) -> str:
 
 def _scores(metrics: Mapping[str, Any]) -> list[str]:
     forest, boosting = metrics["forest"], metrics.get("boosting")
-    head = ("", "model", FOREST, f"gain over the {FOREST}")
+    head: tuple[str, ...] = ("", "model", FOREST, f"gain over the {FOREST}")
     if boosting:
         head += (BOOSTING, f"gain over {BOOSTING}")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, text in (("miou", "Mean IoU"), ("accuracy", "Accuracy")):
-        row = (text, _with_interval(metrics, name), _with_interval(forest, name))
+        row: tuple[str, ...] = (text, _with_interval(metrics, name), _with_interval(forest, name))
         row += (_interval(metrics["gain_95"], name, "+.3f"),)
         if boosting:
             row += (_with_interval(boosting, name), _interval(boosting["gain_95"], name, "+.3f"))

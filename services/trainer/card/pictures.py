@@ -36,6 +36,9 @@ ERROR_STEPS: Final = (
 UNTESTED: Final = "#9aa0a65a"
 """Blocks that are labelled and not tested: grey, seen through."""
 
+NAMELESS: Final[dict[str, Any]] = {"Software": None}
+"""Without this field a picture holds no version of the plotting library: the same figures, the same bytes."""
+
 Array = npt.NDArray[Any]
 
 
@@ -80,8 +83,7 @@ def _blown_up(picture: Array) -> Array:
 def _image(picture: Array, text: str, kind: str = "") -> str:
     """Write uint8 (y, x, 3 or 4) as an element with its bytes in it."""
     buffer = io.BytesIO()
-    # Without this field the picture holds no version of the plotting library: the same figures, the same bytes.
-    imsave(buffer, picture, format="png", metadata={"Software": None})
+    imsave(buffer, picture, format="png", metadata=NAMELESS)
     data = base64.b64encode(buffer.getvalue()).decode()
     name = f' class="{kind}"' if kind else ""
     return f'<img{name} alt="{escape(text)}" src="data:image/png;base64,{data}">'

@@ -73,6 +73,18 @@ def test_metrics(trained: list[Path]) -> None:
     assert sum(map(sum, metrics["confusion"])) == metrics["pixels"] > 0
     assert metrics["per_class"]["1"]["name"] == "Artificial surfaces"
     assert sum(row["support"] for row in metrics["per_class"].values()) == metrics["pixels"]
+    cells = metrics["boosting"]["model"]["pixels"]
+    assert 0.05 * metrics["pixels"] < cells < 0.25 * metrics["pixels"], "a cell in four, of one week of two"
+    assert set(metrics["boosting"]["gain_95"]) == {"accuracy", "miou"}
+    assert metrics["boosting"]["accuracy"] > metrics["majority_accuracy"]
+    assert sum(row["pixels"] for row in metrics["calibration"]["bins"]) == metrics["pixels"]
+    assert sum(row["pixels"] for row in metrics["by_week"].values()) == metrics["pixels"]
+    assert sum(row["pixels"] for row in metrics["by_edge"].values()) == metrics["pixels"]
+    hectares = metrics["area"]["classes"].values()
+    ground = metrics["area"]["ground_ha"]
+    assert abs(sum(row["mapped_ha"] for row in hectares) - ground) < 0.1
+    assert abs(sum(row["adjusted_ha"] for row in hectares) + metrics["area"]["unassessed_ha"] - ground) < 0.1
+    assert ground <= metrics["blocks"] * 128 * 128 * 0.01
     folds = properties["landstream:folds"]
     assert folds["count"] == len(folds["each"]) == 2
     assert folds["pooled"]["pixels"] == sum(fold["pixels"] for fold in folds["each"]) > metrics["pixels"]
@@ -103,7 +115,7 @@ def test_the_split_is_written_out(trained: list[Path]) -> None:
 
 def test_the_card_needs_nothing_beside_it(trained: list[Path]) -> None:
     card = (trained[0] / "card.html").read_text()
-    assert card.count("data:image/png;base64,") == 5
+    assert card.count("data:image/png;base64,") >= 5, "two plans, and three pictures of a block"
     assert re.findall(r'(?:src|href)="(?!data:)([^"]+)', card) == ["../../../../land-cover-maps/collection.json"], (
         "a link alone"
     )
