@@ -8,6 +8,7 @@ from typing import Any, Final
 from services.inference.current_map import sheet_of_json
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
+from shared.items.claim import claim
 from shared.items.collections import MAPS
 from shared.items.item import Item
 from shared.items.sheets import Sheet
@@ -19,9 +20,6 @@ from shared.store import Store
 NAMED_CLASSES: Final = 6
 """How many classes are named, largest first; `status --json` tells all."""
 
-SPLIT: Final = "hold-out"
-"""What a model's scores are of: blocks that no training sees."""
-
 
 @dataclass(frozen=True)
 class ModelResult:
@@ -30,7 +28,7 @@ class ModelResult:
     Attributes:
         id: of its item.
         card: path or URL of its card; empty where it has none.
-        split: what the scores are of.
+        split: what the scores are of: blocks that no training sees, or polygons in them of which none was seen.
         pixels: how many pixels of the split were scored.
         accuracy: share of them that were right, 0 to 1; None where it was not scored.
         miou: mean intersection over union of the classes, 0 to 1; None where it was not scored.
@@ -121,11 +119,11 @@ def map_result(store: Store, item: Item) -> MapResult:
 
 
 def _model_result(store: Store, item: Item) -> ModelResult:
-    metrics = item.properties.get("landstream:metrics", {})
+    split, metrics = claim(item.properties.get("landstream:metrics", {}))
     return ModelResult(
         id=item.id,
         card=place_of(store, item, "card"),
-        split=SPLIT,
+        split=split,
         pixels=int(metrics.get("pixels", 0)),
         accuracy=metrics.get("accuracy"),
         miou=metrics.get("miou"),

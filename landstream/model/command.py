@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,6 +34,7 @@ def list_models(store: StoreOption, as_json: JsonOption = False) -> None:
 
     Example: landstream model list --store stores/sibiu
     """
+    from landstream.model import describe
     from landstream.model.history import models_of
     from landstream.table import Column
 
@@ -46,7 +47,7 @@ def list_models(store: StoreOption, as_json: JsonOption = False) -> None:
         Column("id", copied=True),
         Column("card", copied=True, below=True),
     )
-    line, row = partial(_line, location), partial(_row, location)
+    line, row = partial(describe.line, location), partial(describe.row, location)
     show(models_of(catalogue), as_json, line, columns, row, "no model yet; `landstream run` trains one")
 
 
@@ -56,12 +57,14 @@ def show_model(model: ModelArgument, store: StoreOption, as_json: JsonOption = F
 
     Example: landstream model show small--v2 --store stores/sibiu
     """
+    from landstream.model import describe
+
     location, catalogue = _look(store)
     found = _find(catalogue, model)
     if not for_people(as_json):
-        typer.echo(_line(location, found))
+        typer.echo(describe.line(location, found))
         return
-    for text in _facts(location, found):
+    for text in describe.facts(location, found):
         typer.echo(text)
 
 
@@ -154,87 +157,3 @@ def _promote(store: Store, catalogue: Catalogue, model: Item, reason: str) -> No
     if promotion is None:
         fail("somebody else promotes a model at this moment; `landstream model list` shows which, then repeat")
     typer.echo(f"champion: {model.id} ({promotion}); the next `run`, or inference, maps with it")
-
-
-def _line(store: Store, model: Model) -> str:
-    """Return the item (JSON) with its place among the champions on one line."""
-    from landstream.report import item_line
-
-    item: dict[str, Any] = json.loads(item_line(store, model.item))
-    promoted = [{"number": p.number, **_why(p)} for p in model.promotions]
-    return json.dumps({**item, "promotions": promoted, "champion": model.is_champion})
-
-
-def _why(promotion: Item) -> dict[str, str | None]:
-    from shared.items.properties import PromotionFacts
-
-    said = PromotionFacts.of(promotion)
-    return {"rule": said.rule, "reason": said.reason}
-
-
-def _score(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "-"
-
-
-def _with_interval(model: Model, name: str) -> str:
-    found = model.metrics.get("interval_95", {}).get(name)
-    return _score(model.metrics.get(name)) + (f" [{found[0]:.3f}, {found[1]:.3f}]" if found else "")
-
-
-def _weeks(model: Model) -> str:
-    weeks = model.item.properties.get("landstream:weeks") or ["-"]
-    return weeks[0] if len(weeks) == 1 else f"{weeks[0]} to {weeks[-1]}"
-
-
-def _row(store: Store, model: Model) -> tuple[str, ...]:
-    from landstream.result import place_of
-
-    numbers = ", ".join(str(p.number) for p in model.promotions) or "-"
-    return (
-        f"{numbers} (champion)" if model.is_champion else numbers,
-        _weeks(model),
-        _score(model.metrics.get("accuracy")),
-        _score(model.metrics.get("miou")),
-        model.item.id,
-        place_of(store, model.item, "card"),
-    )
-
-
-def _further(model: Model) -> list[tuple[str, str]]:
-    """Return the figures that models of before lack: gain over boosting, calibration, hectares."""
-    metrics = model.metrics
-    found = []
-    if gain := metrics.get("boosting", {}).get("gain_95", {}).get("miou"):
-        found.append(("gain", f"[{gain[0]:+.3f}, {gain[1]:+.3f}] mIoU over boosting on multi-scale features"))
-    if calibration := metrics.get("calibration"):
-        low, high = calibration["interval_95"]["ece"]
-        found.append(("calibration", f"{calibration['ece']:.3f} [{low:.3f}, {high:.3f}], error of the confidence"))
-    for value, row in metrics.get("area", {}).get("classes", {}).items():
-        if row["mapped_ha"] or row["adjusted_ha"]:
-            (low, high), name = row["adjusted_ha_95"], metrics["per_class"][value]["name"]
-            told = f"{row['adjusted_ha']:,.1f} [{low:,.1f}, {high:,.1f}] {name}, mapped {row['mapped_ha']:,.1f}"
-            found.append(("hectares", f"{told}; held-out blocks"))
-    return found
-
-
-def _facts(store: Store, model: Model) -> list[str]:
-    from landstream.result import place_of
-
-    properties = model.item.properties
-    facts = [
-        ("model", f"{model.item.id}{', the champion' if model.is_champion else ''}"),
-        ("card", place_of(store, model.item, "card")),
-        ("archive", place_of(store, model.item, "model")),
-        ("trained on", _weeks(model)),
-        ("settings", ", ".join(f"{k} {v}" for k, v in properties.get("landstream:training", {}).items())),
-        *((label, _with_interval(model, name)) for label, name in (("accuracy", "accuracy"), ("mIoU", "miou"))),
-    ]
-    facts += [
-        ("IoU", f"{_score(row.get('iou'))} {row['name']} ({row['support']:,} pixels)")
-        for row in model.metrics.get("per_class", {}).values()
-    ]
-    facts += _further(model)
-    for promotion in model.promotions:
-        why = _why(promotion)
-        facts.append(("promoted", f"number {promotion.number}, {why['reason'] or why['rule'] or 'by a person'}"))
-    return [f"{name:<12}{text}" for name, text in facts if text]

@@ -30,6 +30,28 @@ class Baselines:
     forest: RandomForestClassifier
     boosting: Boosting
 
+    def map(self, windows: Windows, chosen: Collection[Place]) -> Mapped:
+        """Map the labelled pixels of the blocks of windows.
+
+        Args:
+            windows: n windows.
+            chosen: the blocks in weeks that boosting maps.
+        """
+        return Mapped(map_labelled(self.forest, windows), map_cells(self.boosting, windows.of(chosen)))
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What the baselines say of the blocks of windows.
+
+    Attributes:
+        forest: uint8 (n, y, x), 0 where not labelled.
+        boosting: uint8 (m, y, x), of those that it maps, 0 but for a labelled pixel of each 20 m cell.
+    """
+
+    forest: Array
+    boosting: Array
+
 
 def train_baselines(windows: Windows, targets: Array, seed: int) -> Baselines:
     """Train both.
@@ -55,12 +77,12 @@ class Beside:
         self.network, self._forest = BlockConfusions(classes), BlockConfusions(classes)
         self._cells, self._boosting = BlockConfusions(classes), BlockConfusions(classes)
 
-    def add(self, baselines: Baselines, windows: Windows, found: Array, asked: Array | None = None) -> None:
+    def add(self, windows: Windows, mapped: Mapped, found: Array, asked: Array | None = None) -> None:
         """Take windows into account.
 
         Args:
-            baselines: those of this network.
             windows: n windows.
+            mapped: what the baselines of this network say.
             found: uint8 (n, y, x) of their blocks, as the network maps them.
             asked: bool (n, y, x) of their blocks: pixels that count; None = all that are labelled.
         """
@@ -68,12 +90,11 @@ class Beside:
         if asked is not None:
             reference = reference * asked
         self.network.add(windows.places, reference, found)
-        self._forest.add(windows.places, reference, map_labelled(baselines.forest, windows))
-        few = windows.of(self._chosen)
+        self._forest.add(windows.places, reference, mapped.forest)
         here = [i for i, place in enumerate(windows.places) if place in self._chosen]
-        boosted = map_cells(baselines.boosting, few)
-        self._cells.add(few.places, reference[here] * (boosted > 0), found[here])
-        self._boosting.add(few.places, reference[here], boosted)
+        places, cells = [windows.places[i] for i in here], reference[here] * (mapped.boosting > 0)
+        self._cells.add(places, cells, found[here])
+        self._boosting.add(places, cells, mapped.boosting)
 
     def facts(self) -> dict[str, Any]:
         """Return the intervals of the network, both baselines, and the network's gain over each, on shared blocks."""

@@ -46,7 +46,8 @@ def cross_validate(
         each tested once, with intervals over all blocks and both baselines; `each`: the measures of each fold. A fold
         without data is left out.
     """
-    beside = Beside(classes, choose_weeks(windows.places, settings.seed))
+    weeks = choose_weeks(windows.places, settings.seed)
+    beside = Beside(classes, weeks)
     each = []
     for number in range(1, settings.folds + 1):
         tested = fold == number
@@ -60,7 +61,7 @@ def cross_validate(
         for batch, mapped, _ in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
             found = batch.inner(mapped)
             confusion += confuse(batch.inner(batch.labels), found, classes)
-            beside.add(baselines, batch, found)
+            beside.add(batch, baselines.map(batch, weeks), found)
         measures = measure(confusion)
         each.append({name: measures[name] for name in ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")})
     result: dict[str, Any] = {"count": len(each), "each": each}

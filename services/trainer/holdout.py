@@ -32,8 +32,8 @@ class HoldOut:
 
     def __init__(self, area: Area, baselines: Baselines, places: Iterable[Place], seed: int) -> None:
         self._area, self._baselines = area, baselines
-        classes, chosen = len(area.labels.classes), choose_weeks(places, seed)
-        self._beside, self._unseen = Beside(classes, chosen), Beside(classes, chosen)
+        classes, self._chosen = len(area.labels.classes), choose_weeks(places, seed)
+        self._beside, self._unseen = Beside(classes, self._chosen), Beside(classes, self._chosen)
         self._reliability, self._ground, self._strata = Reliability(classes), MappedArea(classes), Strata(classes)
         self._examples = Examples()
 
@@ -48,9 +48,10 @@ class HoldOut:
                 nobody knows the polygons.
         """
         reference, found = windows.inner(windows.labels), windows.inner(mapped)
-        self._beside.add(self._baselines, windows, found)
+        by_baselines = self._baselines.map(windows, self._chosen)
+        self._beside.add(windows, by_baselines, found)
         if unseen is not None:
-            self._unseen.add(self._baselines, windows, found, unseen)
+            self._unseen.add(windows, by_baselines, found, unseen)
         self._reliability.add(windows.places, reference, found, windows.inner(confidence))
         self._ground.add(windows.places, found)
         self._strata.add(windows, mapped)

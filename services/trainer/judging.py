@@ -8,6 +8,7 @@ from typing import Any, Final
 from services.trainer.hold_outs import HOLD_OUT, newest_hold_out
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion, last_promotion, promotion_number
+from shared.items.claim import FEWEST_BLOCKS
 from shared.items.collections import EVALUATIONS, LABELS, REQUESTS
 from shared.items.item import Item
 from shared.items.properties import EvaluationFacts, HoldOutFacts, RequestFacts, Verdict
@@ -21,9 +22,6 @@ MEASURE: Final = "miou"
 
 ALLOWANCE: Final = 0.005
 """What it may lose at the interval's lower end if it has seen newer labels, or enough more data: those count, too."""
-
-FEWEST_BLOCKS: Final = 10
-"""With fewer blocks an interval says little: of two equal models one would win in a quarter of all comparisons."""
 
 PERCENT: Final = 90
 """Of the paired draws of blocks that lie within the interval."""

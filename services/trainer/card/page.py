@@ -25,6 +25,8 @@ from services.trainer.examples import Example
 from services.trainer.names import describe
 from services.trainer.windows import Place
 from shared.area import Area
+from shared.area.recipe import Loss
+from shared.items.claim import UNSEEN, claim
 from shared.items.collections import EVALUATIONS, MAPS, MODELS
 from shared.items.keys import artifact_key
 from shared.items.properties import ModelFacts
@@ -64,12 +66,15 @@ _MAPS_HREF = os.path.relpath(
 )
 """From the folder of a model's card, whatever the model is called."""
 
-_FACTS = ("windows", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
+_LOSSES: Mapping[Loss, str] = {"cross_entropy": "cross-entropy", "focal": "focal loss", "dice": "dice loss"}
+_FACTS = ("hold_out", "windows", "weights", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
+_OF_UNSEEN = ", without the polygons that it saw a part of: networks remember these"
 _LIMITS = (
     "The score holds for the area, the weeks and the label scheme above; nothing is said of others.",
     "Labels have a smallest mapped unit and a reference year: part of the error is theirs.",
     "Labels are no probability sample: ground that nobody mapped may be harder, and no bracket holds that.",
-    "A polygon may reach over the edge of a block: scores are a little better than on ground far away.",
+    "A polygon may reach over the edge of a block: scores on all of the hold-out are a little better than on ground "
+    "far away, which is why those on polygons never seen stand first where there are enough.",
     f"How it compares with the champion of its store is said by the store's {EVALUATIONS}, if there is one.",
 )
 
@@ -97,7 +102,7 @@ def write_card(
         f'<p class="soft">Model card</p><h1>{escape(title)}</h1>',
         f"<p>{_WHAT.format(describe(area.training))}</p>",
         f'<p>Its maps: <a href="{_MAPS_HREF}">{MAPS}</a> of the store that this card lies in.</p>',
-        *_claim(metrics),
+        *_claim(*claim(metrics)),
         *_scores(metrics),
         _cross_validation(model.folds),
         *_classes(area, metrics),
@@ -107,7 +112,7 @@ def write_card(
         *_strata(metrics),
         *_plans(holdout, wrong),
         *_examples(area, examples),
-        *_training(losses),
+        *_training(losses, _LOSSES[area.training.loss]),
         *_identity(area, model),
         "<h2>Limits</h2>",
         "<ul>" + "".join(f"<li>{limit}</li>" for limit in _LIMITS) + "</ul>",
@@ -120,8 +125,8 @@ def write_card(
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
 
 
-def _claim(metrics: Mapping[str, Any]) -> list[str]:
-    """Write the first screen: two figures, what they beat, and a plot of all methods."""
+def _claim(split: str, metrics: Mapping[str, Any]) -> list[str]:
+    """Write the first screen: two figures on the strictest split, what they beat, and a plot of all methods."""
     figures = "".join(
         f"<div><b>{_share(metrics[name])}</b>{text}<br>"
         f'<span class="soft">{_interval(metrics["interval_95"], name) or "no interval"}</span></div>'
@@ -134,10 +139,10 @@ def _claim(metrics: Mapping[str, Any]) -> list[str]:
     said = " ".join(_verdict(name, gain) for name, gain in _gains(metrics))
     return [
         f'<div class="claim">{figures}<p>{said} Measured on {metrics["pixels"]:,} pixels in {metrics["blocks"]:,} '
-        "blocks that it never saw.</p></div>",
+        f"blocks that it never saw{_OF_UNSEEN if split == UNSEEN else ''}.</p></div>",
         _figure(
             plot_intervals(rows, "Mean IoU of the model and of the baselines"),
-            "Mean IoU: points are scores on the hold-out, lines their 95 % intervals. Intervals may overlap though a "
+            f"Mean IoU: points are scores on the {split}, lines their 95 % intervals. Intervals may overlap though a "
             "gain is sure: methods err on the same blocks, so only the gains below compare them.",
         ),
     ]
@@ -409,12 +414,12 @@ def _example_title(example: Example) -> str:
     )
 
 
-def _training(losses: Mapping[str, Sequence[float]]) -> list[str]:
+def _training(losses: Mapping[str, Sequence[float]], loss: str) -> list[str]:
     return [
         "<h2>Training</h2>",
         _figure(
             plot_losses(losses, "Mean loss of each epoch"),
-            "Mean cross-entropy of each epoch, on training pixels. A line that still falls at its end would gain from "
+            f"Mean {loss} of each epoch, on training pixels. A line that still falls at its end would gain from "
             "more epochs; that it is low says nothing of new ground.",
         ),
     ]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.trainer.judging import ALLOWANCE, FEWEST_BLOCKS, verdict_of
+from services.trainer.judging import ALLOWANCE, verdict_of
 from services.trainer.stage import STAGE
 from shared.area import Area
+from shared.items.claim import FEWEST_BLOCKS
 from shared.items.item import Item
 from shared.items.properties import EvaluationFacts
 from shared.stage.declare import Job
