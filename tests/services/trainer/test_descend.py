@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -38,10 +39,16 @@ def batches(seed: int = 0) -> Callable[[], Batch]:
     return lambda: sample(next(seeds))
 
 
-def run(validation: list[Batch] | None = None, by_class: Any = None, **fields: Any) -> tuple[keras.Model, Curves]:
+VALIDATION = {"none": [], "good": [sample(9), sample(10)], "worse": [sample(9, relabelled=True)]}
+BY_CLASS = np.array([0, 4, 1, 1], np.float32)
+
+
+@functools.cache  # tracing takes a second, and most compare with the same
+def run(validation: str = "none", **fields: Any) -> tuple[keras.Model, Curves]:
     settings = TrainingSettings(**{"epochs": 4, "steps": 3, "learning_rate": 0.05, **fields})
-    made, done = model(), []
-    curves = descend(made, batches(), settings.steps, settings, by_class, validation or [], done.append)
+    made, done = model(), list[int]()
+    by_class = BY_CLASS if settings.class_weights == "balanced" else None
+    curves = descend(made, batches(), settings.steps, settings, by_class, VALIDATION[validation], done.append)
     assert done == sorted(done)
     assert done[-1] == settings.epochs * settings.steps, "whoever watches sees it end, early or not"
     return made, curves
@@ -52,7 +59,7 @@ def same(one: keras.Model, other: keras.Model) -> bool:
 
 
 def test_the_same_arguments_give_the_same_bits() -> None:
-    (one, first), (other, second) = run(), run()
+    (one, first), (other, second) = run(), run.__wrapped__()
     assert same(one, other)
     assert first == second
     assert first.training[-1] < first.training[0]
@@ -67,50 +74,44 @@ def test_the_same_arguments_give_the_same_bits() -> None:
         {"loss": "dice"},
         {"label_smoothing": 0.1},
         {"edge_px": 1, "edge_weight": 0.5},
+        {"class_weights": "balanced"},
         {"schedule": "plateau", **VALIDATED},
     ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_each_setting_changes_the_weights(fields: dict[str, Any]) -> None:
-    validation = [sample(9)] if "validation_percent" in fields else None
-    assert not same(run()[0], run(validation, **fields)[0])
-
-
-def test_weights_of_classes_change_the_weights() -> None:
-    assert not same(run()[0], run(by_class=np.array([0, 4, 1, 1], np.float32), class_weights="balanced")[0])
+    assert not same(run()[0], run("good" if "validation_percent" in fields else "none", **fields)[0])
 
 
 def test_validation_alone_changes_nothing_but_what_is_known() -> None:
     plain, _ = run()
-    watched, curves = run([sample(9), sample(10)], **VALIDATED)
+    watched, curves = run("good", **VALIDATED)
     assert same(plain, watched)
     assert len(curves.validation) == 4
     assert curves.validation[-1] < curves.validation[0]
 
 
 def test_training_ends_when_the_loss_of_validation_no_longer_falls() -> None:
-    _, curves = run([sample(9, relabelled=True)], epochs=20, early_stop_patience=2, **VALIDATED)
+    _, curves = run("worse", epochs=20, early_stop_patience=2, **VALIDATED)
     lowest = int(np.argmin(curves.validation))
     assert len(curves.training) == len(curves.validation) == lowest + 1 + 2 < 20
 
 
 def test_the_best_weights_are_kept() -> None:
-    worse = [sample(9, relabelled=True)]
-    last, curves = run(worse, epochs=5, schedule="plateau", **VALIDATED)
-    best, _ = run(worse, epochs=5, schedule="plateau", keep_best=True, **VALIDATED)
+    last, curves = run("worse", epochs=5, schedule="plateau", **VALIDATED)
+    best, _ = run("worse", epochs=5, schedule="plateau", keep_best=True, **VALIDATED)
     lowest = int(np.argmin(curves.validation))
     assert lowest < 4
-    as_of_then, _ = run(worse, epochs=lowest + 1, schedule="plateau", **VALIDATED)
+    as_of_then, _ = run("worse", epochs=lowest + 1, schedule="plateau", **VALIDATED)
     assert same(best, as_of_then)
     assert not same(best, last)
 
 
 def test_a_plateau_slows_it_down() -> None:
-    worse = [sample(9, relabelled=True)]
     fields = {"epochs": 6, "schedule": "plateau", "optimiser": "adam", **VALIDATED}
-    slowed, _ = run(worse, plateau_patience=1, plateau_factor=1e-6, **fields)
-    still, curves = run(worse, plateau_patience=9, **fields)
-    before, _ = run(worse, **{**fields, "epochs": int(np.argmin(curves.validation)) + 2}, plateau_patience=9)
+    slowed, _ = run("worse", plateau_patience=1, plateau_factor=1e-6, **fields)
+    still, curves = run("worse", plateau_patience=9, **fields)
+    before, _ = run("worse", **{**fields, "epochs": int(np.argmin(curves.validation)) + 2}, plateau_patience=9)
     weights = [m.trainable_variables[-1].numpy() for m in (slowed, before, still)]
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
     assert np.abs(weights[2] - weights[1]).max() > 1e-2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -89,6 +91,11 @@ def test_a_committee_is_the_mean_of_its_members_probabilities() -> None:
     )
 
 
+@functools.cache
+def untrained(name: str) -> keras.Model:
+    return made(name)
+
+
 def alone(name: str) -> keras.Model:
     """A network on the bands of 10 m."""
     keras.utils.set_random_seed(0)
@@ -102,7 +109,7 @@ def alone(name: str) -> keras.Model:
 def test_on_10_m_bands_none_looks_at_the_others(name: str) -> None:
     fine, coarse = windows(32, 32)
     others = np.random.default_rng(7).integers(0, 9000, coarse.shape).astype(np.uint16)
-    model, all_bands = alone(name), made(name)
+    model, all_bands = alone(name), untrained(name)
     np.testing.assert_array_equal(model([fine, coarse]), model([fine, others]))
     assert (all_bands([fine, coarse]).numpy() != all_bands([fine, others]).numpy()).any()
     assert (model([fine, coarse]).numpy() != model([fine[:, ::-1], coarse]).numpy()).any()
@@ -111,7 +118,7 @@ def test_on_10_m_bands_none_looks_at_the_others(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_in_mixed_precision_shares_are_float32_and_sum_to_1(name: str) -> None:
     inputs = windows(32, 32)
-    plain = build_committee([made(name)])(inputs).numpy()
+    plain = build_committee([untrained(name)])(inputs).numpy()
     with precision(TrainingSettings(mixed_precision=True)):
         model = build_committee([made(name)])
         share = model(inputs).numpy()
@@ -124,5 +131,5 @@ def test_in_mixed_precision_shares_are_float32_and_sum_to_1(name: str) -> None:
 def test_a_u_net_for_xla_is_the_same_network() -> None:
     keras.utils.set_random_seed(0)
     other = build("unet", BODIES_FOR_XLA["unet"], CLASSES, FILTERS, MEAN, DEVIATION)
-    np.testing.assert_allclose(other(windows(32, 32)), made("unet")(windows(32, 32)), atol=1e-5)
+    np.testing.assert_allclose(other(windows(32, 32)), untrained("unet")(windows(32, 32)), atol=1e-5)
     assert not any(isinstance(layer, keras.layers.MaxPooling2D) for layer in other.layers)
