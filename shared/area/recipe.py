@@ -118,16 +118,18 @@ class Recipe(BaseModel):
             raise ValueError("are the first and the last ISO week, of 1 to 53, ascending")
         return value
 
-    def idle_field(self, patches: bool) -> str | None:
+    def idle_field(self, patches: bool, room: bool) -> str | None:
         """Return what is wrong with a field that does nothing beside the others, in one line; None where all do.
 
         Args:
             patches: whether one of the networks reads patches.
+            room: whether a patch is smaller than a window.
         """
         needed: tuple[tuple[str, bool, str], ...] = (
             ("focal_gamma", self.loss == "focal", "`loss: focal`"),
             ("edge_weight", self.edge_px > 0, "`edge_px`"),
             *((name, patches, "a network that reads patches") for name in _OF_PATCHES),
+            ("shift_px", room, "a smaller `patch_px`"),
             ("schedule", self.validation_percent > 0, "`validation_percent`"),
             ("early_stop_patience", self.validation_percent > 0, "`validation_percent`"),
             ("keep_best", self.validation_percent > 0, "`validation_percent`"),

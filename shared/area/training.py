@@ -86,7 +86,7 @@ class TrainingSettings(Recipe, Splitting):
     @model_validator(mode="after")
     def _effective(self) -> TrainingSettings:
         """Refuse what does nothing: whoever sets a key expects something of it."""
-        if fault := self.idle_field(patches=self.networks != ("multiscale",)):
+        if fault := self.idle_field(self.networks != ("multiscale",), self.patch_px < WINDOW_PX):
             raise ValueError(fault)
         return self
 

@@ -78,6 +78,12 @@ def test_a_perceptron_alone_has_no_patches_to_augment(fields: dict[str, Any]) ->
         TrainingSettings(architecture="multiscale", **fields)
 
 
+def test_a_whole_window_has_no_room_to_be_moved_in() -> None:
+    TrainingSettings(shift_px=2, patch_px=176)
+    with pytest.raises(ValidationError, match="shift_px does nothing without a smaller `patch_px`"):
+        TrainingSettings(shift_px=2, patch_px=192)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
