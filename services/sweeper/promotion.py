@@ -15,6 +15,7 @@ from shared.items.keys import item_key
 from shared.items.properties import EvaluationFacts, PromotionFacts
 from shared.items.summary import WeekSummary, cube_state, current_labels
 from shared.items.weeks import STATIC
+from shared.observe.failpoint import failpoint
 from shared.store import NotFound, PreconditionFailed, Store
 
 
@@ -103,6 +104,7 @@ def next_promotion(store: Store, catalogue: Catalogue, model: Item, facts: Promo
         store.put(item_key(PROMOTIONS, STATIC, item_id), data, create_only=True)
     except PreconditionFailed:
         return None
+    failpoint("driver.promoted")
     return item_id
 
 

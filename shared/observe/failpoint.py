@@ -27,6 +27,7 @@ FAILPOINTS: Final[dict[str, tuple[int, str]]] = {
     "cube.before_commit": (3, "a scene is merged, and not committed"),
     "cube.after_commit": (3, "a scene is committed, its cube update is not an item yet"),
     "driver.training_requested": (1, "the training request is an item"),
+    "driver.promoted": (1, "the promotion is an item, nothing is mapped with it yet"),
 }
 
 _wanted, _, _at = os.environ.get("LANDSTREAM_FAILPOINT", "").partition(":")

@@ -67,7 +67,7 @@ POINTS = {
     "ingest": [*OF_A_RUNNER, FAILURE],
     # Arrays are created once; an update has no artifacts.
     "tiler": [*OF_THE_CUBE, *(p for p in OF_A_RUNNER if p != "runner.artifact_uploaded")],
-    SWEEPER: ["store.before_link", "store.after_link", "driver.training_requested"],
+    SWEEPER: ["store.before_link", "store.after_link", "driver.training_requested", "driver.promoted"],
 }
 TWINS = ("cloudmask", "tiler", "inference")
 
