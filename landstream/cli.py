@@ -35,11 +35,12 @@ GROUPS = {
     "predict": LazyGroup("landstream.predict.command:app", "Map a GeoTIFF of your own with a trained model."),
     "serve": LazyGroup("landstream.serving.command:app", "Serve a store's champion over gRPC on this machine."),
     "simulate": LazyGroup("simulator.commands:app", "Make format-faithful Sentinel and Corine products."),
+    "split": LazyGroup("landstream.split.command:app", "Show what models learn from and are tested on."),
 }
 
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", run.run, run.deliver, "simulate"),
-    "Learn": (orders.train, "model"),
+    "Learn": (orders.train, "model", "split"),
     "Use maps": ("export", "predict", "serve"),
     "Look": (look.status, look.maps, look.items, look.sweep, trace.trace),
     "Put right": (
