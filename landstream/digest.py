@@ -13,7 +13,16 @@ import numpy as np
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.collections import EVALUATIONS, HOLD_OUTS, MAPS, PROMOTIONS, REQUESTS, TRIALS, WITHDRAWALS
+from shared.items.collections import (
+    EVALUATIONS,
+    HOLD_OUTS,
+    MAPS,
+    MODEL_IMPORTS,
+    PROMOTIONS,
+    REQUESTS,
+    TRIALS,
+    WITHDRAWALS,
+)
 from shared.items.ids import canonical
 from shared.items.item import Item
 from shared.items.keys import CUBE
@@ -25,7 +34,7 @@ from shared.store import Store
 if TYPE_CHECKING:
     from shared.cube import Cube
 
-LEFT_OUT = {REQUESTS, HOLD_OUTS, EVALUATIONS, PROMOTIONS, WITHDRAWALS, TRIALS}
+LEFT_OUT = {REQUESTS, MODEL_IMPORTS, HOLD_OUTS, EVALUATIONS, PROMOTIONS, WITHDRAWALS, TRIALS}
 NOT_STABLE = {"landstream:snapshot"}
 """Facts of a model that differ between runs although the model is the same."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,6 +97,32 @@ def compare(first: ModelArgument, second: ModelArgument, store: StoreOption, as_
         typer.echo("not scored on the same hold-out and weeks: part of the difference is theirs")
     for facts in comparing.comparisons(one, other, catalogue):
         typer.echo(comparing.spell_comparison(facts))
+
+
+@app.command("import")
+def import_model(
+    model: Annotated[
+        Path, typer.Argument(metavar="SAVEDMODEL", help="Folder of a SavedModel, or an uncompressed tar of its files.")
+    ],
+    card: Annotated[Path, typer.Option(metavar="MLM.json", help="Its card: JSON with the properties of STAC MLM.")],
+    store: StoreOption,
+    title: Annotated[str, typer.Option(help="What it is, for people; the card's name where not given.")] = "",
+) -> None:
+    """Bring a model of your own.
+
+    The trainer checks it, scores it on the hold-out and publishes it beside its own; it becomes champion as those do.
+    `docs/researcher.md` tells how to export one.
+
+    Example: landstream model import saved_model --card mlm.json --store stores/sibiu
+    """
+    from landstream.model import importing
+
+    location, area = opened(store)
+    try:
+        imported = importing.import_model(location, area, model, card, title)
+    except importing.NotImported as error:
+        fail(error)
+    typer.echo(f"imported: {imported}; the next `run`, or the trainer, checks and scores it")
 
 
 @app.command()

@@ -101,4 +101,5 @@ def _spell(value: Any) -> str:
 
 def _weeks(model: Model) -> str:
     weeks = _said(model, "weeks") or ["-"]
-    return str(weeks[0]) if len(weeks) == 1 else f"{weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
+    span = str(weeks[0]) if len(weeks) == 1 else f"{weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
+    return f"elsewhere; scored on {span}" if model.is_imported else span

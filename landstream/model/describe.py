@@ -18,7 +18,8 @@ def line(store: Store, model: Model) -> str:
     """Return the item (JSON) with its place among the champions on one line."""
     item: dict[str, Any] = json.loads(item_line(store, model.item))
     promoted = [{"number": p.number, **_why(p)} for p in model.promotions]
-    return json.dumps({**item, "promotions": promoted, "champion": model.is_champion})
+    said = {"promotions": promoted, "champion": model.is_champion, "imported": model.is_imported}
+    return json.dumps({**item, **said})
 
 
 def _why(promotion: Item) -> dict[str, str | None]:
@@ -43,12 +44,20 @@ def _weeks(model: Model) -> str:
     return weeks[0] if len(weeks) == 1 else f"{weeks[0]} to {weeks[-1]}"
 
 
+def _origin(model: Model) -> tuple[str, str]:
+    """Return what is said of where a model comes from: a label, and the weeks that it was trained or scored on."""
+    if not model.is_imported:
+        return "trained on", _weeks(model)
+    name = model.item.properties.get("mlm:name", "a model")
+    return "imported", f"{name}; scored on {_weeks(model)}, what it was trained on is not known"
+
+
 def row(store: Store, model: Model) -> tuple[str, ...]:
     """Return a model's line in a table of all: promotions, weeks, what it claims, id and card."""
     numbers = ", ".join(str(p.number) for p in model.promotions) or "-"
     return (
         f"{numbers} (champion)" if model.is_champion else numbers,
-        _weeks(model),
+        f"{_weeks(model)} (imported)" if model.is_imported else _weeks(model),
         *(_score(claim(model.metrics).metrics.get(name)) for name in ("accuracy", "miou")),
         model.item.id,
         place_of(store, model.item, "card"),
@@ -79,7 +88,7 @@ def facts(store: Store, model: Model) -> list[str]:
         ("model", f"{model.item.id}{', the champion' if model.is_champion else ''}"),
         ("card", place_of(store, model.item, "card")),
         ("archive", place_of(store, model.item, "model")),
-        ("trained on", _weeks(model)),
+        _origin(model),
         ("settings", ", ".join(f"{k} {v}" for k, v in properties.get("landstream:training", {}).items())),
         *((label, _claimed(model, name)) for label, name in (("accuracy", "accuracy"), ("mIoU", "miou"))),
     ]

@@ -11,6 +11,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
 from shared.items.collections import MODELS, PROMOTIONS
 from shared.items.item import Item
+from shared.items.model_imports import is_imported
 from shared.items.properties import PromotionFacts
 from shared.items.weeks import STATIC
 
@@ -32,6 +33,11 @@ class Model:
     item: Item
     promotions: tuple[Item, ...]
     is_champion: bool
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was brought, and not trained here."""
+        return is_imported(self.item)
 
     @property
     def metrics(self) -> dict[str, Any]:

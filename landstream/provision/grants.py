@@ -62,6 +62,7 @@ PEOPLE: Final = (
             *RESULTS,  # a failure record is dismissed by an object beside it; one right for both keeps the policy short
             "items/withdrawals/*",
             "items/training-requests/*",
+            "items/model-imports/*",
             "items/promotions/*",
             "reprocess/*",
         ),

@@ -8,6 +8,7 @@ from services.sweeper.schedule import Training
 from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MODELS, REQUESTS
 from shared.items.item import Item
+from shared.items.model_imports import is_imported
 from shared.items.properties import RequestFacts
 from shared.store import NotFound, Store
 
@@ -25,9 +26,14 @@ class Trainings:
         self._asked: dict[str, Training] = {}
 
     def of(self, catalogue: Catalogue) -> list[Training]:
-        """Return the trainings of a store; of a model without a request (an imported one) the time alone."""
+        """Return the trainings of a store; of a model without a request the time alone.
+
+        An imported model is none: what it was trained on says nothing of whether a further training is due.
+        """
         published: dict[str | None, float] = {}
         for model in catalogue.items(MODELS):
+            if is_imported(model):
+                continue
             request = next((item_id for collection, item_id in model.derived_from if collection == REQUESTS), None)
             published[request] = max(self._time_s(model), published.get(request, 0.0))
         found = [self._training(request, published.get(request.id)) for request in catalogue.items(REQUESTS)]

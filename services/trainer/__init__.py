@@ -1,1 +1,1 @@
-"""A training request goes in; a trained, scored and exported model with its card comes out."""
+"""A training request, or a model of your own, goes in; a scored and exported model with its card comes out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,13 +82,3 @@ def probe_sha256(folder: Path) -> str:
         value = answers[name].numpy()
         digest.update(f"{name}|{value.dtype}|{value.shape}|".encode() + value.tobytes())
     return digest.hexdigest()
-
-
-def pack(folder: Path, path: Path) -> None:
-    """Pack a folder's files into an uncompressed tar: sorted relative names, no owner, no time."""
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = tarfile.TarInfo(file.relative_to(folder).as_posix())
-            entry.size, entry.mode = file.stat().st_size, 0o644
-            with file.open("rb") as stream:
-                archive.addfile(entry, stream)

@@ -12,6 +12,7 @@ from services.trainer.baselines import Baselines, Beside
 from services.trainer.boosting import choose_weeks
 from services.trainer.calibration import Reliability
 from services.trainer.examples import Examples
+from services.trainer.metrics import hold_out_metrics
 from services.trainer.score import measure
 from services.trainer.strata import Strata
 from services.trainer.windows import Place, Windows
@@ -69,16 +70,9 @@ class HoldOut:
     def metrics(self) -> dict[str, Any]:
         """`landstream:metrics` of an item."""
         scored = self._beside.network
-        measures = measure(scored.total)
-        per_class = {
-            value: {"code": c.code, "name": c.name, **measures["per_class"][value]}
-            for value, c in ((str(v), c) for v, c in self._area.labels.values.items())
-        }
         return {
-            **measures,
-            "per_class": per_class,
+            **hold_out_metrics(self._area, scored),
             **self._beside.facts(),
-            "confusion": scored.total.tolist(),
             "calibration": self._reliability.facts(),
             "area": estimate_areas(scored.blocks, self._ground.hectares()),
             **self._strata.facts(),

@@ -42,22 +42,27 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
         "end_datetime": rfc3339(week_bounds(facts.weeks[-1])[1]),
         **_describe_network(area, parameters, facts.determinism),
     }
-    fields = {
-        "mlm:artifact_type": "tf.keras.Model.export",
-        "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
-    }
-    title = "TensorFlow SavedModel, one folder in an uncompressed tar"
     return NewItem(
         geometry=area.aoi,
         bbox=area.polygon.bounds,
         properties=properties | facts.properties(),
         assets={
-            "model": NewAsset(folder / MODEL, TAR, ("mlm:model",), title, fields),
+            "model": model_asset(folder / MODEL),
             "card": NewAsset(folder / CARD, HTML, ("metadata", "overview"), "Model card"),
             "split": NewAsset(folder / SPLIT, JSON, ("metadata",), "Blocks of training and tests"),
         },
         extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),
     )
+
+
+def model_asset(archive: Path) -> NewAsset:
+    """Return the asset of a model's archive."""
+    fields = {
+        "mlm:artifact_type": "tf.keras.Model.export",
+        "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
+    }
+    title = "TensorFlow SavedModel, one folder in an uncompressed tar"
+    return NewAsset(archive, TAR, ("mlm:model",), title, fields)
 
 
 def class_names(area: Area) -> dict[str, dict[str, str]]:
@@ -100,12 +105,6 @@ def read_blocks(path: Path) -> Array:
 
 def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any]) -> dict[str, Any]:
     """Return the `mlm:` properties of the networks."""
-    classes = classification(classes_of(area.labels))
-    raster = {
-        "shape": [-1, TILE_10M_PX, TILE_10M_PX],
-        "dim_order": ["batch", "height", "width"],
-        "data_type": "uint8",
-    }
     return {
         "mlm:name": f"landstream-{area.name}".rstrip("-"),  # the schema wants a letter first, a letter or digit last
         "mlm:architecture": architecture(area.training),
@@ -117,6 +116,20 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
         "mlm:pretrained_source": None,
         "mlm:batch_size_suggestion": 8,
         "mlm:accelerator_constrained": False,
+        **describe_signature(area),
+        "mlm:hyperparameters": area.training.model_dump(mode="json"),
+    }
+
+
+def describe_signature(area: Area) -> dict[str, Any]:
+    """Return `mlm:input` and `mlm:output` of a model that maps the area."""
+    classes = classification(classes_of(area.labels))
+    raster = {
+        "shape": [-1, TILE_10M_PX, TILE_10M_PX],
+        "dim_order": ["batch", "height", "width"],
+        "data_type": "uint8",
+    }
+    return {
         "mlm:input": [
             _input("msi_10m", CUBE_BANDS["10m"], TILE_10M_PX),
             _input("msi_20m", CUBE_BANDS["20m"], TILE_20M_PX),
@@ -135,7 +148,6 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
                 "result": raster,
             },
         ],
-        "mlm:hyperparameters": area.training.model_dump(mode="json"),
     }
 
 

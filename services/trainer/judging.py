@@ -11,6 +11,7 @@ from shared.items.champion import champion, last_promotion, promotion_number
 from shared.items.claim import FEWEST_BLOCKS
 from shared.items.collections import EVALUATIONS, LABELS, REQUESTS
 from shared.items.item import Item
+from shared.items.model_imports import is_imported
 from shared.items.properties import EvaluationFacts, HoldOutFacts, RequestFacts, Verdict
 from shared.items.summary import current_labels
 from shared.items.weeks import STATIC
@@ -28,22 +29,31 @@ PERCENT: Final = 90
 
 
 def plan_judging(model: Item, catalogue: Catalogue) -> list[Job]:
-    """Plan the comparison of a model with the champion, once: neither champions, present or past, nor losers again."""
+    """Plan the comparison of a model with the champion, once: neither champions, present or past, nor losers again.
+
+    An imported model has no split: whether it has seen the hold-out is not known, and it is compared all the same. One
+    that was trained here before models had splits is not: it did see blocks, and which is not known.
+    """
     present = champion(catalogue)
-    if present is None or promotion_number(model.id, catalogue) or "split" not in model.assets:
+    if present is None or promotion_number(model.id, catalogue) or not _is_comparable(model):
         return []
     hold_out = newest_hold_out(catalogue)
-    if hold_out is None or "split" not in present.assets:
+    if hold_out is None or not _is_comparable(present):
         return []
     number = HoldOutFacts.of(hold_out).number
     before = [EvaluationFacts.of(e) for e in catalogue.index(EVALUATIONS, STATIC, "challenger").get(model.id, ())]
     if any((e.champion, e.hold_out) != (present.id, number) for e in before):
         return []
-    models = tuple(Source(item, ("model", "split")) for item in (model, present))
+    wanted = ("model", "split")
+    models = tuple(Source(item, tuple(a for a in wanted if a in item.assets)) for item in (model, present))
     promoted = last_promotion(catalogue)
     notes = {"allowance": allowance_of(model, present, catalogue), "promotion": promoted.id if promoted else ""}
     sources = (*models, Source(hold_out, (HOLD_OUT,)))
     return [Job(EVALUATIONS, catalogue.area.name, STATIC, sources, {"percent": PERCENT}, notes=notes)]
+
+
+def _is_comparable(model: Item) -> bool:
+    return "split" in model.assets or is_imported(model)
 
 
 def allowance_of(challenger: Item, present: Item, catalogue: Catalogue) -> float:

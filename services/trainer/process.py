@@ -8,7 +8,8 @@ from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, wr
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.area.training import TrainingSettings
-from shared.items.collections import EVALUATIONS, HOLD_OUTS
+from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODEL_IMPORTS
+from shared.items.model_archive import pack
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def process(task: Task[Settings]) -> NewItem:
-    """Train, score, export and describe; or compare a model with the champion; or deal a hold-out.
+    """Train, score, export and describe; or check and score a model that was brought; or compare, or deal a hold-out.
 
     Raises:
-        RejectScene: there is nothing to train on.
+        RejectScene: there is nothing to train on, or what was brought is not a model that maps the cube.
     """
     # The environment first: TensorFlow reads it while it is loaded.
     from services.trainer.determinism import set_environment
@@ -36,6 +37,10 @@ def process(task: Task[Settings]) -> NewItem:
         from services.trainer.evaluate import evaluate
 
         return evaluate(task)
+    if task.inputs[0].item.collection == MODEL_IMPORTS:
+        from services.trainer.imports.publish import publish_import
+
+        return publish_import(task, version_of(task.job, task.settings))
     from services.trainer.card import write_card
     from services.trainer.deal import holdout_of
     from services.trainer.train import train
@@ -63,7 +68,7 @@ def as_requested(area: Area, job: Job) -> Area:
 
 def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> ModelFacts:
     """Write the model to the task's folder, and gather what is known of it."""
-    from services.trainer.export import export, pack, probe_sha256, weights_sha256
+    from services.trainer.export import export, probe_sha256, weights_sha256
 
     area, saved = task.area, task.folder / "saved_model"
     export(outcome.model, saved)

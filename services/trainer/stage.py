@@ -1,7 +1,8 @@
 """The trainer's declaration: a training request becomes a model, and a model is compared with the champion.
 
 Each happens once: for a cube state and training settings, and for a challenger. Both read one hold-out, which is made
-as the first training of some labels wants it.
+as the first training of some labels wants it. A model that people bring is scored on the newest one, once, and then
+compared as any other.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from services.trainer.judging import is_with_champion, plan_judging
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import is_champion
-from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODELS, REQUESTS, UPDATES
+from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODEL_IMPORTS, MODELS, REQUESTS, UPDATES
 from shared.items.item import Item
+from shared.items.model_imports import ARCHIVE, CARD
 from shared.items.properties import RequestFacts
 from shared.items.summary import current_labels, present_state
 from shared.items.weeks import STATIC
@@ -28,7 +30,11 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
     if item.collection == HOLD_OUTS:
         if not is_newest_hold_out(item, catalogue):
             return []
-        return [job for request in catalogue.items(REQUESTS) for job in _plan_training(request, catalogue, area)]
+        trainings = [_plan_training(request, catalogue, area) for request in catalogue.items(REQUESTS)]
+        imports = [_plan_import(brought, catalogue, area) for brought in catalogue.items(MODEL_IMPORTS)]
+        return [job for jobs in (*trainings, *imports) for job in jobs]
+    if item.collection == MODEL_IMPORTS:
+        return _plan_import(item, catalogue, area)
     return _plan_training(item, catalogue, area)
 
 
@@ -45,12 +51,25 @@ def _plan_training(request: Item, catalogue: Catalogue, area: Area) -> list[Job]
     return [Job(MODELS, area.name, STATIC, (Source(request, ()),), parameters, context=(hold_out,))]
 
 
+def _plan_import(brought: Item, catalogue: Catalogue, area: Area) -> list[Job]:
+    """Plan the check and the scoring of an imported model, once there is a hold-out.
+
+    The hold-out does not enter its key: a later one makes no second model of the same weights, and a comparison with
+    the champion reads the newest one anyway.
+    """
+    newest = newest_hold_out(catalogue)
+    if newest is None or not {ARCHIVE, CARD} <= brought.assets.keys():
+        return []
+    hold_out = Source(newest, (HOLD_OUT,))
+    return [Job(MODELS, area.name, STATIC, (Source(brought, (ARCHIVE, CARD)),), context=(hold_out,))]
+
+
 STAGE = Stage(
     name="trainer",
     version=2,
-    consumes=(REQUESTS, HOLD_OUTS, MODELS),
+    consumes=(REQUESTS, HOLD_OUTS, MODELS, MODEL_IMPORTS),
     publishes=(
-        Collection(MODELS, "Models", "Trained networks with their model cards.", current=is_champion),
+        Collection(MODELS, "Models", "Networks, trained here or brought, with their model cards.", current=is_champion),
         Collection(
             HOLD_OUTS,
             "Hold-outs",

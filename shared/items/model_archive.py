@@ -46,6 +46,39 @@ def unpack(archive: Path, base: Path, version: int) -> Path:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
+def pack(folder: Path, path: Path) -> None:
+    """Pack a SavedModel's files into an uncompressed tar: sorted relative names, no owner, no time.
+
+    Raises:
+        UnsafeModel: a file is a link or not one of a plain SavedModel, or all together are too large.
+    """
+    files = files_of(folder)
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for file in files:
+            entry = tarfile.TarInfo(file.relative_to(folder).as_posix())
+            entry.size, entry.mode = file.stat().st_size, 0o644
+            with file.open("rb") as stream:
+                archive.addfile(entry, stream)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files of a SavedModel's folder, by name; empty folders count for nothing.
+
+    Raises:
+        UnsafeModel: one is a link or not one of a plain SavedModel, or all together are too large.
+    """
+    found = sorted(p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
+    for path in found:
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not path.is_file() or not _MEMBER.match(name):
+            raise UnsafeModel(f"{folder.name}: {name[:100]!r} is not a plain file of a SavedModel")
+    if sum(p.stat().st_size for p in found) > MOST_BYTES or len(found) > MOST_FILES:
+        raise UnsafeModel(f"{folder.name}: larger than {MOST_BYTES} bytes or {MOST_FILES} files")
+    if folder / "saved_model.pb" not in found:
+        raise UnsafeModel(f"{folder.name}: holds no saved_model.pb")
+    return found
+
+
 def _extract(archive: Path, folder: Path) -> None:
     """Write the members of a tar, each checked by name, kind and size."""
     total, seen = 0, set[str]()

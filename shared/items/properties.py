@@ -14,6 +14,7 @@ from shared.items.collections import (
     LABELS,
     MAPS,
     MASKS,
+    MODEL_IMPORTS,
     MODELS,
     OLCI_GRID,
     OLCI_L1B,
@@ -269,13 +270,13 @@ class LabelFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts(Facts):
-    """Models."""
+    """Models, trained here or imported; an imported one is derived from an item of `model-imports`."""
 
-    cube_state: str
-    """Digest of what the cube held."""
+    cube_state: str | None = None
+    """Digest of what the cube held; absent of an imported model, which is of no state of this cube."""
 
-    training: Mapping[str, Any]
-    """Training settings."""
+    training: Mapping[str, Any] | None = None
+    """Training settings; absent of an imported model: `mlm:hyperparameters` is what its card says."""
 
     snapshot: str
     """Id of the cube's snapshot that was read; it stays readable. Differs between runs over the same data."""
@@ -287,7 +288,8 @@ class ModelFacts(Facts):
     """Version folder that TF Serving wants: the digest in the item's id, as a number."""
 
     weights_sha256: str
-    """sha256 over path, dtype, shape and bytes of the weights: no file of a SavedModel is byte-stable."""
+    """sha256 over path, dtype, shape and bytes of the weights: no file of a SavedModel is byte-stable. Of an imported
+    model in the order of their names in its checkpoint."""
 
     probe_sha256: str
     """sha256 of its answers to a fixed input."""
@@ -296,15 +298,16 @@ class ModelFacts(Facts):
     """Id of the hold-out that it was tested on; absent before hold-outs had numbers."""
 
     weeks: tuple[str, ...]
-    """Weeks that were trained on, ascending."""
+    """Weeks that were trained on, ascending; of an imported model, those that it was scored on."""
 
     windows: Mapping[str, Any]
     """How many windows were used, and of how many: `training`, `holdout`."""
 
     metrics: Mapping[str, Any]
-    """Measures on the hold-out, those of each class among them, and those of the random forest. Newer models tell those
-    of `boosting` and the gain over it, `calibration`, `area` (adjusted hectares of the held-out blocks), `by_week` and
-    `by_edge`, the distance to a label's edge."""
+    """Measures on the hold-out, those of each class among them, and those of the baselines that were trained beside it, of
+    which an imported model has none. Newer models tell those of `boosting` and the gain over it, `unseen_polygons`,
+    `calibration`, `area` (adjusted hectares of the held-out blocks), `by_week` and `by_edge`, the distance to a label's
+    edge."""
 
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""
@@ -464,6 +467,20 @@ class WithdrawalFacts(Facts):
     """Why, for people."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelImportFacts(Facts):
+    """Models that people brought: a SavedModel and its card, for the trainer to check, score and publish."""
+
+    name: str
+    """Name of the model, as its card says it (`mlm:name`)."""
+
+    title: str
+    """What it is, in the words of whoever imports it."""
+
+    sha256: str
+    """sha256 of the archive."""
+
+
 KINDS: Final[Mapping[str, type[Facts]]] = {
     SENTINEL_2_L2A: SceneFacts,
     SENTINEL_2_L1C: SceneFacts,
@@ -475,6 +492,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     UPDATES: UpdateFacts,
     WITHDRAWALS: WithdrawalFacts,
     REQUESTS: RequestFacts,
+    MODEL_IMPORTS: ModelImportFacts,
     HOLD_OUTS: HoldOutFacts,
     EVALUATIONS: EvaluationFacts,
     PROMOTIONS: PromotionFacts,
@@ -484,5 +502,5 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
 }
 """Collection -> what its items say."""
 
-BY_HAND: Final = (WITHDRAWALS, REQUESTS, PROMOTIONS)
+BY_HAND: Final = (WITHDRAWALS, REQUESTS, MODEL_IMPORTS, PROMOTIONS)
 """Collections in which people write, too."""

@@ -67,7 +67,17 @@ _MAPS_HREF = os.path.relpath(
 """From the folder of a model's card, whatever the model is called."""
 
 _LOSSES: Mapping[Loss, str] = {"cross_entropy": "cross-entropy", "focal": "focal loss", "dice": "dice loss"}
-_FACTS = ("hold_out", "windows", "weights", "determinism", "model_version", "weights_sha256", "probe_sha256", "cube_state", "snapshot")
+_FACTS = (
+    "hold_out",
+    "windows",
+    "weights",
+    "determinism",
+    "model_version",
+    "weights_sha256",
+    "probe_sha256",
+    "cube_state",
+    "snapshot",
+)
 _OF_UNSEEN = ", without the polygons that it saw a part of: networks remember these"
 _LIMITS = (
     "The score holds for the area, the weeks and the label scheme above; nothing is said of others.",

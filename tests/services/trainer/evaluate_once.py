@@ -17,6 +17,7 @@ from services.trainer.split import count_blocks, deal_holdout
 from services.trainer.stage import STAGE
 from shared.area.area import load_area
 from shared.items.item import Item
+from shared.items.model_archive import pack
 from shared.items.properties import HoldOutFacts
 from shared.stage.declare import Job, LocalItem, Source, Task
 from tests.services.trainer.fake_cube import FakeCube
@@ -29,7 +30,7 @@ def constant_model(folder: Path, value: int) -> Path:
     """The tar of a model that calls every pixel by one class."""
     import keras
 
-    from services.trainer.export import export, pack
+    from services.trainer.export import export
     from services.trainer.networks.layers import Normalise, cube_inputs
 
     classes = len(AREA.labels.classes)
