@@ -56,6 +56,9 @@ _CONSTANTS: Final = frozenset(range(types_pb2.DT_FLOAT, types_pb2.DT_UINT64 + 1)
 
 _FLATTEN: Final = "export the model without functions in functions"
 
+_REGISTERED: Final[Mapping[str, str]] = {"constant": "tf.TrackableConstant"}
+"""Kind of object -> the name of the class of TensorFlow's own that may make it; others are made by their kind."""
+
 Node = Any
 """A `tensorflow.NodeDef`."""
 
@@ -151,7 +154,8 @@ def _check_objects(objects: Any) -> None:
         if kind not in OBJECTS or (kind == "user_object" and found.user_object.identifier not in CONTAINERS):
             named = f" ({found.user_object.identifier[:100]})" if kind == "user_object" else ""
             raise UnsafeGraph(f"an object of the kind {kind}{named}", "track nothing but layers and their weights")
-        if found.saveable_objects or found.registered_name or found.registered_saver:
+        registered = found.registered_name != _REGISTERED.get(kind, "") and found.registered_name
+        if found.saveable_objects or registered or found.registered_saver:
             raise UnsafeGraph(f"an object ({kind}) that is restored by code of its own", "track nothing but layers")
 
 

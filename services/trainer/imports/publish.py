@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ def publish_import(task: Task[Settings], version: int) -> NewItem:
     cube.keep(f"trained-{snapshot}")  # what a model was scored on stays readable
     determinism = pin(0)
     name = f"{brought.item.id}/{brought.paths[ARCHIVE].name}"
+    if _sha256(brought.paths[ARCHIVE]) != facts.sha256:
+        raise RejectScene(name, "is not the archive that its item names", "import the model again")
     with tempfile.TemporaryDirectory(dir=task.folder) as scratch:
         try:
             saved = unpack(brought.paths[ARCHIVE], Path(scratch), 1)
@@ -83,6 +86,11 @@ def publish_import(task: Task[Settings], version: int) -> NewItem:
     )
     (task.folder / CARD).write_text(write_card(area, facts, stated, described), encoding="utf-8")
     return _item(area, facts, stated, described, weights, task.folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stated(task: Task[Settings]) -> ModelCard:

@@ -71,6 +71,7 @@ def main() -> None:
     half = root / "half.json"
     half.write_text(write_split(AREA, np.where(np.arange(holdout.shape[1]) % 2, holdout, 1)))
     models["half"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": half})
+    models["imported"] = LocalItem(models["common"].item, {"model": models["common"].paths["model"]})
     models["unseen"] = LocalItem(models["rare"].item, {"model": models["rare"].paths["model"], "split": nowhere})
     found: dict[str, object] = {}
     for challenger, champion, allowance in (
@@ -78,6 +79,7 @@ def main() -> None:
         ("rare", "common", 0.005),
         ("unseen", "common", 0.005),
         ("common", "unseen", 0.005),
+        ("imported", "rare", 0.0),
         ("half", "common", 0.005),
         ("common", "half", 0.005),
     ):

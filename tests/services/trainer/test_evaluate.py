@@ -62,6 +62,11 @@ def test_a_block_that_either_has_seen_is_left_out(found: Found) -> None:
     assert 0 < halves[0]["landstream:blocks"] < whole
 
 
+def test_an_imported_model_has_seen_nothing_as_far_as_is_known(found: Found) -> None:
+    said = found["blocks"]["imported rare 0.0"]
+    assert said == found["blocks"]["common rare 0.0"], "a split that holds out the whole hold-out says no more"
+
+
 def test_a_comparison_with_nothing_to_compare_on_says_so(found: Found) -> None:
     said = found["blocks"]["unseen common 0.005"]
     assert (said["landstream:blocks"], said["landstream:gain"]) == (0, {})

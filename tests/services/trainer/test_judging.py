@@ -35,6 +35,7 @@ def model(version: int, of: Item, assets: Mapping[str, Any] = ASSETS) -> Item:
     return Item({**found.json, "assets": dict(assets)}, "static")
 
 
+BROUGHT = make("model-imports", "small", week="static", name="one", title="One", sha256="0" * 64)
 HOLD_OUT = make("hold-outs", "clc-1", week="static", number=1, labels=[OLD_LABELS.id], blocks={}, classes={})
 FIRST, SECOND, THIRD = asked("a", 100), asked("b", 105), asked("c", 110)
 CHAMPION, CHALLENGER = model(1, FIRST), model(2, SECOND)
@@ -110,6 +111,20 @@ def test_models_without_a_split_are_not_compared() -> None:
     old = model(1, FIRST, {"model": {"href": "m"}})
     assert planned(CHALLENGER, *ITEMS, old, promotion(old, 1)) == []
     assert planned(model(4, SECOND, {"model": {"href": "m"}}), *PROMOTED) == []
+
+
+def imported(version: int) -> Item:
+    return model(version, BROUGHT, {"model": {"href": "m"}, "card": {"href": "c"}})
+
+
+def test_an_imported_model_is_compared_though_it_has_no_split() -> None:
+    brought, more = imported(6), imported(7)
+    (job,) = planned(brought, *PROMOTED, BROUGHT, brought)
+    assert [s.assets for s in job.inputs] == [("model",), ("model", "split"), ("hold_out",)]
+    assert job.notes["allowance"] == 0.0
+    (job,) = planned(CHALLENGER, *PROMOTED, BROUGHT, brought, promotion(brought, 2))
+    assert [s.assets for s in job.inputs] == [("model", "split"), ("model",), ("hold_out",)]
+    assert len(planned(more, *PROMOTED, BROUGHT, brought, more, promotion(brought, 2))) == 1
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,37 @@ def test_the_first_hold_out_continues_the_split_of_a_champion_of_before() -> Non
     assert [(s.item, s.assets) for s in job.context] == [(old, ("split",))]
 
 
+def brought(name: str, assets: tuple[str, ...] = ("model", "card")) -> Item:
+    """A model that somebody imported."""
+    found = make("model-imports", name, week="static", name=name, title=name, sha256="0" * 64)
+    return Item({**found.json, "assets": {asset: {"href": asset} for asset in assets}}, "static")
+
+
+def test_an_imported_model_is_scored_on_the_newest_hold_out_once() -> None:
+    one = brought("one")
+    assert STAGE.plan(one, catalogue_of(make_store(one)), AREA, STAGE.settings()) == [], "none is dealt yet"
+    first, second = make_store(one, hold_out(1)), make_store(one, hold_out(1), hold_out(2))
+    (job,) = STAGE.plan(one, catalogue_of(first), AREA, STAGE.settings())
+    (later,) = STAGE.plan(one, catalogue_of(second), AREA, STAGE.settings())
+    assert (job.collection, job.product, job.week) == ("models", "small", "static")
+    assert [(s.item, s.assets) for s in job.inputs] == [(one, ("model", "card"))]
+    assert [[s.item for s in j.context] for j in (job, later)] == [[hold_out(1)], [hold_out(2)]]
+    ids = {examine(STAGE, one, j, STAGE.settings(), catalogue_of(first)).output_id for j in (job, later)}
+    assert len(ids) == 1, "a later hold-out makes no second model of it"
+
+
+def test_imported_models_wait_for_the_first_hold_out() -> None:
+    one, two = brought("one"), brought("two")
+    jobs = STAGE.plan(hold_out(1), catalogue_of(make_store(one, two, hold_out(1))), AREA, STAGE.settings())
+    assert [j.inputs[0].item for j in jobs] == [one, two]
+    assert jobs[:1] == STAGE.plan(one, catalogue_of(make_store(one, two, hold_out(1))), AREA, STAGE.settings())
+
+
+def test_what_only_looks_like_an_import_is_not_planned() -> None:
+    half = brought("half", ("card",))
+    assert STAGE.plan(half, catalogue_of(make_store(half, hold_out(1))), AREA, STAGE.settings()) == []
+
+
 def test_planning_loads_no_heavy_library() -> None:
     heavy = "{'tensorflow', 'keras', 'sklearn', 'matplotlib', 'rasterio', 'grpc', 'icechunk'}"
     code = f"import services.trainer.stage, services.inference.stage, sys; print(sorted({heavy} & set(sys.modules)))"

@@ -12,11 +12,12 @@ FORBIDDEN = [
     "ReadFile", "WriteFile", "MatchingFiles", "ImmutableConst", "PyFunc", "PyFuncStateless", "EagerPyFunc", "While",
     "StatelessWhile", "For", "SymbolicGradient", "RemoteCall", "HashTableV2", "InitializeTableFromTextFileV2",
     "LookupTableFindV2", "MutableHashTableV2", "RandomUniform", "RandomStandardNormal", "StatelessRandomUniform",
-    "Print", "PrintV2", "Assert", "Abort", "TextLineDataset", "FixedLengthRecordDataset", "TFRecordDataset", "GeneratorDataset",
-    "TensorArrayV3", "StackV2", "QueueDequeueV2", "FIFOQueueV2", "Save", "SaveSlices", "Restore", "RestoreSlice",
-    "ShardedFilespec", "DecodeJpeg", "DecodeRaw", "ParseTensor", "XlaCustomCallV2", "XlaLaunch", "Bitcast",
-    "TemporaryVariable", "Variable", "VariableV2", "Assign", "AssignAddVariableOp", "DestroyResourceOp", "Send", "Recv",
-    "_Send", "CollectiveReduceV2", "TPUExecute", "Stage", "Barrier", "SdcaOptimizer", "CustomOpOfSomebody", "",
+    "Print", "PrintV2", "Assert", "Abort", "TextLineDataset", "FixedLengthRecordDataset", "TFRecordDataset",
+    "GeneratorDataset", "TensorArrayV3", "StackV2", "QueueDequeueV2", "FIFOQueueV2", "Save", "SaveSlices",
+    "Restore", "RestoreSlice", "ShardedFilespec", "DecodeJpeg", "DecodeRaw", "ParseTensor", "XlaCustomCallV2",
+    "XlaLaunch", "Bitcast", "TemporaryVariable", "Variable", "VariableV2", "Assign", "AssignAddVariableOp",
+    "DestroyResourceOp", "Send", "Recv", "_Send", "CollectiveReduceV2", "TPUExecute", "Stage", "Barrier",
+    "SdcaOptimizer", "CustomOpOfSomebody", "",
 ]  # fmt: skip
 """What reads or writes files, runs Python, keeps state, speaks to others, never ends, or is nobody's."""
 
@@ -67,6 +68,13 @@ def test_a_plain_model_is_let_in(tmp_path: Path) -> None:
     assert list(read_graph(tmp_path).meta_info_def.tags) == ["serve"]
 
 
+def test_a_constant_of_python_is_let_in() -> None:
+    model = plain()
+    found = meta(model).object_graph_def.nodes.add()
+    found.constant.operation, found.registered_name = "Const", "tf.TrackableConstant"
+    assert refusal(model) == ""
+
+
 def test_what_is_no_graph_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from services.trainer.imports import graph
 
@@ -90,7 +98,7 @@ def test_an_operation_that_is_not_on_the_list_is_refused_by_name(op: str) -> Non
 
 
 def test_each_registered_operation_is_refused_unless_it_is_listed() -> None:
-    """Of all that TensorFlow has: those with state but weights and calls, and those without that are not vouched for."""
+    """Of all that TensorFlow has: those with state but weights and calls, and those without that nobody looked at."""
     from services.trainer.imports.operations import PREDICTING
 
     operations = registered()
@@ -213,6 +221,11 @@ def own_class(model: Any) -> None:
     found.variable.name, found.registered_name = "w", "Somebody.Class"
 
 
+def another_class(model: Any) -> None:
+    found = meta(model).object_graph_def.nodes.add()
+    found.constant.operation, found.registered_name = "Const", "Somebody.Class"
+
+
 def in_an_unused_function(model: Any) -> None:
     meta(model).graph_def.library.function.append(function("unused", node("evil", "ReadFile")))
 
@@ -234,7 +247,8 @@ def an_unknown_callee(model: Any) -> None:
 
 
 def a_branch_elsewhere(model: Any) -> None:
-    body(model).append(node("if", "If", then_branch="answer", else_branch="elsewhere"))
+    meta(model).graph_def.library.function.append(function("then"))
+    body(model).append(node("if", "If", then_branch="then", else_branch="elsewhere"))
 
 
 def the_init_saves(model: Any) -> None:
@@ -322,6 +336,7 @@ def no_saver(model: Any) -> None:
         (an_object, "an object of the kind user_object (optimizer)"),
         (own_restoring, "an object (variable) that is restored by code of its own"),
         (own_class, "an object (variable) that is restored by code of its own"),
+        (another_class, "an object (constant) that is restored by code of its own"),
         (in_an_unused_function, "the operation ReadFile (evil) in the function unused"),
         (a_gradient, "gradients of functions"),
         (a_shadow, "a function that is called as the operation Conv2D"),
