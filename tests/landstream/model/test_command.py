@@ -70,6 +70,22 @@ def test_a_model_is_shown_class_by_class(store: Path) -> None:
     assert json.loads(said("show", "small--v2", "--store", store).stdout)["id"] == NEW.id
 
 
+def test_an_imported_model_is_named_so(store: Path) -> None:
+    brought = make("model-imports", "small", week="static", name="one", title="One", sha256="0" * 64)
+    made = make("models", "brought", [brought], week="static", metrics={}, weeks=["2018-W20"])
+    properties = made.properties | TIMES | {"mlm:name": "one-by-one"}
+    imported = Item({**made.json, "bbox": list(AREA.polygon.bounds), "properties": properties}, "static")
+    FolderStore(store).put(imported.key, canonical(imported.json))
+    said_of = [json.loads(line)["imported"] for line in said("list", "--store", store).stdout.splitlines()]
+    assert said_of == [False, False, True]
+    assert "2018-W20 (imported)" in on_terminal("model", "list", "--store", store, columns=200)[3]
+    shown = on_terminal("model", "show", "brought", "--store", store, columns=200)
+    assert "imported    one-by-one; scored on 2018-W20, what it was trained on is not known" in shown
+    assert not any(line.startswith("trained on") for line in shown)
+    lines = on_terminal("model", "compare", "brought", "small--v2", "--store", store, columns=200)
+    assert re.split(r"\s{2,}", lines[1].strip())[1] == "elsewhere; scored on 2018-W20"
+
+
 def test_two_models_stand_side_by_side(store: Path) -> None:
     lines = on_terminal("model", "compare", "small--v1", "small--v2", "--store", store, columns=200)
     assert lines[0].split() == [OLD.id, NEW.id, "difference"]

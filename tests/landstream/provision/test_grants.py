@@ -186,7 +186,7 @@ def test_more_stages_fit_once_some_may_write_each_others_items(number: int) -> N
 
 
 def test_as_few_as_may_be_share_a_right() -> None:
-    table = named(grants(stages(16)))
+    table = named(grants(stages(15)))
     policy = coarse_bucket_policy(table, LAND)
     assert size_of(policy) > ROOM - 200, "the next finer policy would not fit"
     assert max(len(listed(s["Principal"])) for s in policy["Statement"] if "items" in str(s["Resource"])) == 2
