@@ -304,10 +304,10 @@ class ModelFacts(Facts):
     """How many windows were used, and of how many: `training`, `holdout`."""
 
     metrics: Mapping[str, Any]
-    """Measures on the hold-out, those of each class among them, and those of the baselines that were trained beside it, of
-    which an imported model has none. Newer models tell those of `boosting` and the gain over it, `unseen_polygons`,
-    `calibration`, `area` (adjusted hectares of the held-out blocks), `by_week` and `by_edge`, the distance to a label's
-    edge."""
+    """Measures on the hold-out, those of each class among them, and those of the baselines that were trained beside it,
+    of which an imported model has none. Newer models tell those of `boosting` and the gain over it, `unseen_polygons`,
+    `calibration`, `area` (adjusted hectares of the held-out blocks), `by_week` and `by_edge`, the distance to a
+    label's edge."""
 
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""
