@@ -28,6 +28,7 @@ import structlog
 
 from landstream import cli
 from landstream.workspace import bind
+from services.trainer.item import describe_signature
 from shared.area import load_area
 from shared.store import FolderStore
 from tests.conftest import AREAS, ROOT
@@ -122,6 +123,28 @@ def plain_raster(folder: Path) -> None:
         out.write(np.full((10, 64, 64), 1000, np.uint16))
 
 
+def model_and_store(folder: Path) -> None:
+    """Make a store, and a model whose card is of other bands."""
+    area_and_store(folder)
+    (folder / "model").mkdir()
+    (folder / "model" / "saved_model.pb").write_bytes(b"")
+    tensor = {"shape": [-1, 256, 256, 3], "dim_order": ["batch", "height", "width", "bands"], "data_type": "uint16"}
+    inputs = [{"name": name, "bands": ["B04", "B03", "B02"], "input": tensor} for name in ("msi_10m", "msi_20m")]
+    said = {"mlm:name": "rgb", "mlm:architecture": "U-Net", "mlm:tasks": [], "mlm:input": inputs, "mlm:output": []}
+    (folder / "mlm.json").write_text(json.dumps(said))
+
+
+def model_with_words(folder: Path) -> None:
+    """Make a store, and a model with a file of its own; what its card says is right."""
+    area_and_store(folder)
+    (folder / "model" / "assets").mkdir(parents=True)
+    (folder / "model" / "saved_model.pb").write_bytes(b"")
+    (folder / "model" / "assets" / "words.txt").write_text("one")
+    said = {"mlm:name": "words", "mlm:architecture": "U-Net", "mlm:tasks": []}
+    area = load_area(folder / "sibiu.yaml")
+    (folder / "mlm.json").write_text(json.dumps(said | describe_signature(area)))
+
+
 def raster_and_store(folder: Path) -> None:
     """Write such a raster, and make a store that has no model yet."""
     plain_raster(folder)
@@ -181,6 +204,8 @@ MISTAKES = [
     Mistake("A raster whose numbers nobody explains", "predict in.tif map.tif --server 127.0.0.1:9 --model sibiu",
             plain_raster),
     Mistake("A store without a model", "predict in.tif map.tif --scale 0.0001 --store sibiu", raster_and_store),
+    Mistake("A model of other bands", "model import model --card mlm.json --store sibiu", model_and_store),
+    Mistake("A model with files of its own", "model import model --card mlm.json --store sibiu", model_with_words),
     Mistake("A port that is taken", f"serve --store sibiu --port {TAKEN}", taken_port),
 ]  # fmt: skip
 
