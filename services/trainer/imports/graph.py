@@ -48,6 +48,9 @@ CONTAINERS: Final = frozenset(
 )
 """Python objects that hold others and do nothing of their own."""
 
+ATTRIBUTES: Final = frozenset({"_construction_context", "_input_shapes", "_noinline"})
+"""Attributes of functions that change nothing; by `api_implements` TensorFlow would run one function for another."""
+
 _CONSTANTS: Final = frozenset(range(types_pb2.DT_FLOAT, types_pb2.DT_UINT64 + 1)) - {
     types_pb2.DT_RESOURCE,
     types_pb2.DT_VARIANT,
@@ -112,6 +115,8 @@ def check_graph(model: Any) -> Any:
     _check_objects(meta.object_graph_def)
     functions = _functions_of(meta.graph_def.library)
     nodes = {node.name: node for node in meta.graph_def.node}
+    if len(nodes) < len(meta.graph_def.node):
+        raise UnsafeGraph("two operations of one name", "export the model again")
     savers = _savers(meta, nodes, functions)
     _check_sizes(meta.graph_def, functions)
     for node in nodes.values():
@@ -133,7 +138,10 @@ def _functions_of(library: Any) -> dict[str, Any]:
     if len(functions) < len(library.function):
         raise UnsafeGraph("two functions of one name", "export the model again")
     known = PREDICTING | OUTERMOST | RESTORING | SAVING
-    for name in functions:
+    for name, function in functions.items():
+        for attribute in sorted(function.attr.keys() - ATTRIBUTES):
+            fault = f"a function with the attribute {attribute[:100]} ({name[:100]})"
+            raise UnsafeGraph(fault, "export the model for prediction alone, without compiling it")
         if name in known:  # TensorFlow would run the function where the operation is named
             raise UnsafeGraph(f"a function that is called as the operation {name}", "export the model again")
     return functions

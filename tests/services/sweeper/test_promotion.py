@@ -132,7 +132,7 @@ def test_where_people_promote_the_driver_does_not(store: FolderStore) -> None:
     assert promotions(store) == []
 
 
-BETTER = AREA.model_copy(update={"promote": "better"})
+ALWAYS, BETTER = (AREA.model_copy(update={"promote": rule}) for rule in ("always", "better"))
 
 
 def scored(items: list[Item], version: int, accuracy: float) -> Item:
@@ -187,3 +187,12 @@ def test_whoever_promoted_meanwhile_is_not_overruled(store: FolderStore) -> None
     by_hand(store, one, 2)
     assert promote(store, stale, summaries(stale), AREA) is None
     assert [p.number for p in promotions(store)] == [1, 2]
+
+
+def test_an_imported_model_is_promoted_where_it_is_better_and_not_for_being_there(store: FolderStore) -> None:
+    brought = make("model-imports", "small", week="static", name="one", title="One", sha256="0" * 64)
+    made = make("models", "brought", [brought], week="static", metrics={"accuracy": 0.9, "majority_accuracy": 0.5})
+    times = {"start_datetime": "2018-06-04T00:00:00Z", "end_datetime": "2018-06-10T23:59:59Z"}
+    imported = Item({**made.json, "properties": {**made.properties, **times}}, "static")
+    assert promoted(store, *FIRST, brought, imported, area=ALWAYS) is None
+    assert promoted(store, *FIRST, brought, imported, area=BETTER) == imported

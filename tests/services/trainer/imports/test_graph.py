@@ -242,6 +242,16 @@ def twice(model: Any) -> None:
     meta(model).graph_def.library.function.append(function("answer"))
 
 
+def an_implementation(model: Any) -> None:
+    """TensorFlow would run the function that saves wherever the other one is called."""
+    for found in meta(model).graph_def.library.function:
+        found.attr["api_implements"].s = b"answer"
+
+
+def a_node_twice(model: Any) -> None:
+    meta(model).graph_def.node.insert(0, node("weight", "ReadFile"))
+
+
 def an_unknown_callee(model: Any) -> None:
     body(model).append(node("call", "PartitionedCall", f="elsewhere"))
 
@@ -341,6 +351,8 @@ def no_saver(model: Any) -> None:
         (a_gradient, "gradients of functions"),
         (a_shadow, "a function that is called as the operation Conv2D"),
         (twice, "two functions of one name"),
+        (an_implementation, "a function with the attribute api_implements"),
+        (a_node_twice, "two operations of one name"),
         (an_unknown_callee, "a call of the function 'elsewhere', which is not there"),
         (a_branch_elsewhere, "a call of the function 'elsewhere', which is not there"),
         (add_functions(("a", "b"), ("b", "a")), "functions that call each other more than 32 deep"),
