@@ -29,6 +29,7 @@ class LazyGroup(NamedTuple):
 
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
+    "evaluate": LazyGroup("landstream.evaluate.command:app", "Score a model on labels of your own."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "model": LazyGroup("landstream.model.command:app", "Show models, and choose the champion."),
     "new-service": LazyGroup("landstream.new_service:app", "Write the files of a new service."),
@@ -40,7 +41,7 @@ GROUPS = {
 
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", run.run, run.deliver, "simulate"),
-    "Learn": (orders.train, "model", "split"),
+    "Learn": (orders.train, "model", "evaluate", "split"),
     "Use maps": ("export", "predict", "serve"),
     "Look": (look.status, look.maps, look.items, look.sweep, trace.trace),
     "Put right": (

@@ -66,7 +66,23 @@ def serve_champion(context: Context, port: int = 0) -> Iterator[Served]:
         NoModel: there is none, or its archive is not a plain SavedModel.
         RuntimeError: the server does not start.
     """
-    model = champion_of(context)
+    with serve_model(context, champion_of(context), port) as served:
+        yield served
+
+
+@contextmanager
+def serve_model(context: Context, model: Item, port: int = 0) -> Iterator[Served]:
+    """Run an embedded server on a model of a store, on the loopback; it ends with the block.
+
+    Args:
+        context: the store.
+        model: its item.
+        port: 0 = any free one.
+
+    Raises:
+        NoModel: its archive is not a plain SavedModel.
+        RuntimeError: the server does not start.
+    """
     facts, server = ModelFacts.of(model), Embedded(port)
     try:
         with tempfile.TemporaryDirectory(prefix="landstream-model-") as folder:

@@ -5,7 +5,7 @@ Neighbouring pixels err together, so pixels must not be drawn; a block with all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,15 @@ class BlockConfusions:
     def __init__(self, classes: int) -> None:
         self._classes = classes
         self._blocks: dict[tuple[int, int], Array] = {}
+
+    @classmethod
+    def of(cls, parts: Iterable[BlockConfusions], classes: int) -> BlockConfusions:
+        """Return the sum of several, block by block."""
+        summed = cls(classes)
+        for part in parts:
+            for block, confusion in part._blocks.items():
+                summed._blocks[block] = summed._blocks.get(block, 0) + confusion
+        return summed
 
     def add(self, places: Sequence[Place], reference: Array, mapped: Array) -> None:
         """Add tested blocks.

@@ -1,0 +1,1 @@
+"""`landstream evaluate`: score any model of a store on any labels."""
