@@ -37,7 +37,7 @@ def process(task: Task[Settings]) -> NewItem:
         from services.trainer.evaluate import evaluate
 
         return evaluate(task)
-    if task.inputs[0].item.collection == MODEL_IMPORTS:
+    if task.job.inputs[0].item.collection == MODEL_IMPORTS:
         from services.trainer.imports.publish import publish_import
 
         return publish_import(task, version_of(task.job, task.settings))

@@ -131,6 +131,13 @@ def test_the_archive_is_a_plain_saved_model(trained: list[Path]) -> None:
     assert {"saved_model.pb", "variables/variables.index"} <= set(names)
 
 
+def test_our_own_model_would_be_let_in_as_an_imported_one(trained: list[Path]) -> None:
+    from services.trainer.imports.graph import read_graph
+    from services.trainer.imports.signature import check_signatures
+
+    check_signatures(read_graph(trained[0] / "saved_model"))
+
+
 def test_the_model_answers_in_the_cubes_encoding(trained: list[Path]) -> None:
     import tensorflow as tf
 
