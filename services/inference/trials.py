@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from services.inference.current_map import sheet_of_json, shows_current
+from services.inference.maps import Assets, map_job
 from shared.area import Area
 from shared.items.catalogue import Catalogue
-from shared.items.champion import challenger
+from shared.items.champion import challenger, champion
+from shared.items.collections import TRIALS
 from shared.items.ids import digest8
 from shared.items.item import Item
 from shared.items.sheets import Sheet, sheets_of
+from shared.items.summary import remapped_weeks
 from shared.items.tiles import week_tiles
+from shared.stage.declare import Job
 
 
 def trial_sheets(area: Area) -> frozenset[Sheet]:
@@ -22,15 +26,28 @@ def trial_sheets(area: Area) -> frozenset[Sheet]:
     return frozenset(sorted(sheets, key=lambda sheet: digest8([area.name, *sheet]))[:count])
 
 
-def on_trial(sheets: Iterable[Sheet], catalogue: Catalogue) -> tuple[Item | None, list[Sheet]]:
-    """Return the challenger and those of some sheets that it maps; (None, []) where nothing is on trial."""
-    if not catalogue.area.canary_percent:
-        return None, []
-    model = challenger(catalogue)
-    if model is None:
-        return None, []
-    chosen = trial_sheets(catalogue.area)
-    return model, [sheet for sheet in sheets if sheet in chosen]
+def plan_trials(sheets: Iterable[Sheet], week: str, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
+    """Plan the trials of some sheets in one of the last weeks."""
+    model = _on_trial(catalogue)
+    if model is not None and week in remapped_weeks(catalogue):
+        chosen = trial_sheets(catalogue.area)
+        yield from (map_job(s, week, model, catalogue, assets, TRIALS) for s in sheets if s in chosen)
+
+
+def plan_trials_of(model: Item, catalogue: Catalogue, assets: Assets) -> list[Job]:
+    """Plan the trials of a new challenger, newest week first; of another model, none."""
+    found = _on_trial(catalogue)
+    if found is None or found.id != model.id or champion(catalogue) is None:
+        return []
+    return [
+        job
+        for week in reversed(remapped_weeks(catalogue))
+        for job in plan_trials(sorted(week_tiles(catalogue, week).inside), week, catalogue, assets)
+    ]
+
+
+def _on_trial(catalogue: Catalogue) -> Item | None:
+    return challenger(catalogue) if catalogue.area.canary_percent else None
 
 
 def is_current_trial(item: Item, catalogue: Catalogue) -> bool:

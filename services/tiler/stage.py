@@ -17,9 +17,7 @@ from shared.sensors import msi_assets
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
 
 FRAME_ASSETS = ("radiance", "view_zenith", "flags")
-LATER_LABEL_ASSETS = ("confidence", "polygon")
-"""What labels that an older version burned may lack."""
-
+LABEL_ASSETS = ("labels", "confidence", "polygon")  # the last two are not of version 1
 SENSORS: Mapping[str, str] = {MASKS: "msi", OLCI_GRID: "olci", LABELS: "labels"}
 """Collection of what is merged -> which of the cube's arrays it goes to."""
 
@@ -98,7 +96,7 @@ def _sources(item: Item, catalogue: Catalogue, area: Area) -> tuple[Source, ...]
     if item.collection == OLCI_GRID:
         return (Source(item, FRAME_ASSETS),)
     if item.collection == LABELS:
-        return (Source(item, ("labels", *(name for name in LATER_LABEL_ASSETS if name in item.assets))),)
+        return (Source(item, tuple(n for n in LABEL_ASSETS if n in item.assets or n == "labels")),)
     scene = catalogue.inputs(item)[0]
     if SceneFacts.of(scene).level != area.level:
         return None

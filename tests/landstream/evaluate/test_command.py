@@ -24,7 +24,7 @@ def points(mapped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels, transform = opened.read(1), opened.transform
     rows, cols = np.nonzero(labels)
     chosen = np.random.default_rng(0).choice(len(rows), 200, replace=False)
-    x, y = transform * (cols[chosen] + 0.5, rows[chosen] + 0.5)
+    x, y = (np.array(v) for v in rasterio.transform.xy(transform, rows[chosen], cols[chosen]))
     longitude, latitude = Transformer.from_crs(AREA.grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
     codes = [AREA.labels.values[int(v)].code for v in labels[rows[chosen], cols[chosen]]]
     path = tmp_path_factory.mktemp("points") / "visited.csv"

@@ -1,0 +1,52 @@
+"""Which maps are due: those of what changed, and of the last weeks for a new champion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from services.inference.current_map import is_mapped
+from shared.items.catalogue import Catalogue
+from shared.items.collections import MAPS
+from shared.items.item import Item
+from shared.items.sheets import Sheet
+from shared.items.summary import remapped_weeks
+from shared.items.tiles import week_tiles
+from shared.stage.declare import Job
+from shared.stage.source import Source
+
+Assets = tuple[str, ...]
+"""Assets of a model that a job fetches: none where a given server holds it."""
+
+
+def plan_remap(model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
+    """Plan the maps of the last weeks, newest first; what older weeks lack is due from their updates."""
+    for week in reversed(remapped_weeks(catalogue)):
+        known = catalogue.knows(week)
+        yield from plan_maps(sorted(week_tiles(catalogue, week).inside), week, model, catalogue, assets)
+        if not known:
+            catalogue.let_go(week)
+
+
+def plan_maps(sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
+    """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
+    recent = week in remapped_weeks(catalogue)
+    for sheet in sheets:
+        job = map_job(sheet, week, model, catalogue, assets)
+        if recent or not is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):
+            yield job
+
+
+def map_job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets, collection: str = MAPS) -> Job:
+    """Return the map of a sheet; the same object for each of the updates that lead to it."""
+    maps = catalogue.once(week, f"{collection} of {model.id}", dict[Sheet, Job])
+    if sheet not in maps:
+        tiles = week_tiles(catalogue, week)
+        ledger = tiles.ledger_digest(sheet)
+        maps[sheet] = Job(
+            collection=collection,
+            product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
+            week=week,
+            inputs=(Source(model, assets), *(Source(update, ()) for update in tiles.around[sheet])),
+            parameters={"sheet": list(sheet), "ledger": ledger},
+        )
+    return maps[sheet]
