@@ -13,6 +13,7 @@ from shapely.geometry import shape
 from landstream.areas import schema_beside
 from shared.area import Area, load_area
 from shared.area.recipe import Recipe
+from shared.area.splitting import Splitting
 from shared.area.training import TrainingPolicy, TrainingSettings
 from tests.conftest import AREAS, ROOT, landstream
 from tests.landstream.test_cli import HEAVY, installed_by_extras_only, run_without
@@ -30,7 +31,10 @@ def test_new_writes_a_commented_file_that_is_good(tmp_path: Path) -> None:
     written = yaml.safe_load(text)
     assert set(written) == {field.alias or name for name, field in Area.model_fields.items()}
     assert set(written["train"]) == set(TrainingPolicy.model_fields)
-    assert set(written["training"]) == set(TrainingSettings.model_fields) - set(Recipe.model_fields)
+    assert set(written["training"]) == {*TrainingSettings.model_fields} - {
+        *Recipe.model_fields,
+        *Splitting.model_fields,
+    }
     assert written["training"] == TrainingSettings().model_dump(mode="json") | written["training"]
     assert "T34TGR, T35TKL" in text
     assert "A year of scenes takes up to 1.4 TB with all copies" in text
