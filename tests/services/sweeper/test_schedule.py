@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from services.sweeper.schedule import Training, TrainingSchedule, nothing_to_train_on
 from shared.area.training import TrainingPolicy
 from shared.items.summary import WeekSummary, current_labels, summaries
@@ -154,3 +158,29 @@ def test_once_it_trains_when_all_is_done_and_only_then() -> None:
     assert not asked(0, weeks_of(1000), quiet=False)
     assert asked(0, weeks_of(1))
     assert asked(0, weeks_of(1), trained(weeks_of(1)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked_after_weeks"),
+    [
+        ({}, [1, 5]),  # 60 tile-weeks each: four weeks more are 240 of 200
+        ({"every_tile_weeks": 100}, [1, 3, 6, 8]),  # two weeks would do, but a day must pass after each model
+        ({"every_tile_weeks": 1, "grow_percent": 0, "at_least_hours": 0}, [1, 2, 3, 4, 5, 6, 7, 8]),
+        ({"first": False}, []),
+    ],
+)
+def test_a_stream_of_eight_weeks_dropped_one_by_one(policy: dict[str, object], asked_after_weeks: list[int]) -> None:
+    """A week each ten hours, each a quarter of an hour under way; a training takes two hours; asked each minute."""
+    asked, trainings, when = Asked(**policy), list[Training](), list[int]()
+    for minute in range(85 * 60):
+        now_s, dropped = 60.0 * minute, min(minute // 600 + 1, 8)
+        quiet = minute >= 4200 + 15 or minute % 600 >= 15
+        weeks = weeks_of(*[60] * (dropped if quiet else dropped - 1))
+        pending = [t for t in trainings if t.at_s is None]
+        if pending and now_s >= pending[0].asked_s + 2 * HOUR_S:
+            trainings[-1] = replace(pending[0], at_s=now_s)
+        again = any(t.tile_weeks == trained(weeks).tile_weeks for t in trainings)  # one request for one state
+        if weeks and asked(now_s, weeks, *trainings, quiet=quiet) and not again:
+            trainings.append(trained(weeks, None, asked_s=now_s))
+            when.append(dropped)
+    assert when == asked_after_weeks
