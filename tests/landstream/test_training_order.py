@@ -24,7 +24,9 @@ from tests.conftest import ROOT, landstream
 THESIS = ROOT / "tests" / "landstream" / "hugin" / "thesis.yaml"
 
 CLC = labels("clc", 2018)
-HELD = [CLC, make("land-cover-labels", "clc", [CLC], week="static"), *chain(scene("a", 500, "a"), [[0, 0, 3]])]
+RASTER = make("land-cover-labels", "clc", [CLC], week="static")
+HELD = [CLC, RASTER, *chain(scene("a", 500, "a"), [[0, 0, 3]])]
+HOLD_OUT = make("hold-outs", "clc-1", week="static", number=1, labels=[RASTER.id], blocks={}, classes={})
 
 
 def lay(store: FolderStore, *items: Item) -> None:
@@ -44,11 +46,14 @@ def test_it_is_asked_for_once_and_says_who_asked(tmp_path: Path) -> None:
     assert RequestFacts.of(request).asked_by == "person"
     with pytest.raises(NothingToTrain, match="is asked for already"):
         order_training(store, AREA)
-    trainer, catalogue = registry.load("trainer"), Context.of_store(store, AREA).reader.snapshot()
-    (due,) = plan_jobs(trainer, request, catalogue, trainer.settings())
-    store.put(failure_key("trainer", due.id), b"{}")
-    with pytest.raises(NothingToTrain, match=f"{due.id}: was tried and failed; `landstream requeue {due.id}`"):
-        order_training(store, AREA)
+    trainer = registry.load("trainer")
+    for made in ((), (HOLD_OUT,)):  # the hold-out that it wants first, and the model
+        lay(store, *made)
+        catalogue = Context.of_store(store, AREA).reader.snapshot()
+        (due,) = plan_jobs(trainer, request, catalogue, trainer.settings())
+        store.put(failure_key("trainer", due.id), b"{}")
+        with pytest.raises(NothingToTrain, match=f"{due.id}: was tried and failed; `landstream requeue {due.id}`"):
+            order_training(store, AREA)
     lay(store, item("models", due.output_id, [request], "static"))
     with pytest.raises(NothingToTrain, match=f"^{due.output_id}: was trained on just this"):
         order_training(store, AREA)
