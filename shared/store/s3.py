@@ -187,6 +187,8 @@ class S3Store:
         """See `Store.head`."""
         check_key(key)
         answer = self._retry(lambda: self.client.head_object(Bucket=self.bucket, Key=key), key)
+        if "ETag" not in answer:  # a gateway, of an object that is replaced at this moment
+            raise StoreError(f"{key}: the store names no ETag of it; see that nobody else writes it, then try again")
         return ObjectInfo(
             key,
             answer["ContentLength"],
