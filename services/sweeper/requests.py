@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.sweeper.driver_item import DRIVER_VERSION, driver_item
 from shared.area import Area
@@ -14,7 +13,7 @@ from shared.items.item import Item
 from shared.items.keys import item_key
 from shared.items.properties import RequestFacts
 from shared.items.summary import TRAINED_ON, WeekSummary, cube_state, current_labels
-from shared.items.weeks import STATIC, rfc3339, week_bounds
+from shared.items.weeks import STATIC, span_properties
 from shared.observe.failpoint import failpoint
 from shared.store import PreconditionFailed, Store
 
@@ -40,7 +39,7 @@ def training_request(
         digests={s.week: {k: v for k, v in s.digests.items() if k in TRAINED_ON} for s in trained},
         tile_weeks={s.week: sum(s.tile_weeks.get(k, 0) for k in TRAINED_ON) for s in trained},
     )
-    properties = _span(trained[0].week, trained[-1].week) | facts.properties()
+    properties = span_properties(trained[0].week, trained[-1].week) | facts.properties()
     return item_key(REQUESTS, STATIC, item_id), canonical(driver_item(REQUESTS, item_id, properties, labels, area))
 
 
@@ -74,8 +73,3 @@ def is_requested(catalogue: Catalogue, summaries: Sequence[WeekSummary], area: A
 
 def _is_there(key: str, catalogue: Catalogue) -> bool:
     return key.rpartition("/")[2].removesuffix(".json") in catalogue.ids(REQUESTS)
-
-
-def _span(first: str, last: str) -> dict[str, Any]:
-    start, end = week_bounds(first)[0], week_bounds(last)[1]
-    return {"datetime": None, "start_datetime": rfc3339(start), "end_datetime": rfc3339(end)}

@@ -17,7 +17,7 @@ from shared.geo import TILE_10M_PX, TILE_20M_PX
 from shared.items.classes import classes_of, classification
 from shared.items.properties import ModelFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
-from shared.items.weeks import rfc3339, week_bounds
+from shared.items.weeks import span_properties
 from shared.sensors import CUBE_BANDS
 from shared.stage.declare import NewAsset, NewItem
 
@@ -37,9 +37,7 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
         folder: where `MODEL`, `CARD` and `SPLIT` are.
     """
     properties = {
-        "datetime": None,
-        "start_datetime": rfc3339(week_bounds(facts.weeks[0])[0]),
-        "end_datetime": rfc3339(week_bounds(facts.weeks[-1])[1]),
+        **span_properties(facts.weeks[0], facts.weeks[-1]),
         **_describe_network(area, parameters, facts.determinism),
     }
     return NewItem(

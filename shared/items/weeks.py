@@ -77,3 +77,9 @@ def rfc3339(moment: datetime) -> str:
         .isoformat(timespec="microseconds" if moment.microsecond else "seconds")
     )
     return text + "Z"
+
+
+def span_properties(first: str, last: str) -> dict[str, str | None]:
+    """Return STAC's times of what is of several weeks: from the first one's start to the last one's end."""
+    start, end = week_bounds(first)[0], week_bounds(last)[1]
+    return {"datetime": None, "start_datetime": rfc3339(start), "end_datetime": rfc3339(end)}

@@ -26,7 +26,7 @@ from shared.items.model_imports import ARCHIVE
 from shared.items.model_imports import CARD as STATED
 from shared.items.properties import ModelFacts, ModelImportFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, MLM_EXTENSION, attribution
-from shared.items.weeks import rfc3339, week_bounds
+from shared.items.weeks import span_properties
 from shared.stage.declare import NewAsset, NewItem, RejectScene, Settings, Task
 
 _UNPLAIN = "export it with `keras.export.ExportArchive`, without assets, and import it again"
@@ -119,9 +119,7 @@ def _item(
 ) -> NewItem:
     """Make the item of the model: as of ours, but without a split."""
     properties = {
-        "datetime": None,
-        "start_datetime": rfc3339(week_bounds(facts.weeks[0])[0]),
-        "end_datetime": rfc3339(week_bounds(facts.weeks[-1])[1]),
+        **span_properties(facts.weeks[0], facts.weeks[-1]),
         "title": brought.title,
         "mlm:name": stated.name,
         "mlm:architecture": stated.architecture,
