@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-DEADLINE_S = 120.0
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-
 
 @app.command()
 def evaluate(
@@ -59,7 +56,7 @@ def evaluate(
 
     from landstream.evaluate import references, score
     from landstream.model.history import NoSuchModel, find_model, models_of
-    from landstream.serving.champion import NoModel, serve_model
+    from landstream.serving.champion import DEADLINE_S, MAX_MESSAGE_BYTES, NoModel, serve_model
     from services.inference.client import Client
     from shared.cube import open_cube
     from shared.run.context import Context

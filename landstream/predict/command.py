@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-DEADLINE_S = 120.0
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 OVERLAP_PX = 64
 
 
@@ -108,7 +106,7 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
     from contextlib import closing
 
     from landstream.predict.encoding import PredictError
-    from landstream.serving.champion import NoModel, champion_of, serve_champion
+    from landstream.serving.champion import DEADLINE_S, MAX_MESSAGE_BYTES, NoModel, champion_of, serve_champion
     from landstream.workspace import WorkspaceError, open_bound
     from services.inference.client import Client
     from shared.area import AreaError, load_area

@@ -17,6 +17,12 @@ from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
 from shared.store import FolderStore
 
+DEADLINE_S = 120.0
+"""For a request of four windows; the first one waits until the model is loaded."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Of an answer; one of four windows takes 0.25 MiB for each class."""
+
 
 class NoModel(ValueError):
     """Raised when a store has no model that can be served; one line says why, and what to do."""
