@@ -59,6 +59,7 @@ def evaluate(
     from landstream.serving.champion import DEADLINE_S, MAX_MESSAGE_BYTES, NoModel, serve_model
     from services.inference.client import Client
     from shared.cube import open_cube
+    from shared.items.model_inputs import inputs_of_model
     from shared.run.context import Context
 
     location, area = opened(store)
@@ -89,7 +90,7 @@ def evaluate(
             facts = served.facts
             client = Client(served.address, facts.model_name, facts.model_version, DEADLINE_S, MAX_MESSAGE_BYTES)
             with closing(client):
-                found = score.score(cube, client, rows(), weeks, len(area.labels.classes), _show)
+                found = score.score(cube, client, rows(), weeks, inputs_of_model(item), len(area.labels.classes), _show)
     except NoModel as error:
         fail(error)
     report = score.report(found, area.labels)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.blend import map_extent
-from services.inference.predict import Predictor, WindowCube, WindowPredictor
+from services.inference.blend import WINDOW_PX, map_extent
+from services.inference.predict import Predictor, WindowPredictor
 from services.trainer.bootstrap import BlockConfusions, intervals
 from services.trainer.score import measure
 from services.trainer.split import BLOCK_PX
 from services.trainer.windows import Place
 from shared.area import LabelScheme
+from shared.cube.inputs import InputCube, read_inputs
 from shared.geo import TILE_10M_PX
+from shared.items.model_inputs import ModelInputs
 from shared.raster.grid import Window
 
 OVERLAP_PX = 64
@@ -24,7 +27,7 @@ OVERLAP_PX = 64
 Array = NDArray[Any]
 
 
-class ScoredCube(WindowCube, Protocol):
+class ScoredCube(InputCube, Protocol):
     """What scoring reads of a cube."""
 
     def observed(self, week: str) -> Array:
@@ -36,6 +39,7 @@ def score(
     client: Predictor,
     rows: Iterable[tuple[int, Array]],
     weeks: list[str],
+    inputs: ModelInputs,
     classes: int,
     progress: Callable[[int], None] = lambda row: None,
 ) -> dict[str, BlockConfusions]:
@@ -46,6 +50,7 @@ def score(
         client: of a server that holds the model.
         rows: (tile row, uint8 (256, nx): classes, 0 = no label).
         weeks: weeks to map.
+        inputs: what the model reads.
         classes: number of classes of the area.
         progress: called with each tile row that is done.
 
@@ -61,7 +66,8 @@ def score(
         for week in weeks:
             asked = observed[week] & wanted
             if asked.any():
-                predictor = WindowPredictor(cube, week, client, classes, patient=False)
+                read = partial(read_inputs, cube, inputs, week, side=WINDOW_PX)
+                predictor = WindowPredictor(read, client, classes, patient=False)
                 values, _ = map_extent(extent, asked, predictor.predict, classes, OVERLAP_PX)
                 _add(found[week], week, row, labels, values)
         progress(row)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from landstream.hugin.document import Call, Section
 from landstream.hugin.reading import Found
+from shared.area.inputs import DEFAULT_INPUTS
 from shared.area.training import WINDOW_PX
 
 VALIDATION_PERCENT: Final = 20.0
@@ -24,12 +25,10 @@ def read_source(source: Call, found: Found) -> None:
     """Read `data_source`."""
     kwds = source.kwds
     if source.name.startswith("hugin.io.ZarrArrayLoader"):
-        found.set("bands", "10m", source.line)
+        found.set("inputs", ("msi_10m",), source.line)
         found.say(source.line, "which bands its arrays hold is not said: read as the four of 10 m")
         found.set("patch_px", WINDOW_PX, source.line)
-        found.say(
-            source.line, f"a sample is a tile in a stack of weeks there: here a window of {WINDOW_PX} px in one week"
-        )
+        found.say(source.line, f"a sample is a tile in a stack of weeks there: here a window of {WINDOW_PX} px")
     if "slice_timestamps" in kwds:
         _read_weeks(kwds, found)
     if "random_seed" in kwds:
@@ -46,6 +45,7 @@ def _read_weeks(kwds: Section, found: Found) -> None:
     first, last, *step = found.whole_numbers(kwds, "slice_timestamps")
     line = kwds.lines["slice_timestamps"]
     found.set("weeks", (first, last), line)
+    found.set("history_weeks", last - first, line)
     found.say(line, f"`slice_timestamps` counts places in an array there: read as the ISO weeks {first} to {last}")
     if step not in ([], [1]):
         found.say_without("slice_timestamps[2]", line, "all weeks between the first and the last are used")
@@ -84,7 +84,7 @@ def read_mapping(kwds: Section, found: Found) -> None:
     bands = {band.partition("_")[0] for band in _bands_of(kwds["mapping"])}
     alone = bool(bands) and bands <= BANDS_10M
     line = kwds.lines["mapping"]
-    found.set("bands", "10m" if alone else "all", line)
+    found.set("inputs", ("msi_10m",) if alone else DEFAULT_INPUTS, line)
     seen = "the four bands of 10 m" if alone else "all ten bands"
     found.say(line, f"`mapping` names files and their order there: here networks see {seen} of the cube")
 

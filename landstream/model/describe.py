@@ -10,6 +10,7 @@ from landstream.report import item_line
 from landstream.result import place_of
 from shared.items.claim import claim
 from shared.items.item import Item
+from shared.items.model_inputs import inputs_of_model, spell_inputs
 from shared.items.properties import PromotionFacts
 from shared.store import Store
 
@@ -89,6 +90,7 @@ def facts(store: Store, model: Model) -> list[str]:
         ("card", place_of(store, model.item, "card")),
         ("archive", place_of(store, model.item, "model")),
         _origin(model),
+        ("reads", spell_inputs(inputs_of_model(model.item))),
         ("settings", ", ".join(f"{k} {v}" for k, v in properties.get("landstream:training", {}).items())),
         *((label, _claimed(model, name)) for label, name in (("accuracy", "accuracy"), ("mIoU", "miou"))),
     ]

@@ -81,7 +81,7 @@ def predict_raster(
         )
     with tempfile.TemporaryDirectory(prefix=".predict-", dir=target.parent) as folder:
         scratch = Path(folder) / "both.tif"
-        _predict(cube, WindowPredictor(cube, "", client, count, False), scratch, count, overlap_px, progress)
+        _predict(cube, WindowPredictor(cube.window, client, count, False), scratch, count, overlap_px, progress)
         made = Path(folder) / target.name
         _write(cube, scratch, made, classes, attribution)
         return [

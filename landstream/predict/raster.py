@@ -14,6 +14,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterWindow
 
 from landstream.predict.encoding import Encoding, PredictError, choose_bands, choose_encoding
+from services.inference.blend import WINDOW_PX
 from shared.raster.grid import Lattice
 
 PIXEL_M = 10.0
@@ -23,7 +24,7 @@ Array = NDArray[Any]
 
 
 class RasterCube:
-    """What prediction reads of a cube, read of a file instead; see `services.inference.predict.WindowCube`.
+    """What prediction reads of a cube, read of a file instead.
 
     Attributes:
         lattice: of the file.
@@ -33,24 +34,25 @@ class RasterCube:
         self._path, self._image, self._bands, self._encoding = path, image, list(bands), encoding
         self.lattice = lattice
 
-    def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
-        """Read a window: uint16 (ny, nx, 4) and (ny/2, nx/2, 6), zero outside the file; it has no week.
+    def window(self, y: int, x: int) -> dict[str, Array]:
+        """Read a window as a model reads it: msi_10m uint16 (256, 256, 4), msi_20m uint16 (128, 128, 6).
 
-        Of each 2 x 2 pixels the upper left one stands for the 20 m bands: they were repeated to get there.
+        What lies outside the file is 0. Of each 2 x 2 pixels the upper left one stands for the 20 m bands: they were
+        repeated to get there.
 
         Raises:
             PredictError: the file cannot be read, or holds no reflectances.
         """
         height, width = self.lattice.shape
-        y0, y1, x0, x1 = max(y, 0), min(y + ny, height), max(x, 0), min(x + nx, width)
-        stored = np.zeros((len(self._bands), ny, nx), np.uint16)
+        y0, y1, x0, x1 = max(y, 0), min(y + WINDOW_PX, height), max(x, 0), min(x + WINDOW_PX, width)
+        stored = np.zeros((len(self._bands), WINDOW_PX, WINDOW_PX), np.uint16)
         if y0 < y1 and x0 < x1:
             window = RasterWindow(x0, y0, x1 - x0, y1 - y0)
             with _named(self._path):
                 part = self._encoding.store(self._image.read(self._bands, window=window))
             stored[:, y0 - y : y1 - y, x0 - x : x1 - x] = part
         pixels = np.moveaxis(stored, 0, -1)
-        return pixels[..., :FINE_BANDS], pixels[::2, ::2, FINE_BANDS:]
+        return {"msi_10m": pixels[..., :FINE_BANDS], "msi_20m": pixels[::2, ::2, FINE_BANDS:]}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import grpc
@@ -22,7 +22,11 @@ from services.inference.wire import (
 )
 
 BATCH = 4
-"""Windows in one request, always; the last one is padded, so an answer never depends on how requests were grouped."""
+"""Windows in one request of a model that reads one week; the last one is padded, so an answer never depends on how
+requests were grouped."""
+
+MOST_BYTES = 16 << 20
+"""Of windows in one request, whatever a model reads: of long stacks there are fewer in one, at least one."""
 
 IN_FLIGHT = 2
 """Requests sent ahead, so that the server works while the client reads and blends."""
@@ -78,6 +82,8 @@ class Client:
     def ask(self, side_px: int) -> int:
         """Ask the server for an empty window's answer, and stay with the version that gives it.
 
+        The model reads the bands of 10 and 20 m of one week.
+
         Args:
             side_px: side of the windows that will be predicted.
 
@@ -88,16 +94,18 @@ class Client:
             grpc.RpcError: the server's status, or DEADLINE_EXCEEDED.
         """
         half = side_px // 2
-        future, _ = self._send([(np.zeros((side_px, side_px, 4), np.uint16), np.zeros((half, half, 6), np.uint16))])
+        empty = {"msi_10m": np.zeros((side_px, side_px, 4), np.uint16), "msi_20m": np.zeros((half, half, 6), np.uint16)}
+        future, _ = self._send([empty])
         response = future.result()
         self._version = int(response.model_spec.version.value)
         return int(_outputs(response)[SIGNATURE].shape[-1])
 
-    def predict(self, windows: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+    def predict(self, windows: Iterable[Mapping[str, Array]]) -> Iterator[Array]:
         """Probabilities of windows, in their order.
 
         Args:
-            windows: (msi_10m uint16 (y, x, 4), msi_20m uint16 (y/2, x/2, 6)), all of one size.
+            windows: the inputs of each by name, without the axis of the batch, all of one size; most models read
+                msi_10m uint16 (y, x, 4) and msi_20m uint16 (y/2, x/2, 6).
 
         Yields:
             uint8 (y, x, classes): 255 = 1, 0 where not observed.
@@ -106,10 +114,10 @@ class Client:
             grpc.RpcError: the server's status, or DEADLINE_EXCEEDED.
         """
         flying: deque[tuple[Any, int]] = deque()
-        batch: list[tuple[Array, Array]] = []
+        batch: list[Mapping[str, Array]] = []
         for window in windows:
             batch.append(window)
-            if len(batch) == BATCH:
+            if len(batch) == batch_of(window):
                 flying.append(self._send(batch))
                 batch = []
                 if len(flying) == IN_FLIGHT:
@@ -119,21 +127,26 @@ class Client:
         while flying:
             yield from self._receive(*flying.popleft())
 
-    def _send(self, batch: list[tuple[Array, Array]]) -> tuple[Any, int]:
+    def _send(self, batch: list[Mapping[str, Array]]) -> tuple[Any, int]:
         request = PredictRequest()
         request.model_spec.name = self._model
         if self._version is not None:
             request.model_spec.version.value = self._version
         request.model_spec.signature_name = SIGNATURE
         request.output_filter.append(SIGNATURE)
-        for name, parts in zip(("msi_10m", "msi_20m"), zip(*batch, strict=True), strict=True):
-            stacked = np.zeros((BATCH, *parts[0].shape), np.uint16)
-            stacked[: len(batch)] = parts
+        for name, first in batch[0].items():
+            stacked = np.zeros((batch_of(batch[0]), *first.shape), first.dtype)
+            stacked[: len(batch)] = [window[name] for window in batch]
             request.inputs.add(key=name, value=encode(stacked))
         return self._predict.future(request, timeout=self._deadline_s), len(batch)
 
     def _receive(self, future: Any, count: int) -> Iterator[Array]:
         yield from _outputs(future.result())[SIGNATURE][:count]
+
+
+def batch_of(window: Mapping[str, Array]) -> int:
+    """Return how many windows like this one are in a request."""
+    return max(1, min(BATCH, MOST_BYTES // sum(values.nbytes for values in window.values())))
 
 
 def _outputs(response: Any) -> dict[str, Array]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.inference.reads import expected_ledger, inputs_of_map
 from shared.items.catalogue import Catalogue
 from shared.items.champion import promotion_number
 from shared.items.collections import MAPS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
-from shared.items.tiles import week_tiles
 
 
 def is_current_map(item: Item, catalogue: Catalogue) -> bool:
@@ -17,20 +17,23 @@ def is_current_map(item: Item, catalogue: Catalogue) -> bool:
 
     The ledger knows products, not masks: the updates that a map was derived from must be current, too.
     """
-    sheet, ledger = sheet_of_json(item.properties["landstream:sheet"]), item.properties["landstream:ledger"]
-    if week_tiles(catalogue, item.week).ledger_digest(sheet) != ledger:
-        return False
-    return _promoted_last(item.product, item.week, catalogue) == item.id
-
-
-def _promoted_last(product: str, week: str, catalogue: Catalogue) -> str | None:
-    """Return the id of the map of a sheet, week and ledger whose model was promoted last; once a look."""
-    found = catalogue.once(week, "current maps", dict[str, str | None])
-    if product not in found:
-        same = [i for i in catalogue.of_product(MAPS, product, week) if shows_current(i, catalogue)]
+    sheet = sheet_of_json(item.properties["landstream:sheet"])
+    found = catalogue.once(item.week, "current maps", dict[Sheet, str | None])
+    if sheet not in found:
+        same = [i for i in _maps_of(sheet, item.week, catalogue) if fits(i, catalogue) and shows_current(i, catalogue)]
         ranks = ((promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same)
-        found[product] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
-    return found[product]
+        found[sheet] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
+    return found[sheet] == item.id
+
+
+def fits(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a map was made of what the cube holds now of all that its model reads."""
+    sheet, inputs = sheet_of_json(item.properties["landstream:sheet"]), inputs_of_map(item, catalogue)
+    return bool(expected_ledger(sheet, item.week, inputs, catalogue) == item.properties["landstream:ledger"])
+
+
+def _maps_of(sheet: Sheet, week: str, catalogue: Catalogue) -> Sequence[Item]:
+    return catalogue.index(MAPS, week, "sheet").get(str(list(sheet)), ())
 
 
 def shows_current(item: Item, catalogue: Catalogue) -> bool:
@@ -40,10 +43,9 @@ def shows_current(item: Item, catalogue: Catalogue) -> bool:
     return len(found) == len(updates) and all(map(catalogue.is_current, found))
 
 
-def is_mapped(sheet: Sheet, week: str, ledger: str, catalogue: Catalogue) -> bool:
-    """Return whether a model has mapped a sheet with this ledger."""
-    same = catalogue.index(MAPS, week, "ledger").get(ledger, ())
-    return any(sheet_of_json(m.properties["landstream:sheet"]) == sheet for m in same)
+def is_mapped(sheet: Sheet, week: str, catalogue: Catalogue) -> bool:
+    """Return whether a model has mapped what the cube holds now of a sheet."""
+    return any(fits(item, catalogue) for item in _maps_of(sheet, week, catalogue))
 
 
 def _model_of(item: Item) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from services.inference.current_map import is_mapped
+from services.inference.reads import expected_ledger, read_updates
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
 from shared.items.item import Item
+from shared.items.model_inputs import inputs_of_model
 from shared.items.sheets import Sheet
 from shared.items.summary import remapped_weeks
 from shared.items.tiles import week_tiles
@@ -28,25 +30,25 @@ def plan_remap(model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Jo
 
 
 def plan_maps(sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
-    """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped this ledger yet."""
+    """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped what the cube holds yet."""
     recent = week in remapped_weeks(catalogue)
     for sheet in sheets:
-        job = map_job(sheet, week, model, catalogue, assets)
-        if recent or not is_mapped(sheet, week, str(job.parameters["ledger"]), catalogue):
-            yield job
+        if recent or not is_mapped(sheet, week, catalogue):
+            yield map_job(sheet, week, model, catalogue, assets)
 
 
 def map_job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets, collection: str = MAPS) -> Job:
     """Return the map of a sheet; the same object for each of the updates that lead to it."""
     maps = catalogue.once(week, f"{collection} of {model.id}", dict[Sheet, Job])
     if sheet not in maps:
-        tiles = week_tiles(catalogue, week)
-        ledger = tiles.ledger_digest(sheet)
+        inputs = inputs_of_model(model)
+        ledger = expected_ledger(sheet, week, inputs, catalogue)
+        updates = read_updates(sheet, week, inputs, catalogue)
         maps[sheet] = Job(
             collection=collection,
             product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
             week=week,
-            inputs=(Source(model, assets), *(Source(update, ()) for update in tiles.around[sheet])),
+            inputs=(Source(model, assets), *(Source(update, ()) for update in updates)),
             parameters={"sheet": list(sheet), "ledger": ledger},
         )
     return maps[sheet]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import grpc
@@ -18,34 +18,30 @@ NOT_READY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.Status
 """The server is starting, has not been given the model yet, or is busy."""
 
 
-class WindowCube(Protocol):
-    """What prediction reads of a cube."""
-
-    def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
-        """uint16 (ny, nx, 4) and (ny/2, nx/2, 6), zero outside the grid."""
+Inputs = Mapping[str, Array]
+"""A window as a model reads it, by input, without the axis of the batch; see `shared.items.model_inputs`."""
 
 
 class Predictor(Protocol):
     """What prediction needs of a client."""
 
-    def predict(self, windows: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+    def predict(self, windows: Iterable[Inputs]) -> Iterator[Array]:
         """Probabilities uint8 (y, x, classes) of windows, in their order."""
 
 
 class WindowPredictor:
-    """The windows of a week, read and predicted.
+    """Windows, read and predicted.
 
     Args:
-        cube: where values are read.
-        week: `2018-W23`.
+        read: reads the window whose upper left corner (y, x) in 10 m pixels is given, of `WINDOW_PX`.
         client: where they are predicted.
         classes: number of classes of the area.
         patient: a server that is not ready is waited for, as long as it takes; without it, that is an error like
             any other: the embedded server is ready or broken.
     """
 
-    def __init__(self, cube: WindowCube, week: str, client: Predictor, classes: int, patient: bool) -> None:
-        self._cube, self._week, self._client, self._classes, self._patient = cube, week, client, classes, patient
+    def __init__(self, read: Callable[[int, int], Inputs], client: Predictor, classes: int, patient: bool) -> None:
+        self._read, self._client, self._classes, self._patient = read, client, classes, patient
 
     def predict(self, row: list[tuple[int, int]]) -> Iterator[Array]:
         """Predict a row of windows.
@@ -64,13 +60,13 @@ class WindowPredictor:
         empty = np.zeros((WINDOW_PX, WINDOW_PX, self._classes), np.uint8)
         filled: list[bool] = []
 
-        def read() -> Iterator[tuple[Array, Array]]:
+        def read() -> Iterator[Inputs]:
             for y, x in row:
-                fine, coarse = self._cube.msi(self._week, y, x, WINDOW_PX, WINDOW_PX)
+                inputs = self._read(y, x)
                 # A tile may be in the ledger and hold nothing clear: no request is spent on it.
-                filled.append(bool(fine.any()))
+                filled.append(bool(inputs["msi_10m"].any()))
                 if filled[-1]:
-                    yield fine, coarse
+                    yield inputs
 
         try:
             answers = list(self._client.predict(read()))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
+
+import numpy as np
 
 from services.inference.connect import connect, embedded, load
 from services.inference.current_map import sheet_of_json
+from services.inference.reads import held_ledger
 from services.inference.stage import InferenceSettings
 from shared.geo.outline import project_polygon
 from shared.items.classes import NOT_OBSERVED, classes_of
+from shared.items.model_inputs import inputs_of_model
 from shared.raster.grid import Lattice
 from shared.stage.declare import NewItem, RetryLater, Task
 
@@ -20,25 +25,29 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
         RejectScene: the model's archive is not a plain SavedModel.
     """
-    from services.inference.blend import map_extent
+    from services.inference.blend import WINDOW_PX, map_extent
     from services.inference.item import PIXEL_M, QUICKLOOK, extent_of, facts_of, make_item, title_of
     from services.inference.picture import picture_of
     from services.inference.predict import WindowPredictor
     from services.inference.quicklook import thinning_of, write_quicklook
     from services.inference.true_colour import read_true_colour
     from services.inference.write import write_map
+    from shared.cube.inputs import read_inputs
     from shared.raster.aoi import burn_aoi
 
     assert task.cube is not None
     area, cube, job = task.area, task.cube, task.job
     sheet = sheet_of_json(job.parameters["sheet"])
-    held = cube.ledger_digest(sheet, job.week)
+    inputs = inputs_of_model(task.inputs[0].item)
+    held = held_ledger(sheet, job.week, inputs, cube)
     if held != job.parameters["ledger"]:
         raise RetryLater(f"the cube holds ledger {held} of sheet {sheet}, the map is of {job.parameters['ledger']}")
     extent, classes = extent_of(sheet, area.grid), len(area.labels.classes)
     with closing(connect(task)) as client:
-        predict = WindowPredictor(cube, job.week, client, classes, bool(task.settings.serving_address)).predict
-        observed, overlap = cube.observed(job.week), task.settings.overlap_px
+        read = partial(read_inputs, cube, inputs, job.week, side=WINDOW_PX)
+        predict = WindowPredictor(read, client, classes, bool(task.settings.serving_address)).predict
+        observed = np.any([cube.observed(week) for week in inputs.weeks_of(job.week)], axis=0)
+        overlap = task.settings.overlap_px
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
     inside = burn_aoi(project_polygon(area.polygon, area.grid.crs), lattice)

@@ -6,13 +6,14 @@ from pydantic import Field
 
 from services.inference.current_map import is_current_map, sheet_of_json
 from services.inference.maps import plan_maps, plan_remap
-from services.inference.trials import is_current_trial, plan_trials, plan_trials_of
+from services.inference.reads import concerned, expected_ledger
+from services.inference.trials import is_current_trial, plan_trials_of, plan_trials_of_update
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import challenger, champion
 from shared.items.collections import MAPS, MODELS, PROMOTIONS, REQUESTS, TRIALS, UPDATES
 from shared.items.item import Item
-from shared.items.tiles import MSI, touches, week_tiles
+from shared.items.model_inputs import inputs_of_model
 from shared.stage.declare import AFFECTS_RESULT, Collection, Job, Settings, Stage
 from shared.stage.deployment import Deployment
 
@@ -40,12 +41,10 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: InferenceSettin
         return []
     if item.collection == PROMOTIONS:
         return list(plan_remap(model, catalogue, assets))
-    if not touches(item, MSI):
-        return []
-    sheets = week_tiles(catalogue, item.week).sheets.get(item.id, ())
+    maps = concerned(item, inputs_of_model(model), catalogue)
     return [
-        *plan_maps(sheets, item.week, model, catalogue, assets),
-        *plan_trials(sheets, item.week, catalogue, assets),
+        *(job for week, sheets in maps for job in plan_maps(sheets, week, model, catalogue, assets)),
+        *plan_trials_of_update(item, catalogue, assets),
     ]
 
 
@@ -54,8 +53,8 @@ def is_wanted(job: Job, catalogue: Catalogue) -> bool:
     model = challenger(catalogue) if job.collection == TRIALS else champion(catalogue)
     if model is None or model.id != job.inputs[0].item.id:
         return False
-    sheet = sheet_of_json(job.parameters["sheet"])
-    return bool(week_tiles(catalogue, job.week).ledger_digest(sheet) == job.parameters["ledger"])
+    sheet, inputs = sheet_of_json(job.parameters["sheet"]), inputs_of_model(model)
+    return bool(expected_ledger(sheet, job.week, inputs, catalogue) == job.parameters["ledger"])
 
 
 STAGE = Stage(

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from services.inference.current_map import sheet_of_json, shows_current
 from services.inference.maps import Assets, map_job
+from services.inference.reads import concerned, expected_ledger
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.champion import challenger, champion
 from shared.items.collections import TRIALS
 from shared.items.ids import digest8
 from shared.items.item import Item
+from shared.items.model_inputs import inputs_of_model
 from shared.items.sheets import Sheet, sheets_of
 from shared.items.summary import remapped_weeks
 from shared.items.tiles import week_tiles
@@ -32,6 +34,14 @@ def plan_trials(sheets: Iterable[Sheet], week: str, catalogue: Catalogue, assets
     if model is not None and week in remapped_weeks(catalogue):
         chosen = trial_sheets(catalogue.area)
         yield from (map_job(s, week, model, catalogue, assets, TRIALS) for s in sheets if s in chosen)
+
+
+def plan_trials_of_update(update: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
+    """Plan the trials that an update changes."""
+    model = _on_trial(catalogue)
+    if model is not None:
+        for week, sheets in concerned(update, inputs_of_model(model), catalogue):
+            yield from plan_trials(sheets, week, catalogue, assets)
 
 
 def plan_trials_of(model: Item, catalogue: Catalogue, assets: Assets) -> list[Job]:
@@ -56,5 +66,5 @@ def is_current_trial(item: Item, catalogue: Catalogue) -> bool:
     if model is None or model.id != item.properties["landstream:model"]:
         return False
     sheet = sheet_of_json(item.properties["landstream:sheet"])
-    fits = week_tiles(catalogue, item.week).ledger_digest(sheet) == item.properties["landstream:ledger"]
+    fits = expected_ledger(sheet, item.week, inputs_of_model(model), catalogue) == item.properties["landstream:ledger"]
     return bool(fits) and shows_current(item, catalogue)

@@ -13,7 +13,7 @@ from shared.items.ids import ItemId, canonical, numbered_id, split_id
 from shared.items.item import BadItem, Item
 from shared.items.keys import item_key
 from shared.items.properties import EvaluationFacts, PromotionFacts
-from shared.items.summary import WeekSummary, cube_state, current_labels
+from shared.items.summary import WeekSummary, cube_state, current_labels, trained_on
 from shared.items.weeks import STATIC
 from shared.observe.failpoint import failpoint
 from shared.store import NotFound, PreconditionFailed, Store
@@ -23,7 +23,7 @@ def promote(store: Store, catalogue: Catalogue, summaries: Sequence[WeekSummary]
     """Promote the model that the area's rule makes champion, unless it is; return the model, or None."""
     if area.promote == "manual":
         return None
-    state = cube_state(summaries, current_labels(catalogue))
+    state = cube_state(summaries, current_labels(catalogue), trained_on(area))
     choose = _better if area.promote == "better" else _of_present_state
     chosen = choose(catalogue, state, area)
     if chosen is None:

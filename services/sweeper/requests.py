@@ -12,7 +12,7 @@ from shared.items.ids import canonical, digest8, make_id
 from shared.items.item import Item
 from shared.items.keys import item_key
 from shared.items.properties import RequestFacts
-from shared.items.summary import TRAINED_ON, WeekSummary, cube_state, current_labels
+from shared.items.summary import COUNTED, WeekSummary, cube_state, current_labels, trained_on
 from shared.items.weeks import STATIC, span_properties
 from shared.observe.failpoint import failpoint
 from shared.store import PreconditionFailed, Store
@@ -29,15 +29,16 @@ def training_request(
         area: the study area.
         asked_by: `policy`, or who ordered it.
     """
-    state, training = cube_state(summaries, labels), area.training.model_dump(mode="json")
-    trained = [s for s in summaries if any(sensor in s.digests for sensor in TRAINED_ON)]
+    sensors, training = trained_on(area), area.training.model_dump(mode="json")
+    state = cube_state(summaries, labels, sensors)
+    trained = [s for s in summaries if any(sensor in s.digests for sensor in sensors)]
     item_id = make_id(state, DRIVER_VERSION, digest8([state, training]))
     facts = RequestFacts(
         cube_state=state,
         training=training,
         asked_by=asked_by,
-        digests={s.week: {k: v for k, v in s.digests.items() if k in TRAINED_ON} for s in trained},
-        tile_weeks={s.week: sum(s.tile_weeks.get(k, 0) for k in TRAINED_ON) for s in trained},
+        digests={s.week: {k: v for k, v in s.digests.items() if k in sensors} for s in trained},
+        tile_weeks={s.week: sum(s.tile_weeks.get(k, 0) for k in COUNTED) for s in trained},
     )
     properties = span_properties(trained[0].week, trained[-1].week) | facts.properties()
     return item_key(REQUESTS, STATIC, item_id), canonical(driver_item(REQUESTS, item_id, properties, labels, area))

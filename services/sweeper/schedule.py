@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shared.area.training import TrainingPolicy
 from shared.items.item import Item
-from shared.items.summary import TRAINED_ON, WeekSummary
+from shared.items.summary import COUNTED, WeekSummary
 
 
 class Decision(NamedTuple):
@@ -120,7 +120,7 @@ def _last_s(training: Training) -> float:
 
 def tile_weeks(summaries: Iterable[WeekSummary]) -> int:
     """Return how many tiles of a week training would read, counted once for each update."""
-    return sum(s.tile_weeks.get(sensor, 0) for s in summaries for sensor in TRAINED_ON)
+    return sum(s.tile_weeks.get(sensor, 0) for s in summaries for sensor in COUNTED)
 
 
 def trained_tile_weeks(summaries: Iterable[WeekSummary], trainings: Iterable[Training]) -> int:
@@ -137,6 +137,6 @@ def nothing_to_train_on(summaries: Iterable[WeekSummary], labels: Sequence[Item]
     """Return why there is nothing to train on; None = there is."""
     if not labels:
         return "no labels: nothing to train on"
-    if not any(s.digests.get(sensor) for s in summaries for sensor in TRAINED_ON):
+    if not any(s.digests.get(sensor) for s in summaries for sensor in COUNTED):
         return "no Sentinel-2 scene of the area's level with clear land: nothing to train on"
     return None

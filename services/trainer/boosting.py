@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from services.trainer.fit import scaling_of
 from services.trainer.networks.multiscale import TEXTURE_PX, build_texture
 from services.trainer.windows import Place, Windows, sample_pixels
+from shared.items.model_inputs import ModelInputs
 
 ROUNDS = 30
 LEAVES = 31
@@ -118,7 +119,7 @@ def choose_weeks(places: Iterable[Place], seed: int) -> frozenset[Place]:
 
 
 def _features_of(windows: Windows, targets: Array) -> Features:
-    texture = build_texture(*scaling_of(windows, targets))
+    texture = build_texture(ModelInputs(), scaling_of(windows, targets))
     compute = tf.function(
         lambda fine, coarse: texture([fine, coarse], training=False), autograph=False, reduce_retracing=True
     )

@@ -15,12 +15,13 @@ from services.trainer.deal import holdout_of
 from services.trainer.determinism import pin
 from services.trainer.export import DEFAULT
 from services.trainer.judging import verdict_of
-from services.trainer.predict import BATCH
+from services.trainer.predict import batch_of
 from services.trainer.score import measure
 from services.trainer.split import HELD_OUT, TRAIN
 from services.trainer.train import MOST_TESTING
 from services.trainer.windows import Windows, list_places, read_in_batches
 from shared.items.model_archive import unpack
+from shared.items.model_inputs import ModelInputs, inputs_of_model
 from shared.items.properties import EvaluationFacts, HoldOutFacts
 from shared.stage.declare import NewItem, Settings, Task
 
@@ -50,9 +51,11 @@ def evaluate(task: Task[Settings]) -> NewItem:
             tf.saved_model.load(str(unpack(model.paths["model"], Path(scratch), number)))
             for number, model in enumerate(models)
         ]
-        for done, batch in enumerate(read_in_batches(cube, places, BATCH)):
-            task.progress(done * BATCH, len(places), "windows")
-            for confusions, mapped in zip(scored, _map(loaded, batch), strict=True):
+        read = [inputs_of_model(model.item) for model in models]
+        size = batch_of(_all_of(read))
+        for done, batch in enumerate(read_in_batches(cube, places, size, _all_of(read))):
+            task.progress(done * size, len(places), "windows")
+            for confusions, mapped in zip(scored, _map(loaded, read, batch, size), strict=True):
                 confusions.add(batch.places, batch.inner(batch.labels), batch.inner(mapped))
     challenger, champion = (model.item for model in models)
     blocks = [confusions.blocks for confusions in scored]
@@ -77,8 +80,14 @@ def evaluate(task: Task[Settings]) -> NewItem:
     )
 
 
-def _map(models: list[tf.Module], batch: Windows) -> Iterator[Array]:
+def _all_of(read: list[ModelInputs]) -> ModelInputs:
+    """Return what has to be read for all of them."""
+    bands = {name: bands for inputs in read for name, bands in inputs.bands.items()}
+    return ModelInputs(bands, max(inputs.history_weeks for inputs in read))
+
+
+def _map(models: list[tf.Module], read: list[ModelInputs], batch: Windows, size: int) -> Iterator[Array]:
     """Yield the map of each model: uint8 (n, y, x), 0 where not observed. Batches have one (padded) size."""
-    fine, coarse = map(tf.constant, batch.padded(BATCH))
-    for model in models:
-        yield model.signatures[DEFAULT](msi_10m=fine, msi_20m=coarse)["class"].numpy()[: len(batch.places)]
+    for model, inputs in zip(models, read, strict=True):
+        given = dict(zip(inputs.names, map(tf.constant, batch.padded(size, inputs)), strict=True))
+        yield model.signatures[DEFAULT](**given)["class"].numpy()[: len(batch.places)]

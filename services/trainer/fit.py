@@ -11,20 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from services.trainer.augment import Batch, Patches
+from services.trainer.augment import Batch, Patches, drop_weeks
 from services.trainer.descend import Curves, descend, precision
 from services.trainer.draw import Draw
 from services.trainer.ground import Ground
 from services.trainer.losses import balanced_weights
 from services.trainer.networks.committee import build_committee
-from services.trainer.networks.layers import BANDS_10M, Body, build
+from services.trainer.networks.inputs import BANDS_10M, Scaling
+from services.trainer.networks.layers import Body, build
 from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
 from services.trainer.networks.resnet import resnet
 from services.trainer.networks.segnet import segnet
 from services.trainer.networks.unet import unet, unet_for_xla
 from services.trainer.vote import vote_weights
-from services.trainer.windows import Windows, sample_pixels, spectra
+from services.trainer.windows import Kept, Windows, sample_pixels, spectra
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +38,9 @@ PERCEPTRON_UPDATES = 4
 
 SCALING_PIXELS = 500_000
 """Pixels that mean and deviation are taken over."""
+
+LEAST_RADIANCE = 0.1
+"""Deviation of a band of OLCI, in mW m-2 sr-1 nm-1, below which it tells nothing."""
 
 BODIES: Mapping[str, Body] = {"unet": unet, "segnet": segnet, "resnet": resnet}
 """Networks that read patches."""
@@ -55,7 +60,7 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        model: msi_10m, msi_20m -> probabilities float32 (batch, y, x, classes).
+        model: what the settings read -> probabilities float32 (batch, y, x, classes).
         losses: mean loss of each epoch, by network, and of its validation.
         weights: what each vote counts, by network; None = all count alike.
     """
@@ -65,10 +70,29 @@ class Fitted:
     weights: dict[str, float] | None = None
 
 
-def scaling_of(windows: Windows, targets: Array) -> tuple[Array, Array]:
-    """Mean and deviation of the stored values of the training pixels: two float64 (10,)."""
-    values = spectra(windows, sample_pixels(targets, SCALING_PIXELS, np.random.default_rng(0))).astype(np.float64)
-    return values.mean(axis=0), np.maximum(values.std(axis=0), 1.0)
+def scaling_of(windows: Windows, targets: Array) -> Scaling:
+    """Mean and deviation of the stored values of the training pixels, and of what OLCI saw around their windows."""
+    chosen = sample_pixels(targets, SCALING_PIXELS, np.random.default_rng(0))
+    values = spectra(windows, chosen).astype(np.float64)
+    fine = len(BANDS_10M)
+    known = {"msi_10m": values[:, :fine], "msi_20m": values[:, fine:]}
+    if "msi_60m" in windows.more:
+        i, y, x = chosen
+        known["msi_60m"] = _seen(windows.more["msi_60m"][i, y // 2, x // 2].astype(np.float64))
+    if "olci_300m" in windows.more:
+        radiance = windows.more["olci_300m"].astype(np.float64)
+        known["olci_300m"] = _seen(np.nan_to_num(radiance.reshape(-1, radiance.shape[-1])))
+    least = {"olci_300m": LEAST_RADIANCE}
+    return Scaling(
+        {name: of.mean(axis=0) for name, of in known.items()},
+        {name: np.maximum(of.std(axis=0), least.get(name, 1.0)) for name, of in known.items()},
+    )
+
+
+def _seen(values: Array) -> Array:
+    """Those that were observed, of float64 (n, band); one of zeros where none was."""
+    seen = values[(values > 0).all(axis=1)]
+    return seen if len(seen) else np.zeros((1, values.shape[1]))
 
 
 def fit(
@@ -76,6 +100,7 @@ def fit(
     ground: Ground,
     classes: int,
     settings: TrainingSettings,
+    inputs: ModelInputs,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fitted:
@@ -86,6 +111,7 @@ def fit(
         ground: their labels; at least one pixel carries loss, and one tells the loss of validation where any should.
         classes: number of classes of the scheme.
         settings: which networks, sizes and the recipe.
+        inputs: what they read, as the settings name it.
         seed: of weights, draws and augmentation.
         progress: called with (updates done, updates in total).
 
@@ -94,10 +120,10 @@ def fit(
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    mean, deviation = scaling_of(windows, ground.targets)
+    scaling = scaling_of(windows, ground.targets)
     draw = Draw(ground.targets, rng)
     by_class = balanced_weights(ground.targets, classes) if settings.class_weights == "balanced" else None
-    fitting = _Fitting(windows, ground, classes, settings, draw, rng, mean, deviation, by_class)
+    fitting = _Fitting(windows, inputs, ground, classes, settings, draw, rng, scaling, by_class)
     updates = settings.epochs * settings.steps
     total = updates * len(settings.networks)
     members: list[keras.Model] = []
@@ -116,7 +142,7 @@ def fit(
         weights = fitting.weights(members)
         names: tuple[str, ...] = settings.networks
         named = None if weights is None else dict(zip(names, weights, strict=True))
-        return Fitted(build_committee(members, weights), losses, named)
+        return Fitted(build_committee(members, inputs, weights), losses, named)
 
 
 @dataclass(frozen=True)
@@ -124,37 +150,32 @@ class _Fitting:
     """What the networks of a training have in common; see `fit`."""
 
     windows: Windows
+    inputs: ModelInputs
     ground: Ground
     classes: int
     settings: TrainingSettings
     draw: Draw
     rng: np.random.Generator
-    mean: Array
-    deviation: Array
+    scaling: Scaling
     by_class: Array | None
-
-    @property
-    def scaling(self) -> tuple[Array, Array]:
-        """Mean and deviation of the bands that networks see."""
-        seen = slice(len(BANDS_10M)) if self.settings.bands == "10m" else slice(None)
-        return self.mean[seen], self.deviation[seen]
 
     def on_patches(self, name: str, progress: Callable[[int], None]) -> tuple[keras.Model, Curves]:
         """Train a network that reads patches."""
         bodies = BODIES_FOR_XLA if self.settings.xla else BODIES
-        model = build(name, bodies[name], self.classes, self.settings.filters, *self.scaling)
-        patches = Patches(self.windows, self.ground, self.draw, self.rng, self.settings, self.deviation)
-        validation = _windows_of_validation(self.windows, self.ground)
+        model = build(name, bodies[name], self.classes, self.settings.filters, self.inputs, self.scaling)
+        deviation = self.scaling.deviation
+        patches = Patches(self.windows, self.inputs, self.ground, self.draw, self.rng, self.settings, deviation)
+        validation = self._windows_of_validation()
         steps = self.settings.steps
         return model, descend(model, patches, steps, self.settings, self.by_class, validation, progress)
 
     def multiscale(self, progress: Callable[[int], None]) -> tuple[keras.Model, Curves]:
         """Train the perceptron on features that are computed once; the network has both."""
-        texture = build_texture(*self.scaling)
+        texture = build_texture(self.inputs, self.scaling)
         perceptron = build_perceptron(self.classes, texture.output_shape[-1])
         targets = self.ground.targets
         chosen = self.draw(min(FEATURE_PIXELS, 4 * int(np.count_nonzero(targets))))
-        learned = _feature_pixels(texture, self.windows, targets, self.ground.near, chosen)
+        learned = self._feature_pixels(texture, targets, chosen, lambda w: drop_weeks(w, self.settings, self.rng))
 
         def pixels() -> Batch:
             return _take(learned, self.rng.integers(0, len(learned.target), PERCEPTRON_PIXELS))
@@ -162,7 +183,7 @@ class _Fitting:
         validation = []
         if self.ground.validation is not None:
             tested = sample_pixels(self.ground.validation, VALIDATION_PIXELS, np.random.default_rng(0))
-            judged = _feature_pixels(texture, self.windows, self.ground.validation, self.ground.near, tested)
+            judged = self._feature_pixels(texture, self.ground.validation, tested)
             validation = [_take(judged, np.arange(len(judged.target)))]
         curves = descend(
             perceptron,
@@ -173,14 +194,56 @@ class _Fitting:
             validation,
             lambda done: progress(done // PERCEPTRON_UPDATES),
         )
-        return build_multiscale(texture, perceptron), curves
+        return build_multiscale(texture, perceptron, self.inputs), curves
 
     def weights(self, members: Sequence[keras.Model]) -> tuple[float, ...] | None:
         """Return what each member counts by the pixels of validation; None where there are none, or one member."""
         if self.ground.validation is None or len(members) < 2:
             return None
-        judged = _windows_of_validation(self.windows, self.ground)
+        judged = self._windows_of_validation()
         return vote_weights([_right_shares(member, judged) for member in members])
+
+    def _windows_of_validation(self) -> list[Batch]:
+        """Windows that tell the loss of validation, a seeded draw of them where there are many; one in each batch."""
+        validation, near = self.ground.validation, self.ground.near
+        if validation is None:
+            return []
+        chosen = np.flatnonzero(validation.any(axis=(1, 2)))
+        if len(chosen) > VALIDATION_WINDOWS:
+            chosen = np.sort(np.random.default_rng(0).choice(chosen, VALIDATION_WINDOWS, replace=False))
+        if near is None:
+            near = np.zeros_like(validation, bool)
+        return [
+            Batch(tuple(self.windows.at([i]).stacked(self.inputs)), validation[i : i + 1], near[i : i + 1])
+            for i in chosen
+        ]
+
+    def _feature_pixels(
+        self,
+        texture: keras.Model,
+        targets: Array,
+        chosen: tuple[Array, Array, Array],
+        change: Callable[[list[Kept]], list[Kept]] = lambda weeks: weeks,
+    ) -> Batch:
+        """Features of m pixels (window, y, x), by window: float32 (m, features), target uint8 (m,), near bool (m,).
+
+        Pixels that no week sees that `change` leaves have no target.
+        """
+        window, y, x = chosen
+        order = np.argsort(window, kind="stable")
+        window, y, x = window[order], y[order], x[order]
+        compute = tf.function(lambda *inputs: texture(list(inputs), training=False), autograph=False)
+        target, features = targets[window, y, x], []
+        for i in map(int, np.unique(window)):
+            here = window == i
+            weeks = change(self.windows.weeks_of(i, self.inputs.history_weeks))
+            inputs = dict(zip(self.inputs.names, self.windows.sample(i, self.inputs, weeks), strict=True))
+            answer = compute(*(tf.constant(values[None]) for values in inputs.values()))
+            features.append(answer.numpy()[0, y[here], x[here]])
+            if self.inputs.weeks:
+                target[here] *= inputs["msi_10m"][:, y[here], x[here]].all(axis=-1).any(axis=0)
+        at_edge = np.zeros(len(window), bool) if self.ground.near is None else self.ground.near[window, y, x]
+        return Batch((np.concatenate(features),), target, at_edge)
 
 
 def _right_shares(member: keras.Model, judged: Sequence[Batch]) -> Array:
@@ -194,37 +257,6 @@ def _right_shares(member: keras.Model, judged: Sequence[Batch]) -> Array:
         shares = compute(tuple(map(tf.constant, batch.inputs))).numpy()[labelled]
         found.append(np.take_along_axis(shares, batch.target[labelled][:, None].astype(np.int64) - 1, axis=1)[:, 0])
     return np.concatenate(found)
-
-
-def _windows_of_validation(windows: Windows, ground: Ground) -> list[Batch]:
-    """Windows that tell the loss of validation, a seeded draw of them where there are many; one in each batch."""
-    if ground.validation is None:
-        return []
-    chosen = np.flatnonzero(ground.validation.any(axis=(1, 2)))
-    if len(chosen) > VALIDATION_WINDOWS:
-        chosen = np.sort(np.random.default_rng(0).choice(chosen, VALIDATION_WINDOWS, replace=False))
-    near = np.zeros_like(ground.validation, bool) if ground.near is None else ground.near
-    return [
-        Batch((windows.msi_10m[i : i + 1], windows.msi_20m[i : i + 1]), ground.validation[i : i + 1], near[i : i + 1])
-        for i in chosen
-    ]
-
-
-def _feature_pixels(
-    texture: keras.Model, windows: Windows, targets: Array, near: Array | None, chosen: tuple[Array, Array, Array]
-) -> Batch:
-    """Features of m pixels (window, y, x), by window: float32 (m, features), target uint8 (m,), near bool (m,)."""
-    window, y, x = chosen
-    order = np.argsort(window, kind="stable")
-    window, y, x = window[order], y[order], x[order]
-    compute = tf.function(lambda fine, coarse: texture([fine, coarse], training=False), autograph=False)
-    features = []
-    for i in np.unique(window):
-        here = window == i
-        answer = compute(tf.constant(windows.msi_10m[i : i + 1]), tf.constant(windows.msi_20m[i : i + 1])).numpy()
-        features.append(answer[0, y[here], x[here]])
-    at_edge = np.zeros(len(window), bool) if near is None else near[window, y, x]
-    return Batch((np.concatenate(features),), targets[window, y, x], at_edge)
 
 
 def _take(pixels: Batch, chosen: Array) -> Batch:

@@ -13,10 +13,11 @@ from services.trainer.boosting import choose_weeks
 from services.trainer.fit import fit
 from services.trainer.ground import Ground, ground_of, tells_validation
 from services.trainer.polygons import shared_polygons
-from services.trainer.predict import BATCH, predict_windows
+from services.trainer.predict import batch_of, predict_windows
 from services.trainer.score import confuse, measure
 from services.trainer.windows import TrainingCube, Windows
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +29,7 @@ def cross_validate(
     kept_back: Array,
     classes: int,
     settings: TrainingSettings,
+    inputs: ModelInputs,
     report: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Train a network for each fold and test it on the fold's blocks.
@@ -39,6 +41,7 @@ def cross_validate(
         kept_back: bool (block row, block col): blocks of validation.
         classes: number of classes.
         settings: of the training.
+        inputs: what the networks read.
         report: called with (fold, updates done).
 
     Returns:
@@ -55,10 +58,11 @@ def cross_validate(
         chosen = [i for i, p in enumerate(windows.places) if tested[p.row, p.col]]
         if not _is_sound(ground, settings) or not any(windows.labels[i].any() for i in chosen):
             continue
-        fitted = fit(windows, ground, classes, settings, settings.seed, _reporter(report, number))
+        fitted = fit(windows, ground, classes, settings, inputs, settings.seed, _reporter(report, number))
         baselines = train_baselines(windows, ground.targets, settings.seed)
         confusion = np.zeros((classes, classes), np.int64)
-        for batch, mapped, _ in predict_windows(fitted.model, _batches(windows, chosen), BATCH):
+        size = batch_of(inputs)
+        for batch, mapped, _ in predict_windows(fitted.model, inputs, _batches(windows, chosen, size), size):
             found = batch.inner(mapped)
             confusion += confuse(batch.inner(batch.labels), found, classes)
             beside.add(batch, baselines.map(batch, weeks), found)
@@ -84,6 +88,6 @@ def _reporter(report: Callable[[int, int], None], number: int) -> Callable[[int,
     return lambda done, total: report(number, done)
 
 
-def _batches(windows: Windows, chosen: list[int]) -> Iterator[Windows]:
-    for start in range(0, len(chosen), BATCH):
-        yield windows.at(chosen[start : start + BATCH])
+def _batches(windows: Windows, chosen: list[int], size: int) -> Iterator[Windows]:
+    for start in range(0, len(chosen), size):
+        yield windows.at(chosen[start : start + size])

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from services.trainer.names import architecture
 from services.trainer.split import BLOCK_PX
 from shared.area import Area
-from shared.geo import TILE_10M_PX, TILE_20M_PX
+from shared.geo import TILE_10M_PX
 from shared.items.classes import classes_of, classification
+from shared.items.model_inputs import ModelInputs, describe_inputs, inputs_of_area
 from shared.items.properties import ModelFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, JSON, MLM_EXTENSION, TAR
 from shared.items.weeks import span_properties
-from shared.sensors import CUBE_BANDS
 from shared.stage.declare import NewAsset, NewItem
 
 Array = npt.NDArray[Any]
@@ -45,7 +45,7 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
         bbox=area.polygon.bounds,
         properties=properties | facts.properties(),
         assets={
-            "model": model_asset(folder / MODEL),
+            "model": model_asset(folder / MODEL, inputs_of_area(area, area.training)),
             "card": NewAsset(folder / CARD, HTML, ("metadata", "overview"), "Model card"),
             "split": NewAsset(folder / SPLIT, JSON, ("metadata",), "Blocks of training and tests"),
         },
@@ -53,11 +53,11 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
     )
 
 
-def model_asset(archive: Path) -> NewAsset:
-    """Return the asset of a model's archive."""
+def model_asset(archive: Path, inputs: ModelInputs | None = None) -> NewAsset:
+    """Return the asset of a model's archive; it reads the bands of 10 and 20 m by default."""
     fields = {
         "mlm:artifact_type": "tf.keras.Model.export",
-        "bands": [{"name": n} for n in CUBE_BANDS["10m"] + CUBE_BANDS["20m"]],
+        "bands": [{"name": n} for bands in (inputs or ModelInputs()).bands.values() for n in bands],
     }
     title = "TensorFlow SavedModel, one folder in an uncompressed tar"
     return NewAsset(archive, TAR, ("mlm:model",), title, fields)
@@ -114,13 +114,14 @@ def _describe_network(area: Area, parameters: int, determinism: Mapping[str, Any
         "mlm:pretrained_source": None,
         "mlm:batch_size_suggestion": 8,
         "mlm:accelerator_constrained": False,
-        **describe_signature(area),
+        **describe_signature(area, inputs_of_area(area, area.training)),
         "mlm:hyperparameters": area.training.model_dump(mode="json"),
     }
 
 
-def describe_signature(area: Area) -> dict[str, Any]:
-    """Return `mlm:input` and `mlm:output` of a model that maps the area."""
+def describe_signature(area: Area, inputs: ModelInputs | None = None) -> dict[str, Any]:
+    """Return `mlm:input`, by default the bands of 10 and 20 m, and `mlm:output` of a model that maps the area."""
+    inputs = inputs or ModelInputs()
     classes = classification(classes_of(area.labels))
     raster = {
         "shape": [-1, TILE_10M_PX, TILE_10M_PX],
@@ -128,10 +129,7 @@ def describe_signature(area: Area) -> dict[str, Any]:
         "data_type": "uint8",
     }
     return {
-        "mlm:input": [
-            _input("msi_10m", CUBE_BANDS["10m"], TILE_10M_PX),
-            _input("msi_20m", CUBE_BANDS["20m"], TILE_20M_PX),
-        ],
+        "mlm:input": describe_inputs(inputs),
         "mlm:output": [
             {
                 "name": "class",
@@ -146,18 +144,4 @@ def describe_signature(area: Area) -> dict[str, Any]:
                 "result": raster,
             },
         ],
-    }
-
-
-def _input(name: str, bands: tuple[str, ...], side: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "bands": list(bands),
-        "input": {
-            "shape": [-1, side, side, len(bands)],
-            "dim_order": ["batch", "height", "width", "bands"],
-            "data_type": "uint16",
-        },
-        "description": "stored value: reflectance x 10000 + 1000; 0 = not observed",
-        "pre_processing_function": None,
     }

@@ -10,6 +10,7 @@ from shared.area import Area
 from shared.area.training import TrainingSettings
 from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODEL_IMPORTS
 from shared.items.model_archive import pack
+from shared.items.model_inputs import inputs_of_area
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
 from shared.stage.declare import Job, NewItem, Settings, Task
@@ -71,7 +72,9 @@ def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> Mo
     from services.trainer.export import export, probe_sha256, weights_sha256
 
     area, saved = task.area, task.folder / "saved_model"
-    export(outcome.model, saved)
+    training = TrainingSettings.model_validate(task.job.parameters["training"])
+    inputs = inputs_of_area(area, training)
+    export(outcome.model, inputs, saved)
     pack(saved, task.folder / MODEL)
     return ModelFacts(
         cube_state=task.job.parameters["cube_state"],
@@ -81,7 +84,7 @@ def _export(outcome: TrainingOutcome, snapshot: str, task: Task[Settings]) -> Mo
         model_version=version_of(task.job, task.settings),
         hold_out=task.context[0].item.id,
         weights_sha256=weights_sha256(outcome.model),
-        probe_sha256=probe_sha256(saved),
+        probe_sha256=probe_sha256(inputs, saved),
         weeks=outcome.weeks,
         windows=outcome.windows,
         metrics=outcome.metrics,

@@ -19,7 +19,7 @@ from services.trainer.folds import cross_validate
 from services.trainer.ground import check_ground, ground_of
 from services.trainer.holdout import HoldOut
 from services.trainer.polygons import learned_from, of_blocks, shared_polygons
-from services.trainer.predict import BATCH, predict_windows
+from services.trainer.predict import batch_of, predict_windows
 from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
 from services.trainer.windows import (
     TrainingCube,
@@ -30,6 +30,7 @@ from services.trainer.windows import (
 )
 from shared.area import Area
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import inputs_of_area
 from shared.stage.declare import RejectScene
 
 MOST_TRAINING = 1500
@@ -49,7 +50,7 @@ class TrainingOutcome:
     """A trained model and what is known of it.
 
     Attributes:
-        model: msi_10m, msi_20m -> probabilities.
+        model: what the settings read -> probabilities.
         determinism: what was pinned.
         metrics: `landstream:metrics`.
         folds: `landstream:folds`; `count` 0 where the settings ask for none.
@@ -100,13 +101,14 @@ def train(
     fold = deal_folds(counts, settings.folds, settings.seed, units)
     kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
     observed = {week: cube.observed(week) for week in chosen_weeks(cube.weeks(), settings)}
-    read = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed)
+    inputs = inputs_of_area(area, settings)
+    read = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed, bool(inputs.history_weeks))
     tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
     # Folds are a diagnosis: what they read beside must not change the network that is published.
     beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
     learned = (holdout == TRAIN) & ~kept_back
     trained = [place for place in read if learned[place.row, place.col]]
-    windows = read_windows(cube, [*read, *beside_folds])
+    windows = read_windows(cube, [*read, *beside_folds], inputs)
     ground = ground_of(
         windows, holdout == HELD_OUT, kept_back, settings, shared_polygons(cube, windows, holdout == HELD_OUT, settings)
     )
@@ -116,18 +118,20 @@ def train(
     total = updates * (1 + settings.folds)
     with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
         growing = beside.submit(train_baselines, windows, ground.targets, settings.seed)
-        fitted = fit(windows, ground, classes, settings, settings.seed, lambda done, _: progress(done, total))
+        fitted = fit(windows, ground, classes, settings, inputs, settings.seed, lambda done, _: progress(done, total))
         baselines = growing.result()
     held_out = HoldOut(area, baselines, tested, settings.seed)
     known = learned_from(cube, windows, ground.targets)
-    for batch, mapped, confidence in predict_windows(fitted.model, read_in_batches(cube, tested, BATCH), BATCH):
+    size = batch_of(inputs)
+    batches = read_in_batches(cube, tested, size, inputs)
+    for batch, mapped, confidence in predict_windows(fitted.model, inputs, batches, size):
         unseen = ~known.holds(of_blocks(cube, batch.places)) if cube.has_polygons else None
         held_out.add(batch, mapped, confidence, unseen)
 
     def report(number: int, done: int) -> None:
         progress(updates * number + done, total)
 
-    folds = cross_validate(cube, windows, fold, kept_back, classes, settings, report)
+    folds = cross_validate(cube, windows, fold, kept_back, classes, settings, inputs, report)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,

@@ -32,7 +32,8 @@ PRESETS: Final[Mapping[Preset, Mapping[str, Any]]] = MappingProxyType(
                 "early_stop_min_delta": 1e-3,
                 "keep_best": True,
                 "weeks": (14, 32),
-                "bands": "10m",
+                "inputs": ("msi_10m",),
+                "history_weeks": 18,
             }
         )
     }
@@ -47,7 +48,8 @@ class Recipe(BaseModel):
 
     preset: Preset | None = Field(default=None, exclude=True)
     """Settings by one name, which other keys beside it override; they are stored one by one. `thesis-2018`: a U-Net on
-    the 10 m bands of weeks 14 to 32, Adam, at most 100 epochs of single windows, the best by the loss of validation."""
+    stacks of the 10 m bands of weeks 14 to 32, Adam, at most 100 epochs of single windows, the best by the loss of
+    validation."""
     loss: Loss = "cross_entropy"
     """What is minimised over labelled pixels: `cross_entropy`; `focal`, which looks at hard pixels; `dice`, the overlap
     of each class that a batch holds."""
@@ -90,8 +92,6 @@ class Recipe(BaseModel):
     """Whether the weights of the epoch with the lowest loss of validation are kept, not those of the last."""
     weeks: tuple[int, int] | None = None
     """First and last ISO week that are trained and scored on, 1 to 53, of every year; all where absent."""
-    bands: Literal["all", "10m"] = "all"
-    """`10m`: networks do not see the six bands of 20 m, B05 to B12."""
     mixed_precision: bool = False
     """Whether networks compute in bfloat16 where that is safe: faster where the processor knows it, less exact."""
     xla: bool = False

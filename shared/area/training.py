@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from shared.area.inputs import Inputs
 from shared.area.recipe import Recipe
 from shared.area.splitting import Splitting
 
@@ -50,7 +51,7 @@ class TrainingPolicy(BaseModel):
     """Whether new labels ask for a model as soon as the stream is quiet."""
 
 
-class TrainingSettings(Recipe, Splitting):
+class TrainingSettings(Recipe, Inputs, Splitting):
     """How networks are trained on this area; every field changes the model."""
 
     architecture: Architecture = COMMITTEE
@@ -86,6 +87,8 @@ class TrainingSettings(Recipe, Splitting):
     @model_validator(mode="after")
     def _effective(self) -> TrainingSettings:
         """Refuse what does nothing: whoever sets a key expects something of it."""
+        if not self.history_weeks and self.week_dropout != Inputs.model_fields["week_dropout"].default:
+            raise ValueError("week_dropout does nothing without `history_weeks`; leave it out, or set that")
         if fault := self.idle_field(self.networks != ("multiscale",), self.patch_px < WINDOW_PX):
             raise ValueError(fault)
         return self
@@ -98,7 +101,7 @@ class TrainingSettings(Recipe, Splitting):
             del data["members"]
         if self.architecture == COMMITTEE:
             del data["architecture"]
-        for name, field in {**Recipe.model_fields, **Splitting.model_fields}.items():
+        for name, field in {**Recipe.model_fields, **Inputs.model_fields, **Splitting.model_fields}.items():
             if getattr(self, name) == field.default:
                 data.pop(name, None)
         return data

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import icechunk
 import numpy as np
@@ -27,11 +27,16 @@ from shared.cube.layout import (
 )
 from shared.cube.repository import MAIN, one_at_a_time, open_repository
 from shared.geo import TILE_M, Grid, TileIndex
+from shared.items import tiles
 from shared.items.sheets import Sheet
 from shared.items.tiles import digest_ledger, sheet_window
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.raster.grid import Window
+from shared.sensors import CUBE_BANDS
+
+GROUPS: Final[Mapping[str, str]] = {tiles.MSI: MSI, tiles.OLCI: OLCI}
+"""Sensor, as updates name it -> its group in a year."""
 
 Change = Callable[[zarr.Group, Set[TileIndex] | None], None]
 """Merges into the arrays below a group: everything (None), or only in the tiles that another writer changed meanwhile,
@@ -159,6 +164,17 @@ class Cube:
         year, index = split_week(week)
         return read_window(self.array(f"{year}/{MSI}/10m"), (index,), window, (4,), "uint16")
 
+    def msi_60m(self, week: str, window: Window, bands: int) -> NDArray[np.uint16]:
+        """Read the 60 m bands of a window of 60 m px: uint16 (ny, nx, bands), 0 = not observed or outside the grid."""
+        year, index = split_week(week)
+        return read_window(self.array(f"{year}/{MSI}/60m"), (index,), window, (bands,), "uint16")
+
+    def olci(self, week: str, window: Window) -> NDArray[np.float32]:
+        """Read the radiances of a window of 300 m px: float32 (ny, nx, 21), NaN = not observed or outside the grid."""
+        year, index = split_week(week)
+        array = self.array(f"{year}/{OLCI}/300m")
+        return read_window(array, (index,), window, (len(CUBE_BANDS["300m"]),), "float32", np.nan)
+
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
         return self._labelled("class", Window(y, x, ny, nx), "uint8")
@@ -200,10 +216,10 @@ class Cube:
         shape = (self.grid.rows, self.grid.cols, LEDGER_SLOTS)
         return np.zeros(shape, np.uint64) if array is None else np.asarray(array[index])
 
-    def ledger_digest(self, sheet: Sheet, week: str) -> str:
-        """Return the digest of the ledger over a sheet and its one-tile halo; see `shared.items.tiles`."""
+    def ledger_digest(self, sheet: Sheet, week: str, sensor: str) -> str:
+        """Return the digest of a sensor's ledger over a sheet and its one-tile halo; see `shared.items.tiles`."""
         rows, cols = sheet_window(sheet, self.grid)
-        return digest_ledger(self.ledger(week)[rows.start : rows.stop, cols.start : cols.stop])
+        return digest_ledger(self.ledger(week, GROUPS[sensor])[rows.start : rows.stop, cols.start : cols.stop])
 
     def write_year(self, year: int, change: Change, message: str) -> None:
         """Run `change` on the group of an ISO year, whose arrays are made if absent, in one transaction.
@@ -331,10 +347,15 @@ def split_week(week: str) -> tuple[int, int]:
 
 
 def read_window(
-    array: zarr.Array[Any] | None, lead: tuple[int, ...], window: Window, tail: tuple[int, ...], dtype: str
+    array: zarr.Array[Any] | None,
+    lead: tuple[int, ...],
+    window: Window,
+    tail: tuple[int, ...],
+    dtype: str,
+    fill: float = 0,
 ) -> NDArray[Any]:
-    """Read a window (ny, nx, *tail) of an array (*lead, y, x, *tail); zeros outside it and where there is no array."""
-    values = np.zeros((window.ny, window.nx, *tail), dtype)
+    """Read a window (ny, nx, *tail) of an array (*lead, y, x, *tail); `fill` outside and where there is no array."""
+    values = np.full((window.ny, window.nx, *tail), fill, dtype)
     if array is None:
         return values
     height, width = array.shape[len(lead)], array.shape[len(lead) + 1]

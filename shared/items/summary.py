@@ -7,17 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import LABELS, MAPS, MASKS, OLCI_GRID, SCENES, UPDATES, WITHDRAWALS
 from shared.items.ids import canonical
 from shared.items.item import Item
 from shared.items.sheets import count_tiles
 from shared.items.tiles import MSI, OLCI, touches
-from shared.items.weeks import STATIC
+from shared.items.weeks import STATIC, later_week
 
 SENSORS = (MSI, OLCI)
-TRAINED_ON = (MSI,)
-"""The sensors that training reads: what the others bring changes no cube state."""
+COUNTED = (MSI,)
+"""The sensors whose tile-weeks tell how much there is to learn from."""
 
 Step = Literal["found", "registered", "masked", "tiled", "mapped"]
 
@@ -56,11 +57,14 @@ def digest_ids(ids: Iterable[str]) -> str:
     return hashlib.sha256(canonical(sorted(ids))).hexdigest()[:16]
 
 
-def cube_state(summaries: Iterable[WeekSummary], labels: Iterable[Item]) -> str:
+def trained_on(area: Area) -> tuple[str, ...]:
+    """Return the sensors that training on an area reads: what the others bring changes no cube state."""
+    return (MSI, OLCI) if "olci_300m" in area.training.inputs else (MSI,)
+
+
+def cube_state(summaries: Iterable[WeekSummary], labels: Iterable[Item], sensors: Sequence[str]) -> str:
     """Return the sha256 over the weeks' digests of the sensors that training reads, and the current label rasters."""
-    weeks = sorted(
-        [s.week, sensor, s.digests[sensor]] for s in summaries for sensor in TRAINED_ON if sensor in s.digests
-    )
+    weeks = sorted([s.week, sensor, s.digests[sensor]] for s in summaries for sensor in sensors if sensor in s.digests)
     return hashlib.sha256(canonical([weeks, sorted(i.id for i in labels)])).hexdigest()
 
 
@@ -71,7 +75,7 @@ def current_labels(catalogue: Catalogue) -> list[Item]:
 
 def present_state(catalogue: Catalogue) -> str:
     """Return the cube state of a store."""
-    return cube_state(summaries(catalogue), current_labels(catalogue))
+    return cube_state(summaries(catalogue), current_labels(catalogue), trained_on(catalogue.area))
 
 
 def summaries(catalogue: Catalogue) -> Sequence[WeekSummary]:
@@ -112,8 +116,13 @@ def summary_of(catalogue: Catalogue, week: str) -> WeekSummary:
 
 
 def week_token(catalogue: Catalogue, week: str) -> str:
-    """Return a digest of which items a week has, and which withdrawals there are; nothing is read."""
+    """Return a digest of which items a week has, and which withdrawals there are; nothing is read.
+
+    Where maps look back, what the cube holds of the weeks before is a part of it: whether a map is current hangs on it.
+    """
     ids = [[c, *catalogue.ids(c, week)] for c in catalogue.collections if week in catalogue.weeks(c)]
+    back = [later_week(week, -weeks) for weeks in range(1, catalogue.area.training.history_weeks + 1)]
+    ids += [[before, *catalogue.ids(UPDATES, before)] for before in back if before in catalogue.weeks(UPDATES)]
     return hashlib.sha256(canonical([ids, list(catalogue.ids(WITHDRAWALS))])).hexdigest()
 
 

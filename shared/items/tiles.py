@@ -26,7 +26,7 @@ Box = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class WeekTiles:
-    """The current Sentinel-2 updates of a week by where they lie.
+    """The current updates of a sensor in a week by where they lie.
 
     Attributes:
         grid: the area's.
@@ -34,7 +34,6 @@ class WeekTiles:
         inside: sheet -> updates that touch a tile of it.
         around: sheet -> updates that touch it or its one-tile halo, by id.
         boxes: id of an update -> its tiles as rectangles of rows and columns.
-        sheets: id of an update -> the sheets with data whose map it concerns, halo included, ascending.
     """
 
     grid: Grid
@@ -42,19 +41,17 @@ class WeekTiles:
     inside: Mapping[Sheet, Sequence[Item]]
     around: Mapping[Sheet, Sequence[Item]]
     boxes: Mapping[str, Sequence[Box]]
-    sheets: Mapping[str, Sequence[Sheet]]
 
-    def ledger_digest(self, sheet: Sheet) -> str | None:
-        """Return the digest of the ledger expected over a sheet and its halo; None where nothing touches the sheet."""
-        return self._digests.get(sheet)
+    def ledger_digest(self, sheet: Sheet) -> str:
+        """Return the digest of the ledger expected over a sheet and its halo, which may be empty."""
+        if sheet not in self._digests:
+            rows, cols = sheet_window(sheet, self.grid)
+            self._digests[sheet] = digest_ledger(self._ledger[rows.start : rows.stop, cols.start : cols.stop])
+        return self._digests[sheet]
 
     @cached_property
-    def _digests(self) -> Mapping[Sheet, str]:
-        windows = {sheet: sheet_window(sheet, self.grid) for sheet in self.inside}
-        return {
-            sheet: digest_ledger(self._ledger[rows.start : rows.stop, cols.start : cols.stop])
-            for sheet, (rows, cols) in windows.items()
-        }
+    def _digests(self) -> dict[Sheet, str]:
+        return {}
 
     @cached_property
     def _ledger(self) -> npt.NDArray[np.uint64]:
@@ -109,26 +106,31 @@ def digest_ledger(ledger: npt.NDArray[np.uint64]) -> str:
     return digest.hexdigest()[:16]
 
 
-def week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
-    """Return where the current Sentinel-2 updates of a week lie."""
-    return catalogue.once(week, "tiles", lambda: _week_tiles(catalogue, week))
+def week_tiles(catalogue: Catalogue, week: str, sensor: str = MSI) -> WeekTiles:
+    """Return where the current updates of a sensor in a week lie."""
+    return catalogue.once(week, f"tiles of {sensor}", lambda: _week_tiles(catalogue, week, sensor))
 
 
-def _week_tiles(catalogue: Catalogue, week: str) -> WeekTiles:
+def _week_tiles(catalogue: Catalogue, week: str, sensor: str) -> WeekTiles:
     inside, around = dict[Sheet, list[Item]](), dict[Sheet, list[Item]]()
     boxes: dict[str, list[Box]] = {}
-    updates = [u for u in catalogue.current(UPDATES, week) if touches(u, MSI)]
+    updates = [u for u in catalogue.current(UPDATES, week) if touches(u, sensor)]
     for update in updates:
-        boxes[update.id] = list(_boxes(update.properties["landstream:tiles"]))
+        boxes[update.id] = _boxes_of(update)
         for sheet in set(_sheets(boxes[update.id], 0)):
             inside.setdefault(sheet, []).append(update)
         for sheet in set(_sheets(boxes[update.id], 1)):
             around.setdefault(sheet, []).append(update)
-    sheets: dict[str, list[Sheet]] = {}
-    for sheet in sorted(inside):
-        for update in around[sheet]:
-            sheets.setdefault(update.id, []).append(sheet)
-    return WeekTiles(catalogue.area.grid, updates, inside, around, boxes, sheets)
+    return WeekTiles(catalogue.area.grid, updates, inside, around, boxes)
+
+
+def sheets_near(update: Item, tiles: WeekTiles) -> list[Sheet]:
+    """Return the sheets with data in a week that an update touches, halo included, ascending."""
+    return sorted(set(_sheets(_boxes_of(update), 1)) & tiles.inside.keys())
+
+
+def _boxes_of(update: Item) -> list[Box]:
+    return list(_boxes(update.properties["landstream:tiles"]))
 
 
 def touches(update: Item, sensor: str) -> bool:

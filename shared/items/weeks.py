@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 _MONTHS = (
     "January",
@@ -44,6 +44,21 @@ def iso_week(moment: datetime) -> str:
     """ISO week in UTC of a datatake or frame start: `2018-W23`."""
     year, week, _ = moment.astimezone(UTC).isocalendar()
     return f"{year:04d}-W{week:02d}"
+
+
+def later_week(week: str, count: int) -> str:
+    """Return the week so many weeks after `2018-W23`; before it where `count` is below 0."""
+    year, number, _ = (_thursday(week) + timedelta(weeks=count)).isocalendar()
+    return f"{year:04d}-W{number:02d}"
+
+
+def day_of_year(week: str) -> int:
+    """Return the day of the year of a week's Thursday, which lies in its ISO year: 1 to 366."""
+    return _thursday(week).timetuple().tm_yday
+
+
+def _thursday(week: str) -> date:
+    return date.fromisocalendar(int(week[:4]), int(week[6:]), 4)
 
 
 def week_bounds(week: str) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ from shapely.geometry import shape
 
 from landstream.areas import schema_beside
 from shared.area import Area, load_area
+from shared.area.inputs import Inputs
 from shared.area.recipe import Recipe
 from shared.area.splitting import Splitting
 from shared.area.training import TrainingPolicy, TrainingSettings
@@ -32,6 +33,7 @@ def test_new_writes_a_commented_file_that_is_good(tmp_path: Path) -> None:
     assert set(written) == {field.alias or name for name, field in Area.model_fields.items()}
     assert set(written["train"]) == set(TrainingPolicy.model_fields)
     assert set(written["training"]) == {*TrainingSettings.model_fields} - {
+        *Inputs.model_fields,
         *Recipe.model_fields,
         *Splitting.model_fields,
     }

@@ -29,6 +29,7 @@ from shared.area.recipe import Loss
 from shared.items.claim import UNSEEN, claim
 from shared.items.collections import EVALUATIONS, MAPS, MODELS
 from shared.items.keys import artifact_key
+from shared.items.model_inputs import inputs_of_area, spell_inputs
 from shared.items.properties import ModelFacts
 from shared.items.weeks import STATIC, spell_week
 
@@ -42,7 +43,7 @@ STRONG: Final = 0.55
 BLOCK_KM: Final = "1.28 km"
 FOREST, BOOSTING = "random forest per pixel", "boosting, multi-scale"
 
-_WHAT = "Land cover from one week of Sentinel-2 (ten bands at 10 and 20 m): {}."
+_WHAT = "Land cover from {}: {}."
 _HOLDOUT = (
     f"Blocks of {BLOCK_KM} that no training pixel lies in or within 30 m of; every observed labelled pixel of every "
     "week counts. Means run over the classes present in the reference."
@@ -110,7 +111,7 @@ def write_card(
     title, metrics = f"Land-cover model of {area.name}", model.metrics
     parts = [
         f'<p class="soft">Model card</p><h1>{escape(title)}</h1>',
-        f"<p>{_WHAT.format(describe(area.training))}</p>",
+        f"<p>{_WHAT.format(spell_inputs(inputs_of_area(area, area.training)), describe(area.training))}</p>",
         f'<p>Its maps: <a href="{_MAPS_HREF}">{MAPS}</a> of the store that this card lies in.</p>',
         *_claim(*claim(metrics)),
         *_scores(metrics),

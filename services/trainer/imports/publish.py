@@ -24,6 +24,7 @@ from shared.items.model_archive import UnsafeModel, pack, unpack
 from shared.items.model_card import BadCard, ModelCard, read_card
 from shared.items.model_imports import ARCHIVE
 from shared.items.model_imports import CARD as STATED
+from shared.items.model_inputs import ModelInputs
 from shared.items.properties import ModelFacts, ModelImportFacts
 from shared.items.stac import CLASSIFICATION_EXTENSION, HTML, MLM_EXTENSION, attribution
 from shared.items.weeks import span_properties
@@ -59,7 +60,7 @@ def publish_import(task: Task[Settings], version: int) -> NewItem:
             model = _load(saved)
             probe(model, classes)
             scored = score(model, cube, holdout_of(task.context[0]), classes, task.progress)
-            weights, probed = weights_of(saved), probe_sha256(saved)
+            weights, probed = weights_of(saved), probe_sha256(ModelInputs(), saved)
         except UnsafeModel as error:
             raise RejectScene(name, str(error), _UNPLAIN) from error
         except (UnsafeGraph, UnfitModel) as error:

@@ -13,6 +13,7 @@ from services.trainer.predict import BATCH
 from services.trainer.split import HELD_OUT
 from services.trainer.train import MOST_TESTING
 from services.trainer.windows import TrainingCube, count_places, list_places, read_in_batches
+from shared.items.model_inputs import ModelInputs
 from shared.stage.declare import Report
 
 Array = npt.NDArray[Any]
@@ -47,10 +48,10 @@ def score(model: Any, cube: TrainingCube, holdout: Array, classes: int, progress
     """
     observed = {week: cube.observed(week) for week in cube.weeks()}
     places = list_places(holdout == HELD_OUT, observed, MOST_TESTING, 0)
-    confusions = BlockConfusions(classes)
-    for done, batch in enumerate(read_in_batches(cube, places, BATCH)):
+    confusions, inputs = BlockConfusions(classes), ModelInputs()
+    for done, batch in enumerate(read_in_batches(cube, places, BATCH, inputs)):
         progress(done * BATCH, len(places), "windows")
-        fine, coarse = batch.padded(BATCH)
+        fine, coarse = batch.padded(BATCH, inputs)
         answers = answer(model, DEFAULT, fine, coarse)
         check_answers(answers, seen_of(fine, coarse), classes, DEFAULT)
         mapped = answers["class"][: len(batch.places)]

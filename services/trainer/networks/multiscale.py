@@ -7,7 +7,19 @@ from typing import Any, Final
 import keras
 import tensorflow as tf
 
-from services.trainer.networks.layers import BANDS, Array, Normalise, Shape, cube_inputs, in_float32
+from services.trainer.networks.inputs import (
+    BANDS,
+    Landscape,
+    Scaling,
+    Shape,
+    Spread,
+    around,
+    cube_inputs,
+    newest_bands,
+    standardise,
+)
+from services.trainer.networks.layers import in_float32
+from shared.items.model_inputs import ModelInputs
 
 TEXTURE_PX = (3, 7, 15, 31)
 """Sides of the squares whose mean and deviation the perceptron sees. Half the largest is a window's useful margin."""
@@ -20,16 +32,22 @@ FEATURES = len(BANDS) * FEATURES_OF_BAND
 class Texture(keras.layers.Layer):  # type: ignore[misc]
     """Standardised bands to multi-scale features: each band, its mean and deviation over squares of observed pixels.
 
-    In: float32 (batch, y, x, bands + 1) as of `Normalise`. Out: float32 (batch, y, x, bands * FEATURES_OF_BAND).
+    In: float32 (batch, y, x, channels + 1) as of `standardise`. Out: float32 (batch, y, x, channels + 2 bands scales).
+
+    Args:
+        bands: so many of the first channels are looked at over squares.
+        options: of the layer.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, bands: int, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})  # a variance is a small difference of large numbers
+        self._bands = bands
 
     def call(self, bands: tf.Tensor) -> tf.Tensor:
         """See the class."""
         values, present = bands[..., :-1], bands[..., -1:]
         features = [values]
+        values = values[..., : self._bands]
         for side in TEXTURE_PX:
             share = tf.maximum(_square_mean(present, side), 1e-6)
             mean = _square_mean(values, side) / share
@@ -40,8 +58,8 @@ class Texture(keras.layers.Layer):  # type: ignore[misc]
 
     def compute_output_shape(self, bands_shape: Shape) -> Shape:
         """Shape of the output."""
-        bands = (bands_shape[-1] or 1) - 1
-        return (*bands_shape[:3], bands * FEATURES_OF_BAND)
+        channels = (bands_shape[-1] or 1) - 1
+        return (*bands_shape[:3], channels + self._bands * (FEATURES_OF_BAND - 1))
 
 
 def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
@@ -50,10 +68,12 @@ def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
     return tf.nn.avg_pool2d(rows, (1, side), strides=1, padding="SAME")
 
 
-def build_texture(mean: Array, deviation: Array) -> keras.Model:
-    """msi_10m, msi_20m -> multi-scale features, float32 (batch, y, x, FEATURES); fewer for the bands of 10 m alone."""
-    fine, coarse = cube_inputs()
-    return keras.Model([fine, coarse], Texture()(Normalise(mean, deviation)(fine, coarse)))
+def build_texture(inputs: ModelInputs, scaling: Scaling) -> keras.Model:
+    """`cube_inputs` -> multi-scale features and what OLCI saw around, float32 (batch, y, x, feature)."""
+    tensors = cube_inputs(inputs)
+    features = Texture(newest_bands(inputs))(standardise(tensors, inputs, scaling))
+    landscape = around(tensors, inputs, scaling)
+    return keras.Model(tensors, features if landscape is None else Spread()(features, Landscape()(landscape)))
 
 
 def build_perceptron(classes: int, width: int = FEATURES) -> keras.Model:
@@ -69,7 +89,7 @@ def build_perceptron(classes: int, width: int = FEATURES) -> keras.Model:
     return keras.Model(features, in_float32(keras.layers.Conv2D(classes, 1)(x)), name="perceptron")
 
 
-def build_multiscale(texture: keras.Model, perceptron: keras.Model) -> keras.Model:
-    """Join features and perceptron: msi_10m, msi_20m -> logits float32 (batch, y, x, classes)."""
-    fine, coarse = cube_inputs()
-    return keras.Model([fine, coarse], perceptron(texture([fine, coarse])), name="multiscale")
+def build_multiscale(texture: keras.Model, perceptron: keras.Model, inputs: ModelInputs) -> keras.Model:
+    """Join features and perceptron: `cube_inputs` -> logits float32 (batch, y, x, classes)."""
+    tensors = cube_inputs(inputs)
+    return keras.Model(tensors, perceptron(texture(tensors)), name="multiscale")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from services.trainer.networks.layers import Shape, widths_of
+from services.trainer.networks.inputs import Shape
+from services.trainer.networks.layers import widths_of
 
 CONVOLUTIONS = 2
 """In each level, on either side."""

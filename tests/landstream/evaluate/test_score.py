@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from landstream.evaluate.score import in_blocks, report, score
+from services.inference.predict import Inputs
+from shared.items.model_inputs import ModelInputs
 from tests.catalogues import AREA
 from tests.services.trainer.fake_cube import FakeCube
 
@@ -22,8 +24,8 @@ class SaysOne:
     def __init__(self) -> None:
         self.asked = 0
 
-    def predict(self, windows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        for fine, _ in windows:
+    def predict(self, windows: Iterable[Inputs]) -> Iterator[np.ndarray]:
+        for fine in (window["msi_10m"] for window in windows):
             self.asked += 1
             shares = np.zeros((*fine.shape[:2], CLASSES), np.uint8)
             shares[..., SAID - 1] = 255 * (fine > 0).all(axis=-1)
@@ -38,7 +40,7 @@ def rows(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def test_all_labelled_pixels_that_were_observed_count_once_a_week() -> None:
-    found = score(CUBE, SaysOne(), rows(CUBE.given), CUBE.weeks(), CLASSES)
+    found = score(CUBE, SaysOne(), rows(CUBE.given), CUBE.weeks(), ModelInputs(), CLASSES)
     said = report(found, AREA.labels)
     right = observed = 0
     for week in CUBE.weeks():
@@ -55,8 +57,8 @@ def test_all_labelled_pixels_that_were_observed_count_once_a_week() -> None:
 def test_only_ground_with_labels_is_mapped() -> None:
     labels, few, all_ = np.zeros_like(CUBE.given), SaysOne(), SaysOne()
     labels[300, 700] = SAID
-    found = score(CUBE, few, rows(labels), CUBE.weeks()[:1], CLASSES)
-    score(CUBE, all_, rows(CUBE.given), CUBE.weeks()[:1], CLASSES)
+    found = score(CUBE, few, rows(labels), CUBE.weeks()[:1], ModelInputs(), CLASSES)
+    score(CUBE, all_, rows(CUBE.given), CUBE.weeks()[:1], ModelInputs(), CLASSES)
     assert report(found, AREA.labels)["pixels"] == 1
     assert 0 < few.asked <= 9 < all_.asked, "the windows that overlap one tile"
 
@@ -64,7 +66,7 @@ def test_only_ground_with_labels_is_mapped() -> None:
 def test_a_week_without_data_there_says_nothing() -> None:
     labels = np.zeros_like(CUBE.given)
     labels[5, 5] = SAID
-    said = report(score(CUBE, SaysOne(), rows(labels), CUBE.weeks(), CLASSES), AREA.labels)
+    said = report(score(CUBE, SaysOne(), rows(labels), CUBE.weeks(), ModelInputs(), CLASSES), AREA.labels)
     assert list(said["by_week"]) == ["2018-W20"], "the corner has holes in later weeks"
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from landstream.hugin import HuginError, read_hugin
+from shared.area.inputs import DEFAULT_INPUTS
 from shared.area.training import TrainingSettings
 
 THESIS = Path(__file__).parent / "thesis.yaml"
@@ -95,7 +96,7 @@ def test_every_key_of_the_file_is_listed_here() -> None:
         ("patience: 20", "patience: 9", {"early_stop_patience": 9}),
         ("factor: !!float 0.2", "factor: 0.5", {"plateau_factor": 0.5}),
         ("patience: 5\n", "patience: 3\n", {"plateau_patience": 3}),
-        ("slice_timestamps: [14, 32]", "slice_timestamps: [14, 40]", {"weeks": (14, 40)}),
+        ("slice_timestamps: [14, 32]", "slice_timestamps: [14, 40]", {"weeks": (14, 40), "history_weeks": 26}),
         ("  random_seed: 42\n  batch", "  random_seed: 1984\n  batch", {"seed": 1984}),
         (LOSS, "loss: !!python/name:hugin.tools.loss.keras_dice_loss", {"loss": "dice"}),
         (LOSS, FOCAL, {"loss": "focal", "focal_gamma": 1.5, "label_smoothing": 0.1}),
@@ -159,11 +160,11 @@ trainer: !!python/object/apply:hugin.engine.scene.RasterSceneTrainer
 def test_a_file_over_rasters(tmp_path: Path) -> None:
     settings, lines = read(tmp_path, RASTERS)
     assert settings == TrainingSettings(
-        architecture="unet", batch=14, epochs=10, patch_px=64, bands="10m", validation_percent=25, optimiser="adam",
-        learning_rate=1e-3, flips=False, rotations=False,
+        architecture="unet", batch=14, epochs=10, patch_px=64, inputs=("msi_10m",), validation_percent=25,
+        optimiser="adam", learning_rate=1e-3, flips=False, rotations=False,
     )  # fmt: skip
     assert any("the learning rate stays as it is there: here it falls along a cosine" in line for line in lines)
-    assert read(tmp_path, RASTERS.replace("type: B04", "type: B11_20m"))[0].bands == "all"
+    assert read(tmp_path, RASTERS.replace("type: B04", "type: B11_20m"))[0].inputs == DEFAULT_INPUTS
     assert read(tmp_path, RASTERS.replace("[64, 64]", "[256, 256]"))[0].patch_px == 192
 
 

@@ -19,7 +19,7 @@ from landstream.predict.predict import confidence_path, files_of, predict_raster
 from landstream.predict.raster import open_raster
 from landstream.workspace import bind
 from services.inference.blend import map_extent
-from services.inference.predict import WindowPredictor
+from services.inference.predict import Inputs, WindowPredictor
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.raster.grid import Window
 from shared.store import FolderStore
@@ -36,8 +36,8 @@ class Answers:
     def ask(self, side_px: int) -> int:
         return CLASSES
 
-    def predict(self, windows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        for fine, coarse in windows:
+    def predict(self, windows: Iterable[Inputs]) -> Iterator[np.ndarray]:
+        for fine, coarse in ((window["msi_10m"], window["msi_20m"]) for window in windows):
             assert fine.shape == (256, 256, 4)
             assert coarse.shape == (128, 128, 6)
             value = fine[..., 3].astype(int) // 1000 % CLASSES
@@ -63,7 +63,7 @@ def test_it_is_blended_as_a_sheet_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     bands = make(tmp_path / "in.tif")
     told: list[tuple[int, int]] = []
     with open_raster(tmp_path / "in.tif", (), 0.0001, -0.1) as cube:
-        fine, coarse = cube.msi("", -32, -32, 256, 256)
+        fine, coarse = cube.window(-32, -32).values()
         assert (fine[32:, 32:] == np.moveaxis(bands[:4, :224, :224], 0, -1)).all()
         assert (coarse[16:, 16:] == np.moveaxis(bands[4:, :224:2, :224:2], 0, -1)).all()
         assert not fine[:32].any()
@@ -72,7 +72,7 @@ def test_it_is_blended_as_a_sheet_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
             cube, Answers(), tmp_path / "out.tif", classes, 64, attribution="©", progress=lambda *n: told.append(n)
         )  # type: ignore[arg-type]
         observed = np.ones((3, 3), bool)
-        predictor = WindowPredictor(cube, "", Answers(), CLASSES, False)
+        predictor = WindowPredictor(cube.window, Answers(), CLASSES, False)
         values, confidence = map_extent(Window(0, 0, 700, 600), observed, predictor.predict, CLASSES, 64)
     assert made == files_of(tmp_path / "out.tif")
     assert told[-1][0] == told[-1][1] == len(told)

@@ -67,7 +67,7 @@ def test_the_champion_is_served_until_ctrl_c(mapped: Path, tmp_path: Path) -> No
         with closing(Client(address, name, None, 300, 64 << 20)) as client:
             assert client.ask(256) == len(AREA.labels.classes)
             fine, coarse = np.full((256, 256, 4), 2000, np.uint16), np.full((128, 128, 6), 2000, np.uint16)
-            (share,) = client.predict([(fine, coarse)])
+            (share,) = client.predict([{"msi_10m": fine, "msi_20m": coarse}])
         assert share.shape == (256, 256, len(AREA.labels.classes))
         assert share.any()
         server.send_signal(signal.SIGINT)

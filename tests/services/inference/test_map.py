@@ -59,7 +59,7 @@ def make_task(
     )
     properties = facts.properties()
     model = Item({"id": "small--v1-0000000a", "collection": "models", "properties": properties, "assets": {}}, "static")
-    parameters = {"sheet": [0, 0], "ledger": cube.ledger_digest((0, 0), WEEK)}
+    parameters = {"sheet": [0, 0], "ledger": cube.ledger_digest((0, 0), WEEK, "msi")}
     job = Job("land-cover-maps", "small_x", WEEK, (Source(model, ("model",)),), parameters)
     folder.mkdir(exist_ok=True)
     paths = {"model": model_tar} if model_tar else {}

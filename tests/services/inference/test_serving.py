@@ -41,12 +41,12 @@ def models(channel: grpc.Channel) -> Any:
     return model_service_pb2_grpc.ModelServiceStub(channel)
 
 
-def make_windows(count: int, side: int = 64) -> list[tuple[np.ndarray, np.ndarray]]:
+def make_windows(count: int, side: int = 64) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng(count)
     fine = rng.integers(1, 6000, (count, side, side, 4)).astype(np.uint16)
     coarse = rng.integers(1, 6000, (count, side // 2, side // 2, 6)).astype(np.uint16)
     fine[:, :8], coarse[:, :4] = 0, 0
-    return list(zip(fine, coarse, strict=True))
+    return [{"msi_10m": f, "msi_20m": c} for f, c in zip(fine, coarse, strict=True)]
 
 
 def tensor(values: np.ndarray) -> Any:
@@ -66,7 +66,7 @@ def make_request(**spec: Any) -> Any:
     if "version" in spec:
         request.model_spec.version.value = spec["version"]
     request.model_spec.signature_name = spec.get("signature", "")
-    fine, coarse = make_windows(1)[0]
+    fine, coarse = make_windows(1)[0].values()
     request.inputs["msi_10m"].CopyFrom(tensor(fine[None]))
     request.inputs["msi_20m"].CopyFrom(tensor(coarse[None]))
     return request
@@ -87,7 +87,7 @@ def test_predictions_come_in_order_and_batches_do_not_matter(served: Served, cou
     answers = list(client.predict(iter(windows)))
     client.close()
     assert len(answers) == count
-    for (fine, _), share in zip(windows, answers, strict=True):
+    for fine, share in zip([w["msi_10m"] for w in windows], answers, strict=True):
         assert share.dtype == np.uint8
         assert share.shape == (64, 64, CLASSES)
         assert ((share.argmax(axis=-1) + 1) * share.any(axis=-1) == rule(fine)).all()

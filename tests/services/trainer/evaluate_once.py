@@ -18,6 +18,7 @@ from services.trainer.stage import STAGE
 from shared.area.area import load_area
 from shared.items.item import Item
 from shared.items.model_archive import pack
+from shared.items.model_inputs import ModelInputs
 from shared.items.properties import HoldOutFacts
 from shared.stage.declare import Job, LocalItem, Source, Task
 from tests.services.trainer.fake_cube import FakeCube
@@ -31,14 +32,14 @@ def constant_model(folder: Path, value: int) -> Path:
     import keras
 
     from services.trainer.export import export
-    from services.trainer.networks.layers import Normalise, cube_inputs
+    from services.trainer.networks.inputs import Normalise, cube_inputs
 
     classes = len(AREA.labels.classes)
-    fine, coarse = cube_inputs()
+    fine, coarse = cube_inputs(ModelInputs())
     bands = Normalise(np.zeros(10), np.ones(10))(fine, coarse)
     bias = keras.initializers.Constant(np.eye(classes)[value - 1] * 20)
     logits = keras.layers.Conv2D(classes, 1, kernel_initializer="zeros", bias_initializer=bias)(bands)
-    export(keras.Model([fine, coarse], keras.layers.Softmax()(logits)), folder / "saved")
+    export(keras.Model([fine, coarse], keras.layers.Softmax()(logits)), ModelInputs(), folder / "saved")
     pack(folder / "saved", folder / "model.tar")
     return folder / "model.tar"
 

@@ -59,8 +59,24 @@ class FakeCube:
 
     def msi(self, week: str, y: int, x: int, ny: int, nx: int) -> tuple[Array, Array]:
         """A window of stored values."""
+        if week not in self.msi_10m:
+            return np.zeros((ny, nx, 4), np.uint16), np.zeros((ny // 2, nx // 2, 6), np.uint16)
         fine, coarse = self.msi_10m[week], self.msi_20m[week]
         return cut(fine, y, x, ny, nx), cut(coarse, y // 2, x // 2, ny // 2, nx // 2)
+
+    def msi_60m(self, week: str, window: Window, bands: int) -> Array:
+        """Values that tell row and column of each 60 m pixel, of weeks with data."""
+        y, x = np.mgrid[window.y : window.y + window.ny, window.x : window.x + window.nx]
+        values = np.stack([1000 + y, 1000 + x, y + x][:bands], axis=-1).astype(np.uint16)
+        return values * np.uint16(week in self.msi_10m)
+
+    def olci(self, week: str, window: Window) -> Array:
+        """Radiances that tell row and column of each 300 m pixel, of weeks with data; NaN outside the grid."""
+        ny, nx = self.grid.shape_px(300)
+        y, x = np.mgrid[window.y : window.y + window.ny, window.x : window.x + window.nx]
+        inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx) & (week in self.msi_10m)
+        radiance = (50 + y + x / 100)[..., None] + np.arange(21)
+        return np.where(inside[..., None], radiance, np.nan).astype(np.float32)
 
     def fine(self, week: str, window: Window) -> Array:
         """The 10 m bands of a window."""
@@ -84,10 +100,12 @@ class FakeCube:
 
     def observed(self, week: str) -> Array:
         """Tiles with data."""
+        if week not in self.msi_10m:
+            return np.zeros((self.grid.rows, self.grid.cols), bool)
         seen = (self.msi_10m[week] > 0).all(axis=-1)
         return seen.reshape(self.grid.rows, 256, self.grid.cols, 256).any(axis=(1, 3))
 
-    def ledger_digest(self, sheet: tuple[int, int], week: str) -> str | None:
+    def ledger_digest(self, sheet: tuple[int, int], week: str, sensor: str) -> str:
         """A digest as long as the real one."""
         return f"{sheet[0]:04x}{sheet[1]:04x}{int(week[:4]):04x}{int(week[6:]):04x}"
 

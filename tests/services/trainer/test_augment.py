@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy as np
 from services.trainer.augment import Batch, Patches
 from services.trainer.draw import Draw
 from services.trainer.ground import Ground
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Past, Place, Windows
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs, inputs_of_area
+from shared.items.weeks import day_of_year
+from tests.catalogues import AREA
 
 SIDE = 64
 
@@ -24,6 +28,10 @@ def windows() -> Windows:
     return Windows((Place("2018-W20", 0, 0),), fine, coarse, np.zeros((1, SIDE, SIDE), np.uint8), 0)
 
 
+def deviations(of_each: float) -> dict[str, np.ndarray]:
+    return {name: np.full(len(bands), of_each) for name, bands in ModelInputs().bands.items()}
+
+
 def batch(near: bool = False, deviation: float = 50.0, **fields: Any) -> Batch:
     made = windows()
     # The target tells the place, too: of 8 x 8 px, as a byte has no room for more.
@@ -31,7 +39,7 @@ def batch(near: bool = False, deviation: float = 50.0, **fields: Any) -> Batch:
     settings = TrainingSettings(**{"patch_px": 32, "batch": 40, **fields})
     rng = np.random.default_rng(5)
     ground = Ground(target, near=target % 2 == 0 if near else None)
-    return Patches(made, ground, Draw(target, rng), rng, settings, np.full(10, deviation))()
+    return Patches(made, ModelInputs(), ground, Draw(target, rng), rng, settings, deviations(deviation))()
 
 
 def places(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +100,7 @@ def test_what_is_not_observed_stays_so_and_nothing_else_becomes_it() -> None:
     target = np.ones((1, SIDE, SIDE), np.uint8)
     rng = np.random.default_rng(0)
     settings = TrainingSettings(patch_px=32, batch=20, noise_share=0.1, flips=False, rotations=False)
-    inputs, _, _ = Patches(made, Ground(target), Draw(target, rng), rng, settings, np.full(10, 50.0))()
+    inputs, _, _ = Patches(made, ModelInputs(), Ground(target), Draw(target, rng), rng, settings, deviations(50.0))()
     hidden = inputs[0] == 0
     assert hidden.any()
     assert not hidden.all()
@@ -103,3 +111,49 @@ def test_the_same_seed_gives_the_same_patches() -> None:
     first, second = batch(shift_px=2, noise_share=0.1), batch(shift_px=2, noise_share=0.1)
     for one, other in zip((*first.inputs, first.target), (*second.inputs, second.target), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+STACK = inputs_of_area(AREA, TrainingSettings(inputs=("msi_10m", "msi_20m", "olci_300m", "week"), history_weeks=2))
+
+
+def stack(dropout: float) -> Patches:
+    """Of a window with two earlier weeks, whose pixels say where they lie and, in band 2, when: 1000, 2000, 3000."""
+    made = windows()
+    weeks = [
+        replace(made, msi_10m=made.msi_10m.copy(), places=(Place(f"2018-W{n}", 0, 0),), more={}) for n in (18, 19, 20)
+    ]
+    for number, week in enumerate(weeks):
+        week.msi_10m[..., 2] = 1000 * (number + 1)
+        week.more["olci_300m"] = np.full((1, 9, 9, 21), 10.0 * (number + 1), np.float32)
+    others = replace(
+        weeks[0],
+        places=(*weeks[0].places, *weeks[1].places),
+        msi_10m=np.concatenate([w.msi_10m for w in weeks[:2]]),
+        msi_20m=np.concatenate([w.msi_20m for w in weeks[:2]]),
+        more={"olci_300m": np.concatenate([w.more["olci_300m"] for w in weeks[:2]])},
+    )
+    sample = replace(weeks[2], past=Past(np.array([[1, 2]], np.int32), others))
+    target, rng = np.ones((1, SIDE, SIDE), np.uint8), np.random.default_rng(0)
+    settings = TrainingSettings(patch_px=32, batch=60, history_weeks=2, week_dropout=dropout)
+    return Patches(sample, STACK, Ground(target), Draw(target, rng), rng, settings, {})
+
+
+def test_weeks_are_cut_and_turned_together_oldest_first() -> None:
+    (fine, coarse, olci, day), target, _ = stack(0.0)()
+    assert fine.shape == (60, 3, 32, 32, 4)
+    assert coarse.shape == (60, 3, 16, 16, 6)
+    assert (fine[..., 2] == np.array([1000, 2000, 3000])[:, None, None]).all()
+    assert (fine[:, :1, ..., :2] == fine[..., :2]).all()
+    assert (olci[:, :, 0, 0, 0] == [10, 20, 30]).all()
+    assert (day == [day_of_year(week) for week in ("2018-W18", "2018-W19", "2018-W20")]).all()
+    assert target.all()
+
+
+def test_weeks_are_left_out_by_chance_but_never_all() -> None:
+    (fine, coarse, olci, _), target, _ = stack(1.0)()
+    kept = fine.any(axis=(2, 3, 4))
+    assert set(kept.sum(axis=1).tolist()) == {1, 2, 3}
+    assert (kept.sum(axis=0) > 15).all(), "each as likely as another"
+    assert (coarse.any(axis=(2, 3, 4)) == kept).all()
+    assert (np.isfinite(olci).all(axis=(2, 3, 4)) == kept).all()
+    assert target.all(), "what another week saw can be learned of"

@@ -13,6 +13,7 @@ from services.trainer.polygons import PolygonSet, in_windows, learned_from, of_b
 from services.trainer.split import BLOCK_PX, HELD_OUT, deal_holdout
 from services.trainer.windows import list_places, read_windows
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs
 from shared.stage.declare import RejectScene
 from tests.catalogues import AREA
 from tests.services.trainer.fake_cube import FakeCube
@@ -31,7 +32,7 @@ def test_a_set_holds_what_it_was_given(added: list[list[int]], asked: list[int])
 
 
 def windows():  # type: ignore[no-untyped-def]
-    return read_windows(CUBE, list_places(HOLDOUT > 0, {"2018-W20": CUBE.observed("2018-W20")}, 999, 0))  # type: ignore[arg-type]
+    return read_windows(CUBE, list_places(HOLDOUT > 0, {"2018-W20": CUBE.observed("2018-W20")}, 999, 0), ModelInputs())  # type: ignore[arg-type]
 
 
 def test_no_polygon_has_pixels_on_both_sides() -> None:

@@ -9,16 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from services.trainer.export import DEFAULT, export
-from services.trainer.networks.layers import Normalise, cube_inputs
+from services.trainer.networks.inputs import Normalise, cube_inputs
 from services.trainer.predict import predict_windows
 from services.trainer.windows import Place, Windows
+from shared.items.model_inputs import ModelInputs
 
 SIDE = 64
 
 
 def small_network() -> keras.Model:
     keras.utils.set_random_seed(3)
-    fine, coarse = cube_inputs()
+    fine, coarse = cube_inputs(ModelInputs())
     bands = Normalise(np.full(10, 2500.0), np.full(10, 800.0))(fine, coarse)
     return keras.Model([fine, coarse], keras.layers.Softmax()(keras.layers.Conv2D(4, 3, padding="same")(bands)))
 
@@ -34,11 +35,13 @@ def windows(count: int) -> Windows:
 
 def test_confidence_is_what_a_client_gets(tmp_path: Path) -> None:
     model, batches = small_network(), [windows(3), windows(2)]
-    export(model, tmp_path / "saved")
+    export(model, ModelInputs(), tmp_path / "saved")
     signature = tf.saved_model.load(str(tmp_path / "saved")).signatures[DEFAULT]
-    for (batch, mapped, confidence), given in zip(predict_windows(model, batches, 3), batches, strict=True):
+    for (batch, mapped, confidence), given in zip(
+        predict_windows(model, ModelInputs(), batches, 3), batches, strict=True
+    ):
         assert batch is given
-        fine, coarse = map(tf.constant, batch.padded(3))
+        fine, coarse = map(tf.constant, batch.padded(3, ModelInputs()))
         answer = {k: v.numpy()[: len(batch.places)] for k, v in signature(msi_10m=fine, msi_20m=coarse).items()}
         assert confidence.dtype == mapped.dtype == np.uint8
         np.testing.assert_array_equal(mapped, answer["class"])

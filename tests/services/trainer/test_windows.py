@@ -11,6 +11,7 @@ from services.trainer.split import BLOCK_PX
 from services.trainer.windows import Place, list_places, read_windows, sample_pixels, spectra
 from shared.area import Area, load_area
 from shared.area.training import WINDOW_PX
+from shared.items.model_inputs import ModelInputs
 from tests.services.trainer.fake_cube import FakeCube
 
 
@@ -39,7 +40,7 @@ def test_places_are_labelled_blocks_in_observed_tiles() -> None:
 
 def test_unobserved_pixels_carry_no_label(cube: FakeCube) -> None:
     week = cube.weeks()[-1]
-    windows = read_windows(cube, [Place(week, 0, 0), Place(week, 3, 3)])
+    windows = read_windows(cube, [Place(week, 0, 0), Place(week, 3, 3)], ModelInputs())
     seen = (windows.msi_10m > 0).all(axis=-1)
     assert not windows.labels[~seen].any()
     assert windows.labels[seen].any()
@@ -51,7 +52,7 @@ def test_unobserved_pixels_carry_no_label(cube: FakeCube) -> None:
 def test_tested_blocks_carry_no_loss(cube: FakeCube) -> None:
     tested = np.zeros((8, 8), bool)
     tested[3, 3] = True
-    windows = read_windows(cube, [Place("2018-W20", 3, 3), Place("2018-W20", 3, 4)])
+    windows = read_windows(cube, [Place("2018-W20", 3, 3), Place("2018-W20", 3, 4)], ModelInputs())
     targets = windows.targets(tested, 3)
     assert not targets[0].any()
     assert not targets[1][29:163, :35].any(), "the margin reaches into the tested block, and the buffer 3 px further"
@@ -59,11 +60,11 @@ def test_tested_blocks_carry_no_loss(cube: FakeCube) -> None:
 
 
 def test_the_largest_patch_is_a_whole_window(cube: FakeCube) -> None:
-    assert read_windows(cube, [Place("2018-W20", 1, 1)]).labels.shape == (1, WINDOW_PX, WINDOW_PX)
+    assert read_windows(cube, [Place("2018-W20", 1, 1)], ModelInputs()).labels.shape == (1, WINDOW_PX, WINDOW_PX)
 
 
 def test_spectra_join_the_20_m_cell(cube: FakeCube) -> None:
-    windows = read_windows(cube, [Place("2018-W20", 1, 1)])
+    windows = read_windows(cube, [Place("2018-W20", 1, 1)], ModelInputs())
     chosen = sample_pixels(windows.labels, 50, np.random.default_rng(0))
     values = spectra(windows, chosen)
     assert values.shape == (50, 10)
@@ -72,3 +73,42 @@ def test_spectra_join_the_20_m_cell(cube: FakeCube) -> None:
     assert values[7, :4].tolist() == cube.msi_10m["2018-W20"][top + y, top + x].tolist()
     assert values[7, 4:].tolist() == cube.msi_20m["2018-W20"][(top + y) // 2, (top + x) // 2].tolist()
     assert window == 0
+
+
+STACKED = ModelInputs(history_weeks=5)
+
+
+def test_blocks_are_drawn_with_all_of_their_weeks() -> None:
+    blocks = np.ones((4, 4), bool)
+    observed = {f"2018-W{week}": np.ones((2, 2), bool) for week in (20, 21, 22)}
+    drawn = list_places(blocks, observed, 10, 0, whole=True)
+    assert len(drawn) == 9, "three blocks with three weeks each"
+    assert drawn == sorted(drawn) == list_places(blocks, observed, 10, 0, whole=True)
+    assert len({(place.row, place.col) for place in drawn}) == 3
+    assert len(list_places(blocks, observed, 2, 0, whole=True)) == 3, "one block at least"
+
+
+def test_a_window_knows_the_weeks_before(cube: FakeCube) -> None:
+    places = [Place("2018-W22", 3, 3), Place("2018-W25", 3, 3), Place("2018-W25", 1, 1)]
+    windows = read_windows(cube, places, STACKED)
+    assert windows.past is not None
+    assert [(p.week, p.row) for p in windows.past.others.places] == [("2018-W20", 1), ("2018-W20", 3), ("2018-W22", 1)]
+    fine, coarse = windows.stacked(STACKED)
+    assert fine.shape == (3, 6, WINDOW_PX, WINDOW_PX, 4)
+    for i, place in enumerate(places):
+        for week, of in enumerate(STACKED.weeks_of(place.week)):
+            top, left = place.row * BLOCK_PX - 32, place.col * BLOCK_PX - 32
+            expected = cube.msi(of, top, left, WINDOW_PX, WINDOW_PX)
+            np.testing.assert_array_equal(fine[i, week], expected[0])
+            np.testing.assert_array_equal(coarse[i, week], expected[1])
+    for chosen in ([1], [2, 0], [0, 1, 2]):
+        np.testing.assert_array_equal(windows.at(chosen).stacked(STACKED)[0], fine[chosen])
+    shorter = windows.stacked(ModelInputs(history_weeks=3))[0]
+    np.testing.assert_array_equal(shorter, fine[:, 2:])
+    assert windows.stacked(ModelInputs())[0] is windows.msi_10m
+
+
+def test_labels_are_those_that_were_observed_in_their_own_week(cube: FakeCube) -> None:
+    places = [Place("2018-W25", 1, 1)]
+    alone, stacked = read_windows(cube, places, ModelInputs()), read_windows(cube, places, STACKED)
+    np.testing.assert_array_equal(alone.labels, stacked.labels)

@@ -43,7 +43,6 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "early_stop_min_delta": (0.01, {"early_stop_patience": 4, **VALIDATED}),
     "keep_best": (True, VALIDATED),
     "weeks": ([10, 20], {}),
-    "bands": ("10m", {}),
     "mixed_precision": (True, {}),
     "xla": (True, {}),
 }
@@ -104,7 +103,7 @@ def test_a_preset_is_its_settings_and_others_override_it() -> None:
     assert (thesis.networks, thesis.optimiser, thesis.learning_rate, thesis.batch) == (("unet",), "adam", 1e-3, 1)
     assert (thesis.epochs, thesis.early_stop_patience, thesis.early_stop_min_delta) == (100, 20, 1e-3)
     assert (thesis.schedule, thesis.plateau_patience, thesis.plateau_factor) == ("plateau", 5, 0.2)
-    assert (thesis.keep_best, thesis.seed, thesis.bands, thesis.weeks) == (True, 42, "10m", (14, 32))
+    assert (thesis.keep_best, thesis.seed, thesis.inputs, thesis.weeks) == (True, 42, ("msi_10m",), (14, 32))
     assert TrainingSettings(preset="thesis-2018", weeks=(14, 40)) == thesis.model_copy(update={"weeks": (14, 40)})
     stored = thesis.model_dump(mode="json")
     assert "preset" not in stored

@@ -145,13 +145,16 @@ def test_every_network_of_ours_would_be_let_in() -> None:
     from services.trainer.fit import BODIES
     from services.trainer.imports.operations import PREDICTING
     from services.trainer.networks.committee import build_committee
+    from services.trainer.networks.inputs import Scaling
     from services.trainer.networks.layers import build
     from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
+    from shared.items.model_inputs import ModelInputs
 
-    mean, deviation = np.zeros(10), np.ones(10)
-    networks = {name: build(name, body, 3, 4, mean, deviation) for name, body in BODIES.items()}
-    networks["multiscale"] = build_multiscale(build_texture(mean, deviation), build_perceptron(3))
-    networks["committee"] = build_committee([networks["multiscale"]])
+    read = ModelInputs()
+    scaling = Scaling(*({name: make(len(bands)) for name, bands in read.bands.items()} for make in (np.zeros, np.ones)))
+    networks = {name: build(name, body, 3, 4, read, scaling) for name, body in BODIES.items()}
+    networks["multiscale"] = build_multiscale(build_texture(read, scaling), build_perceptron(3), read)
+    networks["committee"] = build_committee([networks["multiscale"]], read)
     specs = [tf.TensorSpec((None, None, None, bands), tf.uint16) for bands in (4, 6)]
 
     def trace(model: keras.Model) -> Any:

@@ -12,20 +12,33 @@ import tensorflow as tf
 from services.trainer.descend import precision
 from services.trainer.fit import BODIES, BODIES_FOR_XLA
 from services.trainer.networks.committee import build_committee
+from services.trainer.networks.inputs import Scaling
 from services.trainer.networks.layers import build
 from services.trainer.networks.multiscale import build_multiscale, build_perceptron, build_texture
 from services.trainer.networks.segnet import Pool, Unpool
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs
+from shared.sensors import CUBE_BANDS
 
 CLASSES, FILTERS = 5, 4
-MEAN, DEVIATION = np.full(10, 2000.0), np.full(10, 500.0)
+READ = ModelInputs()
 
 
-def made(name: str) -> keras.Model:
+def scaling(inputs: ModelInputs = READ) -> Scaling:
+    """Of stored values about 2000, and of radiances about 50."""
+    mean = {"olci_300m": 50.0}
+    return Scaling(
+        {name: np.full(len(bands), mean.get(name, 2000.0)) for name, bands in inputs.bands.items()},
+        {name: np.full(len(bands), mean.get(name, 2000.0) / 4) for name, bands in inputs.bands.items()},
+    )
+
+
+def made(name: str, inputs: ModelInputs = READ) -> keras.Model:
     keras.utils.set_random_seed(0)
     if name == "multiscale":
-        return build_multiscale(build_texture(MEAN, DEVIATION), build_perceptron(CLASSES))
-    return build(name, BODIES[name], CLASSES, FILTERS, MEAN, DEVIATION)
+        texture = build_texture(inputs, scaling(inputs))
+        return build_multiscale(texture, build_perceptron(CLASSES, texture.output_shape[-1]), inputs)
+    return build(name, BODIES[name], CLASSES, FILTERS, inputs, scaling(inputs))
 
 
 def windows(rows: int, cols: int) -> list[np.ndarray]:
@@ -83,11 +96,11 @@ def test_a_committee_is_the_mean_of_its_members_probabilities() -> None:
     members = [made(name) for name in ("unet", "segnet", "multiscale")]
     inputs = windows(32, 32)
     alone = [tf.nn.softmax(member(inputs)).numpy() for member in members]
-    np.testing.assert_allclose(build_committee(members)(inputs), np.mean(alone, axis=0), atol=1e-6)
-    np.testing.assert_allclose(build_committee(members[:1])(inputs), alone[0], atol=1e-6)
+    np.testing.assert_allclose(build_committee(members, READ)(inputs), np.mean(alone, axis=0), atol=1e-6)
+    np.testing.assert_allclose(build_committee(members[:1], READ)(inputs), alone[0], atol=1e-6)
     weights = (0.0, 0.25, 0.75)
     np.testing.assert_allclose(
-        build_committee(members, weights)(inputs), np.average(alone, axis=0, weights=weights), atol=1e-6
+        build_committee(members, READ, weights)(inputs), np.average(alone, axis=0, weights=weights), atol=1e-6
     )
 
 
@@ -96,31 +109,20 @@ def untrained(name: str) -> keras.Model:
     return made(name)
 
 
-def alone(name: str) -> keras.Model:
-    """A network on the bands of 10 m."""
-    keras.utils.set_random_seed(0)
-    if name == "multiscale":
-        texture = build_texture(MEAN[:4], DEVIATION[:4])
-        return build_multiscale(texture, build_perceptron(CLASSES, texture.output_shape[-1]))
-    return build(name, BODIES[name], CLASSES, FILTERS, MEAN[:4], DEVIATION[:4])
-
-
 @pytest.mark.parametrize("name", NETWORKS)
-def test_on_10_m_bands_none_looks_at_the_others(name: str) -> None:
-    fine, coarse = windows(32, 32)
-    others = np.random.default_rng(7).integers(0, 9000, coarse.shape).astype(np.uint16)
-    model, all_bands = alone(name), untrained(name)
-    np.testing.assert_array_equal(model([fine, coarse]), model([fine, others]))
-    assert (all_bands([fine, coarse]).numpy() != all_bands([fine, others]).numpy()).any()
-    assert (model([fine, coarse]).numpy() != model([fine[:, ::-1], coarse]).numpy()).any()
+def test_on_10_m_bands_none_asks_for_the_others(name: str) -> None:
+    fine, _ = windows(32, 32)
+    model = made(name, ModelInputs({"msi_10m": CUBE_BANDS["10m"]}))
+    assert [i.name for i in model.inputs] == ["msi_10m"]
+    assert (model([fine]).numpy() != model([fine[:, ::-1]]).numpy()).any()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_in_mixed_precision_shares_are_float32_and_sum_to_1(name: str) -> None:
     inputs = windows(32, 32)
-    plain = build_committee([untrained(name)])(inputs).numpy()
+    plain = build_committee([untrained(name)], READ)(inputs).numpy()
     with precision(TrainingSettings(mixed_precision=True)):
-        model = build_committee([made(name)])
+        model = build_committee([made(name)], READ)
         share = model(inputs).numpy()
     assert share.dtype == np.float32
     np.testing.assert_allclose(share.sum(axis=-1), 1, atol=1e-5)
@@ -130,6 +132,6 @@ def test_in_mixed_precision_shares_are_float32_and_sum_to_1(name: str) -> None:
 
 def test_a_u_net_for_xla_is_the_same_network() -> None:
     keras.utils.set_random_seed(0)
-    other = build("unet", BODIES_FOR_XLA["unet"], CLASSES, FILTERS, MEAN, DEVIATION)
+    other = build("unet", BODIES_FOR_XLA["unet"], CLASSES, FILTERS, READ, scaling())
     np.testing.assert_allclose(other(windows(32, 32)), untrained("unet")(windows(32, 32)), atol=1e-5)
     assert not any(isinstance(layer, keras.layers.MaxPooling2D) for layer in other.layers)

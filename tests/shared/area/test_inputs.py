@@ -1,0 +1,49 @@
+"""What networks are asked to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.area.inputs import DEFAULT_INPUTS, Inputs
+from shared.area.training import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"inputs": ["msi_10m"]},
+        {"inputs": ["msi_10m", "msi_20m", "msi_60m", "olci_300m", "week"]},
+        {"history_weeks": 7},
+        {"history_weeks": 7, "week_dropout": 0.0},
+    ],
+)
+def test_what_is_set_is_stored_and_read_again(fields: dict[str, Any]) -> None:
+    settings = TrainingSettings.model_validate(fields)
+    stored = settings.model_dump(mode="json")
+    assert {name: stored[name] for name in fields} == fields
+    assert TrainingSettings.model_validate(stored) == settings
+
+
+def test_defaults_are_not_stored() -> None:
+    assert not Inputs.model_fields.keys() & TrainingSettings(inputs=DEFAULT_INPUTS).model_dump().keys()
+
+
+def test_the_order_of_inputs_does_not_matter() -> None:
+    assert TrainingSettings(inputs=("week", "msi_20m", "msi_10m")).inputs == ("msi_10m", "msi_20m", "week")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"inputs": ["msi_20m"]}, "lacks msi_10m"),
+        ({"inputs": ["msi_10m", "msi_10m"]}, "names an input twice"),
+        ({"inputs": ["msi_10m", "sar"]}, "Input should be"),
+        ({"week_dropout": 0.2}, "week_dropout does nothing without `history_weeks`"),
+        ({"history_weeks": 53}, "less than or equal to 52"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrainingSettings.model_validate(fields)
