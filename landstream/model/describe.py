@@ -66,7 +66,7 @@ def row(store: Store, model: Model) -> tuple[str, ...]:
 
 
 def _further(model: Model) -> list[tuple[str, str]]:
-    """Return the figures that models of before lack: gain over boosting, calibration, hectares."""
+    """Return the figures that models of before lack: gain over boosting, calibration, applicability, hectares."""
     metrics = model.metrics
     found = []
     if gain := metrics.get("boosting", {}).get("gain_95", {}).get("miou"):
@@ -74,6 +74,12 @@ def _further(model: Model) -> list[tuple[str, str]]:
     if calibration := metrics.get("calibration"):
         low, high = calibration["interval_95"]["ece"]
         found.append(("calibration", f"{calibration['ece']:.3f} [{low:.3f}, {high:.3f}], error of the confidence"))
+    if applies := metrics.get("applicability"):
+        parts = [
+            f"accuracy {_score(applies[side]['accuracy'])} {side}" for side in ("inside", "outside") if side in applies
+        ]
+        told = f"{applies['inside_percent']:.1f} % of held-out pixels are in its area of applicability"
+        found.append(("applies", "; ".join([told, *parts])))
     for value, row in metrics.get("area", {}).get("classes", {}).items():
         if row["mapped_ha"] or row["adjusted_ha"]:
             (low, high), name = row["adjusted_ha_95"], metrics["per_class"][value]["name"]

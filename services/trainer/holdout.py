@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from services.trainer.applicability import ApplicabilityScore
 from services.trainer.area_estimate import MappedArea, estimate_areas
 from services.trainer.baselines import Baselines, Beside
 from services.trainer.boosting import choose_weeks
@@ -17,6 +18,7 @@ from services.trainer.score import measure
 from services.trainer.strata import Strata
 from services.trainer.windows import Place, Windows
 from shared.area import Area
+from shared.raster.applicability import Applicability
 
 Array = npt.NDArray[Any]
 
@@ -27,15 +29,24 @@ class HoldOut:
     Args:
         area: names the classes.
         baselines: those of the network.
+        applicability: where the network applies; None where nobody knows.
         places: the blocks in weeks that are tested.
         seed: of the choice of weeks.
     """
 
-    def __init__(self, area: Area, baselines: Baselines, places: Iterable[Place], seed: int) -> None:
+    def __init__(
+        self,
+        area: Area,
+        baselines: Baselines,
+        applicability: Applicability | None,
+        places: Iterable[Place],
+        seed: int,
+    ) -> None:
         self._area, self._baselines = area, baselines
         classes, self._chosen = len(area.labels.classes), choose_weeks(places, seed)
         self._beside, self._unseen = Beside(classes, self._chosen), Beside(classes, self._chosen)
         self._reliability, self._ground, self._strata = Reliability(classes), MappedArea(classes), Strata(classes)
+        self._applicability = None if applicability is None else ApplicabilityScore(applicability, classes)
         self._examples = Examples()
 
     def add(self, windows: Windows, mapped: Array, confidence: Array, unseen: Array | None) -> None:
@@ -56,6 +67,9 @@ class HoldOut:
         self._reliability.add(windows.places, reference, found, windows.inner(confidence))
         self._ground.add(windows.places, found)
         self._strata.add(windows, mapped)
+        if self._applicability is not None:
+            here = [i for i, place in enumerate(windows.places) if place in self._chosen]
+            self._applicability.add(windows.at(here), found[here])
         self._examples.show(windows, mapped)
 
     @property
@@ -76,6 +90,7 @@ class HoldOut:
             "calibration": self._reliability.facts(),
             "area": estimate_areas(scored.blocks, self._ground.hectares()),
             **self._strata.facts(),
+            **({} if self._applicability is None else {"applicability": self._applicability.facts()}),
             **self._strictly(),
         }
 

@@ -24,7 +24,7 @@ from shared.stage.declare import NewAsset, NewItem
 Array = npt.NDArray[Any]
 
 
-MODEL, CARD, SPLIT = "model.tar", "card.html", "split.json"
+MODEL, CARD, SPLIT, APPLICABILITY = "model.tar", "card.html", "split.json", "applicability.json"
 
 
 def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> NewItem:
@@ -34,7 +34,7 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
         area: whose classes it maps.
         facts: what training told.
         parameters: number of weights.
-        folder: where `MODEL`, `CARD` and `SPLIT` are.
+        folder: where `MODEL`, `CARD` and `SPLIT` are, and `APPLICABILITY` where it is known.
     """
     properties = {
         **span_properties(facts.weeks[0], facts.weeks[-1]),
@@ -48,9 +48,16 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
             "model": model_asset(folder / MODEL, inputs_of_area(area, area.training)),
             "card": NewAsset(folder / CARD, HTML, ("metadata", "overview"), "Model card"),
             "split": NewAsset(folder / SPLIT, JSON, ("metadata",), "Blocks of training and tests"),
+            **_applicability_asset(folder / APPLICABILITY),
         },
         extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),
     )
+
+
+def _applicability_asset(path: Path) -> dict[str, NewAsset]:
+    """Return the asset that maps tell from where the model applies; none where nobody knows."""
+    title = "Training points and threshold of the area of applicability"
+    return {"applicability": NewAsset(path, JSON, ("metadata",), title)} if path.exists() else {}
 
 
 def model_asset(archive: Path, inputs: ModelInputs | None = None) -> NewAsset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.trainer.item import CARD, MODEL, SPLIT, class_names, make_item, write_split
+from services.trainer.item import APPLICABILITY, CARD, MODEL, SPLIT, class_names, make_item, write_split
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.area.training import TrainingSettings
@@ -45,6 +45,7 @@ def process(task: Task[Settings]) -> NewItem:
     from services.trainer.card import write_card
     from services.trainer.deal import holdout_of
     from services.trainer.train import train
+    from shared.raster.applicability import write_applicability
 
     assert task.cube is not None
     area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
@@ -55,6 +56,8 @@ def process(task: Task[Settings]) -> NewItem:
         task.cube, area, holdout, lambda done, total: task.progress(done // steps, total // steps, "epochs")
     )
     facts = _export(outcome, snapshot, task)
+    if outcome.applicability is not None:
+        (folder / APPLICABILITY).write_bytes(write_applicability(outcome.applicability))
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
     card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples, outcome.wrong)
     (folder / CARD).write_text(card, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy.typing as npt
 
+from services.trainer.applicability import fit_applicability
 from services.trainer.baselines import train_baselines
 from services.trainer.deal import count_labels
 from services.trainer.determinism import pin
@@ -31,6 +32,7 @@ from services.trainer.windows import (
 from shared.area import Area
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import inputs_of_area
+from shared.raster.applicability import Applicability
 from shared.stage.declare import RejectScene
 
 MOST_TRAINING = 1500
@@ -62,6 +64,7 @@ class TrainingOutcome:
         windows: how many windows were used, and of how many: `training`, `holdout`.
         examples: held-out blocks, for the card.
         wrong: float64 (block row, block col): share of wrong pixels of each held-out block, NaN elsewhere.
+        applicability: which ground is like that it learned from; None where too little was learned from to say.
     """
 
     model: keras.Model
@@ -76,6 +79,7 @@ class TrainingOutcome:
     windows: dict[str, list[int]]
     examples: tuple[Example, ...]
     wrong: Array
+    applicability: Applicability | None
 
 
 def train(
@@ -120,7 +124,8 @@ def train(
         growing = beside.submit(train_baselines, windows, ground.targets, settings.seed)
         fitted = fit(windows, ground, classes, settings, inputs, settings.seed, lambda done, _: progress(done, total))
         baselines = growing.result()
-    held_out = HoldOut(area, baselines, tested, settings.seed)
+    applicability = fit_applicability(windows, ground.targets, settings)
+    held_out = HoldOut(area, baselines, applicability, tested, settings.seed)
     known = learned_from(cube, windows, ground.targets)
     size = batch_of(inputs)
     batches = read_in_batches(cube, tested, size, inputs)
@@ -148,6 +153,7 @@ def train(
         },
         examples=held_out.examples.chosen,
         wrong=held_out.wrong(holdout.shape),
+        applicability=applicability,
     )
 
 

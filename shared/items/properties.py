@@ -307,7 +307,7 @@ class ModelFacts(Facts):
     """Measures on the hold-out, those of each class among them, and those of the baselines that were trained beside it,
     of which an imported model has none. Newer models tell those of `boosting` and the gain over it, `unseen_polygons`,
     `calibration`, `area` (adjusted hectares of the held-out blocks), `by_week` and `by_edge`, the distance to a
-    label's edge."""
+    label's edge, and `applicability`: scores inside and outside of the area of applicability."""
 
     folds: Mapping[str, Any]
     """Measures of the cross-validation; `count` 0 where none was asked for."""
@@ -346,6 +346,10 @@ class MapFacts(Facts):
 
     observed_percent: float
     """Share of the AOI in the sheet that was observed clear, in percent; 0 where none of the AOI lies in it."""
+
+    applicable_percent: float | None = None
+    """Share of what is mapped in the AOI that lies in the model's area of applicability, in percent; 0 where nothing is
+    mapped. Absent where the area file does not ask for the layer, or the model does not know it."""
 
     classes: Mapping[str, Mapping[str, Any]]
     """Raster value -> code and name of the class, pixels and square kilometres inside the AOI."""

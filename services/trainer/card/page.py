@@ -120,6 +120,7 @@ def write_card(
         *_confusion(area, metrics),
         *_calibration(metrics),
         *_hectares(area, metrics),
+        *_applicability(metrics),
         *_strata(metrics),
         *_plans(holdout, wrong),
         *_examples(area, examples),
@@ -339,6 +340,26 @@ def _hectares(area: Area, metrics: Mapping[str, Any]) -> list[str]:
         "<p>Where the mapped hectares lie outside the brackets, counting pixels misleads. The textbook's brackets take "
         "neighbouring pixels for independent and are too narrow: they stand here to be compared with other papers.</p>",
         _table(head, rows),
+    ]
+
+
+def _applicability(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics.get("applicability")
+    if not found:
+        return []
+    rows = [
+        (name, *(_with_interval(found[name], score) for score in ("accuracy", "miou")), f"{found[name]['pixels']:,}")
+        for name in ("inside", "outside")
+        if name in found
+    ]
+    return [
+        "<h2>Where it applies</h2>",
+        f"<p>{found['inside_percent']:.1f} % of the held-out pixels lie inside its area of applicability (Meyer and "
+        "Pebesma 2021): cells of 40 m whose bands and texture are as near to training points as these are to those of "
+        f"other blocks, up to a dissimilarity index of {found['threshold']:.3f}. Nothing that was measured here speaks "
+        "for ground outside of it, however sure the model is. Maps show it where the area file asks: "
+        "<code>applicability: true</code>.</p>",
+        _table(("held-out pixels", "accuracy", "mean IoU", "pixels"), rows),
     ]
 
 

@@ -114,6 +114,11 @@ def known_facts(area: Area, confusion: np.ndarray) -> ModelFacts:
             "ece_per_class": {},
         },
         "area": estimate_areas(confusion[None], np.full(len(confusion), 1000.0)),
+        "applicability": {
+            "threshold": 0.2571,
+            "inside_percent": 96.04,
+            "inside": {**score, "blocks": 40, "interval_95": {"accuracy": [0.2, 0.3], "miou": [0.1, 0.2]}},
+        },
         "by_week": {"2018-W20": score, "2018-W25": dict.fromkeys(score, 0)},
         "by_edge": {"1": score, "over 10": {**score, "pixels": 98765}},
     }
@@ -208,6 +213,9 @@ def test_figures_of_the_item_are_told() -> None:
         "14 to 20 May 2018 0.250 0.125 4,321",
         "over 10 px 0.250 0.125 98,765",
         "4,321 pixels, on which the model has mean IoU 0.125",
+        "96.0 % of the held-out pixels lie inside its area of applicability",
+        "a dissimilarity index of 0.257",
+        "inside 0.250 [0.200, 0.300] 0.125 [0.100, 0.200] 4,321",
     ):
         assert said in told, said
     assert "18 to 24 June" not in told.split("Held-out blocks")[0], "a week without pixels says nothing"
@@ -216,7 +224,7 @@ def test_figures_of_the_item_are_told() -> None:
 def test_models_of_before_have_a_card_without_what_they_lack() -> None:
     told = told_of(card(NAMES, known=False))
     assert "Mean IoU" in told
-    for absent in ("boosting", "calibration", "Hectares", "By week", "wrong pixels"):
+    for absent in ("boosting", "calibration", "Hectares", "Where it applies", "By week", "wrong pixels"):
         assert absent not in told
 
 

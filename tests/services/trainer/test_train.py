@@ -17,6 +17,7 @@ import pytest
 from services.trainer.ground import Ground
 from services.trainer.train import check_ground, chosen_weeks
 from shared.area.training import TrainingSettings
+from shared.raster.applicability import read_applicability
 from shared.stage.declare import RejectScene
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +60,7 @@ def test_two_processes_give_the_same_bits(trained: list[Path]) -> None:
     first, second = (read(folder) for folder in trained)
     first.pop("seconds"), second.pop("seconds")
     assert first == second
-    for name in ("card.html", "split.json"):
+    for name in ("card.html", "split.json", "applicability.json"):
         assert (trained[0] / name).read_bytes() == (trained[1] / name).read_bytes(), name
     assert re.fullmatch("[0-9a-f]{64}", first["properties"]["landstream:weights_sha256"])
 
@@ -80,6 +81,9 @@ def test_metrics(trained: list[Path]) -> None:
     assert sum(row["pixels"] for row in metrics["calibration"]["bins"]) == metrics["pixels"]
     assert sum(row["pixels"] for row in metrics["by_week"].values()) == metrics["pixels"]
     assert sum(row["pixels"] for row in metrics["by_edge"].values()) == metrics["pixels"]
+    applies = metrics["applicability"]
+    assert 80 < applies["inside_percent"] <= 100
+    assert applies["inside"]["pixels"] < metrics["pixels"], "of one week of two"
     hectares = metrics["area"]["classes"].values()
     ground = metrics["area"]["ground_ha"]
     assert abs(sum(row["mapped_ha"] for row in hectares) - ground) < 0.1
@@ -102,6 +106,9 @@ def test_the_item_says_what_it_is(trained: list[Path]) -> None:
     assert [i["name"] for i in properties["mlm:input"]] == ["msi_10m", "msi_20m"]
     assert properties["mlm:tasks"] == ["semantic-segmentation"]
     assert item["assets"]["model"]["roles"] == ["mlm:model"]
+    assert item["assets"]["applicability"]["type"] == "application/json"
+    known = read_applicability((trained[0] / "applicability.json").read_bytes())
+    assert known.threshold == pytest.approx(properties["landstream:metrics"]["applicability"]["threshold"], abs=1e-6)
     assert item["progress"][-1] == [12, 12, "epochs"]  # of a U-Net and a perceptron, for the hold-out and each fold
     assert "Contains modified Copernicus Sentinel data [2018]" in properties["landstream:attribution"]
 
