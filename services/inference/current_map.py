@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from services.inference.reads import expected_ledger, inputs_of_map
 from shared.items.catalogue import Catalogue
@@ -11,18 +12,24 @@ from shared.items.collections import MAPS, UPDATES
 from shared.items.item import Item
 from shared.items.sheets import Sheet
 
+APPLICABILITY: Final = "applicability"
+"""Asset of a model that says where it applies, asset of a map that shows it, and what the job of such a map says."""
+
 
 def is_current_map(item: Item, catalogue: Catalogue) -> bool:
     """Return whether a map fits the cube's ledger, and is of the model promoted last among those that do.
 
-    The ledger knows products, not masks: the updates that a map was derived from must be current, too.
+    Of two maps of one model the one with the layer of its area of applicability is current: it shows more. The ledger
+    knows products, not masks: the updates that a map was derived from must be current, too.
     """
     sheet = sheet_of_json(item.properties["landstream:sheet"])
     found = catalogue.once(item.week, "current maps", dict[Sheet, str | None])
     if sheet not in found:
         same = [i for i in _maps_of(sheet, item.week, catalogue) if fits(i, catalogue) and shows_current(i, catalogue)]
-        ranks = ((promotion_number(_model_of(i), catalogue), i.stage_version, i.id) for i in same)
-        found[sheet] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, None))[2]
+        ranks = (
+            (promotion_number(_model_of(i), catalogue), i.stage_version, APPLICABILITY in i.assets, i.id) for i in same
+        )
+        found[sheet] = max((rank for rank in ranks if rank[0] > 0), default=(0, 0, False, None))[-1]
     return found[sheet] == item.id
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.inference.applicability import OUTSIDE
 from services.inference.blend import CONFIDENCE_NODATA
+from services.inference.current_map import APPLICABILITY
 from shared.area import Area, LabelScheme
 from shared.geo import TILE_10M_PX, Grid
 from shared.geo.outline import bbox, geojson
@@ -17,10 +19,12 @@ from shared.items.properties import MapFacts
 from shared.items.sheets import SHEET_TILES
 from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PNG, PROJECTION_EXTENSION, XML, attribution
 from shared.items.weeks import rfc3339, week_bounds
+from shared.raster.applicability import CELL_PX, DISSIMILARITY_NODATA
 from shared.raster.grid import Lattice, Window
 from shared.stage.declare import Job, NewAsset, NewItem
 
 LAND_COVER, CONFIDENCE, QUICKLOOK = "land_cover.tif", "confidence.tif", "quicklook.png"
+DISSIMILARITY = "applicability.tif"
 PIXEL_M = 10
 PIXEL_HA = PIXEL_M**2 / 10_000
 STRIP_PX = 512
@@ -36,7 +40,9 @@ def extent_of(sheet: tuple[int, int], grid: Grid) -> Window:
     return Window(y, x, min(side, grid.rows * TILE_10M_PX - y), min(side, grid.cols * TILE_10M_PX - x))
 
 
-def facts_of(area: Area, job: Job, model_id: str, values: Array, inside: Array) -> MapFacts:
+def facts_of(
+    area: Area, job: Job, model_id: str, values: Array, inside: Array, applies: Array | None = None
+) -> MapFacts:
     """Count what a map shows inside the AOI.
 
     Args:
@@ -45,6 +51,7 @@ def facts_of(area: Area, job: Job, model_id: str, values: Array, inside: Array) 
         model_id: id of the model's item.
         values: uint8 (ny, nx), 0 = not observed.
         inside: bool (ny, nx): the pixels of the AOI.
+        applies: uint8 (ny, nx), as of `split_by_applicability`; None = the map does not say where its model applies.
     """
     counts = count_classes(values, inside, len(area.labels.classes))
     observed, whole = int(counts[1:].sum()), int(counts.sum())
@@ -56,9 +63,16 @@ def facts_of(area: Area, job: Job, model_id: str, values: Array, inside: Array) 
         aoi_ha=round(whole * PIXEL_HA, 2),
         observed_ha=round(observed * PIXEL_HA, 2),
         observed_percent=round(100 * observed / whole, 3) if whole else 0.0,
+        applicable_percent=None if applies is None else _applicable_percent(applies, inside),
         classes=areas_of(counts, area.labels),
         attribution=attribution([job.week[:4]], area.labels.attribution),
     )
+
+
+def _applicable_percent(applies: Array, inside: Array) -> float:
+    """Return the share of what is mapped inside the AOI, in percent; 0 where nothing is."""
+    _, within, beyond = count_classes(applies, inside, OUTSIDE).tolist()
+    return round(100 * within / (within + beyond), 3) if within else 0.0
 
 
 def make_item(area: Area, job: Job, facts: MapFacts, lattice: Lattice, folder: Path) -> NewItem:
@@ -85,7 +99,7 @@ def make_item(area: Area, job: Job, facts: MapFacts, lattice: Lattice, folder: P
         geometry=geojson(outline),
         bbox=bbox(outline),
         properties=properties | facts.properties(),
-        assets=_assets(folder, area.labels),
+        assets={**_assets(folder, area.labels), **_applicability_asset(folder / DISSIMILARITY, lattice)},
         extensions=(CLASSIFICATION_EXTENSION, PROJECTION_EXTENSION),
     )
 
@@ -109,6 +123,25 @@ def _assets(folder: Path, scheme: LabelScheme) -> dict[str, NewAsset]:
         "confidence": NewAsset(folder / CONFIDENCE, COG, ("data",), "Share of the chosen class", share),
         "quicklook": NewAsset(folder / QUICKLOOK, PNG, ("overview", "thumbnail"), "Land cover, drawn"),
     }
+
+
+def cells_of(lattice: Lattice) -> Lattice:
+    """Return the lattice of the cells of a map's 10 m pixels that the area of applicability is told for."""
+    ny, nx = (n // CELL_PX for n in lattice.shape)
+    return Lattice(lattice.crs, lattice.x, lattice.y, lattice.pixel * CELL_PX, (ny, nx))
+
+
+def _applicability_asset(path: Path, lattice: Lattice) -> dict[str, NewAsset]:
+    """Return the asset of the layer of the area of applicability; none where the map has no such layer."""
+    fields = {
+        "nodata": DISSIMILARITY_NODATA,
+        "data_type": "uint8",
+        "unit": "%",
+        "gsd": PIXEL_M * CELL_PX,
+        **cells_of(lattice).projection,
+    }
+    title = "Dissimilarity to what the model learned from: it applies up to 100 %"
+    return {APPLICABILITY: NewAsset(path, COG, ("data",), title, fields)} if path.exists() else {}
 
 
 def count_classes(values: Array, inside: Array, classes: int) -> npt.NDArray[np.int64]:

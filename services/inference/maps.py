@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from services.inference.current_map import is_mapped
+from services.inference.current_map import APPLICABILITY, is_mapped
 from services.inference.reads import expected_ledger, read_updates
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
@@ -38,17 +38,22 @@ def plan_maps(sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalo
 
 
 def map_job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets, collection: str = MAPS) -> Job:
-    """Return the map of a sheet; the same object for each of the updates that lead to it."""
+    """Return the map of a sheet; the same object for each of the updates that lead to it.
+
+    It has a layer of the model's area of applicability where the area asks for it and the model, which may have been
+    imported, has one; its key says so only then, so that all other maps keep theirs.
+    """
     maps = catalogue.once(week, f"{collection} of {model.id}", dict[Sheet, Job])
     if sheet not in maps:
         inputs = inputs_of_model(model)
         ledger = expected_ledger(sheet, week, inputs, catalogue)
         updates = read_updates(sheet, week, inputs, catalogue)
+        layer = (APPLICABILITY,) if catalogue.area.applicability and APPLICABILITY in model.assets else ()
         maps[sheet] = Job(
             collection=collection,
             product=f"{catalogue.area.name}_{week}_r{sheet[0]:02d}c{sheet[1]:02d}_{ledger}",
             week=week,
-            inputs=(Source(model, assets), *(Source(update, ()) for update in updates)),
-            parameters={"sheet": list(sheet), "ledger": ledger},
+            inputs=(Source(model, assets + layer), *(Source(update, ()) for update in updates)),
+            parameters={"sheet": list(sheet), "ledger": ledger, **dict.fromkeys(layer, True)},
         )
     return maps[sheet]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.inference.applicability import OUTSIDE
 from services.inference.quicklook import Picture, spell_ha, thinning_of
 from shared.area import Area
 from shared.geo.outline import project_polygon
@@ -21,7 +22,15 @@ from shared.raster.render import thin_by_mode
 Array = npt.NDArray[Any]
 
 
-def picture_of(area: Area, week: str, facts: MapFacts, lattice: Lattice, values: Array, true_colour: Array) -> Picture:
+def picture_of(
+    area: Area,
+    week: str,
+    facts: MapFacts,
+    lattice: Lattice,
+    values: Array,
+    true_colour: Array,
+    applies: Array | None = None,
+) -> Picture:
     """Put a map's picture together.
 
     Args:
@@ -31,6 +40,7 @@ def picture_of(area: Area, week: str, facts: MapFacts, lattice: Lattice, values:
         lattice: of the map.
         values: uint8 (ny, nx), 0 = not observed.
         true_colour: uint8 (y, x, 3) of the same extent, thinned by `thinning_of`.
+        applies: uint8 (ny, nx), as of `split_by_applicability`; None = the map does not say where its model applies.
     """
     step = thinning_of(lattice.shape)
     thin = thin_by_mode(values, step)
@@ -44,6 +54,8 @@ def picture_of(area: Area, week: str, facts: MapFacts, lattice: Lattice, values:
         aoi=project_polygon(area.polygon, lattice.crs),
         legend=_legend(facts, set(np.unique(thin).tolist())),
         attribution=facts.attribution,
+        outside=None if applies is None else (thin_by_mode(applies, step) == OUTSIDE) & (thin > 0),
+        applies="" if applies is None else _where_it_applies(facts),
     )
 
 
@@ -60,6 +72,13 @@ def _how_much(facts: MapFacts) -> str:
         f"{facts.observed_percent:.1f} % of the area of interest observed clear: "
         f"{spell_ha(facts.observed_ha or 0.0)} of {spell_ha(facts.aoi_ha)}"
     )
+
+
+def _where_it_applies(facts: MapFacts) -> str:
+    text = "outside the model's area of applicability, as it is unlike the ground that it learned from"
+    if not facts.observed_ha:
+        return text
+    return f"{text}: {100 - (facts.applicable_percent or 0.0):.1f} % of what is mapped in the area of interest"
 
 
 def _legend(facts: MapFacts, shown: set[int]) -> list[ClassTotal]:

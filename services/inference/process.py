@@ -6,11 +6,12 @@ from contextlib import closing
 from functools import partial
 
 import numpy as np
+from structlog import get_logger
 
 from services.inference.connect import connect, embedded, load
-from services.inference.current_map import sheet_of_json
+from services.inference.current_map import APPLICABILITY, sheet_of_json
 from services.inference.reads import held_ledger
-from services.inference.stage import InferenceSettings
+from services.inference.stage import STAGE, InferenceSettings
 from shared.geo.outline import project_polygon
 from shared.items.classes import NOT_OBSERVED, classes_of
 from shared.items.model_inputs import inputs_of_model
@@ -23,8 +24,9 @@ def process(task: Task[InferenceSettings]) -> NewItem:
 
     Raises:
         RetryLater: the cube does not hold yet what the map is planned of, or a given server not yet the model.
-        RejectScene: the model's archive is not a plain SavedModel.
+        RejectScene: the model's archive is not a plain SavedModel, or its area of applicability not one of ours.
     """
+    from services.inference.applicability import load_applicability, map_dissimilarity, split_by_applicability
     from services.inference.blend import WINDOW_PX, map_extent
     from services.inference.item import PIXEL_M, QUICKLOOK, extent_of, facts_of, make_item, title_of
     from services.inference.picture import picture_of
@@ -51,7 +53,14 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         values, confidence = map_extent(extent, observed, predict, classes, overlap, task.progress)
     lattice = Lattice.of_area(area.grid, PIXEL_M).window(extent)
     inside = burn_aoi(project_polygon(area.polygon, area.grid.crs), lattice)
-    facts = facts_of(area, job, task.inputs[0].item.id, values, inside)
+    dissimilarity, applies = None, None
+    if area.applicability and APPLICABILITY not in job.parameters:
+        get_logger(stage=STAGE.name).warning("nobody knows where the model applies", model=task.inputs[0].item.id)
+    if APPLICABILITY in job.parameters:
+        applicability = load_applicability(task.inputs[0], APPLICABILITY)
+        dissimilarity = map_dissimilarity(cube, job.week, extent, observed, applicability)
+        applies = split_by_applicability(values, dissimilarity)
+    facts = facts_of(area, job, task.inputs[0].item.id, values, inside, applies)
     write_map(
         task.folder,
         values,
@@ -60,9 +69,10 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         classes_of(area.labels, NOT_OBSERVED),
         title=title_of(area, job),
         attribution=facts.attribution,
+        dissimilarity=dissimilarity,
     )
     colour = read_true_colour(cube, job.week, extent, observed, thinning_of(lattice.shape))
-    write_quicklook(task.folder / QUICKLOOK, picture_of(area, job.week, facts, lattice, values, colour))
+    write_quicklook(task.folder / QUICKLOOK, picture_of(area, job.week, facts, lattice, values, colour, applies))
     return make_item(area, job, facts, lattice, task.folder)
 
 

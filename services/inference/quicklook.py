@@ -31,6 +31,12 @@ MARGIN_PX, GAP_PX = 24, 20
 COLUMN_PX, MOST_COLUMN_PX = 400, 560
 """Least and largest width of a column of the legend: a number far from its name is not found."""
 
+KEY_PX = 38
+"""Width of what stands before the text of a key."""
+
+VEIL_PX, VEIL_LINE, VEIL_PERCENT = 6, 60, 45
+"""Distance and grey of the lines of a veil, and what is left of the colours below it."""
+
 DPI = 100
 TITLE_PT, TEXT_PT, SMALL_PT = 14.0, 9.5, 7.5
 INK, GREY = "#1a1a1a", "#555555"
@@ -52,6 +58,8 @@ class Picture:
         aoi: in the lattice's CRS.
         legend: what its classes are, in this order.
         attribution: whose data and labels it is made of.
+        outside: bool (y, x), thinned: mapped pixels outside the model's area of applicability; None = nobody knows.
+        applies: what is said of that, where it is known.
     """
 
     title: str
@@ -63,6 +71,8 @@ class Picture:
     aoi: BaseGeometry
     legend: Sequence[ClassTotal]
     attribution: str
+    outside: Array | None = None
+    applies: str = ""
 
 
 def thinning_of(shape: tuple[int, int]) -> int:
@@ -88,12 +98,16 @@ def write_quicklook(path: Path, picture: Picture) -> None:
 
     top = MARGIN_PX + len(title) * 26 + len(lines) * 19 + 14
     below = top + 20 + ny + 8
-    height = below + 34 + rows_px + 14 + len(credit) * 15 + MARGIN_PX - 6
+    applies = ruler.wrap(picture.applies, SMALL_PT + 1, inner - KEY_PX) if picture.outside is not None else []
+    legend_top = below + 34 + 17 * len(applies)
+    height = legend_top + rows_px + 14 + len(credit) * 15 + MARGIN_PX - 6
     sheet = Sheet(width, height)
     y = sheet.write_lines(title, MARGIN_PX, MARGIN_PX, 26, TITLE_PT, weight="bold")
     sheet.write_lines(lines, MARGIN_PX, y + 2, 19, TEXT_PT)
     second = MARGIN_PX + max(nx, (inner - GAP_PX) // 2 if 2 * nx + GAP_PX < inner else nx) + GAP_PX
     land_cover = render_classes(enlarge(picture.land_cover, factor), picture.colors)
+    if picture.outside is not None:
+        land_cover = veil(land_cover, enlarge(picture.outside, factor))
     colour = enlarge(picture.true_colour, factor)
     panels = (
         ("Land cover", MARGIN_PX, land_cover),
@@ -105,7 +119,9 @@ def write_quicklook(path: Path, picture: Picture) -> None:
         sheet.draw(image, outline, left, top + 20)
     sheet.draw_scale_bar(picture.lattice.pixel / factor, nx, MARGIN_PX, below)
     sheet.draw_outline_key(second, below)
-    y = below + 34
+    if picture.outside is not None:
+        sheet.draw_veil_key(applies, MARGIN_PX, below + 24)
+    y = legend_top
     for number, column in enumerate(columns):
         sheet.draw_column(column, picture.colors, MARGIN_PX + number * (inner // len(columns)), y)
     sheet.write_lines(credit, MARGIN_PX, y + rows_px + 14, 15, SMALL_PT, color=GREY)
@@ -151,6 +167,14 @@ def _arrange(legend: Sequence[ClassTotal], ruler: Ruler, inner_px: int) -> list[
             columns.append([])
         columns[-1].append(laid)
     return columns
+
+
+def veil(image: Array, where: Array) -> npt.NDArray[np.uint8]:
+    """Fade an image uint8 (y, x, 3) and strike it through where bool (y, x) says so; colours can still be told."""
+    y, x = np.ogrid[: where.shape[0], : where.shape[1]]
+    faded = 255 - (255 - image.astype(np.int64)) * VEIL_PERCENT // 100
+    struck = np.where(((x - y) % VEIL_PX == 0)[..., None], VEIL_LINE, faded)
+    return np.where(where[..., None], struck, image).astype(np.uint8)
 
 
 def spell_ha(ha: float) -> str:
@@ -270,7 +294,13 @@ class Sheet:
         axes.set_xlim(0, 30)
         axes.set_ylim(0, 12)
         axes.plot([2, 28], [6, 6], **_OUTLINE)
-        self.write("area of interest: hectares are counted inside it", left + 38, top - 1, SMALL_PT + 1)
+        self.write("area of interest: hectares are counted inside it", left + KEY_PX, top - 1, SMALL_PT + 1)
+
+    def draw_veil_key(self, lines: Sequence[str], left: float, top: float) -> None:
+        """Say what lies below a veil."""
+        grey = np.full((12, 30, 3), 150, np.uint8)
+        self.draw(veil(grey, np.ones((12, 30), bool)), (), left, top)
+        self.write_lines(lines, left + KEY_PX, top - 1, 17, SMALL_PT + 1)
 
     def draw_column(self, column: Sequence[Entry], colors: Mapping[int, str], left: float, top: float) -> None:
         """Draw a column of the legend."""

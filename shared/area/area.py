@@ -107,6 +107,9 @@ class Area(BaseModel):
     """Weeks with data (newest first) that a new champion maps again while watching; all with --once."""
     canary_percent: float = Field(default=0.0, ge=0, le=100)
     """Percent of the sheets that the challenger maps, too, into `land-cover-trials`, for looking only."""
+    applicability: bool = False
+    """Whether maps carry a layer of where their model applies: how unlike the ground that it learned from each cell of
+    40 m is. Maps take longer with it; those of imported models, and of models of before, have none."""
     patience_s: float = Field(default=3600.0, ge=0)
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
@@ -158,10 +161,12 @@ class Area(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out sensors where they are the default: stores of before the key stay byte for byte as they are."""
+        """Leave out what has its default and came later: stores of before the key stay byte for byte as they are."""
         data: dict[str, Any] = handler(self)
         if self.sensors == SENSORS:
             del data["sensors"]
+        if not self.applicability:
+            del data["applicability"]
         return data
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from pyproj import Transformer
+from rio_cogeo import cog_validate
 
 from services.inference.connect import embedded
 from services.inference.process import process
@@ -16,6 +17,7 @@ from services.inference.stage import InferenceSettings
 from shared.area import Area, load_area
 from shared.items.item import Item
 from shared.items.properties import ModelFacts
+from shared.raster.applicability import PREDICTORS, Applicability, write_applicability
 from shared.stage import Job, LocalItem, RejectScene, RetryLater, Source, Task
 from tests.services.inference.conftest import ROOT, Served, rule
 from tests.services.trainer.fake_cube import FakeCube
@@ -110,6 +112,55 @@ def test_a_map_over_a_given_server(area: Area, cube: FakeCube, served: Served, t
     process(make_task(area, cube, tmp_path / "b", settings))
     for name in ("land_cover.tif", "land_cover.tif.aux.xml", "confidence.tif", "quicklook.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_a_map_that_says_where_it_applies(area: Area, cube: FakeCube, served: Served, tmp_path: Path) -> None:
+    points = np.full((2, len(PREDICTORS)), 3000, np.int64)
+    points[1, 0] += 2
+    ones = np.ones(len(PREDICTORS))
+    # Only the blue band counts: what lies from 2500 to 3500 is inside.
+    known = Applicability(ones * 3000, ones, ones * (np.arange(len(PREDICTORS)) == 0), points, 1.0, 500.0)
+    (tmp_path / "applicability.json").write_bytes(write_applicability(known))
+    task = make_task(area, cube, tmp_path / "a", InferenceSettings(serving_address=served.address))
+    job = Job(**{**vars(task.job), "parameters": {**task.job.parameters, "applicability": True}})
+    model = LocalItem(task.inputs[0].item, {"applicability": tmp_path / "applicability.json"})
+    result = process(Task(**{**vars(task), "job": job, "inputs": (model,)}))
+
+    blue = cube.msi_10m[WEEK][..., 0].reshape(256, 4, 256, 4).astype(float)
+    count = (blue > 0).sum(axis=(1, 3))
+    mean = blue.sum(axis=(1, 3)) / np.maximum(count, 1)
+    expected = np.ceil(np.minimum(abs(mean - 3000), abs(mean - 3002)) / 5)
+    expected = np.where(count > 0, np.minimum(expected, 254), 255)
+    with rasterio.open(tmp_path / "a" / "applicability.tif") as image:
+        layer = image.read(1)
+        assert image.shape == (256, 256)
+        assert image.bounds == tuple(map(float, area.grid.bounds_m))
+        assert image.nodata == 255
+        assert image.overviews(1)
+    assert (abs(layer.astype(int) - expected) <= 1).all(), "but for the last bit of a division"
+    assert cog_validate(tmp_path / "a" / "applicability.tif", strict=True, quiet=True)[0]
+    asset = result.assets["applicability"]
+    assert asset.fields["proj:shape"] == [256, 256]
+    assert asset.fields["proj:transform"][0] == asset.fields["gsd"] == 40
+    mapped = (rule(cube.msi_10m[WEEK]) > 0) & inside_by_hand(area)
+    inside = mapped & (layer <= 100).repeat(4, axis=0).repeat(4, axis=1)
+    assert result.properties["landstream:applicable_percent"] == round(100 * inside.sum() / mapped.sum(), 3)
+    assert 5 < result.properties["landstream:applicable_percent"] < 95
+
+    plain = process(make_task(area, cube, tmp_path / "b", InferenceSettings(serving_address=served.address)))
+    assert "landstream:applicable_percent" not in plain.properties
+    for name, same in (("land_cover.tif", True), ("confidence.tif", True), ("quicklook.png", False)):
+        assert ((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()) == same, name
+
+
+def test_a_map_of_a_model_that_does_not_know_where_it_applies(
+    area: Area, cube: FakeCube, served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = area.model_copy(update={"applicability": True})
+    settings = InferenceSettings(serving_address=served.address)
+    result = process(make_task(asked, cube, tmp_path / "a", settings))
+    assert "applicability" not in result.assets
+    assert "nobody knows where the model applies" in "".join(capsys.readouterr())
 
 
 def test_a_map_over_the_embedded_server(area: Area, cube: FakeCube, model_tar: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from shared.items.item import Item
 from shared.items.partition import MemoryShelf, Partition
 from shared.items.tiles import week_tiles
 from shared.stage import Job, registry
-from shared.stage.due import State, planned
+from shared.stage.due import State, job_digest, planned
 from tests.catalogues import AREA, CountingCatalogue, catalogue_of, make, promotion
 
 WIDE = AREA.model_copy(update={"grid_spec": AREA.grid_spec.model_copy(update={"rows": 70, "cols": 70})})
@@ -155,3 +155,36 @@ def test_a_given_server_needs_no_model_file(monkeypatch: pytest.MonkeyPatch) -> 
     jobs = STAGE.plan(PROMOTION, catalogue_of(STORE, WIDE), WIDE, settings)
     assert all(j.inputs[0].assets == () for j in jobs)
     assert settings.result_bearing() == InferenceSettings().result_bearing() == {"overlap_px": 64}
+
+
+ASKED = WIDE.model_copy(update={"applicability": True})
+
+
+def with_layer(item: Item) -> Item:
+    """An item with the asset that says where a model applies."""
+    return Item({**item.json, "assets": {"applicability": {"href": "x"}}}, item.week)
+
+
+def test_maps_carry_a_layer_of_the_area_of_applicability_on_request() -> None:
+    known = with_layer(MODEL)
+    store = (*UPDATES, known, PROMOTION)
+    plain = plan(PROMOTION, *store)
+    asked = plan(PROMOTION, *store, area=ASKED)
+    unknown = plan(PROMOTION, *STORE, area=ASKED)
+    for job, without, of_other in zip(asked, plain, unknown, strict=True):
+        assert job.parameters == {**without.parameters, "applicability": True}
+        assert job.inputs[0].assets == ("model", "applicability")
+        assert without.inputs[0].assets == of_other.inputs[0].assets == ("model",)
+        assert set(without.parameters) == {"sheet", "ledger"}, "maps of before keep their ids"
+        digests = [job_digest(STAGE, j, STAGE.settings()) for j in (job, without, of_other)]
+        assert digests[0] != digests[1] == digests[2]
+
+
+def test_of_two_maps_of_a_model_the_one_with_the_layer_is_current() -> None:
+    ledger = week_tiles(catalogue_of(STORE, WIDE), "2018-W20").ledger_digest((0, 0))
+    plain = map_of(ledger)
+    for digest in ("00000000", "ffffffff"):
+        json = {**plain.json, "id": f"{plain.id.rpartition('-')[0]}-{digest}"}
+        layered = with_layer(Item(json, plain.week))
+        for area in (WIDE, ASKED):
+            assert catalogue_of((*STORE, plain, layered), area).current("land-cover-maps", "2018-W20") == [layered]

@@ -21,6 +21,7 @@ from services.inference.quicklook import (
     round_length,
     spell_ha,
     thinning_of,
+    veil,
     write_quicklook,
 )
 from shared.items.properties import MapFacts
@@ -174,3 +175,54 @@ def test_what_a_picture_says() -> None:
     outside = dataclasses.replace(facts, aoi_ha=0.0, observed_ha=0.0, observed_percent=0.0)
     lines = picture_of(AREA, "2018-W25", outside, lattice, values, np.zeros((512, 512, 3), np.uint8)).lines
     assert lines[1] == "none of the area of interest lies in this sheet"
+
+
+def test_what_lies_outside_the_area_of_applicability_is_veiled(tmp_path: Path) -> None:
+    picture = make((1024, 1024))
+    outside = np.zeros(picture.land_cover.shape, bool)
+    outside[:, -200:] = True
+    told = "outside the model's area of applicability: 40.0 % of what is mapped"
+    write_quicklook(tmp_path / "plain.png", picture)
+    write_quicklook(tmp_path / "told.png", dataclasses.replace(picture, outside=outside, applies=told))
+    plain, drawn = pixels(tmp_path / "plain.png"), pixels(tmp_path / "told.png")
+    assert drawn.shape[0] == plain.shape[0] + 17, "a line of the key"
+    color = np.frombuffer(bytes.fromhex(picture.colors[2][1:]), np.uint8)
+    kept, before = (drawn == color).all(axis=-1).sum(), (plain == color).all(axis=-1).sum()
+    assert 0.4 < kept / before < 0.6, "200 of 384 columns are veiled"
+
+
+def test_a_veil_leaves_the_rest_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
+    where = np.zeros((12, 12), bool)
+    where[:, 6:] = True
+    veiled = veil(image, where)
+    assert (veiled[:, :6] == image[:, :6]).all()
+    lines = (veiled[:, 6:] == 60).all(axis=-1)
+    assert lines.sum() == 12, "one pixel in six"
+    assert (veiled[:, 6:][~lines] >= image[:, 6:][~lines]).all()
+
+
+def test_a_picture_tells_what_share_lies_outside() -> None:
+    facts = MapFacts(
+        sheet=(0, 0),
+        ledger="",
+        model="",
+        aoi_ha=4.0,
+        observed_ha=1.0,
+        observed_percent=25.0,
+        applicable_percent=62.5,
+        classes={},
+        attribution="x",
+    )
+    values, applies = np.full((1024, 1024), 4, np.uint8), np.ones((1024, 1024), np.uint8)
+    applies[512:] = 2
+    values[:, :100] = applies[:, :100] = 0
+    lattice, colour = Lattice.of_area(AREA.grid, 10), np.zeros((512, 512, 3), np.uint8)
+    picture = picture_of(AREA, "2018-W25", facts, lattice, values, colour, applies)
+    assert picture.outside is not None
+    assert picture.outside[256:, 50:].all()
+    assert picture.outside.sum() == 256 * 462
+    assert picture.applies.endswith(": 37.5 % of what is mapped in the area of interest")
+    unseen = dataclasses.replace(facts, observed_ha=0.0, applicable_percent=0.0)
+    assert "%" not in picture_of(AREA, "2018-W25", unseen, lattice, values, colour, applies).applies
+    assert picture_of(AREA, "2018-W25", facts, lattice, values, colour).outside is None
