@@ -54,6 +54,7 @@ class MapResult:
         observed_percent: share of the sheet that was observed clear.
         path: path or URL of its GeoTIFF.
         quicklook: path or URL of its picture.
+        applicable_percent: share of what is mapped that lies in its model's area of applicability; None = not told.
     """
 
     week: str
@@ -61,6 +62,7 @@ class MapResult:
     observed_percent: float
     path: str
     quicklook: str
+    applicable_percent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def map_result(store: Store, item: Item) -> MapResult:
         observed_percent=_observed(item),
         path=place_of(store, item, "land_cover"),
         quicklook=place_of(store, item, "quicklook"),
+        applicable_percent=item.properties.get("landstream:applicable_percent"),
     )
 
 
@@ -181,8 +184,14 @@ def _week_lines(week: WeekTotals) -> list[tuple[str, str]]:
 
 
 def _map_lines(newest: MapResult) -> list[tuple[str, str]]:
+    share = newest.applicable_percent
     return [
         ("observed", f"{newest.observed_percent:.1f} % of sheet {newest.sheet} in {newest.week}"),
+        *(
+            [("applies", f"to {share:.1f} % of that: the rest is unlike what it learned from")]
+            if share is not None
+            else []
+        ),
         ("quicklook", newest.quicklook),
         ("newest map", newest.path),
     ]

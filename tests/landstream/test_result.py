@@ -89,6 +89,17 @@ def test_the_champion_and_the_newest_map_are_told_and_no_older_week_is_read(mode
     assert found.json()["map"]["quicklook"].endswith("/quicklook-03.png")
 
 
+def test_where_a_map_applies_is_told_where_it_is_known(model: Item, tmp_path: Path) -> None:
+    *items, newest = mapped(WEEKS[0], model, 50.0)
+    told = Item({**newest.json, "properties": {**newest.properties, "landstream:applicable_percent": 62.54}}, WEEKS[0])
+    for last, expected in ((newest, None), (told, 62.54)):
+        found = result_of(FolderStore(tmp_path), catalogue_of([model, promotion(model, 1), *items, last]))
+        assert found.map is not None
+        assert found.map.applicable_percent == expected
+        line = "applies     to 62.5 % of that: the rest is unlike what it learned from"
+        assert (line in lines(found)) == (expected is not None)
+
+
 def test_a_week_without_a_current_map_is_passed_over(model: Item, tmp_path: Path) -> None:
     newest = mapped(WEEKS[1], model, 50.0)
     more = chain(scene("new", 500, "other", week=WEEKS[1]), [[1, 0, 3]])  # the newest map's ledger is history

@@ -101,20 +101,24 @@ def test_two_models_stand_side_by_side(store: Path) -> None:
 
 def test_a_model_that_knows_more_says_more(store: Path) -> None:
     shown = on_terminal("model", "show", "small--v2", "--store", store, columns=200)
-    assert not any(line.startswith(("gain", "calibration", "hectares")) for line in shown), "older models lack these"
+    assert not any(line.startswith(("gain", "calibration", "applies", "hectares")) for line in shown), (
+        "older models lack these"
+    )
     row = {"mapped_ha": 1234.56, "adjusted_ha": 1100.0, "adjusted_ha_95": [1000.0, 1250.26]}
     more = {
         "boosting": {"gain_95": {"miou": [-0.01, 0.0305]}},
         "calibration": {"ece": 0.0421, "interval_95": {"ece": [0.04, 0.05]}},
+        "applicability": {"inside_percent": 96.04, "inside": {"accuracy": 0.73}},
         "area": {"classes": {"3": row, "4": dict.fromkeys(row, 0)}},
     }
     known = model(3, 0.6)
     properties = known.properties | {"landstream:metrics": known.properties["landstream:metrics"] | more}
     FolderStore(store).put(known.key, canonical({**known.json, "properties": properties}))
     shown = on_terminal("model", "show", "small--v3", "--store", store, columns=200)
-    assert shown[-3:] == [
+    assert shown[-4:] == [
         "gain        [-0.010, +0.030] mIoU over boosting on multi-scale features",
         "calibration 0.042 [0.040, 0.050], error of the confidence",
+        "applies     96.0 % of held-out pixels are in its area of applicability; accuracy 0.730 inside",
         "hectares    1,100.0 [1,000.0, 1,250.3] Forest, mapped 1,234.6; held-out blocks",
     ]
 
