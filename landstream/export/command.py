@@ -20,13 +20,18 @@ def export(
         list[str] | None, typer.Option("--week", metavar="W", help="A week, such as 2018-W26; may be repeated.")
     ] = None,
     latest: Annotated[bool, typer.Option("--latest", help="The newest week that has a map.")] = False,
+    applicability: Annotated[
+        bool,
+        typer.Option("--applicability", help="Write where the model applies, too: how unlike its training ground is."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of these names.")] = False,
 ) -> None:
     """Write the maps of a week as one mosaic of the area, for QGIS and other programs.
 
     For each week: land cover, confidence and true colour as cloud-optimised GeoTIFFs, clipped to the area of interest,
     with class names (.aux.xml) and styles (.qml) beside them, and a STAC item; for each year: a VRT with a band for
-    each week that lies in the folder. All links are relative: the folder may be moved.
+    each week that lies in the folder. All links are relative: the folder may be moved. With --applicability a further
+    raster says where the model applies, in percent of the threshold: up to 100 it does.
 
     Example: landstream export --latest --out maps --store stores/sibiu
     """
@@ -44,15 +49,17 @@ def export(
     except (WorkspaceError, NoSuchWeek) as error:
         fail(error)
 
+    from landstream.export.applicability import NotKnown, applicability_of
     from landstream.export.write import FileExists, export_week, write_catalogue
 
     try:
         for chosen, maps in weeks.items():
-            for path in export_week(context, chosen, maps, out, overwrite=overwrite):
+            known = applicability_of(catalogue, maps, opened) if applicability else None
+            for path in export_week(context, chosen, maps, out, overwrite=overwrite, known=known):
                 typer.echo(path)
         for path in write_catalogue(area, out):
             typer.echo(path)
-    except FileExists as error:
+    except (FileExists, NotKnown) as error:
         fail(error)
     except OSError as error:
         fail(f"{error.filename or out}: {error.strerror or error}; choose another --out, or free space there")

@@ -37,6 +37,10 @@ class WeekNames(Protocol):
     def true_colour(self) -> str:
         """Red, green, blue."""
 
+    @property
+    def applicability(self) -> str:
+        """Percent of the threshold of the dissimilarity index; empty where there is none."""
+
 
 def item_json(
     area: Area,
@@ -74,6 +78,8 @@ def item_json(
         "confidence": _asset(names.confidence, COG, "Share of the chosen class", ["data"], percent),
         "true_colour": _asset(names.true_colour, COG, "True colour of the week", ["visual"], {"nodata": 0}),
     }
+    if names.applicability:
+        assets["applicability"] = _asset(names.applicability, COG, "It applies up to 100 %", ["data"], percent)
     item = {
         "type": "Feature",
         "stac_version": pystac.get_stac_version(),

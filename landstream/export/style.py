@@ -12,6 +12,9 @@ from shared.items.classes import PixelClass
 CONFIDENCE_COLORS: Final = ((0, "#a50026"), (25, "#f46d43"), (50, "#fee08b"), (75, "#a6d96a"), (100, "#006837"))
 """Percent -> colour, interpolated between."""
 
+DISSIMILARITY_COLORS: Final = ((0, "#006837"), (50, "#a6d96a"), (100, "#fee08b"), (101, "#f46d43"), (254, "#a50026"))
+"""Percent of the threshold -> colour: the area of applicability ends where green and yellow do."""
+
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
@@ -30,8 +33,8 @@ def write_class_style(raster: Path, classes: Sequence[PixelClass]) -> Path:
     return _write(raster, renderer)
 
 
-def write_percent_style(raster: Path) -> Path:
-    """Write the style of a raster of percentages: a ramp from 0 to 100.
+def write_percent_style(raster: Path, colors: Sequence[tuple[int, str]] = CONFIDENCE_COLORS) -> Path:
+    """Write the style of a raster of percentages: a ramp of colours.
 
     Returns:
         The style's path.
@@ -39,8 +42,8 @@ def write_percent_style(raster: Path) -> Path:
     renderer = _renderer("singlebandpseudocolor", classificationMin="0", classificationMax="100")
     shader = ElementTree.SubElement(ElementTree.SubElement(renderer, "rastershader"), "colorrampshader")
     ramp = {"colorRampType": "INTERPOLATED", "classificationMode": "1", "clip": "0"}
-    shader.attrib.update(ramp | {"minimumValue": "0", "maximumValue": "100"})
-    for percent, color in CONFIDENCE_COLORS:
+    shader.attrib.update(ramp | {"minimumValue": str(colors[0][0]), "maximumValue": str(colors[-1][0])})
+    for percent, color in colors:
         item = {"value": str(percent), "color": color, "label": f"{percent} %", "alpha": "255"}
         ElementTree.SubElement(shader, "item", item)
     return _write(raster, renderer)

@@ -14,13 +14,14 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine
 
+from landstream.export.applicability import dissimilarity_strips
 from landstream.export.mosaic import Mosaic, map_strips, true_colour_strips
 from landstream.export.stac import catalogue_json, catalogue_name, item_json
-from landstream.export.style import write_class_style, write_percent_style
+from landstream.export.style import DISSIMILARITY_COLORS, write_class_style, write_percent_style
 from landstream.export.year import write_year
 from services.inference.blend import CONFIDENCE_NODATA
 from services.inference.item import PIXEL_HA, areas_of, count_classes
-from services.inference.write import CLASSES, PERCENT
+from services.inference.write import CLASSES, OF_THRESHOLD, PERCENT
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.classes import NOT_OBSERVED, classes_of
@@ -28,6 +29,7 @@ from shared.items.item import Item
 from shared.items.properties import PREFIX, MapFacts
 from shared.items.stac import attribution
 from shared.items.weeks import spell_week
+from shared.raster.applicability import Applicability
 from shared.raster.cog import COMPACT, Band, Encoding, Strip, write_cog, write_sidecar
 from shared.run.context import Context
 
@@ -45,10 +47,12 @@ class Names:
     Attributes:
         area: the area's name.
         week: `2018-W26`.
+        applies: whether one of them says where the models apply.
     """
 
     area: str
     week: str
+    applies: bool = False
 
     def of(self, what: str, suffix: str) -> str:
         """Return `sibiu_2018-W26_land-cover.tif`."""
@@ -70,6 +74,11 @@ class Names:
         return self.of("true-colour", ".tif")
 
     @property
+    def applicability(self) -> str:
+        """Percent of the threshold of the dissimilarity index; empty where it is not asked for."""
+        return self.of("applicability", ".tif") if self.applies else ""
+
+    @property
     def item(self) -> str:
         """The STAC item."""
         return f"{self.area}_{self.week}.json"
@@ -84,11 +93,20 @@ class Names:
             self.confidence,
             self.of("confidence", ".qml"),
             self.true_colour,
+            *((self.applicability, self.of("applicability", ".qml")) if self.applies else ()),
             self.item,
         )
 
 
-def export_week(context: Context, week: str, maps: Sequence[Item], out: Path, *, overwrite: bool) -> Iterator[Path]:
+def export_week(
+    context: Context,
+    week: str,
+    maps: Sequence[Item],
+    out: Path,
+    *,
+    overwrite: bool,
+    known: Mapping[str, Applicability] | None = None,
+) -> Iterator[Path]:
     """Write the files of a week; yield their paths as they are finished.
 
     Each is written whole before it gets its name, the item last.
@@ -99,23 +117,31 @@ def export_week(context: Context, week: str, maps: Sequence[Item], out: Path, *,
         maps: its current maps, one for each sheet.
         out: the folder, made if absent.
         overwrite: replace what is there.
+        known: id of a model -> where it applies, for a further raster that says so; None = without.
 
     Raises:
         FileExists: one of the files is there and is not to be replaced.
         OSError: a file cannot be written.
     """
-    names = Names(context.area.name, week)
+    names = Names(context.area.name, week, applies=known is not None)
     there = [name for name in names.all if (out / name).exists()]
     if there and not overwrite:
         raise FileExists(f"{out / there[0]}: exists; --overwrite replaces it, or give another --out")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
-        _write_week(context, week, maps, Path(scratch), names)
+        _write_week(context, week, maps, Path(scratch), names, known or {})
         for name in names.all:
             yield (Path(scratch) / name).replace(out / name)
 
 
-def _write_week(context: Context, week: str, maps: Sequence[Item], folder: Path, names: Names) -> None:
+def _write_week(
+    context: Context,
+    week: str,
+    maps: Sequence[Item],
+    folder: Path,
+    names: Names,
+    known: Mapping[str, Applicability],
+) -> None:
     area, mosaic = context.area, Mosaic(context.area)
     classes = classes_of(area.labels, NOT_OBSERVED)
     credit = attribution([week[:4]], area.labels.attribution)
@@ -140,6 +166,11 @@ def _write_week(context: Context, week: str, maps: Sequence[Item], folder: Path,
     cube = open_cube(context.cube, area, "read")
     colours = [Band(name) for name in ("red", "green", "blue")]
     write(names.true_colour, "True colour", colours, true_colour_strips(mosaic, cube, week), TRUE_COLOUR)
+    if names.applicability:
+        unlike = dissimilarity_strips(mosaic, maps, cube, cube.observed(week), known)
+        bands = [Band("dissimilarity index", "percent of the threshold")]
+        write(names.applicability, "Where the map applies", bands, unlike, OF_THRESHOLD)
+        write_percent_style(folder / names.applicability, DISSIMILARITY_COLORS)
     facts = _facts(area, counts, maps, credit)
     item = item_json(area, week, mosaic.lattice, facts, classes, names)
     (folder / names.item).write_text(json.dumps(item, indent=1, sort_keys=True) + "\n", encoding="utf-8")
