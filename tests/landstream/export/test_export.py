@@ -150,3 +150,18 @@ def test_a_folder_that_cannot_be_made(mapped: Path, tmp_path: Path) -> None:
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert str(tmp_path / "file") in result.stderr
+
+
+def test_where_the_model_applies_on_request(mapped: Path, tmp_path: Path) -> None:
+    told = landstream("export", "--latest", "--applicability", "--out", tmp_path, "--store", mapped).stdout.splitlines()
+    start = f"small_{week_in(tmp_path)}"
+    assert {f"{tmp_path}/{start}_applicability.tif", f"{tmp_path}/{start}_applicability.qml"} <= set(told)
+    with (
+        rasterio.open(tmp_path / f"{start}_applicability.tif") as image,
+        rasterio.open(tmp_path / f"{start}_land-cover.tif") as land_cover,
+    ):
+        assert (image.nodata, image.transform, image.shape) == (255, land_cover.transform, land_cover.shape)
+        unlike, mapped_px = image.read(1), land_cover.read(1) > 0
+    assert (unlike[mapped_px] != 255).all()
+    assert (unlike[mapped_px] <= 100).mean() > 0.5, "it is the area that the model learned from"
+    assert "applicability" in pystac.Item.from_file(str(tmp_path / f"{start}.json")).assets
