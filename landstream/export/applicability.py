@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from shared.geo import TILE_10M_PX
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MODELS
 from shared.items.item import Item
+from shared.items.model_inputs import ModelInputs, inputs_of_model
 from shared.items.properties import MapFacts
 from shared.items.stac import asset_key
 from shared.raster.applicability import (
@@ -32,12 +33,31 @@ from shared.store import Store
 Array = NDArray[Any]
 
 
+class Applies(NamedTuple):
+    """Where a model applies.
+
+    Attributes:
+        area: its area of applicability.
+        inputs: what it reads: each pixel is told by the newest of its weeks.
+    """
+
+    area: Applicability
+    inputs: ModelInputs
+
+
+class LayerCube(MsiCube, Protocol):
+    """What the layer reads of a cube."""
+
+    def observed(self, week: str) -> Array:
+        """Tiles with data: bool (tile row, tile col)."""
+
+
 class NotKnown(ValueError):
     """Raised when a model does not know where it applies; one line says why."""
 
 
-def applicability_of(catalogue: Catalogue, maps: Sequence[Item], store: Store) -> dict[str, Applicability]:
-    """Return the area of applicability of each model that some maps name, by its id.
+def applicability_of(catalogue: Catalogue, maps: Sequence[Item], store: Store) -> dict[str, Applies]:
+    """Return where each model applies that some maps name, by its id.
 
     Raises:
         NotKnown: one of them has none.
@@ -51,14 +71,15 @@ def applicability_of(catalogue: Catalogue, maps: Sequence[Item], store: Store) -
                 "export without --applicability"
             )
         try:
-            found[name] = read_applicability(store.get(asset_key(model, APPLICABILITY)))
+            area = read_applicability(store.get(asset_key(model, APPLICABILITY)))
         except BadApplicability as error:
             raise NotKnown(f"{name}: {error}; export without --applicability") from error
+        found[name] = Applies(area, inputs_of_model(model))
     return found
 
 
 def dissimilarity_strips(
-    mosaic: Mosaic, maps: Sequence[Item], cube: MsiCube, observed: Array, known: Mapping[str, Applicability]
+    mosaic: Mosaic, maps: Sequence[Item], cube: LayerCube, known: Mapping[str, Applies]
 ) -> Iterator[Strip]:
     """Yield the dissimilarity index of a week, put together and clipped, on the 10 m pixels of the other rasters.
 
@@ -66,23 +87,24 @@ def dissimilarity_strips(
         mosaic: the area's.
         maps: one for each sheet, of one week.
         cube: where values are read.
-        observed: bool (tile row, tile col) of the whole grid: tiles that hold the week.
         known: id of a model -> where it applies.
 
     Yields:
         Strips of uint8, percent of the threshold, as of `map_dissimilarity`; 255 outside the AOI, too.
     """
     told = [MapFacts.of(item) for item in maps]
-    sheets = [(extent_of(facts.sheet, mosaic.area.grid), known[facts.model]) for facts in told]
+    weeks = {model: applies.inputs.weeks_of(maps[0].week) for model, applies in known.items()}
+    observed = {m: np.any([cube.observed(week) for week in of], axis=0) for m, of in weeks.items()}
+    sheets = [(extent_of(facts.sheet, mosaic.area.grid), facts.model) for facts in told]
     for strip in mosaic.strips():
         values = np.full((strip.ny, strip.nx), DISSIMILARITY_NODATA, np.uint8)
         top, left = mosaic.extent.y + strip.y, mosaic.extent.x + strip.x
-        for sheet, applicability in sheets:
+        for sheet, model in sheets:
             y0, y1 = max(top, sheet.y), min(top + strip.ny, sheet.y + sheet.ny)
             x0, x1 = max(left, sheet.x), min(left + strip.nx, sheet.x + sheet.nx)
             if y0 < y1 and x0 < x1:
                 tiles = _whole_tiles(y0, x0, y1, x1)
-                layer = map_dissimilarity(cube, maps[0].week, tiles, observed, applicability)
+                layer = map_dissimilarity(cube, weeks[model], tiles, observed[model], known[model].area)
                 pixels = layer.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
                 part = pixels[y0 - tiles.y : y1 - tiles.y, x0 - tiles.x : x1 - tiles.x]
                 values[y0 - top : y1 - top, x0 - left : x1 - left] = part

@@ -14,7 +14,7 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine
 
-from landstream.export.applicability import dissimilarity_strips
+from landstream.export.applicability import Applies, dissimilarity_strips
 from landstream.export.mosaic import Mosaic, map_strips, true_colour_strips
 from landstream.export.stac import catalogue_json, catalogue_name, item_json
 from landstream.export.style import DISSIMILARITY_COLORS, write_class_style, write_percent_style
@@ -29,7 +29,6 @@ from shared.items.item import Item
 from shared.items.properties import PREFIX, MapFacts
 from shared.items.stac import attribution
 from shared.items.weeks import spell_week
-from shared.raster.applicability import Applicability
 from shared.raster.cog import COMPACT, Band, Encoding, Strip, write_cog, write_sidecar
 from shared.run.context import Context
 
@@ -105,7 +104,7 @@ def export_week(
     out: Path,
     *,
     overwrite: bool,
-    known: Mapping[str, Applicability] | None = None,
+    known: Mapping[str, Applies] | None = None,
 ) -> Iterator[Path]:
     """Write the files of a week; yield their paths as they are finished.
 
@@ -140,7 +139,7 @@ def _write_week(
     maps: Sequence[Item],
     folder: Path,
     names: Names,
-    known: Mapping[str, Applicability],
+    known: Mapping[str, Applies],
 ) -> None:
     area, mosaic = context.area, Mosaic(context.area)
     classes = classes_of(area.labels, NOT_OBSERVED)
@@ -167,7 +166,7 @@ def _write_week(
     colours = [Band(name) for name in ("red", "green", "blue")]
     write(names.true_colour, "True colour", colours, true_colour_strips(mosaic, cube, week), TRUE_COLOUR)
     if names.applicability:
-        unlike = dissimilarity_strips(mosaic, maps, cube, cube.observed(week), known)
+        unlike = dissimilarity_strips(mosaic, maps, cube, known)
         bands = [Band("dissimilarity index", "percent of the threshold")]
         write(names.applicability, "Where the map applies", bands, unlike, OF_THRESHOLD)
         write_percent_style(folder / names.applicability, DISSIMILARITY_COLORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,13 +47,13 @@ def load_applicability(model: LocalItem, asset: str) -> Applicability:
 
 
 def map_dissimilarity(
-    cube: MsiCube, week: str, extent: Window, observed: Array, applicability: Applicability
+    cube: MsiCube, weeks: Sequence[str], extent: Window, observed: Array, applicability: Applicability
 ) -> npt.NDArray[np.uint8]:
     """Map the dissimilarity index of an extent, a row of tiles in memory at a time.
 
     Args:
         cube: where values are read.
-        week: `2018-W23`.
+        weeks: those that the map reads, oldest first; each pixel is told by the newest that observed it.
         extent: a sheet, in 10 m pixels of the grid.
         observed: bool (tile row, tile col) of the whole grid; rows without a tile are not read.
         applicability: the model's.
@@ -67,9 +68,21 @@ def map_dissimilarity(
     for number in range(extent.ny // TILE_10M_PX):
         y = extent.y + number * TILE_10M_PX
         if observed[y // TILE_10M_PX, first : first + tiles].any():
-            bands = cube.msi(week, y - CELL_PX, extent.x - CELL_PX, TILE_10M_PX + ring, extent.nx + ring)
+            place = Window(y - CELL_PX, extent.x - CELL_PX, TILE_10M_PX + ring, extent.nx + ring)
+            bands = _read_newest(cube, weeks, place)
             layer[number * height : (number + 1) * height] = applicability.percent(*cell_predictors(*bands))
     return layer
+
+
+def _read_newest(cube: MsiCube, weeks: Sequence[str], place: Window) -> tuple[Array, Array]:
+    """Read the values of the newest week that observed each pixel, as of `MsiCube.msi`."""
+    *earlier, last = weeks
+    fine, coarse = cube.msi(last, place.y, place.x, place.ny, place.nx)
+    for week in reversed(earlier):
+        for newest, before in zip((fine, coarse), cube.msi(week, place.y, place.x, place.ny, place.nx), strict=True):
+            unseen = ~newest.any(axis=-1)
+            newest[unseen] = before[unseen]
+    return fine, coarse
 
 
 def split_by_applicability(values: Array, dissimilarity: Array) -> npt.NDArray[np.uint8]:

@@ -58,7 +58,7 @@ def process(task: Task[InferenceSettings]) -> NewItem:
         get_logger(stage=STAGE.name).warning("nobody knows where the model applies", model=task.inputs[0].item.id)
     if APPLICABILITY in job.parameters:
         applicability = load_applicability(task.inputs[0], APPLICABILITY)
-        dissimilarity = map_dissimilarity(cube, job.week, extent, observed, applicability)
+        dissimilarity = map_dissimilarity(cube, inputs.weeks_of(job.week), extent, observed, applicability)
         applies = split_by_applicability(values, dissimilarity)
     facts = facts_of(area, job, task.inputs[0].item.id, values, inside, applies)
     write_map(

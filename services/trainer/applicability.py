@@ -60,7 +60,7 @@ def fit_applicability(windows: Windows, targets: Array, settings: TrainingSettin
         return None
     mean = points.mean(axis=0).round(DECIMALS)
     deviation = np.maximum(points.std(axis=0), 1.0).round(DECIMALS)
-    bands = CUBE_BANDS["10m"] if settings.bands == "10m" else BANDS
+    bands = BANDS if "msi_20m" in settings.inputs else CUBE_BANDS["10m"]
     used = np.array([name.split()[0] in bands for name in PREDICTORS])
     weight = _importance(points * used, classes, settings.seed).round(DECIMALS) * used
     distance, index = dissimilarities(scale(points, mean, deviation, weight), block)

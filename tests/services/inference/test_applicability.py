@@ -38,7 +38,7 @@ EXTENT = extent_of((0, 0), AREA.grid)
 
 
 def test_patches_of_a_class_that_was_never_seen_lie_outside() -> None:
-    layer = map_dissimilarity(CUBE, WEEK, EXTENT, CUBE.observed(WEEK), learned_from((1, 2, 3)))
+    layer = map_dissimilarity(CUBE, [WEEK], EXTENT, CUBE.observed(WEEK), learned_from((1, 2, 3)))
     seen = (CUBE.msi_10m[WEEK] > 0).all(axis=-1).reshape(256, 4, 256, 4).any(axis=(1, 3))
     assert layer.shape == (256, 256)
     assert ((layer != 255) == seen).all()
@@ -49,15 +49,15 @@ def test_patches_of_a_class_that_was_never_seen_lie_outside() -> None:
 
 def test_two_sheets_agree_along_their_border() -> None:
     applicability = learned_from((1, 2, 3, 4, 5))
-    whole = map_dissimilarity(CUBE, WEEK, EXTENT, CUBE.observed(WEEK), applicability)
-    part = map_dissimilarity(CUBE, WEEK, Window(256, 512, 512, 256), CUBE.observed(WEEK), applicability)
+    whole = map_dissimilarity(CUBE, [WEEK], EXTENT, CUBE.observed(WEEK), applicability)
+    part = map_dissimilarity(CUBE, [WEEK], Window(256, 512, 512, 256), CUBE.observed(WEEK), applicability)
     assert (part == whole[64:192, 128:192]).all()
 
 
 def test_rows_that_were_not_observed_are_not_read() -> None:
     observed = np.zeros((4, 4), bool)
     observed[2, 1] = True
-    layer = map_dissimilarity(CUBE, WEEK, EXTENT, observed, learned_from((1,)))
+    layer = map_dissimilarity(CUBE, [WEEK], EXTENT, observed, learned_from((1,)))
     assert (layer[:128] == 255).all()
     assert (layer[128:192] != 255).any()
     assert (layer[192:] == 255).all()

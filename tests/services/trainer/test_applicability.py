@@ -67,7 +67,7 @@ def test_what_it_is_fitted_on() -> None:
     again = fit_applicability(windows, windows.labels, SETTINGS)
     assert again is not None
     assert write_applicability(again) == write_applicability(found)
-    visible = fit_applicability(windows, windows.labels, TrainingSettings(bands="10m"))
+    visible = fit_applicability(windows, windows.labels, TrainingSettings(inputs=("msi_10m",)))
     assert visible is not None
     assert [PREDICTORS[i] for i in np.flatnonzero(visible.weight == 0)] == [
         name for name in PREDICTORS if name[:3] not in ("B02", "B03", "B04", "B08")
