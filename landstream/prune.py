@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Final
 from services.sweeper.sweep import Sweep
 from shared.items.ids import split_id
 from shared.items.item import BadItem, Item
-from shared.items.keys import ARTIFACTS, CUBE, item_key, receipt_key, split_item_key
+from shared.items.keys import ARTIFACTS, CUBE, SCRATCH, item_key, receipt_key, split_item_key, split_scratch_key
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.stac import asset_key
 from shared.items.week_index import PREFIX as INDEXES
@@ -98,19 +98,30 @@ def _replaced(context: Context, collection: str, week: str, found: list[ObjectIn
 
 
 def left_behind(context: Context, now: datetime) -> list[ObjectInfo]:
-    """Return the artifacts whose item does not exist, a day old and of no job that is due.
+    """Return the artifacts whose item does not exist, and checkpoints: a day old and of no job that is due.
 
     A job that is due may be under way: it takes what lies there for its own, and names it in its item.
     """
     found = [o for group in _without_item(context.store) if _is_old(group, now) for o in group]
-    if not found:
+    checkpoints = [o for o in context.store.list(SCRATCH) if _is_old([o], now)]
+    if not found and not checkpoints:
         return []
     stages = registry.all_stages()
     counts = Sweep(stages, context).look(everything=True)
     due = {job.id for count in counts.values() for job in count.due}
     # Only its result tells the id of what a landing unit becomes.
     arriving = {c for s in stages if LANDING in s.consumes and counts[s.name].due for c in published(s)}
-    return [o for o in found if _collection(o) not in arriving and _job(o) not in due]
+    left = [o for o in found if _collection(o) not in arriving and _job(o) not in due]
+    return [*left, *(o for o in checkpoints if _is_left(o.key, due))]
+
+
+def _is_left(checkpoint: str, due: Set[str]) -> bool:
+    """Return whether a checkpoint's job will not come back for it; what does not lie as one is somebody else's."""
+    try:
+        _, job, _ = split_scratch_key(checkpoint)
+    except BadKey:
+        return False
+    return job not in due
 
 
 def _without_item(store: Store) -> Iterator[list[ObjectInfo]]:

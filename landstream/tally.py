@@ -25,6 +25,7 @@ class StageTally:
         subject: of the job under way; empty if there is none.
         share: (done, total, of what) of that job.
         began: when it began, in seconds of the tally's clock.
+        first: (done, seconds of the clock) of its first report: what an earlier run did tells nothing of the pace.
         seconds: how long the last jobs took.
     """
 
@@ -34,6 +35,7 @@ class StageTally:
     subject: str = ""
     share: tuple[int, int, str] = (0, 0, "")
     began: float = 0.0
+    first: tuple[int, float] | None = None
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     @property
@@ -60,9 +62,9 @@ class StageTally:
         if not jobs:
             return 0.0
         done, total, _ = self.share
-        spent = now - self.began
+        since = self.first if self.first and done > self.first[0] else (0, self.began)
         if self.subject and total and done:
-            current = spent * (total - done) / done
+            current = (now - since[1]) * (total - done) / (done - since[0])
             rest = jobs - 1
         else:
             current, rest = 0.0, jobs
@@ -100,10 +102,12 @@ class Tally:
             if state == "later":
                 self.arriving[subject] = note
         if state == "progress":
+            if tally.first is None or done < tally.first[0]:
+                tally.first = done, self._clock()
             tally.subject, tally.share = subject, (done, total, note)
             return
         if state == "start":
-            tally.subject, tally.share, tally.began = subject, (0, 0, ""), self._clock()
+            tally.subject, tally.share, tally.began, tally.first = subject, (0, 0, ""), self._clock(), None
             return
         if tally.subject == subject:
             tally.subject, tally.share = "", (0, 0, "")
@@ -162,7 +166,13 @@ def said_of(stages: Mapping[str, StageTally]) -> str:
 
 def lines_of(tally: Tally) -> Sequence[str]:
     """Return the one line of a log that says how things stand, or none where nothing is known."""
-    parts = [f"{name} {t.done} of {t.known}" for name, t in tally.stages.items() if t.due]
+    parts = [f"{name} {t.done} of {t.known}{_counted(t)}" for name, t in tally.stages.items() if t.due]
     if not parts:
         return []
     return ["; ".join(filter(None, [f"{duration(tally.elapsed_s)} elapsed", ", ".join(parts), tally.left()]))]
+
+
+def _counted(tally: StageTally) -> str:
+    """Return how far the job under way is, where it says what it counts: ` (6 of 24 epochs, loss 0.5210)`."""
+    done, total, of = tally.share
+    return f" ({done} of {total} {of})" if of and total else ""

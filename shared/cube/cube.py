@@ -55,13 +55,20 @@ def open_cube(location: str, area: Area, mode: Literal["read", "write"]) -> Cube
 
 
 class Cube:
-    """A study area's cube, seen at the snapshot that was the newest when it was opened."""
+    """A study area's cube, seen at the snapshot that was the newest when it was opened, or at another one."""
 
     def __init__(
-        self, repository: icechunk.Repository, location: str, area: Area, mode: Literal["read", "write"]
+        self,
+        repository: icechunk.Repository,
+        location: str,
+        area: Area,
+        mode: Literal["read", "write"],
+        snapshot: str | None = None,
     ) -> None:
         self._repository, self._location, self._area, self._mode = repository, location, area, mode
-        self._session = repository.readonly_session(MAIN)
+        self._session = (
+            repository.readonly_session(snapshot_id=snapshot) if snapshot else repository.readonly_session(MAIN)
+        )
         self._arrays: dict[str, zarr.Array[Any]] = {}
 
     @property
@@ -83,6 +90,17 @@ class Cube:
     def scheme(self) -> LabelScheme:
         """The area's label scheme."""
         return self._area.labels
+
+    def as_of(self, snapshot: str) -> Cube:
+        """Return the same cube at another snapshot, to read.
+
+        Raises:
+            LookupError: there is no such snapshot, or no longer.
+        """
+        try:
+            return Cube(self._repository, self._location, self._area, "read", snapshot)
+        except icechunk.IcechunkError as error:
+            raise LookupError(f"the cube has no snapshot {snapshot}") from error
 
     def keep(self, tag: str) -> None:
         """Keep the snapshot that is read under a tag; a tag that exists stays as it is."""

@@ -11,6 +11,9 @@ ITEMS, ARTIFACTS, FAILURES, RECEIPTS, ORDERS = "items/", "artifacts/", "failures
 CUBE: Final = "cube/"
 """Where things lie in a store."""
 
+SCRATCH: Final = f"{ARTIFACTS}scratch/"
+"""What long jobs keep of their way: below the artifacts, which every stage may write and `prune` may delete."""
+
 DISMISSED: Final = ".dismissed"
 """How the object ends that says that a failure record beside it, which ends in `.json`, was dismissed."""
 
@@ -76,6 +79,23 @@ def split_item_key(key: str) -> tuple[str, str, str]:
 def artifact_key(collection: str, week: str, item_id: str, name: str, sha256: str, suffix: str) -> str:
     """Key of an artifact: named by its content."""
     return check_key(f"{ARTIFACTS}{collection}/{week}/{item_id}/{name}-{sha256[:12]}{suffix}")
+
+
+def scratch_key(stage: str, job_id: str, name: str) -> str:
+    """Key of what a job keeps for whoever takes it up again."""
+    return check_key(f"{SCRATCH}{stage}/{job_id}/{name}")
+
+
+def split_scratch_key(key: str) -> tuple[str, str, str]:
+    """Return (stage, job id, name) of the key of what a job keeps.
+
+    Raises:
+        BadKey: it is not such a key.
+    """
+    parts = check_key(key).split("/")
+    if len(parts) != 5 or not key.startswith(SCRATCH):
+        raise BadKey(f"{key!r} is not {SCRATCH}<stage>/<job id>/<name>")
+    return parts[2], parts[3], parts[4]
 
 
 def failure_key(stage: str, job_id: str) -> str:

@@ -15,6 +15,16 @@ JOB_SECONDS: Final = Histogram(
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200),
 )
 
+# How far the stage's job under way has come, where it tells: epochs of a training, blocks or windows of others; done
+# and total. These three are gone when the job is over.
+JOB_STEPS: Final = Gauge("landstream_job_steps", "Steps of the job under way", ["stage", "state"])
+
+# Of a training under way, over its last epoch: of training, and of validation where there is one.
+JOB_LOSS: Final = Gauge("landstream_job_loss", "Loss of the training under way", ["stage", "of"])
+
+# By the pace that it has had in this process; untold until two reports came.
+JOB_LEFT_SECONDS: Final = Gauge("landstream_job_left_seconds", "Time that the job under way still takes", ["stage"])
+
 # Attempts that ended in an error and were tried again.
 RETRIES: Final = Counter("landstream_retries", "Attempts that were tried again", ["stage"])
 

@@ -16,9 +16,9 @@ from threading import Event
 
 from shared.observe.metrics import WORKERS_LOST
 from shared.raster.options import GDAL_LIMITS
-from shared.run.outcome import Answer, Progress
+from shared.run.outcome import Answer, Kept, Progress
 from shared.run.wire import TaskMessage, hear, send_task
-from shared.stage.declare import AnyStage, Report
+from shared.stage.declare import AnyStage, keep_nothing
 
 JOBS_BEFORE_REPLACEMENT = 100
 GRACE_S = 20.0
@@ -99,13 +99,20 @@ class Child:
                     output.close()
         self._channel, self._jobs = ours, 0
 
-    def run(self, task: TaskMessage, progress: Report, wanted: Callable[[], bool] = lambda: True) -> Answer:
+    def run(
+        self,
+        task: TaskMessage,
+        progress: Callable[[Progress], None],
+        wanted: Callable[[], bool] = lambda: True,
+        keep: Callable[[Path], None] = keep_nothing,
+    ) -> Answer:
         """Run one task and return the worker's answer.
 
         Args:
             task: the task.
             progress: called with what the worker reports.
             wanted: asked twice a second; False ends the job.
+            keep: called with each file that the worker wants kept.
 
         Raises:
             Cancelled: the job is no longer wanted.
@@ -128,9 +135,13 @@ class Child:
                 if answer is None:
                     status = self._process.wait()
                     raise self._lost("crash", f"worker of {self._stage.name} ended with status {status}")
-                if not isinstance(answer, Progress):
-                    return answer
-                progress(answer.done, answer.total, answer.of)
+                match answer:
+                    case Progress():
+                        progress(answer)
+                    case Kept():
+                        keep(answer.path)
+                    case _:
+                        return answer
             if not wanted():
                 self.close()
                 raise Cancelled

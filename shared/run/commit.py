@@ -142,13 +142,18 @@ def asset_json(asset: NewAsset, href: str, sha256: str) -> dict[str, Any]:
     }
 
 
+def is_below(folder: Path, path: Path) -> bool:
+    """Return whether a path that a worker names is below the folder that it was given, links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def sha256_below(folder: Path, path: Path) -> str:
     """Return the sha256 of a result's file.
 
     Raises:
         ValueError: the file is not below the task's folder.
     """
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not is_below(folder, path):
         raise ValueError(f"{path} is not below the task's folder")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from shared.stage.declare import BrokenPicture, NewItem, RejectScene, RetryLater
@@ -86,12 +87,26 @@ class NoSpace:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long job has come; `of` names what is counted, where people care."""
+    """How far a long job has come; see `shared.stage.declare.Report`."""
 
     done: int
     total: int
     of: str = ""
+    loss: float | None = None
+    validation: float | None = None
     kind: Literal["progress"] = "progress"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that is to be kept in the store, for whoever takes the job up again."""
+
+    path: Path
+    kind: Literal["kept"] = "kept"
+
+
+Remark = Progress | Kept
+"""What a worker says while a task lasts."""
 
 
 Answer = Done | Later | Rejected | Failed | NoSpace

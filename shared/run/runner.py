@@ -7,6 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -28,6 +29,8 @@ from shared.run.failure import MAX_TEXT as MAX_DEAD_LETTER
 from shared.run.failure import make_record
 from shared.run.landed import why_incomplete
 from shared.run.outcome import Absorbed, Answer, Done, Failed, Failure, Later, NoSpace, Outcome, Rejected, outcome_of
+from shared.run.progress import JobProgress
+from shared.run.scratch import ScratchSpace
 from shared.run.wire import TaskMessage
 from shared.stage.declare import AnyStage, Job
 from shared.stage.due import LANDING, DueJob, JobSource, State, examine, plan_jobs
@@ -67,6 +70,7 @@ class Runner:
         log = context.logs / f"{stage.name}.log" if context.logs else None
         self.child = Child(stage, module, context.stop, log, context.work, context.grace_s)
         self._committer = Committer(stage, self.settings, context.store)
+        self._scratch = ScratchSpace(stage, context.store)
         self._log = get_logger(stage=stage.name)
         self._in_a_row: tuple[str, int] = ("", 0)
 
@@ -217,6 +221,8 @@ class Runner:
         started = time.monotonic()
         attempts, outcome = self._try(due)
         state = self._end(due, attempts, outcome)
+        if not isinstance(outcome, Later):
+            self._scratch.clear(due.id)
         JOBS.labels(self.stage.name, state).inc()
         if isinstance(outcome, Done):
             JOB_SECONDS.labels(self.stage.name).observe(time.monotonic() - started)
@@ -305,16 +311,14 @@ class Runner:
 
     def _work_in(self, folder: Path, due: DueJob) -> Answer | Absorbed:
         job = due.job
+        progress = JobProgress(self.stage.name, job.subject, due.id, self.context.observer)
         try:
             task, fetched = self._fetch(job, folder)
+            task = replace(task, kept=self._scratch.fetch(due.id, folder / "kept"))
             failpoint("runner.fetched")
-            answer = self.child.run(
-                task,
-                lambda done, total, of="": self.context.observer(
-                    self.stage.name, "progress", job.subject, done, total, of
-                ),
-                self._tick,
-            )
+            answer = self.child.run(task, progress.take, self._tick, partial(self._scratch.keep, due.id, task.folder))
+            if isinstance(answer, Failed):
+                self._scratch.clear(due.id)  # the error may be of what was taken up: the next attempt begins anew
             if isinstance(answer, Done):
                 committed = self._committer.commit(job, due.output_id, answer.result, folder / "out", fetched)
                 return answer if committed else Absorbed()
@@ -328,6 +332,8 @@ class Runner:
             if isinstance(error, NotFound) and not due.output_id:  # the unit was taken away while it was fetched
                 return Later(f"object {error} is not there")
             return outcome_of(error)
+        finally:
+            progress.close()
 
     def _fetch(self, job: Job, folder: Path) -> tuple[TaskMessage, dict[FileId, ObjectInfo]]:
         fetched: dict[FileId, ObjectInfo] = {}

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_json
 
 from shared.area import Area
-from shared.run.outcome import Answer, Progress, utf8_text
+from shared.run.outcome import Answer, Remark, utf8_text
 from shared.stage.declare import Job
 
 _HEADER: Final = struct.Struct(">I")
@@ -32,6 +32,7 @@ class TaskMessage:
         area: the study area.
         folder: an empty folder for results and scratch.
         cube: where the cube is, for a stage that declares one.
+        kept: what was kept last of this job, for a stage that declares checkpoints.
     """
 
     job: Job
@@ -39,13 +40,14 @@ class TaskMessage:
     area: Area
     folder: Path
     cube: str | None
+    kept: Path | None = None
 
 
-Said = Annotated[Answer | Progress, Field(discriminator="kind")]
+Said = Annotated[Answer | Remark, Field(discriminator="kind")]
 """What a worker says."""
 
 TASK: Final = TypeAdapter(TaskMessage)
-SAID: Final[TypeAdapter[Answer | Progress]] = TypeAdapter(Said)
+SAID: Final[TypeAdapter[Answer | Remark]] = TypeAdapter(Said)
 
 
 def send(channel: socket.socket, data: bytes) -> None:
@@ -70,7 +72,7 @@ def receive_task(channel: socket.socket) -> TaskMessage | None:
     return None if data is None else TASK.validate_json(data)
 
 
-def say(channel: socket.socket, said: Answer | Progress) -> None:
+def say(channel: socket.socket, said: Answer | Remark) -> None:
     """Say something to the runner; lone surrogates (names in archives may hold some, UTF-8 cannot) are spelt out."""
     try:
         data = SAID.dump_json(said)
@@ -79,7 +81,7 @@ def say(channel: socket.socket, said: Answer | Progress) -> None:
     send(channel, data)
 
 
-def hear(channel: socket.socket) -> Answer | Progress | None:
+def hear(channel: socket.socket) -> Answer | Remark | None:
     """Hear what the worker says; None when it is gone."""
     data = receive(channel)
     return None if data is None else SAID.validate_json(data)

@@ -12,10 +12,10 @@ from typing import Any
 
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import configure_logs
-from shared.run.outcome import Answer, Done, Progress, outcome_of
+from shared.run.outcome import Answer, Done, Kept, Progress, outcome_of
 from shared.run.signals import die_with_parent, leave_stopping_to_parent
 from shared.run.wire import TaskMessage, receive_task, say
-from shared.stage.declare import AnyStage, LocalItem, LocalUnit, Task
+from shared.stage.declare import AnyStage, LocalItem, LocalUnit, Scratch, Task
 from shared.stage.registry import resolve
 
 
@@ -39,6 +39,12 @@ def make_task(stage: AnyStage, message: TaskMessage, channel: socket.socket) -> 
     delivery = None
     if job.delivery:
         delivery = LocalUnit(job.delivery.unit, message.paths[-1][job.delivery.unit.name])
+
+    def report(
+        done: int, total: int, of: str = "", *, loss: float | None = None, validation: float | None = None
+    ) -> None:
+        say(channel, Progress(done, total, of, loss, validation))
+
     return Task(
         job,
         tuple(items[: len(job.inputs)]),
@@ -48,7 +54,8 @@ def make_task(stage: AnyStage, message: TaskMessage, channel: socket.socket) -> 
         stage.settings(),
         message.folder,
         cube,
-        lambda done, total, of="": say(channel, Progress(done, total, of)),
+        report,
+        Scratch(message.kept, lambda path: say(channel, Kept(path))),
     )
 
 

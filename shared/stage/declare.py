@@ -101,12 +101,45 @@ class LocalUnit:
 class Report(Protocol):
     """Hears how far a long job has come."""
 
-    def __call__(self, done: int, total: int, of: str = "") -> None:
-        """Take (done, total) of what is counted: `epochs`; blocks, rows and windows need no name."""
+    def __call__(
+        self, done: int, total: int, of: str = "", *, loss: float | None = None, validation: float | None = None
+    ) -> None:
+        """Take one report.
+
+        Args:
+            done: how far it has come.
+            total: of how many.
+            of: what is counted: `epochs`; blocks, rows and windows need no name.
+            loss: of a training, over the last epoch.
+            validation: the same, over pixels that are not trained on.
+        """
 
 
-def report_nothing(done: int, total: int, of: str = "") -> None:
+def report_nothing(
+    done: int, total: int, of: str = "", *, loss: float | None = None, validation: float | None = None
+) -> None:
     """Ignore the report."""
+
+
+def keep_nothing(path: Path) -> None:
+    """Keep nothing."""
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """What a long job keeps of its way, so that whoever does it after an interruption need not begin anew.
+
+    It lies in the store until the job has its result, and nothing may depend on it: at any time it may be gone, of
+    another version, or damaged.
+
+    Attributes:
+        kept: the file that was kept last of this very job; None = there is none.
+        keep: call with a file below the task's folder that is written and closed, under a name of its own: it takes
+            the place of what was kept before, and is gone from the folder some time later.
+    """
+
+    kept: Path | None = None
+    keep: Callable[[Path], None] = keep_nothing
 
 
 @dataclass(frozen=True)
@@ -123,6 +156,7 @@ class Task(Generic[SettingsT]):
         folder: an empty folder on the store's disk for results and scratch; removed afterwards.
         cube: an open cube where the stage declares one.
         progress: call from long work.
+        scratch: what it keeps of its way, where the stage declares `checkpoints`.
     """
 
     job: Job
@@ -134,6 +168,7 @@ class Task(Generic[SettingsT]):
     folder: Path
     cube: Cube | None = None
     progress: Report = report_nothing
+    scratch: Scratch = Scratch()
 
 
 @dataclass(frozen=True)
@@ -254,6 +289,7 @@ class Stage(Generic[SourceT, SettingsT]):
         warm_up: reference to what a worker does before its first task, while the stage still waits for one.
         warm_on: collections whose arrival says that work is near, so that the worker is started.
         cube: whether `process` is handed an open cube, and to what end.
+        checkpoints: whether `process` keeps something of its way in the store; see `Scratch`.
         grace_s: age after which the sweep hints something due.
         timeout_s: a job is ended after this.
         memory_mb: a worker above this is ended.
@@ -273,6 +309,7 @@ class Stage(Generic[SourceT, SettingsT]):
     warm_up: str | None = None
     warm_on: tuple[str, ...] = ()
     cube: Literal["read", "write"] | None = None
+    checkpoints: bool = False
     grace_s: float = 30.0
     timeout_s: float = 3600.0
     memory_mb: int = 4096

@@ -16,7 +16,7 @@ from landstream.workspace import bind
 from shared.cube import open_cube
 from shared.items.ids import canonical
 from shared.items.item import Item
-from shared.items.keys import item_key, receipt_key
+from shared.items.keys import SCRATCH, item_key, receipt_key, scratch_key
 from shared.items.week_index import Stored, index_key, pack
 from shared.run.context import Context
 from shared.store import FolderStore
@@ -111,6 +111,21 @@ def test_what_killed_runs_left_goes_after_a_day(context: Context) -> None:
     age(context, f"artifacts/cloud-masks/{WEEK}/not-an-id/x", 9)
     assert sorted(o.key for o in left_behind(context, NOW)) == sorted(old)
     assert sorted(o.key for o in left_behind(context, NOW + timedelta(days=1))) == sorted(old + half)
+
+
+def test_checkpoints_go_a_day_after_their_job_is_no_longer_due(mapped: Path, tmp_path: Path) -> None:
+    store = FolderStore(shutil.copytree(mapped, tmp_path / "store"))
+    context, later = Context.of_store(store, AREA), NOW + timedelta(days=3)
+    (model,) = (Path(key).stem for key in store.keys("items/models/"))
+    product, _, version = model.rpartition("--v")
+    kept = scratch_key("trainer", f"{product}--{version.partition('-')[2]}", "checkpoint")
+    store.put(kept, b"123")
+    for foreign in (f"{SCRATCH}notes", f"{SCRATCH}trainer/a/b/c"):
+        store.put(foreign, b"1")
+    assert [o.key for o in left_behind(context, later)] == [kept]
+    assert left_behind(context, NOW) == [], "it is not a day old"
+    store.delete(f"items/models/static/{model}.json")
+    assert kept not in {o.key for o in left_behind(Context.of_store(store, AREA), later)}, "it is due again"
 
 
 def test_what_a_due_job_left_stays_for_it(mapped: Path, tmp_path: Path) -> None:

@@ -85,6 +85,17 @@ def test_a_share_tells_how_long_the_job_takes(tally: Tally, clock: Clock) -> Non
     assert tally.stages["trainer"].under_way == "model 25 %"
 
 
+def test_a_job_that_goes_on_is_timed_by_what_was_done_since(tally: Tally, clock: Clock) -> None:
+    tally.expect({"trainer": due("trainer", "r")})
+    tally.observe("trainer", "start", "model")
+    clock.now += 20
+    tally.observe("trainer", "progress", "model", 18, 24, "epochs")
+    clock.now += 30
+    tally.observe("trainer", "progress", "model", 19, 24, "epochs, loss 0.5210")
+    assert tally.left() == "about 2 min to the model"
+    assert lines_of(tally) == ["50 s elapsed; trainer 0 of 1 (19 of 24 epochs, loss 0.5210); about 2 min to the model"]
+
+
 def test_what_arrives_is_told_until_it_is_whole_or_gone(tally: Tally) -> None:
     tally.observe("ingest", "later", "a.SAFE", note="12 of 30 files are there")
     tally.observe("tiler", "later", "b", note="the cube moved")

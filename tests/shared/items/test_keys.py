@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.items.ids import digest8, make_id, product_number, split_id
-from shared.items.keys import check_key, item_key, order_key, split_item_key, split_order_key
+from shared.items.keys import (
+    check_key,
+    item_key,
+    order_key,
+    scratch_key,
+    split_item_key,
+    split_order_key,
+    split_scratch_key,
+)
 from shared.items.weeks import BadKey, iso_week, rfc3339, week_bounds
 
 NAMES = st.text("abcXYZ019_-.", min_size=1, max_size=40).filter(lambda s: s not in {".", ".."})
@@ -77,3 +85,12 @@ def test_numbers_and_digests_are_those_of_sha256() -> None:
 def test_times_are_utc() -> None:
     assert rfc3339(datetime(2018, 6, 4, 9, 20, 31, 24_000, tzinfo=UTC)) == "2018-06-04T09:20:31.024000Z"
     assert rfc3339(datetime(2018, 6, 4, tzinfo=UTC)) == "2018-06-04T00:00:00Z"
+
+
+def test_scratch_is_named_by_stage_and_job() -> None:
+    key = scratch_key("trainer", "small--01234567", "checkpoint")
+    assert key == "artifacts/scratch/trainer/small--01234567/checkpoint"
+    assert split_scratch_key(key) == ("trainer", "small--01234567", "checkpoint")
+    for other in ("artifacts/scratch/notes", f"{key}/x", "artifacts/models/static/a--v1-01234567/card-0.html"):
+        with pytest.raises(BadKey):
+            split_scratch_key(other)

@@ -32,6 +32,8 @@ def process(task: Task) -> NewItem:
         raise KeyError("surprise")
     if do == "full" and attempts == 1:
         raise RejectScene("a.zip", "cannot be unpacked", "deliver it again") from OSError(errno.ENOSPC, "no space")
+    if do in {"keep", "keep-fail"}:
+        return keep(task, attempts, do)
     if do == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if do == "hang":
@@ -44,6 +46,23 @@ def process(task: Task) -> NewItem:
         return result(item, task.folder.parent / "outside.txt", "x")
     text = task.inputs[0].paths["data"].read_text() if task.inputs[0].paths else do
     return result(item, task.folder / "out.txt", text.upper())
+
+
+def keep(task: Task, attempts: int, do: str) -> NewItem:
+    """Keep two files, then die or fail; the next attempt says what it was given."""
+    given = task.scratch.kept.read_text() if task.scratch.kept else "nothing"
+    if attempts == 1:
+        for n in (1, 2):
+            path = task.folder / f"kept-{n}"
+            path.write_text(f"state {n}")
+            task.scratch.keep(path)
+        task.scratch.keep(task.folder.parent / "in0" / "data.txt")  # not below the folder: left alone
+        task.progress(1, 4, "epochs", loss=0.5)
+        if do == "keep-fail":
+            raise KeyError("surprise")
+        os.kill(os.getpid(), signal.SIGKILL)
+    task.progress(3, 4, "epochs", loss=0.25, validation=float("nan"))
+    return result(task.inputs[0].item, task.folder / "out.txt", given)
 
 
 def result(item: Item, path, text: str) -> NewItem:
@@ -59,6 +78,7 @@ STAGE = Stage(
     (Collection("cloud-masks", "Masks", "Made by a test."),),
     plan,
     f"{__name__}:process",
+    checkpoints=True,
     timeout_s=12,
     memory_mb=600,
 )

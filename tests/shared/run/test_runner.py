@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.ids import canonical, digest8, make_id
 from shared.items.item import Item
-from shared.items.keys import artifact_key, item_key
+from shared.items.keys import SCRATCH, artifact_key, item_key
 from shared.items.reader import CatalogueReader
 from shared.items.stac import make_item, multihash
 from shared.process.command_line import due_sources
@@ -77,6 +78,10 @@ class World:
             properties=properties, assets=assets, inputs=[], stage="test", stage_version=1,
         )  # fmt: skip
         self.store.put(item_key("sentinel-2-l2a", WEEK, item_id), canonical(item))
+
+    def artifact(self, product: str) -> str:
+        (key,) = (k for k in self.store.keys("artifacts/sentinel-2-l2a/") if f"/{product}--" in k)
+        return key
 
     def work(self) -> None:
         """Run until every event is acknowledged."""
@@ -174,6 +179,47 @@ def test_an_unexpected_error_is_tried_three_times_and_recorded(world: World, do:
         "fail": "surprise", "crash": "status -11", "hang": "longer than 12 s", "eat": "of 600 MB", "escape": "below",
     }  # fmt: skip
     assert expected[do] in record["message"]
+
+
+def test_a_killed_worker_is_followed_by_one_that_goes_on(world: World) -> None:
+    world.arrive("a", "keep", b"hello")
+    world.work()
+    assert (world.outputs(), world.failures(), world.attempts("a")) == (["a"], [], 2)
+    assert text_of(world) == b"state 2"
+    assert list(world.store.keys(SCRATCH)) == [], "a result needs no checkpoint"
+    assert (world.store.root / world.artifact("a")).read_bytes() == b"hello", "what lies elsewhere is left alone"
+
+
+def test_what_was_kept_before_an_error_is_not_gone_on_from(world: World) -> None:
+    world.arrive("a", "keep-fail", b"hello")
+    world.work()
+    assert (world.outputs(), world.failures(), world.attempts("a")) == (["a"], [], 2)
+    assert text_of(world) == b"nothing"
+
+
+def test_a_checkpoint_waits_in_the_store_for_another_machine(world: World) -> None:
+    world.context = replace(world.context, attempts=1)
+    world.runner = Runner(STAGE, "tests.shared.run.fake", world.context, world.later.append)
+    world.arrive("a", "keep", b"hello")
+    clear, world.runner._scratch.clear = world.runner._scratch.clear, lambda job: None  # type: ignore[method-assign]
+    world.work()
+    assert [world.store.get(key) for key in world.store.keys(SCRATCH)] == [b"state 2"]
+    assert len(world.failures()) == 1
+    world.runner._scratch.clear = clear  # type: ignore[method-assign]
+    for key in list(world.store.keys("failures/")):
+        world.store.delete(key)
+    other = World(world.store.root)
+    for key in list(other.store.keys("items/sentinel-2-l2a/")):
+        other.bus.publish(OBJECTS, key, hint(key))
+    other.work()
+    assert text_of(other) == b"state 2"
+    assert list(other.store.keys(SCRATCH)) == []
+
+
+def text_of(world: World) -> bytes:
+    """The one artifact that was made."""
+    (key,) = (key for key in world.store.keys("artifacts/cloud-masks/"))
+    return world.store.get(key)
 
 
 def test_a_passing_error_leaves_no_record(world: World) -> None:

@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.items.landing import LandingObject, LandingUnit
-from shared.run.outcome import Done, Failed, Later, Progress, Rejected, outcome_of, utf8_text
+from shared.run.outcome import (
+    Answer,
+    Done,
+    Failed,
+    Kept,
+    Later,
+    Progress,
+    Rejected,
+    Remark,
+    outcome_of,
+    utf8_text,
+)
 from shared.run.wire import TaskMessage, hear, receive, receive_task, say, send, send_task
 from shared.stage import Job, NewAsset, NewItem, RejectScene, Source
 from shared.stage.source import LandingSource
@@ -49,7 +60,7 @@ def test_a_task_comes_back_equal(channel: Channel) -> None:
         context=(Source(SCENE, ()),), notes={"rank": [1, "x"]},
     )  # fmt: skip
     paths = ({"mask": Path("/w/in0/mask.tif")}, {"B02_10m": Path("/w/in1/B02_10m.jp2")}, {})
-    sent = TaskMessage(job, paths, AREA, Path("/w/out"), "s3://bucket/cube")
+    sent = TaskMessage(job, paths, AREA, Path("/w/out"), "s3://bucket/cube", Path("/w/kept"))
     send_task(channel[0], sent)
     assert receive_task(channel[1]) == sent
     of_unit = TaskMessage(Job("", "", "", delivery=LandingSource(UNIT)), ({},), AREA, Path("/w/out"), None)
@@ -60,10 +71,10 @@ def test_a_task_comes_back_equal(channel: Channel) -> None:
 @pytest.mark.parametrize(
     "said",
     [Done(RESULT), Later("not yet"), Rejected("f", "fault", "remedy", True, "m.E", "trace"), Rejected("f", "x", "y"),
-     Failed("m.E", "message", "trace"), Progress(3, 21)],
+     Failed("m.E", "message", "trace"), Progress(3, 21), Progress(3, 21, "epochs", 0.1, 0.2), Kept(Path("/w/out/c-1"))],
     ids=lambda said: said.kind,
 )  # fmt: skip
-def test_an_answer_comes_back_equal(said: Done | Later | Rejected | Failed | Progress, channel: Channel) -> None:
+def test_an_answer_comes_back_equal(said: Answer | Remark, channel: Channel) -> None:
     say(channel[0], said)
     assert hear(channel[1]) == said
 
@@ -125,6 +136,11 @@ def test_a_reset_channel_is_the_end() -> None:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         ours.close()
         assert receive_task(theirs) is None
+
+
+def test_a_loss_that_is_no_number_is_none(channel: Channel) -> None:
+    say(channel[0], Progress(1, 2, "epochs", float("nan"), float("inf")))
+    assert hear(channel[1]) == Progress(1, 2, "epochs")
 
 
 def test_nothing_executable_crosses(channel: Channel) -> None:
