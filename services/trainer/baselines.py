@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,24 @@ class Beside:
         places, cells = [windows.places[i] for i in here], reference[here] * (mapped.boosting > 0)
         self._cells.add(places, cells, found[here])
         self._boosting.add(places, cells, mapped.boosting)
+
+    def counts(self) -> dict[str, Array]:
+        """Return what was counted so far, for `restore`."""
+        return {f"{name}-{key}": a for name, c in self._counted().items() for key, a in c.counts().items()}
+
+    def restore(self, counts: Mapping[str, Array]) -> None:
+        """Go on from what another one, of the same classes and blocks, had counted; nothing where it is empty."""
+        if counts:
+            for name, counted in self._counted().items():
+                counted.restore({key: counts[f"{name}-{key}"] for key in counted.counts()})
+
+    def _counted(self) -> dict[str, BlockConfusions]:
+        return {
+            "network": self.network,
+            "forest": self._forest,
+            "cells": self._cells,
+            "boosting": self._boosting,
+        }
 
     def facts(self) -> dict[str, Any]:
         """Return the intervals of the network, both baselines, and the network's gain over each, on shared blocks."""

@@ -5,7 +5,7 @@ Neighbouring pixels err together, so pixels must not be drawn; a block with all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,19 @@ class BlockConfusions:
             block = place.row, place.col
             before = self._blocks.get(block, 0)
             self._blocks[block] = before + confuse(reference[i], mapped[i], self._classes)
+
+    def counts(self) -> dict[str, Array]:
+        """Return what was counted, for `restore`: int64 `places` (block, 2) and `confusions` (block, class, class)."""
+        classes = self._classes
+        return {
+            "places": np.array(list(self._blocks), np.int64).reshape(-1, 2),
+            "confusions": np.array(list(self._blocks.values()), np.int64).reshape(-1, classes, classes),
+        }
+
+    def restore(self, counts: Mapping[str, Array]) -> None:
+        """Go on from what another one of the same classes had counted."""
+        places = [(int(row), int(col)) for row, col in counts["places"]]
+        self._blocks = dict(zip(places, counts["confusions"], strict=True))
 
     @property
     def total(self) -> Array:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from services.trainer.augment import Batch
-from services.trainer.course import Course
+from services.trainer.checkpoint import Descent, Part
+from services.trainer.course import Course, Turn
 from services.trainer.losses import build_loss, weigh
 from shared.area.training import TrainingSettings
 
@@ -24,15 +26,24 @@ EPSILON = 1e-7
 
 @dataclass(frozen=True)
 class Curves:
-    """Mean losses of the epochs, ascending.
+    """What the epochs were like, ascending.
 
     Attributes:
-        training: over the updates of each epoch.
-        validation: over the pixels of validation after each epoch; empty where there are none.
+        training: mean loss over the updates of each epoch.
+        validation: mean loss over the pixels of validation after each epoch; empty where there are none.
+        rates: learning rate at the end of each epoch.
     """
 
     training: list[float]
     validation: list[float]
+    rates: list[float]
+
+
+class Losses(NamedTuple):
+    """Mean losses of the last epoch; None = there is none."""
+
+    training: float | None = None
+    validation: float | None = None
 
 
 @contextmanager
@@ -54,7 +65,8 @@ def descend(
     settings: TrainingSettings,
     by_class: Array | None,
     validation: Sequence[Batch],
-    progress: Callable[[int], None],
+    progress: Callable[[int, Losses], None],
+    part: Part[Descent] | None = None,
 ) -> Curves:
     """Minimise the loss that settings name over labelled pixels.
 
@@ -65,8 +77,10 @@ def descend(
         settings: the recipe.
         by_class: what a pixel of each class counts, see `losses.weigh`.
         validation: what the loss of validation is taken over; empty = none.
-        progress: called with the updates done.
+        progress: called with the updates done, and the losses of the epoch; first with where it begins.
+        part: what it goes on from, and what it keeps after an epoch.
     """
+    part = part or Part()
     loss = build_loss(settings, model.output_shape[-1])
     optimiser = _optimiser(settings, steps)
     optimiser.build(model.trainable_variables)
@@ -87,26 +101,54 @@ def descend(
     def judge(inputs: tuple[tf.Tensor, ...], target: tf.Tensor, near: tf.Tensor) -> _Weighted:
         return weighted(inputs, target, near, False)
 
-    curves, course, best = Curves([], []), Course(settings), None
-    for epoch in range(settings.epochs):
+    way = part.reached or Descent([], [], None, [], [], [])
+    if part.reached:
+        assign(model.variables, way.variables)
+        assign(optimiser.variables, way.optimiser)
+    best, training, judged, rates = way.best, list(way.training), list(way.judged), list(way.rates)
+    course = Course(settings)
+    for lost in judged:
+        course.see(lost)
+
+    def reached() -> Descent:
+        variables, moments = values(model.variables), values(optimiser.variables)
+        return Descent(variables, moments, best, list(training), list(judged), list(rates))
+
+    progress(len(training) * steps, _last(training, judged))
+    for epoch in range(len(training), settings.epochs):
         total = sum(float(update(*_constants(batch()))) for _ in range(steps))
-        curves.training.append(round(total / steps, 6))
-        progress((epoch + 1) * steps)
-        if not validation:
-            continue
-        lost = _mean([judge(*_constants(part)) for part in validation])
-        curves.validation.append(round(lost, 6))
-        turn = course.see(lost)
+        training.append(round(total / steps, 6))
+        turn = Turn(False, False, False)
+        if validation:
+            judged.append(_mean([judge(*_constants(sample)) for sample in validation]))
+            turn = course.see(judged[-1])
         if turn.best and settings.keep_best:
             best = model.get_weights()
         if turn.slower:
             optimiser.learning_rate = float(optimiser.learning_rate) * settings.plateau_factor
+        rates.append(float(optimiser.learning_rate))
+        progress((settings.epochs if turn.over else epoch + 1) * steps, _last(training, judged))
         if turn.over:
-            progress(settings.epochs * steps)
             break
+        part.save(reached)
     if best is not None:
         model.set_weights(best)
-    return curves
+    return Curves(training, [round(lost, 6) for lost in judged], rates)
+
+
+def values(variables: Sequence[keras.Variable]) -> list[Array]:
+    """Return copies of the values of variables, in their order."""
+    return [np.asarray(variable).copy() for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], found: Sequence[Array]) -> None:
+    """Give variables the values that others of the same network had."""
+    for variable, value in zip(variables, found, strict=True):
+        variable.assign(value)
+
+
+def _last(training: Sequence[float], judged: Sequence[float]) -> Losses:
+    return Losses(training[-1] if training else None, judged[-1] if judged else None)
 
 
 _Weighted = tuple[tf.Tensor, tf.Tensor]

@@ -54,6 +54,14 @@ def pin(seed: int) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
+    return facts_of(seed)
+
+
+def facts_of(seed: int) -> dict[str, Any]:
+    """Return what `pin` fixes, for the model's record; nothing is computed."""
+    import keras
+    import tensorflow as tf
+
     return {
         "seed": seed,
         "threads": {"intra_op": INTRA_OP_THREADS, "inter_op": INTER_OP_THREADS},

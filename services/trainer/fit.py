@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,7 +13,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from services.trainer.augment import Batch, Patches, drop_weeks
-from services.trainer.descend import Curves, descend, precision
+from services.trainer.checkpoint import Chance, Descent, Learned, Part, Way
+from services.trainer.curves import VALIDATION
+from services.trainer.descend import Curves, Losses, assign, descend, precision, values
 from services.trainer.draw import Draw
 from services.trainer.ground import Ground
 from services.trainer.losses import balanced_weights
@@ -62,11 +65,15 @@ class Fitted:
     Attributes:
         model: what the settings read -> probabilities float32 (batch, y, x, classes).
         losses: mean loss of each epoch, by network, and of its validation.
+        rates: learning rate at the end of each epoch, by network.
+        way: how far it has come, which is to the end.
         weights: what each vote counts, by network; None = all count alike.
     """
 
     model: keras.Model
     losses: dict[str, list[float]]
+    rates: dict[str, list[float]]
+    way: Way
     weights: dict[str, float] | None = None
 
 
@@ -102,7 +109,8 @@ def fit(
     settings: TrainingSettings,
     inputs: ModelInputs,
     seed: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int, Losses], None] = lambda done, total, losses: None,
+    part: Part[Way] | None = None,
 ) -> Fitted:
     """Train the networks that the settings name on the same pixels, one after the other.
 
@@ -113,11 +121,13 @@ def fit(
         settings: which networks, sizes and the recipe.
         inputs: what they read, as the settings name it.
         seed: of weights, draws and augmentation.
-        progress: called with (updates done, updates in total).
+        progress: called with (updates done, updates in total, losses of the last epoch).
+        part: what it goes on from, and what it keeps after an epoch.
 
     Returns:
-        Their vote; the same arguments give the same bits on one kind of machine.
+        Their vote; the same arguments give the same bits on one kind of machine, wherever it went on from.
     """
+    part = part or Part()
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     scaling = scaling_of(windows, ground.targets)
@@ -126,23 +136,44 @@ def fit(
     fitting = _Fitting(windows, inputs, ground, classes, settings, draw, rng, scaling, by_class)
     updates = settings.epochs * settings.steps
     total = updates * len(settings.networks)
+    way = part.reached or Way([], chance_of(rng))
     members: list[keras.Model] = []
     losses: dict[str, list[float]] = {}
     with precision(settings):
         for number, name in enumerate(settings.networks):
 
-            def report(done: int, before: int = updates * number) -> None:
-                progress(before + done, total)
+            def report(done: int, lost: Losses, before: int = updates * number) -> None:
+                progress(before + done, total, lost)
 
-            member, curves = fitting.multiscale(report) if name == "multiscale" else fitting.on_patches(name, report)
+            def save(make: Callable[[], Descent], way: Way = way) -> None:
+                part.save(lambda: replace(way, descent=make(), chance=chance_of(rng)))
+
+            # Networks that are trained already are built all the same: those after them are named and begin alike.
+            learned = way.learned[number] if number < len(way.learned) else None
+            if learned is None:
+                rng.bit_generator.state = way.began
+            train = fitting.multiscale if name == "multiscale" else partial(fitting.on_patches, name)
+            member, learned = train(learned, report, Part(way.descent, save), way.chance)
             members.append(member)
-            losses[name] = curves.training
-            if curves.validation:
-                losses[f"{name}, validation"] = curves.validation
+            losses[name] = learned.training
+            if learned.validation:
+                losses[f"{name}{VALIDATION}"] = learned.validation
+            if number == len(way.learned):
+                way = Way([*way.learned, learned], chance_of(rng))
+                part.save(partial(replace, way))
         weights = fitting.weights(members)
         names: tuple[str, ...] = settings.networks
         named = None if weights is None else dict(zip(names, weights, strict=True))
-        return Fitted(build_committee(members, inputs, weights), losses, named)
+        rates = {name: learned.rates for name, learned in zip(names, way.learned, strict=True)}
+        return Fitted(build_committee(members, inputs, weights), losses, rates, way, named)
+
+
+def chance_of(rng: np.random.Generator) -> Chance:
+    """Return the state of a generator of random numbers."""
+    return dict(rng.bit_generator.state)
+
+
+Report = Callable[[int, Losses], None]
 
 
 @dataclass(frozen=True)
@@ -159,32 +190,65 @@ class _Fitting:
     scaling: Scaling
     by_class: Array | None
 
-    def on_patches(self, name: str, progress: Callable[[int], None]) -> tuple[keras.Model, Curves]:
-        """Train a network that reads patches."""
+    def on_patches(
+        self, name: str, learned: Learned | None, progress: Report, part: Part[Descent], chance: Chance | None
+    ) -> tuple[keras.Model, Learned]:
+        """Train a network that reads patches.
+
+        Args:
+            name: of the network.
+            learned: it, if it is trained already.
+            progress: see `descend`.
+            part: see `descend`.
+            chance: random numbers as of what it goes on from.
+        """
         bodies = BODIES_FOR_XLA if self.settings.xla else BODIES
         model = build(name, bodies[name], self.classes, self.settings.filters, self.inputs, self.scaling)
+        if learned is not None:
+            assign(model.variables, learned.variables)
+            return model, learned
         deviation = self.scaling.deviation
         patches = Patches(self.windows, self.inputs, self.ground, self.draw, self.rng, self.settings, deviation)
         validation = self._windows_of_validation()
+        self._take_up(chance)
         steps = self.settings.steps
-        return model, descend(model, patches, steps, self.settings, self.by_class, validation, progress)
+        curves = descend(model, patches, steps, self.settings, self.by_class, validation, progress, part)
+        return model, _learned(model, curves)
 
-    def multiscale(self, progress: Callable[[int], None]) -> tuple[keras.Model, Curves]:
-        """Train the perceptron on features that are computed once; the network has both."""
+    def multiscale(
+        self, learned: Learned | None, progress: Report, part: Part[Descent], chance: Chance | None
+    ) -> tuple[keras.Model, Learned]:
+        """Train the perceptron on features that are computed once; the network has both. See `on_patches`."""
         texture = build_texture(self.inputs, self.scaling)
         perceptron = build_perceptron(self.classes, texture.output_shape[-1])
+        if learned is None:
+            learned = self._perceptron(texture, perceptron, progress, part, chance)
+        else:
+            assign(perceptron.variables, learned.variables)
+        return build_multiscale(texture, perceptron, self.inputs), learned
+
+    def _perceptron(
+        self,
+        texture: keras.Model,
+        perceptron: keras.Model,
+        progress: Report,
+        part: Part[Descent],
+        chance: Chance | None,
+    ) -> Learned:
+        """Train the perceptron; see `on_patches`."""
         targets = self.ground.targets
         chosen = self.draw(min(FEATURE_PIXELS, 4 * int(np.count_nonzero(targets))))
-        learned = self._feature_pixels(texture, targets, chosen, lambda w: drop_weeks(w, self.settings, self.rng))
+        taught = self._feature_pixels(texture, targets, chosen, lambda w: drop_weeks(w, self.settings, self.rng))
 
         def pixels() -> Batch:
-            return _take(learned, self.rng.integers(0, len(learned.target), PERCEPTRON_PIXELS))
+            return _take(taught, self.rng.integers(0, len(taught.target), PERCEPTRON_PIXELS))
 
         validation = []
         if self.ground.validation is not None:
             tested = sample_pixels(self.ground.validation, VALIDATION_PIXELS, np.random.default_rng(0))
             judged = self._feature_pixels(texture, self.ground.validation, tested)
             validation = [_take(judged, np.arange(len(judged.target)))]
+        self._take_up(chance)
         curves = descend(
             perceptron,
             pixels,
@@ -192,9 +256,15 @@ class _Fitting:
             self.settings,
             self.by_class,
             validation,
-            lambda done: progress(done // PERCEPTRON_UPDATES),
+            lambda done, lost: progress(done // PERCEPTRON_UPDATES, lost),
+            part,
         )
-        return build_multiscale(texture, perceptron, self.inputs), curves
+        return _learned(perceptron, curves)
+
+    def _take_up(self, chance: Chance | None) -> None:
+        """Draw as after the epoch that is gone on from: what was drawn until then to prepare is of the beginning."""
+        if chance is not None:
+            self.rng.bit_generator.state = chance
 
     def weights(self, members: Sequence[keras.Model]) -> tuple[float, ...] | None:
         """Return what each member counts by the pixels of validation; None where there are none, or one member."""
@@ -244,6 +314,10 @@ class _Fitting:
                 target[here] *= inputs["msi_10m"][:, y[here], x[here]].all(axis=-1).any(axis=0)
         at_edge = np.zeros(len(window), bool) if self.ground.near is None else self.ground.near[window, y, x]
         return Batch((np.concatenate(features),), target, at_edge)
+
+
+def _learned(model: keras.Model, curves: Curves) -> Learned:
+    return Learned(values(model.variables), curves.training, curves.validation, curves.rates)
 
 
 def _right_shares(member: keras.Model, judged: Sequence[Batch]) -> Array:

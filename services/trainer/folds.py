@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy.typing as npt
 
 from services.trainer.baselines import Beside, train_baselines
 from services.trainer.boosting import choose_weeks
+from services.trainer.checkpoint import FoldsWay, Part, Way
+from services.trainer.descend import Losses
 from services.trainer.fit import fit
 from services.trainer.ground import Ground, ground_of, tells_validation
 from services.trainer.polygons import shared_polygons
@@ -30,7 +34,8 @@ def cross_validate(
     classes: int,
     settings: TrainingSettings,
     inputs: ModelInputs,
-    report: Callable[[int, int], None],
+    report: Callable[[int, int, Losses], None],
+    part: Part[FoldsWay] | None = None,
 ) -> dict[str, Any]:
     """Train a network for each fold and test it on the fold's blocks.
 
@@ -42,7 +47,8 @@ def cross_validate(
         classes: number of classes.
         settings: of the training.
         inputs: what the networks read.
-        report: called with (fold, updates done).
+        report: called with (fold, updates done, losses of the last epoch).
+        part: what it goes on from, and what it keeps after an epoch.
 
     Returns:
         `count`; `miou`, `accuracy`, `f1_macro`: mean and sd over the folds; `pooled`: the measures over all pixels,
@@ -50,15 +56,20 @@ def cross_validate(
         without data is left out.
     """
     weeks = choose_weeks(windows.places, settings.seed)
+    part = part or Part()
+    way = part.reached or FoldsWay(0, [], {})
     beside = Beside(classes, weeks)
-    each = []
-    for number in range(1, settings.folds + 1):
+    beside.restore(way.counts)
+    each = list(way.each)
+    for number in range(way.done + 1, settings.folds + 1):
         tested = fold == number
         ground = ground_of(windows, tested, kept_back, settings, shared_polygons(cube, windows, tested, settings))
         chosen = [i for i, p in enumerate(windows.places) if tested[p.row, p.col]]
         if not _is_sound(ground, settings) or not any(windows.labels[i].any() for i in chosen):
             continue
-        fitted = fit(windows, ground, classes, settings, inputs, settings.seed, _reporter(report, number))
+        before = _over(number - 1, each, beside)
+        fitting = Part(way.fit if number == way.done + 1 else None, _keeper(part, before))
+        fitted = fit(windows, ground, classes, settings, inputs, settings.seed, _reporter(report, number), fitting)
         baselines = train_baselines(windows, ground.targets, settings.seed)
         confusion = np.zeros((classes, classes), np.int64)
         size = batch_of(inputs)
@@ -68,6 +79,7 @@ def cross_validate(
             beside.add(batch, baselines.map(batch, weeks), found)
         measures = measure(confusion)
         each.append({name: measures[name] for name in ("accuracy", "miou", "f1_macro", "majority_accuracy", "pixels")})
+        part.save(partial(_over, number, each, beside))
     result: dict[str, Any] = {"count": len(each), "each": each}
     if each:
         for name in ("miou", "accuracy", "f1_macro"):
@@ -84,8 +96,16 @@ def _is_sound(ground: Ground, settings: TrainingSettings) -> bool:
     return bool(ground.targets.any()) and (not settings.validation_percent or tells_validation(ground))
 
 
-def _reporter(report: Callable[[int, int], None], number: int) -> Callable[[int, int], None]:
-    return lambda done, total: report(number, done)
+def _over(number: int, each: list[dict[str, Any]], beside: Beside) -> FoldsWay:
+    return FoldsWay(number, list(each), beside.counts())
+
+
+def _reporter(report: Callable[[int, int, Losses], None], number: int) -> Callable[[int, int, Losses], None]:
+    return lambda done, total, losses: report(number, done, losses)
+
+
+def _keeper(part: Part[FoldsWay], before: FoldsWay) -> Callable[[Callable[[], Way]], None]:
+    return lambda make: part.save(lambda: replace(before, fit=make()))
 
 
 def _batches(windows: Windows, chosen: list[int], size: int) -> Iterator[Windows]:

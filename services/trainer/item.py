@@ -25,6 +25,7 @@ Array = npt.NDArray[Any]
 
 
 MODEL, CARD, SPLIT, APPLICABILITY = "model.tar", "card.html", "split.json", "applicability.json"
+CURVES, TENSORBOARD = "curves.json", "tensorboard.tar"
 
 
 def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> NewItem:
@@ -34,7 +35,7 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
         area: whose classes it maps.
         facts: what training told.
         parameters: number of weights.
-        folder: where `MODEL`, `CARD` and `SPLIT` are, and `APPLICABILITY` where it is known.
+        folder: where `MODEL`, `CARD`, `SPLIT`, `CURVES` and `TENSORBOARD` are, and `APPLICABILITY` where it is known.
     """
     properties = {
         **span_properties(facts.weeks[0], facts.weeks[-1]),
@@ -48,6 +49,10 @@ def make_item(area: Area, facts: ModelFacts, parameters: int, folder: Path) -> N
             "model": model_asset(folder / MODEL, inputs_of_area(area, area.training)),
             "card": NewAsset(folder / CARD, HTML, ("metadata", "overview"), "Model card"),
             "split": NewAsset(folder / SPLIT, JSON, ("metadata",), "Blocks of training and tests"),
+            "curves": NewAsset(folder / CURVES, JSON, ("metadata",), "Losses and learning rates of each epoch"),
+            "tensorboard": NewAsset(
+                folder / TENSORBOARD, TAR, ("metadata",), "The curves as TensorBoard's event files"
+            ),
             **_applicability_asset(folder / APPLICABILITY),
         },
         extensions=(MLM_EXTENSION, CLASSIFICATION_EXTENSION),

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import platform
+from functools import partial
 from typing import TYPE_CHECKING
 
-from services.trainer.item import APPLICABILITY, CARD, MODEL, SPLIT, class_names, make_item, write_split
+from services.trainer.curves import write_curves, write_events
+from services.trainer.item import (
+    APPLICABILITY,
+    CARD,
+    CURVES,
+    MODEL,
+    SPLIT,
+    TENSORBOARD,
+    class_names,
+    make_item,
+    write_split,
+)
 from services.trainer.stage import STAGE
 from shared.area import Area
 from shared.area.training import TrainingSettings
 from shared.items.collections import EVALUATIONS, HOLD_OUTS, MODEL_IMPORTS
+from shared.items.ids import digest8
 from shared.items.model_archive import pack
 from shared.items.model_inputs import inputs_of_area
 from shared.items.properties import ModelFacts
 from shared.items.stac import attribution
+from shared.observe.logs import get_logger
 from shared.stage.declare import Job, NewItem, Settings, Task
 from shared.stage.due import job_digest
 
 if TYPE_CHECKING:
+    from services.trainer.checkpoint import Part, State
+    from services.trainer.descend import Losses
     from services.trainer.train import TrainingOutcome
+    from shared.cube import Cube
 
 
 def process(task: Task[Settings]) -> NewItem:
@@ -47,21 +65,59 @@ def process(task: Task[Settings]) -> NewItem:
     from services.trainer.train import train
     from shared.raster.applicability import write_applicability
 
-    assert task.cube is not None
-    area, folder, snapshot = as_requested(task.area, task.job), task.folder, task.cube.snapshot
-    task.cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
+    area, folder = as_requested(task.area, task.job), task.folder
+    cube, part = _take_up(task, area)
+    snapshot = cube.snapshot
+    cube.keep(f"trained-{snapshot}")  # what a model was trained on stays readable
     steps = area.training.steps
+
+    def report(done: int, total: int, losses: Losses) -> None:
+        loss, validation = losses
+        task.progress(done // steps, total // steps, "epochs", loss=loss, validation=validation)
+
     holdout = holdout_of(task.context[0])
-    outcome = train(
-        task.cube, area, holdout, lambda done, total: task.progress(done // steps, total // steps, "epochs")
-    )
+    outcome = train(cube, area, holdout, report, part)
     facts = _export(outcome, snapshot, task)
+    write_curves(outcome.losses, outcome.rates, folder / CURVES)
+    write_events(outcome.losses, outcome.rates, folder / TENSORBOARD)
     if outcome.applicability is not None:
         (folder / APPLICABILITY).write_bytes(write_applicability(outcome.applicability))
     (folder / SPLIT).write_text(write_split(area, outcome.holdout, outcome.fold), encoding="utf-8")
     card = write_card(area, facts, outcome.losses, outcome.holdout, outcome.examples, outcome.wrong)
     (folder / CARD).write_text(card, encoding="utf-8")
     return make_item(area, facts, outcome.model.count_params(), folder)
+
+
+def _take_up(task: Task[Settings], area: Area) -> tuple[Cube, Part[State]]:
+    """Return the cube to train on, and what an earlier attempt left: it goes on with the snapshot that it read."""
+    import numpy as np
+
+    from services.trainer.checkpoint import Checkpoints, Part
+    from services.trainer.determinism import facts_of
+
+    assert task.cube is not None
+    checkpoints = Checkpoints(
+        {
+            "job": f"{task.job.product}--{job_digest(STAGE, task.job, task.settings)}",
+            "stage_version": STAGE.version,
+            "training": area.training.model_dump(mode="json"),
+            "labels": digest8(area.labels.model_dump(mode="json")),
+            "hold_out": task.context[0].item.id,
+            "determinism": facts_of(area.training.seed),
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+        },
+        task.scratch,
+        task.folder,
+    )
+    cube, reached = task.cube, checkpoints.load()
+    if reached is not None and reached.snapshot != cube.snapshot:
+        try:
+            cube = cube.as_of(reached.snapshot)
+        except LookupError as error:
+            get_logger(stage=STAGE.name).warning("training begins anew: what it read is gone", error=str(error))
+            reached = None
+    return cube, Part(reached.state if reached else None, partial(checkpoints.save, cube.snapshot))
 
 
 def as_requested(area: Area, job: Job) -> Area:

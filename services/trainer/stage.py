@@ -86,6 +86,7 @@ STAGE = Stage(
     plan=plan,
     process="services.trainer.process:process",
     cube="read",
+    checkpoints=True,
     warm_up="services.trainer.process:warm_up",
     warm_on=(UPDATES,),
     timeout_s=24 * 3600.0,

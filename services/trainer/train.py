@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from services.trainer.applicability import fit_applicability
 from services.trainer.baselines import train_baselines
+from services.trainer.checkpoint import FoldsWay, Part, State, Way
 from services.trainer.deal import count_labels
+from services.trainer.descend import Losses
 from services.trainer.determinism import pin
 from services.trainer.examples import Example
 from services.trainer.fit import fit
@@ -57,6 +59,7 @@ class TrainingOutcome:
         metrics: `landstream:metrics`.
         folds: `landstream:folds`; `count` 0 where the settings ask for none.
         losses: mean loss of each epoch, by network, and of its validation.
+        rates: learning rate at the end of each epoch, by network.
         weights: what each network's vote counts; None = all count alike.
         holdout: uint8 (block row, block col): 0 unlabelled, 1 train, 2 hold-out.
         fold: uint8 (block row, block col): 0, or the fold that tests the block.
@@ -72,6 +75,7 @@ class TrainingOutcome:
     metrics: dict[str, Any]
     folds: dict[str, Any]
     losses: dict[str, list[float]]
+    rates: dict[str, list[float]]
     weights: dict[str, float] | None
     holdout: Array
     fold: Array
@@ -83,7 +87,11 @@ class TrainingOutcome:
 
 
 def train(
-    cube: TrainingCube, area: Area, holdout: Array, progress: Callable[[int, int], None] = lambda done, total: None
+    cube: TrainingCube,
+    area: Area,
+    holdout: Array,
+    progress: Callable[[int, int, Losses], None] = lambda done, total, losses: None,
+    part: Part[State] | None = None,
 ) -> TrainingOutcome:
     """Train on the weeks of a cube that the settings name.
 
@@ -91,13 +99,16 @@ def train(
         cube: read at one snapshot.
         area: names the classes and the training settings.
         holdout: uint8 (block row, block col), as of `services.trainer.split.deal_holdout`.
-        progress: called with (updates done, updates in total).
+        progress: called with (updates done, updates in total, losses of the last epoch).
+        part: what it goes on from, and what it keeps after an epoch.
 
     Raises:
         RejectScene: there is nothing to train on.
     """
     settings, classes = area.training, len(area.labels.classes)
     determinism = pin(settings.seed)
+    part = part or Part()
+    reached = part.reached
     counts = count_labels(cube, classes)
     if not counts.any():
         raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
@@ -120,9 +131,22 @@ def train(
 
     updates = len(settings.networks) * settings.epochs * settings.steps
     total = updates * (1 + settings.folds)
+
+    def save_published(make: Callable[[], Way]) -> None:
+        part.save(lambda: State(make()))
+
     with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
         growing = beside.submit(train_baselines, windows, ground.targets, settings.seed)
-        fitted = fit(windows, ground, classes, settings, inputs, settings.seed, lambda done, _: progress(done, total))
+        fitted = fit(
+            windows,
+            ground,
+            classes,
+            settings,
+            inputs,
+            settings.seed,
+            lambda done, _, losses: progress(done, total, losses),
+            Part(reached.published if reached else None, save_published),
+        )
         baselines = growing.result()
     applicability = fit_applicability(windows, ground.targets, settings)
     held_out = HoldOut(area, baselines, applicability, tested, settings.seed)
@@ -133,16 +157,21 @@ def train(
         unseen = ~known.holds(of_blocks(cube, batch.places)) if cube.has_polygons else None
         held_out.add(batch, mapped, confidence, unseen)
 
-    def report(number: int, done: int) -> None:
-        progress(updates * number + done, total)
+    def report(number: int, done: int, losses: Losses) -> None:
+        progress(updates * number + done, total, losses)
 
-    folds = cross_validate(cube, windows, fold, kept_back, classes, settings, inputs, report)
+    def save_folds(make: Callable[[], FoldsWay]) -> None:
+        part.save(lambda: State(fitted.way, make()))
+
+    of_folds = Part(reached.folds if reached else None, save_folds)
+    folds = cross_validate(cube, windows, fold, kept_back, classes, settings, inputs, report, of_folds)
     return TrainingOutcome(
         model=fitted.model,
         determinism=determinism,
         metrics=held_out.metrics(),
         folds=folds,
         losses=fitted.losses,
+        rates=fitted.rates,
         weights=fitted.weights,
         holdout=holdout,
         fold=fold,

@@ -48,8 +48,12 @@ def run(validation: str = "none", **fields: Any) -> tuple[keras.Model, Curves]:
     settings = TrainingSettings(**{"epochs": 4, "steps": 3, "learning_rate": 0.05, **fields})
     made, done = model(), list[int]()
     by_class = BY_CLASS if settings.class_weights == "balanced" else None
-    curves = descend(made, batches(), settings.steps, settings, by_class, VALIDATION[validation], done.append)
+    judged = VALIDATION[validation]
+    curves = descend(
+        made, batches(), settings.steps, settings, by_class, judged, lambda steps, losses: done.append(steps)
+    )
     assert done == sorted(done)
+    assert done[0] == 0
     assert done[-1] == settings.epochs * settings.steps, "whoever watches sees it end, early or not"
     return made, curves
 

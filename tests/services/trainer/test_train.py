@@ -1,10 +1,11 @@
-"""Training as a whole, twice in fresh processes: the same bits, a sound item, a card, a model that can be served."""
+"""Training as a whole, in two fresh processes, of which one is killed: the same bits, a sound item, a card, a model."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -22,24 +23,20 @@ from shared.stage.declare import RejectScene
 
 ROOT = Path(__file__).parents[3]
 POLICY = {"filters": 8, "epochs": 2, "steps": 6, "folds": 2}
+KILLED_AT = 2 * (6 + 24) + 2 * 6 + 30
+"""The batch at which one is killed: the published networks are trained, and one of two of the first fold's."""
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders of two trainings; side by side, which is quicker than one after the other."""
+    """Folders of two trainings; side by side, which is quicker than one after the other. The second is killed once."""
     folders = [tmp_path_factory.mktemp(name) for name in ("first", "second")]
-    command = [sys.executable, "-W", "error", "-m", "tests.services.trainer.train_once"]
-    children = [
-        subprocess.Popen(
-            [*command, str(folder), json.dumps(POLICY)],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        )
-        for folder in folders
-    ]
+    children = [start(folders[0]), start(folders[1], KILLED_AT)]
     try:
+        _, errors = children[1].communicate(timeout=500)
+        assert children[1].returncode == -signal.SIGKILL, errors[-3000:]
+        assert (folders[1] / "kept").stat().st_size
+        children[1] = start(folders[1], 0)
         for child in children:
             _, errors = child.communicate(timeout=500)
             assert child.returncode == 0, errors[-3000:]
@@ -50,15 +47,33 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return folders
 
 
+def start(folder: Path, *batch: int) -> subprocess.Popen[str]:
+    """Start a training in a process of its own; see `train_once`."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-W", "error", "-m", "tests.services.trainer.train_once"),
+            *(str(folder), json.dumps(POLICY), *map(str, batch)),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+
+
 def read(folder: Path) -> dict[str, Any]:
     """The item that a training made."""
     item: dict[str, Any] = json.loads((folder / "item.json").read_text())
     return item
 
 
-def test_two_processes_give_the_same_bits(trained: list[Path]) -> None:
+def test_a_training_that_was_killed_and_goes_on_gives_the_same_bits(trained: list[Path]) -> None:
     first, second = (read(folder) for folder in trained)
     first.pop("seconds"), second.pop("seconds")
+    whole, rest = first.pop("progress"), second.pop("progress")
+    assert whole[0] == [0, 12, "epochs"]
+    assert rest[0][0] > 0
+    assert rest[1:] == whole[-len(rest) + 1 :]
     assert first == second
     for name in ("card.html", "split.json", "applicability.json"):
         assert (trained[0] / name).read_bytes() == (trained[1] / name).read_bytes(), name

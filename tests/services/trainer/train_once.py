@@ -1,14 +1,19 @@
-"""Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER SETTINGS`.
+"""Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER SETTINGS [BATCH]`.
 
-TensorFlow's threads and determinism are fixed once for a process, so the tests train in children.
+TensorFlow's threads and determinism are fixed once for a process, so the tests train in children. With BATCH it keeps
+a checkpoint after each epoch, as `kept` in the folder, goes on from one that lies there, and is ended by SIGKILL as it
+takes its BATCH-th batch; 0 = never.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from services.trainer.item import write_split
 from services.trainer.process import process
@@ -16,7 +21,7 @@ from services.trainer.split import count_blocks, deal_holdout
 from services.trainer.stage import STAGE
 from shared.area.area import load_area, parse_area
 from shared.items.item import Item
-from shared.stage.declare import Job, LocalItem, Source, Task
+from shared.stage.declare import Job, LocalItem, Scratch, Source, Task
 from tests.services.trainer.fake_cube import FakeCube
 
 
@@ -38,10 +43,13 @@ def main() -> None:
     context = (LocalItem(hold_out, {"hold_out": blocks}),)
     progress: list[tuple[int, int, str]] = []
 
-    def report(done: int, total: int, of: str = "") -> None:
+    def report(done: int, total: int, of: str = "", **losses: float | None) -> None:
         progress.append((done, total, of))
 
-    task = Task(job, (), context, None, area, STAGE.settings(), folder, cube, report)  # type: ignore[arg-type]
+    scratch = keep_in(folder, int(sys.argv[3])) if len(sys.argv) > 3 else Scratch()
+    task = Task(
+        job, (), context, None, area, STAGE.settings(), folder, cube, report, scratch,  # type: ignore[arg-type]
+    )  # fmt: skip
     start = time.perf_counter()
     result = process(task)
     record = {
@@ -57,6 +65,25 @@ def main() -> None:
         "seconds": time.perf_counter() - start,
     }
     (folder / "item.json").write_text(json.dumps(record, allow_nan=False))
+
+
+def keep_in(folder: Path, batch: int) -> Scratch:
+    """Keep checkpoints in a folder, and die at a batch."""
+    from services.trainer import checkpoint, descend
+
+    kept, constants = folder / "kept", descend._constants
+    checkpoint.EVERY_S = 0.0  # type: ignore[misc]
+    left = batch
+
+    def call(taken: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return constants(taken)
+
+    descend._constants = call
+    return Scratch(kept if kept.exists() else None, lambda path: path.rename(kept) and None)
 
 
 if __name__ == "__main__":

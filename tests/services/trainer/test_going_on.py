@@ -1,0 +1,108 @@
+"""A training that was interrupted anywhere and goes on gives the bits of one that was not."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import pytest
+
+from services.trainer.checkpoint import Part, State, Way, read, write
+from services.trainer.export import weights_sha256
+from services.trainer.fit import Fitted, fit
+from shared.area.training import TrainingSettings
+from tests.services.trainer.test_fit import CLASSES, SMALL, WINDOWS, validated
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "plain": {"architecture": "committee", "epochs": 2},
+    # Each keeps something of its own: moments of the plateau, best weights, an early end, the seeds of dropout.
+    "watched": {
+        "architecture": "committee", "epochs": 4, "schedule": "plateau", "plateau_patience": 1, "keep_best": True,
+        "early_stop_patience": 2, "early_stop_min_delta": 0.5, "noise_share": 0.1, "shift_px": 2,
+    },
+}  # fmt: skip
+
+
+class Killed(Exception):
+    """Stands for SIGKILL."""
+
+
+def settings(recipe: str) -> TrainingSettings:
+    return TrainingSettings(**{**SMALL, "validation_percent": 20, **RECIPES[recipe]})
+
+
+class Attempt:
+    """One process: it starts with what the last one kept, and keeps each state as bytes."""
+
+    def __init__(self, kept: bytes | None, dies_at: int) -> None:
+        self.kept, self._left = kept, dies_at
+        self.saved = 0
+
+    def part(self) -> Part[Way]:
+        return Part(None if self.kept is None else read(self.kept)[1].published, self.save)
+
+    def save(self, make: Callable[[], Way]) -> None:
+        self.kept = write({}, State(make()))
+        self.saved += 1
+
+    def live(self, *_: Any) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Killed
+
+    def run(self, recipe: str) -> Fitted:
+        keras.backend.clear_session()  # networks are named as in a process of their own
+        return fit(WINDOWS, validated(), CLASSES, settings(recipe), 0, self.live, self.part())
+
+
+@functools.cache
+def undisturbed(recipe: str) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
+    keras.backend.clear_session()  # networks are named as in a process of their own
+    return told(fit(WINDOWS, validated(), CLASSES, settings(recipe), 0))
+
+
+def told(fitted: Fitted) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
+    return weights_sha256(fitted.model), fitted.losses, fitted.rates, fitted.weights
+
+
+def goes_on(recipe: str, *deaths: int) -> Attempt:
+    """Train in one process after the other; each but the last dies at a report, its first of where it begins."""
+    kept = None
+    for dies_at in deaths:
+        attempt = Attempt(kept, dies_at)
+        with pytest.raises(Killed):
+            attempt.run(recipe)
+        assert attempt.kept != kept, "it has come further"
+        kept = attempt.kept
+    return Attempt(kept, dies_at=0)
+
+
+def test_killed_in_each_network() -> None:
+    assert told(goes_on("watched", 3, 6).run("watched")) == undisturbed("watched")
+
+
+@pytest.mark.chaos
+def test_gone_on_from_the_very_end() -> None:
+    attempt = Attempt(None, 0)
+    attempt.run("plain")
+    again = Attempt(attempt.kept, 0)
+    assert told(again.run("plain")) == undisturbed("plain")
+    assert again.saved == 0, "nothing is left to train"
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_killed_after_every_epoch(recipe: str) -> None:
+    kept, deaths = None, 0
+    while True:
+        attempt = Attempt(kept, dies_at=3)
+        try:
+            fitted = attempt.run(recipe)
+            break
+        except Killed:
+            assert attempt.kept != kept, "it has come further"
+            kept, deaths = attempt.kept, deaths + 1
+    assert deaths >= 3
+    assert told(fitted) == undisturbed(recipe)
