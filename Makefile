@@ -29,7 +29,7 @@ test: install
 # What needs Kafka and the store first, alone: it measures how soon a stack is itself again.
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos/test_distributed.py tests/live
-	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/landstream
+	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/landstream tests/services
 
 # Further stores: SeaweedFS, and MinIO's own code in the JuiceFS gateway.
 test-stores: services-all

@@ -221,8 +221,14 @@ class Checkpoints:
             return
         self._number += 1
         path = self._folder / f"checkpoint-{self._number}"
-        path.write_bytes(write({**self._of, SNAPSHOT: snapshot}, make()))
-        self._scratch.keep(path)
+        data = write({**self._of, SNAPSHOT: snapshot}, make())
+        try:
+            path.write_bytes(data)
+        except OSError as error:  # a disk that is full may have room again before anything but this needs it
+            self._log.warning("no checkpoint written", error=str(error))
+            path.unlink(missing_ok=True)
+        else:
+            self._scratch.keep(path)
         self._saved_s = self._clock()
 
 

@@ -122,7 +122,8 @@ def report_nothing(
 
 
 def keep_nothing(path: Path) -> None:
-    """Keep nothing."""
+    """Keep nothing, and remove the file all the same."""
+    path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

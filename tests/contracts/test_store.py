@@ -14,7 +14,10 @@ from typing import ClassVar
 import pytest
 
 from shared.events import parse
+from shared.items.keys import SCRATCH
 from shared.items.weeks import BadKey
+from shared.run.scratch import ScratchSpace
+from shared.stage import registry
 from shared.store import (
     ChecksumMismatch,
     FolderStore,
@@ -144,6 +147,20 @@ class StoreContract:
         with pytest.raises(NotFound):
             store.get("a/b")
         assert list(store.keys("")) == []
+
+    def test_a_checkpoint_is_replaced_fetched_and_cleared(self, store: Store, tmp_path: Path) -> None:
+        space = ScratchSpace(registry.load("trainer"), store)
+        assert space.fetch("a--01234567", tmp_path / "none") is None
+        for n in (1, 2):
+            (tmp_path / f"checkpoint-{n}").write_bytes(b"%d" % n * 10_000)
+            space.keep("a--01234567", tmp_path, tmp_path / f"checkpoint-{n}")
+        found = space.fetch("a--01234567", tmp_path / "found")
+        assert found is not None
+        assert found.read_bytes() == b"2" * 10_000
+        assert len(list(store.keys(SCRATCH))) == 1
+        space.clear("a--01234567")
+        assert space.fetch("a--01234567", tmp_path / "gone") is None
+        assert [info.size for info in store.list(SCRATCH) if info.size] == []
 
     @pytest.mark.parametrize("prefix", ["landing/", "artifacts/"])
     def test_fetch_verifies(self, store: Store, tmp_path: Path, prefix: str) -> None:

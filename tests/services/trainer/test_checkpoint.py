@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +155,14 @@ def test_they_are_some_time_apart(store: Store) -> None:
         checkpoints.save("S", make)
     assert made == [131, 161.5, 400], "a state is made only where it is kept"
     assert store.saved == 3
+
+
+def test_a_full_disk_costs_a_checkpoint_and_no_training(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with capture_logs() as said:
+        store.checkpoints().save("S", state)
+    assert [line["event"] for line in said] == ["no checkpoint written"]
+    assert store.saved == 0

@@ -75,7 +75,7 @@ def test_a_training_that_was_killed_and_goes_on_gives_the_same_bits(trained: lis
     assert rest[0][0] > 0
     assert rest[1:] == whole[-len(rest) + 1 :]
     assert first == second
-    for name in ("card.html", "split.json", "applicability.json"):
+    for name in ("card.html", "split.json", "applicability.json", "curves.json", "tensorboard.tar"):
         assert (trained[0] / name).read_bytes() == (trained[1] / name).read_bytes(), name
     assert re.fullmatch("[0-9a-f]{64}", first["properties"]["landstream:weights_sha256"])
 
@@ -126,6 +126,16 @@ def test_the_item_says_what_it_is(trained: list[Path]) -> None:
     assert known.threshold == pytest.approx(properties["landstream:metrics"]["applicability"]["threshold"], abs=1e-6)
     assert item["progress"][-1] == [12, 12, "epochs"]  # of a U-Net and a perceptron, for the hold-out and each fold
     assert "Contains modified Copernicus Sentinel data [2018]" in properties["landstream:attribution"]
+
+
+def test_the_curves_are_files(trained: list[Path]) -> None:
+    networks = json.loads((trained[0] / "curves.json").read_text())["networks"]
+    assert {name: {c: len(v) for c, v in curves.items()} for name, curves in networks.items()} == {
+        name: {"loss": 2, "learning_rate": 2} for name in ("unet", "multiscale")
+    }
+    with tarfile.open(trained[0] / "tensorboard.tar") as archive:
+        assert [Path(name).parent.as_posix() for name in archive.getnames()] == ["unet/train", "multiscale/train"]
+    assert {"curves", "tensorboard"} < read(trained[0])["assets"].keys()
 
 
 def test_the_split_is_written_out(trained: list[Path]) -> None:

@@ -71,6 +71,23 @@ def test_a_year_and_the_labels_are_written(area: Area, tmp_path: Path) -> None:
     assert cube.snapshot == after, "an empty change commits nothing"
 
 
+def test_an_earlier_snapshot_can_be_read_again(area: Area, tmp_path: Path) -> None:
+    cube = open_cube(str(tmp_path / "cube"), area, "write")
+    cube.write_year(2018, lambda group, again: None, "arrays")
+    before = cube.snapshot
+    cube.write_year(2019, lambda group, again: None, "arrays")
+    earlier = open_cube(str(tmp_path / "cube"), area, "read").as_of(before)
+    assert earlier.snapshot == before != cube.snapshot
+    assert (earlier.years(), cube.years()) == ([2018], [2018, 2019])
+    with pytest.raises(RuntimeError, match="opened for reading"):
+        cube.as_of(before).write_labels(lambda group, again: None, "labels")
+    other = open_cube(str(tmp_path / "other"), area, "write")
+    other.write_year(2018, lambda group, again: None, "arrays")
+    for gone in (other.snapshot, "nonsense"):
+        with pytest.raises(LookupError, match="no snapshot"):
+            cube.as_of(gone)
+
+
 def test_who_reads_does_not_write(area: Area, tmp_path: Path) -> None:
     open_cube(str(tmp_path / "cube"), area, "write")
     with pytest.raises(RuntimeError, match="opened for reading"):
