@@ -68,13 +68,16 @@ def _runs(losses: Curves, rates: Curves) -> Iterator[tuple[str, dict[str, Sequen
 def _write_run(scalars: Mapping[str, Sequence[float]], path: Path) -> None:
     import tensorflow as tf
 
+    summary = tf.compat.v1.Summary
+    plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")  # which of TensorBoard's tabs shows it
+    scalar = tf.compat.v1.SummaryMetadata(plugin_data=plugin)
     with tf.io.TFRecordWriter(str(path)) as file:
         file.write(tf.compat.v1.Event(wall_time=0, file_version="brain.Event:2").SerializeToString(deterministic=True))
         for epoch in range(max(map(len, scalars.values()))):
             found = [
-                tf.compat.v1.Summary.Value(tag=tag, simple_value=values[epoch])
+                summary.Value(tag=tag, metadata=scalar, tensor=tf.make_tensor_proto(values[epoch], tf.float32))
                 for tag, values in scalars.items()
                 if epoch < len(values)
             ]
-            event = tf.compat.v1.Event(wall_time=epoch, step=epoch, summary=tf.compat.v1.Summary(value=found))
+            event = tf.compat.v1.Event(wall_time=epoch, step=epoch, summary=summary(value=found))
             file.write(event.SerializeToString(deterministic=True))
