@@ -94,7 +94,7 @@ def train_one(options: argparse.Namespace, network: str, seed: int) -> None:
     training = TrainingSettings(**fields | {"folds": options.folds})
     holdout = deal_holdout(count_labels(cube, len(area.labels.classes)))
 
-    def told(done: int, total: int) -> None:
+    def told(done: int, total: int, losses: object) -> None:
         print(f"\r{network}, seed {seed}: {100 * done // total} %", end="", file=sys.stderr, flush=True)
 
     outcome = train(cube, area.model_copy(update={"training": training}), holdout, told)

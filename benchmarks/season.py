@@ -101,7 +101,7 @@ def train_one(options: argparse.Namespace, read: str, seed: int) -> None:
     classes = len(area.labels.classes)
     holdout = deal_holdout(count_labels(cube, classes))
 
-    def told(done: int, total: int) -> None:
+    def told(done: int, total: int, losses: object) -> None:
         print(f"\r{read}, seed {seed}: {100 * done // total} %", end="", file=sys.stderr, flush=True)
 
     outcome = train(cube, area.model_copy(update={"training": training}), holdout, told)

@@ -13,6 +13,7 @@ from services.trainer.checkpoint import Part, State, Way, read, write
 from services.trainer.export import weights_sha256
 from services.trainer.fit import Fitted, fit
 from shared.area.training import TrainingSettings
+from shared.items.model_inputs import ModelInputs
 from tests.services.trainer.test_fit import CLASSES, SMALL, WINDOWS, validated
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -54,13 +55,13 @@ class Attempt:
 
     def run(self, recipe: str) -> Fitted:
         keras.backend.clear_session()  # networks are named as in a process of their own
-        return fit(WINDOWS, validated(), CLASSES, settings(recipe), 0, self.live, self.part())
+        return fit(WINDOWS, validated(), CLASSES, settings(recipe), ModelInputs(), 0, self.live, self.part())
 
 
 @functools.cache
 def undisturbed(recipe: str) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
     keras.backend.clear_session()  # networks are named as in a process of their own
-    return told(fit(WINDOWS, validated(), CLASSES, settings(recipe), 0))
+    return told(fit(WINDOWS, validated(), CLASSES, settings(recipe), ModelInputs(), 0))
 
 
 def told(fitted: Fitted) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
