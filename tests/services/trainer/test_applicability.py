@@ -92,6 +92,7 @@ def test_points_of_a_single_block_tell_nothing() -> None:
     alike = windows_of([2000, 2000], spread=1)
     alike.msi_10m[:] = 2000
     assert fit_applicability(alike, alike.labels, SETTINGS) is None, "all the same"
+    assert fit_applicability(windows, targets * 0, SETTINGS) is None, "labels beside the blocks alone"
 
 
 def test_held_out_ground_is_scored_inside_and_outside() -> None:

@@ -121,6 +121,15 @@ def test_no_mgrs_tile(name: str) -> None:
         MgrsTile.parse(name)
 
 
+def test_the_layer_of_applicability_is_told_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "area.yaml"
+    for line, asked in (("", False), ("applicability: false\n", False), ("applicability: true\n", True)):
+        path.write_text(GOOD + line)
+        area = load_area(path)
+        assert area.applicability == ("applicability" in area.model_dump(mode="json", by_alias=True)) == asked
+        assert "applicability" not in area.identity
+
+
 def test_an_area_takes_both_sensors_unless_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(GOOD)
