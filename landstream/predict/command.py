@@ -106,6 +106,7 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
     from contextlib import closing
 
     from landstream.predict.encoding import PredictError
+    from landstream.predict.predict import check_inputs
     from landstream.serving.champion import DEADLINE_S, MAX_MESSAGE_BYTES, NoModel, champion_of, serve_champion
     from landstream.workspace import WorkspaceError, open_bound
     from services.inference.client import Client
@@ -123,6 +124,7 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
                 yield client, known
             return
         context = Context.of_store(*open_bound(store))
+        check_inputs(champion_of(context))
         if server:
             facts = ModelFacts.of(champion_of(context))
             chosen = Client(server, facts.model_name, facts.model_version, DEADLINE_S, MAX_MESSAGE_BYTES)
@@ -147,6 +149,7 @@ def _spell(error: object, address: str) -> str:
         "UNAVAILABLE": "see that it runs and that the port is that of gRPC",
         "NOT_FOUND": "name a model that it serves with --model, or --store of the area that it serves",
         "DEADLINE_EXCEEDED": "it is busy; try again",
+        "INVALID_ARGUMENT": "see with `landstream model show` whether its model reads more than ten bands",
     }.get(code, "see its log")
     return f"{address}: {code}: {details}; {remedy}"
 

@@ -21,6 +21,8 @@ from services.inference.client import Client
 from services.inference.predict import WindowPredictor
 from services.inference.write import CLASSES, PERCENT
 from shared.items.classes import PixelClass
+from shared.items.item import Item
+from shared.items.model_inputs import ModelInputs, inputs_of_model, spell_inputs
 from shared.raster.cog import Band, Strip, write_cog, write_sidecar
 from shared.raster.grid import Window
 
@@ -46,6 +48,20 @@ def files_of(target: Path) -> list[Path]:
         confidence,
         confidence.with_suffix(".qml"),
     ]
+
+
+def check_inputs(model: Item) -> None:
+    """Check that a model maps one picture of ten bands.
+
+    Raises:
+        PredictError: it reads more, or less.
+    """
+    inputs = inputs_of_model(model)
+    if inputs != ModelInputs():
+        raise PredictError(
+            f"{model.id} reads {spell_inputs(inputs)}, and a raster is one picture of ten bands; serve it, and ask it "
+            "over gRPC as `mlm:input` of its item says"
+        )
 
 
 def predict_raster(

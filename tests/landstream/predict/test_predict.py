@@ -15,15 +15,18 @@ import rasterio
 
 from landstream.predict.command import _connect
 from landstream.predict.encoding import PredictError
-from landstream.predict.predict import confidence_path, files_of, predict_raster
+from landstream.predict.predict import check_inputs, confidence_path, files_of, predict_raster
 from landstream.predict.raster import open_raster
 from landstream.workspace import bind
 from services.inference.blend import map_extent
 from services.inference.predict import Inputs, WindowPredictor
+from shared.area.training import TrainingSettings
 from shared.items.classes import NOT_OBSERVED, classes_of
+from shared.items.model_inputs import describe_inputs, inputs_of_area
 from shared.raster.grid import Window
 from shared.store import FolderStore
 from tests.catalogues import AREA
+from tests.catalogues import make as make_item
 from tests.conftest import ROOT, landstream
 
 CLASSES = len(AREA.labels.classes)
@@ -187,3 +190,12 @@ def test_a_terminal_hears_that_tensorflow_starts(
         with pytest.raises(PredictError, match="no model yet"), _connect(str(tmp_path), "", "", None):
             pass
         assert capsys.readouterr().err == said
+
+
+def test_a_model_that_reads_more_than_a_raster_holds_is_refused() -> None:
+    model = make_item("models", "small", week="static")
+    check_inputs(model)
+    stack = inputs_of_area(AREA, TrainingSettings(history_weeks=2))
+    model.properties["mlm:input"] = describe_inputs(stack)
+    with pytest.raises(PredictError, match="reads 3 weeks, each with what it holds, of Sentinel-2"):
+        check_inputs(model)
