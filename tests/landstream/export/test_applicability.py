@@ -46,7 +46,7 @@ def test_a_mosaic_is_the_layer_of_its_sheets_clipped(history: int) -> None:
     strips = list(dissimilarity_strips(mosaic, [map_of(MODEL)], CUBE, known))
     found = np.concatenate([strip.values for strip in strips])
     assert found.shape == mosaic.lattice.shape
-    weeks = ["2018-W20", WEEK] if history else [WEEK]
+    weeks = known[MODEL.id].inputs.weeks_of(WEEK)
     observed = np.ones((4, 4), bool)
     whole = map_dissimilarity(CUBE, weeks, extent_of((0, 0), AREA.grid), observed, known[MODEL.id].area)
     inside = np.concatenate([mosaic.inside(strip) for strip in mosaic.strips()])
