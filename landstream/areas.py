@@ -79,7 +79,7 @@ training:
   learning_rate: 0.003
   folds: 5                     # networks trained beside the hold-out, for the cross-validated mean
   seed: 0
-  # More keys have a default: losses, augmentation, validation, splits, weeks, bands; `preset: thesis-2018`.
+  # More keys have a default: losses, augmentation, validation, splits, weeks, inputs, history; `preset: thesis-2018`.
 # Which model draws the maps: better, what beats the champion; always, the one of what the cube holds; manual, people's.
 promote: better
 remap: 8          # weeks (newest first) that a new champion maps again

@@ -58,7 +58,7 @@ def score(
         Week -> confusions by block.
     """
     found = {week: BlockConfusions(classes) for week in weeks}
-    observed = {week: cube.observed(week) for week in weeks}
+    observed = {week: np.any([cube.observed(read) for read in inputs.weeks_of(week)], axis=0) for week in weeks}
     for row, labels in rows:
         wanted = np.zeros_like(observed[weeks[0]])
         wanted[row] = labels.reshape(TILE_10M_PX, -1, TILE_10M_PX).any(axis=(0, 2))

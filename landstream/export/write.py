@@ -25,6 +25,7 @@ from services.inference.write import CLASSES, OF_THRESHOLD, PERCENT
 from shared.area import Area
 from shared.cube import open_cube
 from shared.items.classes import NOT_OBSERVED, classes_of
+from shared.items.collections import UPDATES
 from shared.items.item import Item
 from shared.items.properties import PREFIX, MapFacts
 from shared.items.stac import attribution
@@ -143,7 +144,8 @@ def _write_week(
 ) -> None:
     area, mosaic = context.area, Mosaic(context.area)
     classes = classes_of(area.labels, NOT_OBSERVED)
-    credit = attribution([week[:4]], area.labels.attribution)
+    read = {of for item in maps for collection, of, _ in item.sources if collection == UPDATES}
+    credit = attribution({of[:4] for of in (week, *read)}, area.labels.attribution)
     counts = np.zeros(len(area.labels.classes) + 1, np.int64)
 
     def counted() -> Iterator[Strip]:

@@ -26,7 +26,7 @@ BATCH = 4
 requests were grouped."""
 
 MOST_BYTES = 16 << 20
-"""Of windows in one request, whatever a model reads: of long stacks there are fewer in one, at least one."""
+"""Of the windows in one request: long stacks go in smaller batches, of at least one."""
 
 IN_FLIGHT = 2
 """Requests sent ahead, so that the server works while the client reads and blends."""

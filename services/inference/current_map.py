@@ -51,8 +51,22 @@ def shows_current(item: Item, catalogue: Catalogue) -> bool:
 
 
 def is_mapped(sheet: Sheet, week: str, catalogue: Catalogue) -> bool:
-    """Return whether a model has mapped what the cube holds now of a sheet."""
-    return any(fits(item, catalogue) for item in _maps_of(sheet, week, catalogue))
+    """Return whether what the cube holds now of a sheet was mapped by the last champion that mapped the sheet at all.
+
+    A map of an older one may fit still, where that model reads less: it does not stand in for the later one's.
+    """
+    known = [(promotion_number(_model_of(item), catalogue), item) for item in _maps_of(sheet, week, catalogue)]
+    last = max((number for number, _ in known), default=0)
+    return any(number == last and fits(item, catalogue) for number, item in known)
+
+
+def is_layered(sheet: Sheet, week: str, model: Item, catalogue: Catalogue) -> bool:
+    """Return whether a model's map of what the cube holds now of a sheet says where the model applies."""
+    return any(
+        APPLICABILITY in item.assets and fits(item, catalogue) and shows_current(item, catalogue)
+        for item in _maps_of(sheet, week, catalogue)
+        if _model_of(item) == model.id
+    )
 
 
 def _model_of(item: Item) -> str:

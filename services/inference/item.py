@@ -15,6 +15,7 @@ from shared.area import Area, LabelScheme
 from shared.geo import TILE_10M_PX, Grid
 from shared.geo.outline import bbox, geojson
 from shared.items.classes import NOT_OBSERVED, classes_of, classification
+from shared.items.collections import UPDATES
 from shared.items.properties import MapFacts
 from shared.items.sheets import SHEET_TILES
 from shared.items.stac import CLASSIFICATION_EXTENSION, COG, PNG, PROJECTION_EXTENSION, XML, attribution
@@ -65,7 +66,7 @@ def facts_of(
         observed_percent=round(100 * observed / whole, 3) if whole else 0.0,
         applicable_percent=None if applies is None else _applicable_percent(applies, inside),
         classes=areas_of(counts, area.labels),
-        attribution=attribution([job.week[:4]], area.labels.attribution),
+        attribution=attribution({week[:4] for week in _weeks_of(job)}, area.labels.attribution),
     )
 
 
@@ -73,6 +74,11 @@ def _applicable_percent(applies: Array, inside: Array) -> float:
     """Return the share of what is mapped inside the AOI, in percent; 0 where nothing is."""
     _, within, beyond = count_classes(applies, inside, OUTSIDE).tolist()
     return round(100 * within / (within + beyond), 3) if within else 0.0
+
+
+def _weeks_of(job: Job) -> set[str]:
+    """Return the weeks whose data a map shows."""
+    return {job.week, *(source.item.week for source in job.inputs if source.item.collection == UPDATES)}
 
 
 def make_item(area: Area, job: Job, facts: MapFacts, lattice: Lattice, folder: Path) -> NewItem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from services.inference.current_map import APPLICABILITY, is_mapped
+from services.inference.current_map import APPLICABILITY, is_layered, is_mapped
 from services.inference.reads import expected_ledger, read_updates
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
@@ -25,7 +25,7 @@ def plan_remap(model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Jo
     for week in reversed(remapped_weeks(catalogue)):
         known = catalogue.knows(week)
         yield from plan_maps(sorted(week_tiles(catalogue, week).inside), week, model, catalogue, assets)
-        if not known:
+        if not known or catalogue.looks_back:
             catalogue.let_go(week)
 
 
@@ -34,7 +34,10 @@ def plan_maps(sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalo
     recent = week in remapped_weeks(catalogue)
     for sheet in sheets:
         if recent or not is_mapped(sheet, week, catalogue):
-            yield map_job(sheet, week, model, catalogue, assets)
+            job = map_job(sheet, week, model, catalogue, assets)
+            # A map that says more than is asked for is not made anew to say less.
+            if APPLICABILITY in job.parameters or not is_layered(sheet, week, model, catalogue):
+                yield job
 
 
 def map_job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets, collection: str = MAPS) -> Job:

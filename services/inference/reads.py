@@ -32,12 +32,13 @@ def inputs_of_map(item: Item, catalogue: Catalogue) -> ModelInputs:
 
 def expected_ledger(sheet: Sheet, week: str, inputs: ModelInputs, catalogue: Catalogue) -> str | None:
     """Return the ledger that a map is to be made of; None where nothing was observed in its own week."""
-    tiles = week_tiles(catalogue, week)
-    if sheet not in tiles.inside:
+    if sheet not in week_tiles(catalogue, week).inside:
         return None
-    return _joined(
-        (w, s, week_tiles(catalogue, w, s).ledger_digest(sheet)) for w in inputs.weeks_of(week) for s in inputs.sensors
-    )
+    known = catalogue.once(week, f"ledgers of {inputs.history_weeks} {inputs.sensors}", dict[Sheet, str])
+    if sheet not in known:
+        read = [(w, s) for w in inputs.weeks_of(week) for s in inputs.sensors]
+        known[sheet] = _joined((w, s, week_tiles(catalogue, w, s).ledger_digest(sheet)) for w, s in read)
+    return known[sheet]
 
 
 def held_ledger(sheet: Sheet, week: str, inputs: ModelInputs, cube: LedgerCube) -> str:

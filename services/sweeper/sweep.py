@@ -15,8 +15,8 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import PROMOTIONS, WITHDRAWALS
 from shared.items.keys import FAILURES, RECEIPTS
 from shared.items.landing import PREFIX
-from shared.items.summary import WeekSummary, data_weeks, remapped_weeks, summary_of, week_token
-from shared.items.weeks import STATIC
+from shared.items.summary import WeekSummary, data_weeks, reach, remapped_weeks, summary_of, week_token
+from shared.items.weeks import STATIC, later_week
 from shared.observe.metrics import DUE, FAILED
 from shared.run.context import Context
 from shared.stage.declare import AnyStage
@@ -89,8 +89,8 @@ class Sweep:
         return STATIC in self._weeks and not self._units_left
 
     def touch(self, week: str) -> None:
-        """Note that a week has something new: the next look reads it."""
-        self._touched.add(week)
+        """Note that a week has something new: the next look reads it, and those whose maps look back to it."""
+        self._touched |= {later_week(week, weeks) for weeks in range(reach(self.catalogue) + 1)}
 
     def look(self, within_s: float = math.inf, everything: bool = False) -> dict[str, Count]:
         """Look at what changed, what is due and a share of the rest; return the counts of each stage.
@@ -171,7 +171,7 @@ class Sweep:
             view = View(token)
             for stage in self.stages:
                 more = withdrawals if WITHDRAWALS in stage.consumes else ()
-                self._plan(view, stage, [*sources_of(stage, catalogue, week), *more])
+                self._plan(view, stage, [*sources_of(stage, catalogue, week), *more], week)
             if week in data_weeks(catalogue):
                 view.summary = summary_of(catalogue, week)
             view.asked = {p: b for p, b in catalogue.asked.items() if p not in known or p in asked}
@@ -198,8 +198,11 @@ class Sweep:
             self._plan(view, stage, items)
         self._weeks[STATIC] = view
 
-    def _plan(self, view: View, stage: AnyStage, sources: Iterable[JobSource]) -> None:
+    def _plan(self, view: View, stage: AnyStage, sources: Iterable[JobSource], week: str | None = None) -> None:
+        """Add what sources lead to to a view; of a week, what is of a later one is a part of that one's view."""
         for job in planned(stage, sources, self.catalogue, self._settings[stage.name]):
+            if week is not None and job.job.week not in (week, STATIC):
+                continue
             if job.state is State.DONE:
                 view.done[stage.name] = view.done.get(stage.name, 0) + 1
             else:

@@ -77,7 +77,7 @@ class Patches:
             if self.inputs.weeks:
                 target[i] *= inputs["msi_10m"][i].all(axis=-1).any(axis=0)  # nothing is learned of what is not seen
         if self.settings.noise_share:
-            for name in inputs.keys() & self.deviation.keys() - {"olci_300m"}:
+            for name in (n for n in inputs if n.startswith("msi_")):  # in their order: it decides who draws first
                 inputs[name] = self._noisy(inputs[name], self.deviation[name])
         return Batch(tuple(inputs.values()), target, near)
 

@@ -57,6 +57,9 @@ FEATURE_PIXELS = 120_000
 VALIDATION_WINDOWS, VALIDATION_PIXELS = 48, 40_000
 """What the loss of validation is taken over at most, by networks that read patches and by the perceptron."""
 
+LEAST_VALIDATION = 8
+"""Windows of long stacks that it is taken over; of shorter ones more, as many as hold 48 weeks together."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -87,7 +90,7 @@ def scaling_of(windows: Windows, targets: Array) -> Scaling:
         i, y, x = chosen
         known["msi_60m"] = _seen(windows.more["msi_60m"][i, y // 2, x // 2].astype(np.float64))
     if "olci_300m" in windows.more:
-        radiance = windows.more["olci_300m"].astype(np.float64)
+        radiance = windows.more["olci_300m"][targets.any(axis=(1, 2))].astype(np.float64)
         known["olci_300m"] = _seen(np.nan_to_num(radiance.reshape(-1, radiance.shape[-1])))
     least = {"olci_300m": LEAST_RADIANCE}
     return Scaling(
@@ -279,8 +282,9 @@ class _Fitting:
         if validation is None:
             return []
         chosen = np.flatnonzero(validation.any(axis=(1, 2)))
-        if len(chosen) > VALIDATION_WINDOWS:
-            chosen = np.sort(np.random.default_rng(0).choice(chosen, VALIDATION_WINDOWS, replace=False))
+        most = max(LEAST_VALIDATION, VALIDATION_WINDOWS // (self.inputs.history_weeks + 1))
+        if len(chosen) > most:
+            chosen = np.sort(np.random.default_rng(0).choice(chosen, most, replace=False))
         if near is None:
             near = np.zeros_like(validation, bool)
         return [

@@ -115,15 +115,19 @@ def train(
     units = units_of(settings.folds_by, holdout.shape, cube.grid)
     fold = deal_folds(counts, settings.folds, settings.seed, units)
     kept_back = keep_back(counts, holdout, settings.validation_percent, settings.seed)
-    observed = {week: cube.observed(week) for week in chosen_weeks(cube.weeks(), settings)}
+    everywhere = {week: cube.observed(week) for week in cube.weeks()}
+    observed = {week: everywhere[week] for week in chosen_weeks(cube.weeks(), settings)}
     inputs = inputs_of_area(area, settings)
-    read = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed, bool(inputs.history_weeks))
+    whole = bool(inputs.history_weeks)
+    read = list_places(holdout == TRAIN, observed, MOST_TRAINING, settings.seed, whole)
     tested = list_places(holdout == HELD_OUT, observed, MOST_TESTING, settings.seed)
     # Folds are a diagnosis: what they read beside must not change the network that is published.
-    beside_folds = list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed) if settings.folds else []
+    beside_folds = (
+        list_places(holdout == HELD_OUT, observed, MOST_IN_FOLDS, settings.seed, whole) if settings.folds else []
+    )
     learned = (holdout == TRAIN) & ~kept_back
     trained = [place for place in read if learned[place.row, place.col]]
-    windows = read_windows(cube, [*read, *beside_folds], inputs)
+    windows = read_windows(cube, [*read, *beside_folds], inputs, observed=everywhere)
     ground = ground_of(
         windows, holdout == HELD_OUT, kept_back, settings, shared_polygons(cube, windows, holdout == HELD_OUT, settings)
     )

@@ -255,52 +255,74 @@ def _seen(blocks: Array, tiles: Array) -> Array:
     return seen
 
 
-def read_windows(cube: TrainingCube, places: Sequence[Place], inputs: ModelInputs, margin: int = MARGIN_PX) -> Windows:
-    """Read the windows of some places, and what their past holds where the inputs have one."""
-    own = _read(cube, places, inputs, margin)
+def read_windows(
+    cube: TrainingCube,
+    places: Sequence[Place],
+    inputs: ModelInputs,
+    margin: int = MARGIN_PX,
+    observed: Mapping[str, Array] | None = None,
+) -> Windows:
+    """Read the windows of some places, and what their past holds where the inputs have one.
+
+    Args:
+        cube: where they are read.
+        places: blocks in weeks.
+        inputs: what networks read.
+        margin: width of the margin in 10 m px.
+        observed: week -> bool (tile row, tile col), of all weeks: what Sentinel-2 did not observe is not looked for,
+            unless OLCI is read, too; None = nothing is known.
+    """
+    own = _read(cube, places, ModelInputs(dict(ModelInputs().bands) | dict(inputs.bands)), margin)
     if not inputs.history_weeks:
         return own
     known = {place: i for i, place in enumerate(places)}
     before = [[place.before(weeks) for weeks in range(inputs.history_weeks, 0, -1)] for place in places]
-    others = _observed(_read(cube, sorted({p for row in before for p in row} - known.keys()), inputs, margin))
+    wanted = sorted({place for row in before for place in row} - known.keys())
+    if observed is not None and "olci_300m" not in inputs.bands:
+        wanted = [place for place in wanted if _is_observed(place, observed)]
+    others = _read(cube, wanted, inputs, margin, past=True)
     known |= {place: len(places) + i for i, place in enumerate(others.places)}
     index = np.array([[known.get(place, -1) for place in row] for row in before], np.int32)
     return replace(own, past=Past(index.reshape(len(places), inputs.history_weeks), others))
 
 
-def _read(cube: TrainingCube, places: Sequence[Place], inputs: ModelInputs, margin: int) -> Windows:
-    """Read the own weeks of some places. Both resolutions are always read: baselines see them."""
+def _is_observed(place: Place, observed: Mapping[str, Array]) -> bool:
+    per_tile = TILE_10M_PX // BLOCK_PX
+    tiles = observed.get(place.week)
+    return tiles is not None and bool(tiles[place.row // per_tile, place.col // per_tile])
+
+
+def _read(cube: TrainingCube, places: Sequence[Place], inputs: ModelInputs, margin: int, past: bool = False) -> Windows:
+    """Read the own weeks of some places; those of a past have no labels, and are left out where they hold nothing."""
     side = BLOCK_PX + 2 * margin
-    bands = dict(ModelInputs().bands) | {n: b for n, b in inputs.bands.items() if b}
-    wanted = ModelInputs(bands)
+    shapes = _shapes(dict(ModelInputs().bands) | dict(inputs.bands), side)
+    # Pages that nothing is written to take no memory.
     layers = {
         name: np.zeros((len(places), *shape), "float32" if name == "olci_300m" else "uint16")
-        for name, shape in _shapes(bands, side).items()
+        for name, shape in shapes.items()
     }
     labels = np.zeros((len(places), side, side), np.uint8)
-    for i, place in enumerate(places):
+    wanted, kept = ModelInputs({name: bands for name, bands in inputs.bands.items() if bands}), list[Place]()
+    for place in places:
         top, left = place.row * BLOCK_PX - margin, place.col * BLOCK_PX - margin
-        for name, values in read_week(cube, wanted, place.week, top, left, side).items():
-            if values.any():  # else no memory is taken
+        found = read_week(cube, wanted, place.week, top, left, side)
+        if past and not any(np.isfinite(v).any() if v.dtype.kind == "f" else v.any() for v in found.values()):
+            continue
+        i = len(kept)
+        kept.append(place)
+        for name, values in found.items():
+            if values.any():
                 layers[name][i] = values
-        labels[i] = cube.labels(top, left, side, side) * (layers["msi_10m"][i] > 0).all(axis=-1)
+        if not past:
+            labels[i] = cube.labels(top, left, side, side) * (layers["msi_10m"][i] > 0).all(axis=-1)
+    layers = {name: values[: len(kept)] for name, values in layers.items()}
     fine, coarse = layers.pop("msi_10m"), layers.pop("msi_20m")
-    return Windows(tuple(places), fine, coarse, labels, margin, layers)
+    return Windows(tuple(kept), fine, coarse, labels[: len(kept)], margin, layers)
 
 
 def _shapes(bands: Mapping[str, tuple[str, ...]], side: int) -> dict[str, tuple[int, ...]]:
     sides = {"msi_10m": side, "msi_20m": side // 2, "msi_60m": side // 2, "olci_300m": OLCI_PX}
-    return {name: (sides[name], sides[name], len(of)) for name, of in bands.items()}
-
-
-def _observed(windows: Windows) -> Windows:
-    """Leave out windows of which no input holds anything."""
-    seen = [
-        i
-        for i in range(len(windows.places))
-        if windows.msi_10m[i].any() or any(np.isfinite(v[i]).any() for n, v in windows.more.items() if n == "olci_300m")
-    ]
-    return windows if len(seen) == len(windows.places) else windows.at(seen)
+    return {name: (sides[name], sides[name], len(of)) for name, of in bands.items() if of}
 
 
 def read_in_batches(

@@ -109,7 +109,7 @@ class Area(BaseModel):
     """Percent of the sheets that the challenger maps, too, into `land-cover-trials`, for looking only."""
     applicability: bool = False
     """Whether maps carry a layer of where their model applies: how unlike the ground that it learned from each cell of
-    40 m is. Maps take longer with it; those of imported models, and of models of before, have none."""
+    40 m is. Maps take longer with it; imported and older models have none."""
     patience_s: float = Field(default=3600.0, ge=0)
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
@@ -157,6 +157,15 @@ class Area(BaseModel):
             )
             object.__setattr__(self, "grid_spec", spec)
         _ = self.grid
+        return self
+
+    @model_validator(mode="after")
+    def _brings_what_is_read(self) -> Area:
+        """Refuse a network that would read a sensor whose products are not taken."""
+        if "olci_300m" in self.training.inputs and "olci" not in self.sensors:
+            raise ValueError(
+                "training.inputs names olci_300m, and sensors does not name olci; add it there, or leave it out"
+            )
         return self
 
     @model_serializer(mode="wrap")

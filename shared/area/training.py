@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import (
@@ -76,6 +77,19 @@ class TrainingSettings(Recipe, Inputs, Splitting):
     """Networks trained for the cross-validated mean beside the hold-out; 0 = hold-out only."""
     seed: int = 0
     """Seed of the folds, of the first weights and of the order of patches; the hold-out is one for all seeds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        """Read `bands`, which said less than `inputs` does: requests and areas that were stored then keep their sense."""
+        if not isinstance(value, Mapping) or "bands" not in value:
+            return value
+        given = {name: said for name, said in value.items() if name != "bands"}
+        if value["bands"] == "10m":
+            given.setdefault("inputs", ("msi_10m",))
+        elif value["bands"] != "all":
+            raise ValueError("bands is called inputs now: a list, such as [msi_10m, msi_20m]")
+        return given
 
     @field_validator("members")
     @classmethod

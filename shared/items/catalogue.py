@@ -10,7 +10,7 @@ from shared.area import Area
 from shared.items.item import Item
 from shared.items.keys import split_order_key
 from shared.items.partition import Shelf
-from shared.items.weeks import STATIC
+from shared.items.weeks import STATIC, weeks_apart
 
 if TYPE_CHECKING:
     from shared.items.summary import KeptSummary, WeekSummary
@@ -74,13 +74,31 @@ class Catalogue:
         """Return whether something of a week was decided during this look."""
         return any(key[1] == week for key in self._current)
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether weeks are read for the sake of later ones: see `history_weeks` of the training settings."""
+        return self.area.training.history_weeks > 0
+
     def let_go(self, week: str) -> None:
-        """Forget what was read and decided of a week; asked for again, it is listed again."""
+        """Forget what was read and decided of a week; asked for again, it is listed again.
+
+        Where weeks are read for the sake of later ones, what lies near stays, and all that lies further off is
+        forgotten: whoever walks over the weeks holds a few of them at any time.
+        """
         if week == STATIC:
             return
-        self._shelf.let_go(week)
-        self._current = {key: value for key, value in self._current.items() if key[1] != week}
-        self.memo = {key: value for key, value in self.memo.items() if key[0] != week}
+        reach = self.area.training.history_weeks
+
+        def is_gone(other: str) -> bool:
+            if not reach:
+                return other == week
+            return other != STATIC and weeks_apart(other, week) > reach
+
+        self._shelf.let_go(is_gone)
+        gone = {w for w in {key[1] for key in self._current} | {key[0] for key in self.memo} if is_gone(w)}
+        if gone:
+            self._current = {key: value for key, value in self._current.items() if key[1] not in gone}
+            self.memo = {key: value for key, value in self.memo.items() if key[0] not in gone}
 
     def once(self, week: str, what: str, make: Callable[[], T]) -> T:
         """Return what is computed of a week once in this look, until the week is let go.

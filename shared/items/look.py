@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.items.ends import BrokenRecord, Ends
@@ -35,9 +35,9 @@ class Look:
             self._partitions[key] = self._reader.partition(collection, week)
         return self._partitions[key]
 
-    def let_go(self, week: str) -> None:
-        """Forget a week; asked for again, it is listed again."""
-        for key in [k for k in self._partitions if k[1] == week]:
+    def let_go(self, is_gone: Callable[[str], bool]) -> None:
+        """See `Shelf.let_go`."""
+        for key in [k for k in self._partitions if is_gone(k[1])]:
             del self._partitions[key]
 
     def collections(self) -> Sequence[str]:

@@ -88,8 +88,8 @@ class Shelf(Protocol):
     def partition(self, collection: str, week: str) -> Partition:
         """Return the items of a collection in a week."""
 
-    def let_go(self, week: str) -> None:
-        """Forget a week; asked for again, it may be listed again."""
+    def let_go(self, is_gone: Callable[[str], bool]) -> None:
+        """Forget the weeks that are gone; asked for again, they may be listed again."""
 
     def collections(self) -> Sequence[str]:
         """Return the collections that have items, by name."""
@@ -141,7 +141,7 @@ class MemoryShelf:
         """See `Shelf.partition`."""
         return self._partitions.get((collection, week)) or Partition((), lambda ids: {})
 
-    def let_go(self, week: str) -> None:
+    def let_go(self, is_gone: Callable[[str], bool]) -> None:
         """See `Shelf.let_go`."""
 
     def collections(self) -> Sequence[str]:

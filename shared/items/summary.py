@@ -9,9 +9,11 @@ from typing import Literal
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue
+from shared.items.champion import champion
 from shared.items.collections import LABELS, MAPS, MASKS, OLCI_GRID, SCENES, UPDATES, WITHDRAWALS
 from shared.items.ids import canonical
 from shared.items.item import Item
+from shared.items.model_inputs import inputs_of_model
 from shared.items.sheets import count_tiles
 from shared.items.tiles import MSI, OLCI, touches
 from shared.items.weeks import STATIC, later_week
@@ -110,7 +112,7 @@ def summary_of(catalogue: Catalogue, week: str) -> WeekSummary:
     products = {i.product for c in SCENES for i in catalogue.items(c, week)}
     broken = {p: found for p, found in catalogue.asked.items() if p in products}
     catalogue.kept[week] = KeptSummary(token, broken, summary)
-    if not known:
+    if not known or catalogue.looks_back:
         catalogue.let_go(week)
     return summary
 
@@ -121,9 +123,20 @@ def week_token(catalogue: Catalogue, week: str) -> str:
     Where maps look back, what the cube holds of the weeks before is a part of it: whether a map is current hangs on it.
     """
     ids = [[c, *catalogue.ids(c, week)] for c in catalogue.collections if week in catalogue.weeks(c)]
-    back = [later_week(week, -weeks) for weeks in range(1, catalogue.area.training.history_weeks + 1)]
+    back = [later_week(week, -weeks) for weeks in range(1, reach(catalogue) + 1)]
     ids += [[before, *catalogue.ids(UPDATES, before)] for before in back if before in catalogue.weeks(UPDATES)]
     return hashlib.sha256(canonical([ids, list(catalogue.ids(WITHDRAWALS))])).hexdigest()
+
+
+def reach(catalogue: Catalogue) -> int:
+    """Return how many weeks maps may look back: those of the champion, and of whom the area asks to be trained next."""
+
+    def longest() -> int:
+        present = champion(catalogue)
+        known = inputs_of_model(present).history_weeks if present else 0
+        return max(known, catalogue.area.training.history_weeks)
+
+    return catalogue.once(STATIC, "reach", longest)
 
 
 def _counts(catalogue: Catalogue, week: str, updates: Sequence[Item]) -> dict[str, dict[Step, int]]:

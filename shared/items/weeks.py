@@ -52,6 +52,11 @@ def later_week(week: str, count: int) -> str:
     return f"{year:04d}-W{number:02d}"
 
 
+def weeks_apart(week: str, other: str) -> int:
+    """Return how many weeks lie between two, at least 0."""
+    return abs(_thursday(week).toordinal() - _thursday(other).toordinal()) // 7
+
+
 def day_of_year(week: str) -> int:
     """Return the day of the year of a week's Thursday, which lies in its ISO year: 1 to 366."""
     return _thursday(week).timetuple().tm_yday

@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.spatial import cKDTree
 
 from shared.sensors import CUBE_BANDS
 
@@ -88,6 +87,8 @@ class Applicability:
 
     @cached_property
     def _tree(self) -> Any:
+        from scipy.spatial import cKDTree  # here: most who read a map have no use for it
+
         return cKDTree(scale(self.points, self.mean, self.deviation, self.weight))
 
 
