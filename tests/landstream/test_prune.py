@@ -19,6 +19,8 @@ from shared.items.item import Item
 from shared.items.keys import SCRATCH, item_key, receipt_key, scratch_key
 from shared.items.week_index import Stored, index_key, pack
 from shared.run.context import Context
+from shared.stage import registry
+from shared.stage.due import plan_jobs
 from shared.store import FolderStore
 from tests.catalogues import AREA, WEEK, chain, scene
 from tests.conftest import AREAS, landstream
@@ -113,19 +115,18 @@ def test_what_killed_runs_left_goes_after_a_day(context: Context) -> None:
     assert sorted(o.key for o in left_behind(context, NOW + timedelta(days=1))) == sorted(old + half)
 
 
-def test_checkpoints_go_a_day_after_their_job_is_no_longer_due(mapped: Path, tmp_path: Path) -> None:
-    store = FolderStore(shutil.copytree(mapped, tmp_path / "store"))
-    context, later = Context.of_store(store, AREA), NOW + timedelta(days=3)
-    (model,) = (Path(key).stem for key in store.keys("items/models/"))
-    product, _, version = model.rpartition("--v")
-    kept = scratch_key("trainer", f"{product}--{version.partition('-')[2]}", "checkpoint")
-    store.put(kept, b"123")
-    for foreign in (f"{SCRATCH}notes", f"{SCRATCH}trainer/a/b/c"):
-        store.put(foreign, b"1")
-    assert [o.key for o in left_behind(context, later)] == [kept]
-    assert left_behind(context, NOW) == [], "it is not a day old"
-    store.delete(f"items/models/static/{model}.json")
-    assert kept not in {o.key for o in left_behind(Context.of_store(store, AREA), later)}, "it is due again"
+def test_checkpoints_go_a_day_after_their_job_is_no_longer_due(context: Context) -> None:
+    item, stage = put_item(context, scene(PRODUCT, 500)), registry.load("cloudmask")
+    (due,) = plan_jobs(stage, item, context.reader.snapshot(), stage.settings())
+    due_s, done, young = (scratch_key("cloudmask", job, "checkpoint") for job in (due.id, "a--01234567", "b--01234567"))
+    foreign = [f"{SCRATCH}notes", f"{SCRATCH}trainer/a/b/c"]
+    for key in (due_s, done, young, *foreign):
+        context.store.put(key, b"123")
+    for key in (due_s, done, *foreign):
+        age(context, key, 2)
+    assert [o.key for o in left_behind(context, NOW)] == [done]
+    context.store.delete(item.key)
+    assert [o.key for o in left_behind(Context.of_store(context.store, AREA), NOW)] == sorted([due_s, done])
 
 
 def test_what_a_due_job_left_stays_for_it(mapped: Path, tmp_path: Path) -> None:

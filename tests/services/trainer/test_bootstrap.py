@@ -69,3 +69,18 @@ def test_weeks_of_a_block_are_drawn_together() -> None:
     np.testing.assert_array_equal(scored.total, confuse(reference, mapped, CLASSES))
     assert BlockConfusions(CLASSES).total.tolist() == np.zeros((CLASSES, CLASSES)).tolist()
     assert intervals(BlockConfusions(CLASSES).blocks) == {}
+
+
+def test_counting_goes_on_where_another_left_off() -> None:
+    rng = np.random.default_rng(5)
+    places = [Place(f"2018-W{20 + i}", i % 3, 1) for i in range(6)]
+    reference, mapped = rng.integers(0, CLASSES + 1, (2, 6, 8, 8)).astype(np.uint8)
+    whole, first, then = (BlockConfusions(CLASSES) for _ in range(3))
+    whole.add(places, reference, mapped)
+    first.add(places[:4], reference[:4], mapped[:4])
+    then.restore(first.counts())
+    then.add(places[4:], reference[4:], mapped[4:])
+    assert all((then.counts()[name] == counted).all() for name, counted in whole.counts().items())
+    empty = BlockConfusions(CLASSES)
+    empty.restore(BlockConfusions(CLASSES).counts())
+    assert empty.blocks.shape == BlockConfusions(CLASSES).blocks.shape

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import pytest
 
+from services.trainer import descend
+from services.trainer.augment import Batch
 from services.trainer.checkpoint import Part, State, Way, read, write
 from services.trainer.export import weights_sha256
 from services.trainer.fit import Fitted, fit
@@ -82,6 +85,31 @@ def goes_on(recipe: str, *deaths: int) -> Attempt:
 
 def test_killed_in_each_network() -> None:
     assert told(goes_on("watched", 3, 6).run("watched")) == undisturbed("watched")
+
+
+@pytest.mark.chaos
+def test_killed_at_ten_random_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within an epoch, too: between two updates, or while the loss of validation is taken."""
+    wanted = undisturbed("watched")
+    rng, left, constants = random.Random(20261129), [0], descend._constants
+
+    def count(batch: Batch) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        return constants(batch)
+
+    monkeypatch.setattr(descend, "_constants", count)
+    kept, deaths = None, 0
+    while deaths < 10:
+        attempt, left[0] = Attempt(kept, dies_at=0), rng.randint(1, 25)
+        try:
+            assert told(attempt.run("watched")) == wanted, "it was done before it could be killed"
+            kept = None
+        except Killed:
+            kept, deaths = attempt.kept, deaths + 1
+    left[0] = 0
+    assert told(Attempt(kept, dies_at=0).run("watched")) == wanted
 
 
 @pytest.mark.chaos
