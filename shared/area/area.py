@@ -163,9 +163,7 @@ class Area(BaseModel):
     def _brings_what_is_read(self) -> Area:
         """Refuse a network that would read a sensor whose products are not taken."""
         if "olci_300m" in self.training.inputs and "olci" not in self.sensors:
-            raise ValueError(
-                "training.inputs names olci_300m, and sensors does not name olci; add it there, or leave it out"
-            )
+            raise ValueError("training.inputs names olci_300m, and sensors lacks olci; add it, or leave out the input")
         return self
 
     @model_serializer(mode="wrap")

@@ -81,7 +81,7 @@ class TrainingSettings(Recipe, Inputs, Splitting):
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, value: Any) -> Any:
-        """Read `bands`, which said less than `inputs` does: requests and areas that were stored then keep their sense."""
+        """Read `bands`, which said less than `inputs` does: what was stored then keeps its sense."""
         if not isinstance(value, Mapping) or "bands" not in value:
             return value
         given = {name: said for name, said in value.items() if name != "bands"}

@@ -333,7 +333,7 @@ class MapFacts(Facts):
     """Row and column of the sheet, 32 x 32 tiles each."""
 
     ledger: str
-    """Digest of the cube's ledger over the sheet and its one-tile halo, of all weeks and sensors that the model reads."""
+    """Digest of the cube's ledger over the sheet and its one-tile halo, of all that the model reads."""
 
     model: str
     """Id of the model's item."""

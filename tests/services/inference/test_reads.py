@@ -14,6 +14,7 @@ from shared.items.item import Item
 from shared.items.model_inputs import describe_inputs, inputs_of_area, inputs_of_model
 from shared.items.summary import present_state, week_token
 from shared.items.tiles import digest_ledger, sheet_window
+from shared.items.weeks import weeks_apart
 from shared.stage import Job
 from tests.catalogues import AREA, catalogue_of, make, promotion
 
@@ -101,6 +102,31 @@ def test_of_two_champions_that_read_differently_the_last_ones_map_is_current() -
     assert catalogue_of([*UPDATES, *models, old, new]).current("land-cover-maps", "2018-W24") == [old]
     after = catalogue_of([*UPDATES, *models, promotion(LOOKING_BACK, 2), old, new])
     assert after.current("land-cover-maps", "2018-W24") == [new]
+
+
+def test_a_map_of_an_older_champion_does_not_stand_in_for_the_later_ones() -> None:
+    """It fits still, as it reads less, when a week changes that the later one's map was made of."""
+    (first,), (second,) = ([j for j in plan(UPDATES[2], by) if j.week == "2018-W21"] for by in (ALONE, LOOKING_BACK))
+    maps = [map_of(first, ALONE), map_of(second, LOOKING_BACK)]
+    models = [ALONE, LOOKING_BACK, promotion(ALONE, 1), promotion(LOOKING_BACK, 2)]
+    last = AREA.model_copy(update={"remap": 1})
+    late = update("S2B_19", "2018-W19")
+    for more, due in (([], []), ([late], ["2018-W19", "2018-W21"])):
+        catalogue = catalogue_of([*UPDATES, *models, *maps, *more], last)
+        assert is_mapped((0, 0), "2018-W21", catalogue) is not bool(more)
+        if more:
+            assert [j.week for j in STAGE.plan(late, catalogue, last, STAGE.settings())] == due
+
+
+def test_who_walks_over_the_weeks_holds_a_few_of_them() -> None:
+    weeks = [f"2018-W{n:02d}" for n in range(1, 41)]
+    items = [update(f"S2A_{week}", week) for week in weeks]
+    area = AREA.model_copy(update={"training": TrainingSettings(history_weeks=2), "remap": 100})
+    catalogue = catalogue_of([*items, LOOKING_BACK, promotion(LOOKING_BACK, 1)], area)
+    jobs = STAGE.plan(promotion(LOOKING_BACK, 1), catalogue, area, STAGE.settings())
+    assert [j.week for j in jobs] == weeks[::-1]
+    held = {week for week, _ in catalogue.memo} - {"static"}
+    assert all(weeks_apart(week, weeks[0]) <= 2 for week in held)
 
 
 class Cube:

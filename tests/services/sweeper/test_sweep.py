@@ -10,17 +10,18 @@ import pytest
 from services.sweeper.sweep import Sweep
 from services.sweeper.sweeper import Sweeper
 from services.sweeper.view import Count
-from shared.area.training import TrainingPolicy
+from shared.area.training import TrainingPolicy, TrainingSettings
 from shared.bus import OBJECTS, MemoryBus
 from shared.events import parse
 from shared.items.ids import canonical
 from shared.items.item import Item
 from shared.items.keys import failure_key, item_key
+from shared.items.model_inputs import describe_inputs, inputs_of_area
 from shared.items.stac import make_item
 from shared.items.summary import present_state
 from shared.run.context import Context
 from shared.stage import Collection, registry
-from shared.stage.due import planned, sources_of
+from shared.stage.due import State, planned, sources_of
 from shared.store import FolderStore
 from tests.catalogues import item as an_item
 from tests.catalogues import make, promotion
@@ -264,3 +265,47 @@ def test_a_week_that_is_no_longer_among_the_newest_is_hinted_no_more(world: Worl
     assert due() == ["2018-W20", "2018-W21"]
     arrive("2018-W22")
     assert due() == ["2018-W21", "2018-W22"]
+
+
+def test_a_late_scene_is_due_in_each_week_that_looks_back_to_it_until_it_is_mapped_there(world: World) -> None:
+    settings = TrainingSettings(history_weeks=2)
+    area = world.area.model_copy(update={"training": settings})
+    context, inference = Context.of_store(world.store, area), registry.load("inference")
+    model = make("models", "small", week="static")
+    model.properties["mlm:input"] = describe_inputs(inputs_of_area(area, settings))
+    for item in (model, promotion(model, 1)):
+        put_item(world.store, item)
+
+    def arrive(product: str, week: str) -> None:
+        put_item(
+            world.store, make("cube-updates", product, week=week, sensor="msi", product=product, tiles=[[0, 0, 3]])
+        )
+
+    def map_week(week: str) -> None:
+        catalogue = context.reader.snapshot()
+        for job in planned(inference, sources_of(inference, catalogue, week), catalogue, inference.settings()):
+            if job.job.week == week and job.state is State.DUE:
+                inputs, said = [source.item for source in job.job.inputs], job.job.parameters
+                facts = {"sheet": [0, 0], "ledger": said["ledger"], "model": model.id}
+                put_item(world.store, an_item("land-cover-maps", job.output_id, inputs, week, **facts))
+
+    weeks = ["2018-W20", "2018-W21", "2018-W23"]
+    for week in weeks:
+        arrive(f"S2A_{week}", week)
+    sweep = Sweep([inference], context)
+
+    def counted() -> tuple[int, list[str]]:
+        count = sweep.look()["inference"]
+        return count.done, sorted(job.week for job in count.due)
+
+    assert counted() == (0, weeks)
+    for week, left in (("2018-W21", [weeks[0], weeks[2]]), ("2018-W20", [weeks[2]]), ("2018-W23", [])):
+        map_week(week)
+        assert counted() == (3 - len(left), left)
+    arrive("S2B_late", "2018-W21")
+    sweep.touch("2018-W21")
+    assert counted()[1] == weeks[1:], "2018-W20 does not look ahead"
+    map_week("2018-W21")
+    assert counted()[1] == weeks[2:]
+    map_week("2018-W23")
+    assert counted()[1] == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from services.trainer.fit import Fitted, fit
+from services.trainer.fit import Fitted, fit, scaling_of
 from services.trainer.ground import Ground
 from services.trainer.windows import Place, Windows
 from shared.area import load_area
@@ -71,3 +72,14 @@ def test_on_10_m_bands_in_mixed_precision() -> None:
     share = fitted.model([WINDOWS.msi_10m[:1]]).numpy()
     assert share.dtype == np.float32
     assert keras.config.dtype_policy().name == "float32", "the next training starts as this one did"
+
+
+def test_networks_are_scaled_by_what_they_learn_from_alone() -> None:
+    radiance = np.random.default_rng(1).uniform(10, 90, (3, 9, 9, 21)).astype(np.float32)
+    targets = np.where(np.arange(3)[:, None, None] == 2, 0, WINDOWS.labels)
+    first = scaling_of(replace(WINDOWS, more={"olci_300m": radiance}), targets)
+    radiance[2] = 900
+    again = scaling_of(replace(WINDOWS, more={"olci_300m": radiance}), targets)
+    for name in first.mean:
+        np.testing.assert_array_equal(first.mean[name], again.mean[name])
+    np.testing.assert_allclose(first.mean["olci_300m"], radiance[:2].mean(axis=(0, 1, 2)), rtol=1e-5)

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 RECIPE = {
     "filters": 4, "epochs": 3, "steps": 3, "folds": 2, "validation_percent": 20, "schedule": "plateau",
-    "plateau_patience": 1, "keep_best": True,
+    "plateau_patience": 1, "keep_best": True, "noise_share": 0.1, "history_weeks": 5,
 }  # fmt: skip
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(7200)]

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from shared.area.area import AreaError, load_area, parse_area
 from shared.area.inputs import DEFAULT_INPUTS, Inputs
 from shared.area.training import TrainingSettings
+from tests.conftest import AREAS
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,18 @@ def test_the_order_of_inputs_does_not_matter() -> None:
 def test_what_cannot_be_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         TrainingSettings.model_validate(fields)
+
+
+def test_what_was_stored_under_its_old_name_keeps_its_sense() -> None:
+    assert TrainingSettings.model_validate({"bands": "10m"}).inputs == ("msi_10m",)
+    assert TrainingSettings.model_validate({"bands": "all"}) == TrainingSettings()
+    with pytest.raises(ValueError, match="bands is called inputs now"):
+        TrainingSettings.model_validate({"bands": "20m"})
+
+
+def test_a_sensor_that_is_read_is_one_whose_products_are_taken() -> None:
+    data = load_area(AREAS / "small.yaml").model_dump(mode="json", by_alias=True)
+    reading = data | {"training": data["training"] | {"inputs": ["msi_10m", "olci_300m"]}}
+    parse_area(reading, "test")
+    with pytest.raises(AreaError, match="sensors lacks olci"):
+        parse_area(reading | {"sensors": ["s2"]}, "test")
