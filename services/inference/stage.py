@@ -24,9 +24,9 @@ class InferenceSettings(Settings):
     serving_address: str = ""
     """`HOST:PORT` of a TensorFlow Serving-compatible server that holds the area's models; empty = an embedded one."""
     serving_deadline_s: float = Field(default=120.0, gt=0)
-    """Seconds that a request of four windows may take; the first one waits until the model is loaded."""
+    """Seconds that a request of up to four windows may take; the first one waits until the model is loaded."""
     serving_max_message_mb: int = Field(default=64, ge=1, le=1024)
-    """Largest gRPC message in MiB in either direction; an answer of four windows takes 0.25 MiB per class."""
+    """Largest gRPC message in MiB in either direction; an answer takes up to 0.25 MiB per class, a request 16 MiB."""
     overlap_px: int = Field(default=64, ge=8, le=128, multiple_of=8, json_schema_extra=AFFECTS_RESULT)
     """Pixels (of 10 m) that neighbouring windows share: a quarter on each side is dropped, the rest is blended."""
 

@@ -345,7 +345,8 @@ class MapFacts(Facts):
     """Hectares of these that were observed clear; absent where version 1 counted whole sheets."""
 
     observed_percent: float
-    """Share of the AOI in the sheet that was observed clear, in percent; 0 where none of the AOI lies in it."""
+    """Share of the AOI in the sheet that was observed clear, in any week that the model reads, in percent; 0 where none
+    of the AOI lies in it."""
 
     applicable_percent: float | None = None
     """Share of what is mapped in the AOI that lies in the model's area of applicability, in percent; 0 where nothing is
