@@ -90,7 +90,8 @@ class Sweep:
 
     def touch(self, week: str) -> None:
         """Note that a week has something new: the next look reads it, and those whose maps look back to it."""
-        self._touched |= {later_week(week, weeks) for weeks in range(reach(self.catalogue) + 1)}
+        later = 0 if week == STATIC else reach(self.catalogue)
+        self._touched |= {week, *(later_week(week, weeks) for weeks in range(1, later + 1))}
 
     def look(self, within_s: float = math.inf, everything: bool = False) -> dict[str, Count]:
         """Look at what changed, what is due and a share of the rest; return the counts of each stage.

@@ -309,3 +309,9 @@ def test_a_late_scene_is_due_in_each_week_that_looks_back_to_it_until_it_is_mapp
     assert counted()[1] == weeks[2:]
     map_week("2018-W23")
     assert counted()[1] == []
+
+
+def test_what_has_no_week_is_touched_as_well(world: World) -> None:
+    sweep = Sweep([STAGE], world.context)
+    sweep.touch("static")
+    assert sweep.look() is not None
