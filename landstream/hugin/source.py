@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from landstream.hugin.document import Call, Section
 from landstream.hugin.reading import Found
-from shared.area.inputs import DEFAULT_INPUTS
+from shared.area.inputs import DEFAULT_INPUTS, MOST_HISTORY
 from shared.area.training import WINDOW_PX
 
 VALIDATION_PERCENT: Final = 20.0
@@ -45,7 +45,7 @@ def _read_weeks(kwds: Section, found: Found) -> None:
     first, last, *step = found.whole_numbers(kwds, "slice_timestamps")
     line = kwds.lines["slice_timestamps"]
     found.set("weeks", (first, last), line)
-    found.set("history_weeks", last - first, line)
+    found.set("history_weeks", min(max(last - first, 0), MOST_HISTORY), line)
     found.say(line, f"`slice_timestamps` counts places in an array there: read as the ISO weeks {first} to {last}")
     if step not in ([], [1]):
         found.say_without("slice_timestamps[2]", line, "all weeks between the first and the last are used")
