@@ -124,8 +124,8 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
                 yield client, known
             return
         context = Context.of_store(*open_bound(store))
-        check_inputs(champion_of(context))
         if server:
+            check_inputs(champion_of(context))
             facts = ModelFacts.of(champion_of(context))
             chosen = Client(server, facts.model_name, facts.model_version, DEADLINE_S, MAX_MESSAGE_BYTES)
             with closing(chosen) as client:
@@ -133,6 +133,7 @@ def _connect(store: str, server: str, model: str, area: Path | None) -> Iterator
             return
         if sys.stderr.isatty():
             typer.echo("starting; TensorFlow takes some seconds", err=True)
+        check_inputs(champion_of(context))
         with serve_champion(context) as served:
             facts = served.facts
             own = Client(served.address, facts.model_name, facts.model_version, DEADLINE_S, MAX_MESSAGE_BYTES)
