@@ -69,15 +69,9 @@ def test_its_item_states_what_it_reads(model: LocalItem) -> None:
     assert model.item.properties["landstream:metrics"]["pixels"] > 0
 
 
-def test_it_maps_what_any_of_its_weeks_saw_and_reads_no_later_one(model: LocalItem, tmp_path: Path) -> None:
+def test_it_maps_what_any_of_its_weeks_saw(model: LocalItem, tmp_path: Path) -> None:
     cube = FakeCube(AREA, WEEKS)
-    first, _ = map_week(model, WEEKS[0], tmp_path / "first", cube)
-    assert first.all(), "the first week has no holes"
-    seen = (cube.msi_10m[WEEKS[1]] > 0).all(axis=-1)
-    assert not seen.all()
-    last, facts = map_week(model, WEEKS[1], tmp_path / "last", cube)
-    assert last.all(), "what the last week did not see, the first did"
+    assert not (cube.msi_10m[WEEKS[1]] > 0).all()
+    values, facts = map_week(model, WEEKS[1], tmp_path / "map", cube)
+    assert values.all(), "what the last week did not see, the first did"
     assert facts["landstream:observed_percent"] == 100
-    cube.msi_10m[WEEKS[1]][:], cube.msi_20m[WEEKS[1]][:] = 1, 1
-    again, _ = map_week(model, WEEKS[0], tmp_path / "again", cube)
-    np.testing.assert_array_equal(again, first)
