@@ -16,9 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-QUICK = {"filters": 4, "epochs": 1, "steps": 1, "folds": 0, "architecture": "unet"}
-"""The training that comes with filling the cube, of which nothing is used."""
+from accuracy import QUICK, ROOT, landstream
 
 TRAINING = {"filters": 16, "epochs": 12, "steps": 36, "folds": 0, "split": "polygons"}
 READ: Mapping[str, Mapping[str, Any]] = {
@@ -64,11 +62,6 @@ def fill(out: Path, scheme: str) -> None:
     landstream("simulate", "season", "--area", out / "area.yaml", "--out", out / "products")
     products = sorted((out / "products").iterdir())
     landstream("run", "--area", out / "area.yaml", "--store", out / "store", "--once", *products)
-
-
-def landstream(*arguments: object) -> None:
-    """Run a command of Landstream's."""
-    subprocess.run([sys.executable, "-m", "landstream", *map(str, arguments)], cwd=ROOT, check=True)
 
 
 def result_of(options: argparse.Namespace, read: str, seed: int) -> Path:

@@ -51,8 +51,27 @@ def shapes_of(inputs: ModelInputs) -> dict[str, tuple[Shape, str]]:
     return found
 
 
+class _Standardising(keras.layers.Layer):  # type: ignore[misc]
+    """Keeps mean and deviation, and standardises by them."""
+
+    def __init__(self, mean: Array, deviation: Array, **options: Any) -> None:
+        # Stored values need float32, whatever the layers behind compute in.
+        super().__init__(**{"dtype": "float32", **options})
+        self._initial = np.stack([mean, deviation]).astype(np.float32)
+        self.scaling = self.add_weight(
+            shape=self._initial.shape,
+            initializer=lambda shape, dtype=None: tf.constant(self._initial, dtype),
+            trainable=False,
+            name="scaling",
+        )
+
+    def scaled(self, stored: tf.Tensor) -> tf.Tensor:
+        """Return values in units of their deviation, clipped."""
+        return tf.clip_by_value((stored - self.scaling[0]) / self.scaling[1], -CLIP, CLIP)
+
+
 @keras.saving.register_keras_serializable(package="landstream")
-class Normalise(keras.layers.Layer):  # type: ignore[misc]
+class Normalise(_Standardising):
     """Stored values to standardised bands with a presence channel.
 
     In: msi_10m uint16 (..., y, x, 4) and, where there are any, others on the 20 m lattice uint16 (..., y/2, x/2, band).
@@ -67,16 +86,8 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, mean: Array, deviation: Array, apart: int = 0, **options: Any) -> None:
-        # Stored values need float32, whatever the layers behind compute in.
-        super().__init__(**{"dtype": "float32", **options})
+        super().__init__(mean, deviation, **options)
         self._apart = apart
-        self._initial = np.stack([mean, deviation]).astype(np.float32)
-        self.scaling = self.add_weight(
-            shape=self._initial.shape,
-            initializer=lambda shape, dtype=None: tf.constant(self._initial, dtype),
-            trainable=False,
-            name="scaling",
-        )
 
     def call(self, msi_10m: tf.Tensor, *coarser: tf.Tensor) -> tf.Tensor:
         """See the class."""
@@ -87,7 +98,7 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
         stored = tf.concat(parts, axis=-1)
         together = stored[..., : -self._apart] if self._apart else stored
         present = tf.cast(tf.reduce_min(together, axis=-1, keepdims=True) > 0, tf.float32)
-        scaled = tf.clip_by_value((stored - self.scaling[0]) / self.scaling[1], -CLIP, CLIP)
+        scaled = self.scaled(stored)
         if self._apart:
             scaled *= tf.cast(stored > 0, tf.float32)
         return tf.concat([scaled * present, present], axis=-1)
@@ -148,27 +159,16 @@ class PoolWeeks(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="landstream")
-class NormaliseOlci(keras.layers.Layer):  # type: ignore[misc]
+class NormaliseOlci(_Standardising):
     """Radiances to standardised bands with a presence channel; NaN = not observed.
 
     In: float32 (..., 9, 9, 21). Out: float32 (..., 9, 9, 22).
     """
 
-    def __init__(self, mean: Array, deviation: Array, **options: Any) -> None:
-        super().__init__(**{"dtype": "float32", **options})
-        self._initial = np.stack([mean, deviation]).astype(np.float32)
-        self.scaling = self.add_weight(
-            shape=self._initial.shape,
-            initializer=lambda shape, dtype=None: tf.constant(self._initial, dtype),
-            trainable=False,
-            name="scaling",
-        )
-
     def call(self, radiance: tf.Tensor) -> tf.Tensor:
         """See the class."""
         seen = tf.reduce_all(tf.math.is_finite(radiance), axis=-1, keepdims=True)
-        scaled = tf.clip_by_value((radiance - self.scaling[0]) / self.scaling[1], -CLIP, CLIP)
-        return tf.concat([tf.where(seen, scaled, 0.0), tf.cast(seen, tf.float32)], axis=-1)
+        return tf.concat([tf.where(seen, self.scaled(radiance), 0.0), tf.cast(seen, tf.float32)], axis=-1)
 
     def compute_output_shape(self, radiance_shape: Shape) -> Shape:
         """Shape of the output."""
