@@ -145,21 +145,25 @@ def test_hectares_are_spelt_with_as_much_as_they_say() -> None:
     ]
 
 
+A_QUARTER = MapFacts(
+    sheet=(0, 0),
+    ledger="",
+    model="",
+    aoi_ha=4.0,
+    observed_ha=1.0,
+    observed_percent=25.0,
+    classes={},
+    attribution="x",
+)
+"""Of a map that shows a quarter of the area."""
+
+
 def test_what_a_picture_says() -> None:
     classes = {
         str(v): {"code": c.code, "name": c.name, "pixels": 100 * (v == 2), "area_km2": 0.01 * (v == 2)}
         for v, c in AREA.labels.values.items()
     }
-    facts = MapFacts(
-        sheet=(0, 0),
-        ledger="",
-        model="",
-        aoi_ha=4.0,
-        observed_ha=1.0,
-        observed_percent=25.0,
-        classes=classes,
-        attribution="x",
-    )
+    facts = dataclasses.replace(A_QUARTER, classes=classes)
     values = np.zeros((1024, 1024), np.uint8)
     values[:512] = 4
     lattice = Lattice.of_area(AREA.grid, 10)
@@ -203,17 +207,7 @@ def test_a_veil_leaves_the_rest_as_it_is() -> None:
 
 
 def test_a_picture_tells_what_share_lies_outside() -> None:
-    facts = MapFacts(
-        sheet=(0, 0),
-        ledger="",
-        model="",
-        aoi_ha=4.0,
-        observed_ha=1.0,
-        observed_percent=25.0,
-        applicable_percent=62.5,
-        classes={},
-        attribution="x",
-    )
+    facts = dataclasses.replace(A_QUARTER, applicable_percent=62.5)
     values, applies = np.full((1024, 1024), 4, np.uint8), np.ones((1024, 1024), np.uint8)
     applies[512:] = 2
     values[:, :100] = applies[:, :100] = 0
