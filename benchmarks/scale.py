@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from shared.items.ids import canonical, make_id, numbered_id
 from shared.items.item import Item
 from shared.items.landing import landing_unit
 from shared.items.partition import MemoryShelf
+from shared.items.properties import HoldOutFacts, MapFacts
 from shared.items.sheets import runs_of
 from shared.items.stac import make_item
 from shared.items.summary import WeekSummary, current_labels, summarize
@@ -60,7 +61,7 @@ def country() -> Area:
             "name": "scale", "aoi": [20.3, 43.6, 29.7, 48.3], "labels": "clc-level1", "label_year": 2018,
             "years": list(range(2010, 2036)), "level": "l2a",
             "grid": {"epsg": 32635, "origin_x_m": 120000, "origin_y_m": 5340000, "rows": 215, "cols": 291},
-            "remap": 8,
+            "remap": 8, "promote": "always",
         },
         "benchmark",
     )  # fmt: skip
@@ -136,10 +137,21 @@ def results(stage: str, sources: list[Item], catalogue: Catalogue) -> Iterator[I
         if stage == "inference":
             properties |= {
                 "datetime": None, "start_datetime": "2018-06-04T00:00:00Z", "end_datetime": "2018-06-10T00:00:00Z",
-                "landstream:sheet": job.parameters["sheet"], "landstream:ledger": job.parameters["ledger"],
-                "landstream:model": first.id,
+                **map_facts(job.parameters["sheet"], job.parameters["ledger"], first.id).properties(),
             }  # fmt: skip
         yield made(job.collection, job.week, due.output_id, properties, [s.item for s in job.inputs], ["data"])
+
+
+def map_facts(sheet: tuple[int, int], ledger: str, model: str) -> MapFacts:
+    """Return what a map of a whole sheet in the AOI says of itself."""
+    classes = {
+        str(value): {"code": str(value), "name": f"class {value}", "pixels": 13_421_772, "area_km2": 1342.2}
+        for value in range(1, 6)
+    }
+    return MapFacts(
+        sheet=sheet, ledger=ledger, model=model, aoi_ha=671_100.0, observed_ha=671_100.0, observed_percent=100.0,
+        classes=classes, attribution="Contains modified Copernicus Sentinel data",
+    )  # fmt: skip
 
 
 def tiles_of(product: str) -> list[list[int]]:
@@ -193,6 +205,7 @@ def make_store(root: Path, count: int) -> None:
     labels = current_labels(catalogue_of(static, area))
     key, data = training_request(summaries, labels, area)
     request = Item.parse(data, STATIC)
+    static.append(hold_out(labels, catalogue_of(static, area)))
     models = train(request, area)
     promotion = made("promotions", STATIC, numbered_id(area.name, 1), {
         "datetime": None, "start_datetime": "2010-01-04T00:00:00Z", "end_datetime": "2036-01-04T00:00:00Z",
@@ -212,6 +225,20 @@ def make_store(root: Path, count: int) -> None:
 def read_week(root: Path, week: str) -> list[Item]:
     """Return the items of a week, as written."""
     return [Item.parse(p.read_bytes(), week) for p in sorted(root.glob(f"items/*/{week}/*.json"))]
+
+
+def hold_out(labels: Sequence[Item], catalogue: Catalogue) -> Item:
+    """Return the hold-out that the trainings of some labels are scored on."""
+    from services.trainer.hold_outs import plan_hold_out
+    from shared.stage.due import job_digest
+
+    job, stage = plan_hold_out(labels, None, catalogue), STAGES["trainer"]
+    facts = HoldOutFacts(
+        number=1, labels=job.notes["labels"], blocks={"training": 0, "holdout": 0, "new": 0}, classes={}
+    )
+    item_id = make_id(job.product, stage.version, job_digest(stage, job, stage.settings()))
+    properties = {"datetime": job.notes["datetime"], **facts.properties()}
+    return made(job.collection, STATIC, item_id, properties, [], ["hold_out"])
 
 
 def train(request: Item, area: Area) -> list[Item]:
