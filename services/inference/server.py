@@ -24,6 +24,9 @@ from shared.run.signals import die_with_parent, stop_on_signals
 
 THREADS = 2
 
+END_S = 3.0
+"""Seconds that answers under way have, once it is told to end: who asked has gone, too, or asks again."""
+
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
 
@@ -100,10 +103,12 @@ def main() -> None:
         sys.stdout.write(f"listening on 127.0.0.1:{port}\n")
         sys.stdout.flush()
         ended.wait()
-        server.stop(grace=1).wait()
+        server.stop(grace=1).wait(END_S)
     finally:
         if arguments.remove:
             shutil.rmtree(arguments.folder, ignore_errors=True)
+    # The interpreter would wait for the threads that answer: for ever, where one hangs.
+    os._exit(0)
 
 
 if __name__ == "__main__":

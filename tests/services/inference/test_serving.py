@@ -247,6 +247,48 @@ def test_the_example_maps_a_geotiff(
     assert (values == expected).all()
 
 
+def test_the_server_ends_whatever_is_asked_of_it(tmp_path: Path) -> None:
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+    save_endless(tmp_path / "endless" / "1")
+    command = [sys.executable, "-m", "services.inference.server", "--folder", str(tmp_path), "--remove"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("listening on ").strip()
+        with grpc.insecure_channel(address) as channel:
+            asked = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(endless_request())
+            with pytest.raises(grpc.FutureTimeoutError):
+                asked.result(timeout=5)
+            process.terminate()
+            try:
+                assert process.wait(timeout=20) == 0
+            finally:
+                process.kill()
+    assert not tmp_path.exists()
+
+
+def save_endless(folder: Path) -> None:
+    """Write a SavedModel that never answers."""
+    import tensorflow as tf
+
+    def answer(value: Any) -> dict[str, Any]:
+        return {"value": tf.while_loop(lambda v: v >= 0, lambda v: (v * 0,), [value])[0]}
+
+    signature = tf.function(answer, input_signature=[tf.TensorSpec((), tf.int32, name="value")])
+    tf.saved_model.save(tf.Module(), str(folder), {"serving_default": signature})
+
+
+def endless_request() -> Any:
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "endless"
+    request.inputs["value"].CopyFrom(tf.make_tensor_proto(1, tf.int32))
+    return request
+
+
 def test_the_server_dies_with_its_parent(tmp_path: Path) -> None:
     """A killed worker leaves neither a server nor its scratch folder."""
     script = (
