@@ -77,10 +77,11 @@ def train_one(options: argparse.Namespace, read: str, seed: int) -> None:
     set_environment()
     from services.trainer.bootstrap import BlockConfusions
     from services.trainer.deal import count_labels
+    from services.trainer.places import list_places
     from services.trainer.predict import batch_of, predict_windows
+    from services.trainer.reading import read_in_batches
     from services.trainer.split import HELD_OUT, deal_holdout
     from services.trainer.train import train
-    from services.trainer.windows import list_places, read_in_batches
     from shared.area.area import load_area
     from shared.area.training import TrainingSettings
     from shared.cube import open_cube

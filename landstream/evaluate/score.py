@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from services.inference.blend import WINDOW_PX, map_extent
 from services.inference.predict import Predictor, WindowPredictor
 from services.trainer.bootstrap import BlockConfusions, intervals
+from services.trainer.places import Place
 from services.trainer.score import measure
 from services.trainer.split import BLOCK_PX
-from services.trainer.windows import Place
 from shared.area import LabelScheme
 from shared.cube.inputs import InputCube, read_inputs
 from shared.geo import TILE_10M_PX

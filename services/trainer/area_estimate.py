@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.bootstrap import draw_blocks, interval_of
-from services.trainer.windows import Place
+from services.trainer.places import Place
 
 PIXEL_HA = 0.01
 """Hectares of a 10 m pixel."""

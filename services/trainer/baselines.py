@@ -12,8 +12,9 @@ from sklearn.ensemble import RandomForestClassifier
 from services.trainer.boosting import Boosting, map_cells, train_boosting
 from services.trainer.bootstrap import BlockConfusions, intervals
 from services.trainer.forest import map_labelled, train_forest
+from services.trainer.places import Place
 from services.trainer.score import measure
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 
 Array = npt.NDArray[Any]
 

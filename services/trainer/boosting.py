@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from services.trainer.fit import scaling_of
 from services.trainer.networks.multiscale import TEXTURE_PX, build_texture
-from services.trainer.windows import Place, Windows, sample_pixels
+from services.trainer.places import Place
+from services.trainer.windows import Windows, sample_pixels
 from shared.items.model_inputs import ModelInputs
 
 ROUNDS = 30

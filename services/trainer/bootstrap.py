@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.trainer.places import Place
 from services.trainer.score import confuse
-from services.trainer.windows import Place
 
 DRAWS = 1000
 LEVEL_PERCENT = 95

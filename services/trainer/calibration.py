@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.bootstrap import draw_blocks, interval_of
-from services.trainer.windows import Place
+from services.trainer.places import Place
 
 BINS = 10
 """Bins of ten percent; 100 % lies in the last one."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from services.trainer.hold_outs import HOLD_OUT
 from services.trainer.item import class_names, read_blocks, write_split
+from services.trainer.reading import TrainingCube
 from services.trainer.split import HELD_OUT, TRAIN, count_blocks, deal_holdout
-from services.trainer.windows import TrainingCube
 from shared.area import Area
 from shared.geo import TILE_10M_PX
 from shared.items.properties import HoldOutFacts

@@ -15,11 +15,13 @@ from services.trainer.deal import holdout_of
 from services.trainer.determinism import pin
 from services.trainer.export import DEFAULT
 from services.trainer.judging import verdict_of
+from services.trainer.places import list_places
 from services.trainer.predict import batch_of
+from services.trainer.reading import read_in_batches
 from services.trainer.score import measure
 from services.trainer.split import HELD_OUT, TRAIN
 from services.trainer.train import MOST_TESTING
-from services.trainer.windows import Windows, list_places, read_in_batches
+from services.trainer.windows import Windows
 from shared.items.model_archive import unpack
 from shared.items.model_inputs import ModelInputs, inputs_of_model
 from shared.items.properties import EvaluationFacts, HoldOutFacts

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from services.trainer.windows import Place, Windows
+from services.trainer.places import Place
+from services.trainer.windows import Windows
 
 MOST_EXAMPLES: Final = 2
 """Blocks of each kind."""

@@ -18,8 +18,9 @@ from services.trainer.fit import fit
 from services.trainer.ground import Ground, ground_of, tells_validation
 from services.trainer.polygons import shared_polygons
 from services.trainer.predict import batch_of, predict_windows
+from services.trainer.reading import TrainingCube
 from services.trainer.score import confuse, measure
-from services.trainer.windows import TrainingCube, Windows
+from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import ModelInputs
 

@@ -14,9 +14,10 @@ from services.trainer.boosting import choose_weeks
 from services.trainer.calibration import Reliability
 from services.trainer.examples import Examples
 from services.trainer.metrics import hold_out_metrics
+from services.trainer.places import Place
 from services.trainer.score import measure
 from services.trainer.strata import Strata
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 from shared.area import Area
 from shared.raster.applicability import Applicability
 

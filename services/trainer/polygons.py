@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.trainer.places import Place
+from services.trainer.reading import TrainingCube
 from services.trainer.split import BLOCK_PX
-from services.trainer.windows import Place, TrainingCube, Windows
+from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
 from shared.stage.declare import RejectScene
 

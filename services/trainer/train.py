@@ -21,16 +21,11 @@ from services.trainer.fit import fit
 from services.trainer.folds import cross_validate
 from services.trainer.ground import check_ground, ground_of
 from services.trainer.holdout import HoldOut
+from services.trainer.places import count_places, list_places
 from services.trainer.polygons import learned_from, of_blocks, shared_polygons
 from services.trainer.predict import batch_of, predict_windows
+from services.trainer.reading import TrainingCube, read_in_batches, read_windows
 from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
-from services.trainer.windows import (
-    TrainingCube,
-    count_places,
-    list_places,
-    read_in_batches,
-    read_windows,
-)
 from shared.area import Area
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import inputs_of_area

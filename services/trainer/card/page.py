@@ -23,7 +23,7 @@ from services.trainer.card.pictures import (
 from services.trainer.card.plots import Row, bar, plot_intervals, plot_losses, plot_reliability
 from services.trainer.examples import Example
 from services.trainer.names import describe
-from services.trainer.windows import Place
+from services.trainer.places import Place
 from shared.area import Area
 from shared.area.recipe import Loss
 from shared.items.claim import UNSEEN, claim

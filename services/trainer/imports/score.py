@@ -9,10 +9,11 @@ import numpy.typing as npt
 from services.trainer.bootstrap import BlockConfusions
 from services.trainer.export import DEFAULT
 from services.trainer.imports.signature import answer, check_answers, seen_of
+from services.trainer.places import count_places, list_places
 from services.trainer.predict import BATCH
+from services.trainer.reading import TrainingCube, read_in_batches
 from services.trainer.split import HELD_OUT
 from services.trainer.train import MOST_TESTING
-from services.trainer.windows import TrainingCube, count_places, list_places, read_in_batches
 from shared.items.model_inputs import ModelInputs
 from shared.stage.declare import Report
 

@@ -14,7 +14,8 @@ from services.trainer.applicability import (
     fit_applicability,
     upper_whisker,
 )
-from services.trainer.windows import Place, Windows
+from services.trainer.places import Place
+from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
 from shared.raster.applicability import PREDICTORS, write_applicability
 

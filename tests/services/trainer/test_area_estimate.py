@@ -13,7 +13,7 @@ from services.trainer.area_estimate import (
     measure_shares,
     textbook_errors,
 )
-from services.trainer.windows import Place
+from services.trainer.places import Place
 
 EXAMPLE = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]]).T
 """Deforestation, forest gain, stable forest, stable non-forest; the paper has the map in rows."""

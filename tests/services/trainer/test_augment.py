@@ -10,7 +10,8 @@ import numpy as np
 from services.trainer.augment import Batch, Patches
 from services.trainer.draw import Draw
 from services.trainer.ground import Ground
-from services.trainer.windows import Past, Place, Windows
+from services.trainer.places import Place
+from services.trainer.windows import Past, Windows
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import ModelInputs, inputs_of_area
 from shared.items.weeks import day_of_year

@@ -12,7 +12,8 @@ import pytest
 
 from services.trainer import boosting
 from services.trainer.boosting import RIM_PX, SQUARE_PX, choose_weeks, map_cells, train_boosting
-from services.trainer.windows import Place, Windows
+from services.trainer.places import Place
+from services.trainer.windows import Windows
 
 SIDE = 192
 

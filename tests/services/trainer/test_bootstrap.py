@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from services.trainer.bootstrap import BlockConfusions, accuracies, intervals, mean_ious
+from services.trainer.places import Place
 from services.trainer.score import confuse, measure
-from services.trainer.windows import Place
 
 CLASSES = 3
 confusions = arrays(np.int64, (4, CLASSES, CLASSES), elements=st.integers(0, 50))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.trainer.calibration import Reliability, calibration_errors, count_confidences, overconfidences
-from services.trainer.windows import Place
+from services.trainer.places import Place
 
 REFERENCE = np.array([[1, 1, 2, 2, 0, 1]], np.uint8)
 MAPPED = np.array([[1, 2, 2, 2, 2, 0]], np.uint8)

@@ -17,8 +17,9 @@ from services.trainer.area_estimate import estimate_areas
 from services.trainer.card import write_card
 from services.trainer.card.plots import LABELS_PX, PLOT_PX, Row, plot_intervals, plot_reliability
 from services.trainer.examples import FEWEST_PIXELS, Example, Examples, Kind
+from services.trainer.places import Place
 from services.trainer.score import measure
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 from shared.area import Area
 from shared.area.area import parse_area
 from shared.items.properties import ModelFacts

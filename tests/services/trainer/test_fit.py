@@ -11,7 +11,8 @@ import numpy as np
 
 from services.trainer.fit import Fitted, fit, scaling_of
 from services.trainer.ground import Ground
-from services.trainer.windows import Place, Windows
+from services.trainer.places import Place
+from services.trainer.windows import Windows
 from shared.area import load_area
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import inputs_of_area

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from services.trainer.ground import ground_of, near_edges
+from services.trainer.places import Place
 from services.trainer.split import BLOCK_PX, deal_holdout, keep_back
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
 
 MARGIN = 32

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from services.trainer.deal import count_labels
 from services.trainer.ground import ground_of
+from services.trainer.places import list_places
 from services.trainer.polygons import PolygonSet, in_windows, learned_from, of_blocks, polygons_in, shared_polygons
+from services.trainer.reading import read_windows
 from services.trainer.split import BLOCK_PX, HELD_OUT, deal_holdout
-from services.trainer.windows import list_places, read_windows
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import ModelInputs
 from shared.stage.declare import RejectScene

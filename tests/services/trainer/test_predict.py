@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from services.trainer.export import DEFAULT, export
 from services.trainer.networks.inputs import Normalise, cube_inputs
+from services.trainer.places import Place
 from services.trainer.predict import predict_windows
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 from shared.items.model_inputs import ModelInputs
 
 SIDE = 64

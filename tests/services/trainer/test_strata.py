@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.trainer.places import Place
 from services.trainer.strata import EDGE_BANDS, Strata, edge_bands
-from services.trainer.windows import Place, Windows
+from services.trainer.windows import Windows
 
 NAMES = list(EDGE_BANDS)
 

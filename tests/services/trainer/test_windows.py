@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.trainer.places import Place, list_places
+from services.trainer.reading import read_windows
 from services.trainer.split import BLOCK_PX
-from services.trainer.windows import Place, list_places, read_windows, sample_pixels, spectra
+from services.trainer.windows import sample_pixels, spectra
 from shared.area import Area, load_area
 from shared.area.training import WINDOW_PX
 from shared.items.model_inputs import ModelInputs
