@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,10 @@ import numpy.typing as npt
 from services.trainer.split import BLOCK_PX
 from shared.geo import TILE_10M_PX
 from shared.items.weeks import later_week
+from shared.raster.grid import Window
+
+GROUP_BLOCKS = 4
+"""Side of the blocks that are read together, two tiles: 4 MB, and each of its chunks serves four windows."""
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +31,46 @@ class Place:
     def before(self, weeks: int) -> Place:
         """Return the same block so many weeks before."""
         return Place(later_week(self.week, -weeks), self.row, self.col)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring blocks of a week, which are read together.
+
+    Attributes:
+        members: indices of their places.
+        first: row and column of the upper left block.
+        last: row and column of the lower right one.
+    """
+
+    members: tuple[int, ...]
+    first: tuple[int, int]
+    last: tuple[int, int]
+
+    def around(self, margin: int) -> Window:
+        """Return the 10 m pixels of the blocks and what lies between them, with a margin around them."""
+        (top, left), (bottom, right) = self.first, self.last
+        ny, nx = ((last - first + 1) * BLOCK_PX + 2 * margin for first, last in ((top, bottom), (left, right)))
+        return Window(top * BLOCK_PX - margin, left * BLOCK_PX - margin, ny, nx)
+
+
+def group_places(places: Sequence[Place], margin: int) -> list[Group]:
+    """Group the places of a week that are near each other, unless that would be more to read than each by itself."""
+    near: dict[tuple[str, int, int], list[int]] = {}
+    for i, place in enumerate(places):
+        near.setdefault((place.week, place.row // GROUP_BLOCKS, place.col // GROUP_BLOCKS), []).append(i)
+    groups = list[Group]()
+    for members in near.values():
+        together = _group(places, members)
+        apart = len(members) * (BLOCK_PX + 2 * margin) ** 2
+        window = together.around(margin)
+        groups += [together] if window.ny * window.nx <= apart else [_group(places, [i]) for i in members]
+    return groups
+
+
+def _group(places: Sequence[Place], members: Sequence[int]) -> Group:
+    rows, cols = [places[i].row for i in members], [places[i].col for i in members]
+    return Group(tuple(members), (min(rows), min(cols)), (max(rows), max(cols)))
 
 
 def list_places(blocks: Array, observed: Mapping[str, Array], most: int, seed: int, whole: bool = False) -> list[Place]:

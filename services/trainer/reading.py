@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from services.trainer.places import Place
+from services.trainer.places import Group, Place, group_places
 from services.trainer.split import BLOCK_PX
 from services.trainer.windows import Past, Windows
-from shared.cube.inputs import InputCube, read_week
+from shared.cube.inputs import LabelCube, read_excerpt, read_week
 from shared.geo import TILE_10M_PX
 from shared.items.model_inputs import OLCI_PX, ModelInputs
+
+READERS = 4
+"""Excerpts read at a time: a store answers several requests in the time of one, and two cores decode them."""
 
 MARGIN_PX = 32
 """Surroundings of a block that a network sees; the same as between the middles of two windows of a map."""
@@ -22,14 +26,11 @@ MARGIN_PX = 32
 Array = npt.NDArray[Any]
 
 
-class TrainingCube(InputCube, Protocol):
+class TrainingCube(LabelCube, Protocol):
     """What training reads of a cube; see `shared.cube.Cube`."""
 
     def weeks(self) -> list[str]:
         """Weeks that hold Sentinel-2 data, ascending."""
-
-    def labels(self, y: int, x: int, ny: int, nx: int) -> Array:
-        """uint8 (ny, nx), zero outside the grid."""
 
     def label_confidence(self, y: int, x: int, ny: int, nx: int) -> Array:
         """uint8 (ny, nx): 10 m px to the nearest pixel of another class, capped at 255; zero where `labels` is."""
@@ -92,22 +93,33 @@ def _read(cube: TrainingCube, places: Sequence[Place], inputs: ModelInputs, marg
         for name, shape in shapes.items()
     }
     labels = np.zeros((len(places), side, side), np.uint8)
-    wanted, kept = ModelInputs({name: bands for name, bands in inputs.bands.items() if bands}), list[Place]()
-    for place in places:
-        top, left = place.row * BLOCK_PX - margin, place.col * BLOCK_PX - margin
-        found = read_week(cube, wanted, place.week, top, left, side)
-        if past and not any(np.isfinite(v).any() if v.dtype.kind == "f" else v.any() for v in found.values()):
-            continue
-        i = len(kept)
-        kept.append(place)
-        for name, values in found.items():
-            if values.any():
-                layers[name][i] = values
-        if not past:
-            labels[i] = cube.labels(top, left, side, side) * (layers["msi_10m"][i] > 0).all(axis=-1)
+    wanted = ModelInputs({name: bands for name, bands in inputs.bands.items() if bands})
+    held = np.ones(len(places), bool)
+
+    def read_group(group: Group) -> None:
+        week, whole = places[group.members[0]].week, group.around(margin)
+        excerpt = read_excerpt(cube, wanted, week, whole, side, labelled=not past)
+        for i in group.members:
+            top, left = places[i].row * BLOCK_PX - margin, places[i].col * BLOCK_PX - margin
+            found = read_week(excerpt, wanted, week, top, left, side)
+            held[i] = not past or any(np.isfinite(v).any() if v.dtype.kind == "f" else v.any() for v in found.values())
+            for name, values in found.items():
+                if held[i] and values.any():
+                    layers[name][i] = values
+            if not past:
+                labels[i] = excerpt.labels(top, left, side, side) * (layers["msi_10m"][i] > 0).all(axis=-1)
+
+    with ThreadPoolExecutor(READERS) as readers:
+        for _ in readers.map(read_group, group_places(places, margin)):
+            pass
+    kept = np.flatnonzero(held)
+    if len(kept) < len(places):
+        for values in (labels, *layers.values()):
+            for number, i in enumerate(kept):
+                values[number] = values[i]  # in place: a copy would not fit beside it
     layers = {name: values[: len(kept)] for name, values in layers.items()}
     fine, coarse = layers.pop("msi_10m"), layers.pop("msi_20m")
-    return Windows(tuple(kept), fine, coarse, labels[: len(kept)], margin, layers)
+    return Windows(tuple(places[i] for i in kept), fine, coarse, labels[: len(kept)], margin, layers)
 
 
 def _shapes(bands: Mapping[str, tuple[str, ...]], side: int) -> dict[str, tuple[int, ...]]:

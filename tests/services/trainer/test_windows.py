@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.trainer.places import Place, list_places
+from services.trainer.places import Place
 from services.trainer.reading import read_windows
 from services.trainer.split import BLOCK_PX
 from services.trainer.windows import sample_pixels, spectra
@@ -25,19 +25,6 @@ def area() -> Area:
 @pytest.fixture(scope="module")
 def cube(area: Area) -> FakeCube:
     return FakeCube(area)
-
-
-def test_places_are_labelled_blocks_in_observed_tiles() -> None:
-    blocks = np.array([[1, 0, 1, 1], [0, 1, 1, 0]], bool)
-    observed = {"2018-W22": np.array([[True, False]]), "2018-W20": np.array([[False, True]])}
-    places = list_places(blocks, observed, 99, 0)
-    assert places == [
-        Place("2018-W20", 0, 2), Place("2018-W20", 0, 3), Place("2018-W20", 1, 2),
-        Place("2018-W22", 0, 0), Place("2018-W22", 1, 1),
-    ]  # fmt: skip
-    drawn = list_places(blocks, observed, 3, 0)
-    assert len(drawn) == 3
-    assert [p for p in places if p in drawn] == drawn == list_places(blocks, observed, 3, 0)
 
 
 def test_unobserved_pixels_carry_no_label(cube: FakeCube) -> None:
@@ -78,16 +65,6 @@ def test_spectra_join_the_20_m_cell(cube: FakeCube) -> None:
 
 
 STACKED = ModelInputs(history_weeks=5)
-
-
-def test_blocks_are_drawn_with_all_of_their_weeks() -> None:
-    blocks = np.ones((4, 4), bool)
-    observed = {f"2018-W{week}": np.ones((2, 2), bool) for week in (20, 21, 22)}
-    drawn = list_places(blocks, observed, 10, 0, whole=True)
-    assert len(drawn) == 9, "three blocks with three weeks each"
-    assert drawn == sorted(drawn) == list_places(blocks, observed, 10, 0, whole=True)
-    assert len({(place.row, place.col) for place in drawn}) == 3
-    assert len(list_places(blocks, observed, 2, 0, whole=True)) == 3, "one block at least"
 
 
 def test_a_window_knows_the_weeks_before(cube: FakeCube) -> None:
