@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import tensorflow as tf
 from services.trainer.augment import Batch
 from services.trainer.checkpoint import Descent, Part
 from services.trainer.course import Course, Turn
+from services.trainer.feed import constants, fed
 from services.trainer.losses import build_loss, weigh
 from shared.area.training import TrainingSettings
 
@@ -60,7 +61,7 @@ def precision(settings: TrainingSettings) -> Iterator[None]:
 
 def descend(
     model: keras.Model,
-    batch: Callable[[], Batch],
+    batches: Callable[[int], Iterable[Batch]],
     steps: int,
     settings: TrainingSettings,
     by_class: Array | None,
@@ -72,7 +73,7 @@ def descend(
 
     Args:
         model: inputs of a batch -> logits (batch, y, x, classes).
-        batch: gives the next one.
+        batches: of an epoch, by its number, `steps` of them; made ahead while others are learned from.
         steps: updates in an epoch.
         settings: the recipe.
         by_class: what a pixel of each class counts, see `losses.weigh`.
@@ -116,11 +117,11 @@ def descend(
 
     progress(len(training) * steps, _last(training, judged))
     for epoch in range(len(training), settings.epochs):
-        total = sum(float(update(*_constants(batch()))) for _ in range(steps))
+        total = sum(float(update(*batch)) for batch in fed(batches(epoch)))
         training.append(round(total / steps, 6))
         turn = Turn(False, False, False)
         if validation:
-            judged.append(_mean([judge(*_constants(sample)) for sample in validation]))
+            judged.append(_mean([judge(*constants(sample)) for sample in validation]))
             turn = course.see(judged[-1])
         if turn.best and settings.keep_best:
             best = model.get_weights()
@@ -169,10 +170,6 @@ def _traced(settings: TrainingSettings) -> Callable[[Callable[..., Any]], Callab
         autograph=False, reduce_retracing=True, jit_compile=settings.xla or None
     )
     return traced
-
-
-def _constants(batch: Batch) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]:
-    return tuple(tf.constant(i) for i in batch.inputs), tf.constant(batch.target), tf.constant(batch.near)
 
 
 def _mean(parts: Sequence[_Weighted]) -> float:

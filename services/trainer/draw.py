@@ -18,11 +18,14 @@ class Draw:
 
     Args:
         targets: uint8 (n, y, x): 0 = no loss.
-        rng: the only source of chance.
+        rng: of the draws.
         most: pixels kept for one class.
+        keeping: chance by which these are kept; None = `rng`.
     """
 
-    def __init__(self, targets: Array, rng: np.random.Generator, most: int = 200_000) -> None:
+    def __init__(
+        self, targets: Array, rng: np.random.Generator, most: int = 200_000, keeping: np.random.Generator | None = None
+    ) -> None:
         self._rng = rng
         self._shape = targets.shape
         flat = targets.ravel()
@@ -32,7 +35,7 @@ class Draw:
             pixels = np.flatnonzero(flat == value)
             weights.append(len(pixels) ** RARITY)
             if len(pixels) > most:
-                pixels = np.sort(rng.choice(pixels, most, replace=False))
+                pixels = np.sort((keeping or rng).choice(pixels, most, replace=False))
             self._pixels.append(pixels)
         self._share = np.array(weights) / sum(weights)
 

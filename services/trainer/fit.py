@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ from services.trainer.networks.multiscale import build_multiscale, build_percept
 from services.trainer.networks.resnet import resnet
 from services.trainer.networks.segnet import segnet
 from services.trainer.networks.unet import unet, unet_for_xla
+from services.trainer.rounds import Round, Rounds
 from services.trainer.vote import vote_weights
 from services.trainer.windows import Kept, Windows, sample_pixels, spectra
 from shared.area.training import TrainingSettings
@@ -114,6 +115,7 @@ def fit(
     seed: int,
     progress: Callable[[int, int, Losses], None] = lambda done, total, losses: None,
     part: Part[Way] | None = None,
+    rounds: Rounds | None = None,
 ) -> Fitted:
     """Train the networks that the settings name on the same pixels, one after the other.
 
@@ -126,6 +128,7 @@ def fit(
         seed: of weights, draws and augmentation.
         progress: called with (updates done, updates in total, losses of the last epoch).
         part: what it goes on from, and what it keeps after an epoch.
+        rounds: windows that networks which read patches learn from by and by, `windows` first; None = these alone.
 
     Returns:
         Their vote; the same arguments give the same bits on one kind of machine, wherever it went on from.
@@ -136,7 +139,7 @@ def fit(
     scaling = scaling_of(windows, ground.targets)
     draw = Draw(ground.targets, rng)
     by_class = balanced_weights(ground.targets, classes) if settings.class_weights == "balanced" else None
-    fitting = _Fitting(windows, inputs, ground, classes, settings, draw, rng, scaling, by_class)
+    fitting = _Fitting(windows, inputs, ground, classes, settings, draw, rng, scaling, by_class, rounds)
     updates = settings.epochs * settings.steps
     total = updates * len(settings.networks)
     way = part.reached or Way([], chance_of(rng))
@@ -192,6 +195,7 @@ class _Fitting:
     rng: np.random.Generator
     scaling: Scaling
     by_class: Array | None
+    rounds: Rounds | None
 
     def on_patches(
         self, name: str, learned: Learned | None, progress: Report, part: Part[Descent], chance: Chance | None
@@ -210,13 +214,29 @@ class _Fitting:
         if learned is not None:
             assign(model.variables, learned.variables)
             return model, learned
-        deviation = self.scaling.deviation
-        patches = Patches(self.windows, self.inputs, self.ground, self.draw, self.rng, self.settings, deviation)
         validation = self._windows_of_validation()
         self._take_up(chance)
         steps = self.settings.steps
-        curves = descend(model, patches, steps, self.settings, self.by_class, validation, progress, part)
+        curves = descend(model, self._batches(), steps, self.settings, self.by_class, validation, progress, part)
         return model, _learned(model, curves)
+
+    def _batches(self) -> Callable[[int], Iterator[Batch]]:
+        """Return what gives the batches of an epoch."""
+        settings, deviation = self.settings, self.scaling.deviation
+        first = Round(self.windows, self.ground) if self.rounds is None else self.rounds.first
+
+        @lru_cache(1)
+        def patches_of(found: Round) -> Patches:
+            # Chance of its own: whoever goes on from a later epoch of this round draws alike.
+            keeping = np.random.default_rng(settings.seed)
+            draw = self.draw if found is first else Draw(found.ground.targets, self.rng, keeping=keeping)
+            return Patches(found.windows, self.inputs, found.ground, draw, self.rng, settings, deviation)
+
+        def batches(epoch: int) -> Iterator[Batch]:
+            patches = patches_of(first if self.rounds is None else self.rounds.of(epoch, settings.epochs))
+            return (patches() for _ in range(settings.steps))
+
+        return batches
 
     def multiscale(
         self, learned: Learned | None, progress: Report, part: Part[Descent], chance: Chance | None
@@ -252,10 +272,11 @@ class _Fitting:
             judged = self._feature_pixels(texture, self.ground.validation, tested)
             validation = [_take(judged, np.arange(len(judged.target)))]
         self._take_up(chance)
+        updates = self.settings.steps * PERCEPTRON_UPDATES
         curves = descend(
             perceptron,
-            pixels,
-            self.settings.steps * PERCEPTRON_UPDATES,
+            lambda epoch: (pixels() for _ in range(updates)),
+            updates,
             self.settings,
             self.by_class,
             validation,

@@ -16,7 +16,7 @@ from services.trainer.checkpoint import FoldsWay, Part, Way
 from services.trainer.descend import Losses
 from services.trainer.fit import fit
 from services.trainer.ground import Ground, ground_of, tells_validation
-from services.trainer.polygons import shared_polygons
+from services.trainer.polygons import forbidden_polygons, in_windows
 from services.trainer.predict import batch_of, predict_windows
 from services.trainer.reading import TrainingCube
 from services.trainer.score import confuse, measure
@@ -64,7 +64,8 @@ def cross_validate(
     each = list(way.each)
     for number in range(way.done + 1, settings.folds + 1):
         tested = fold == number
-        ground = ground_of(windows, tested, kept_back, settings, shared_polygons(cube, windows, tested, settings))
+        shared = in_windows(cube, windows, forbidden_polygons(cube, tested, settings))
+        ground = ground_of(windows, tested, kept_back, settings, shared)
         chosen = [i for i, p in enumerate(windows.places) if tested[p.row, p.col]]
         if not _is_sound(ground, settings) or not any(windows.labels[i].any() for i in chosen):
             continue

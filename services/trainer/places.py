@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,12 @@ from shared.geo import TILE_10M_PX
 from shared.items.weeks import later_week
 from shared.raster.grid import Window
 
-GROUP_BLOCKS = 4
-"""Side of the blocks that are read together, two tiles: 4 MB, and each of its chunks serves four windows."""
+GROUP_BLOCKS = 8
+"""Side of the blocks that are read together at most, four tiles: 15 MB, half a chunk to decode for each window where
+one by itself takes four."""
+
+WHOLE_GROUP_BLOCKS = 2
+"""Side of those that come with all of their weeks, a tile: not fewer places than of single weeks."""
 
 Array = npt.NDArray[Any]
 
@@ -55,17 +59,22 @@ class Group:
 
 
 def group_places(places: Sequence[Place], margin: int) -> list[Group]:
-    """Group the places of a week that are near each other, unless that would be more to read than each by itself."""
+    """Group the places of a week that are near each other, where that is no more to read than each by itself."""
+    return list(_grouped(places, range(len(places)), GROUP_BLOCKS, (BLOCK_PX + 2 * margin) ** 2, margin))
+
+
+def _grouped(places: Sequence[Place], members: Sequence[int], side: int, alone: int, margin: int) -> Iterator[Group]:
+    """Group places in squares of so many blocks, or in smaller ones where that is less to read."""
     near: dict[tuple[str, int, int], list[int]] = {}
-    for i, place in enumerate(places):
-        near.setdefault((place.week, place.row // GROUP_BLOCKS, place.col // GROUP_BLOCKS), []).append(i)
-    groups = list[Group]()
-    for members in near.values():
-        together = _group(places, members)
-        apart = len(members) * (BLOCK_PX + 2 * margin) ** 2
-        window = together.around(margin)
-        groups += [together] if window.ny * window.nx <= apart else [_group(places, [i]) for i in members]
-    return groups
+    for i in members:
+        near.setdefault((places[i].week, places[i].row // side, places[i].col // side), []).append(i)
+    for found in near.values():
+        group = _group(places, found)
+        window = group.around(margin)
+        if window.ny * window.nx <= len(found) * alone:
+            yield group
+        else:
+            yield from _grouped(places, found, side // 2, alone, margin)
 
 
 def _group(places: Sequence[Place], members: Sequence[int]) -> Group:
@@ -102,6 +111,52 @@ def _draw_whole(corners: Array, most: int, rng: np.random.Generator) -> Array:
     kept = np.zeros(len(blocks), bool)
     kept[order[:fitting]] = True
     return np.flatnonzero(kept[of_place.ravel()])
+
+
+def list_rounds(
+    blocks: Array, observed: Mapping[str, Array], most: int, count: int, seed: int, whole: bool = False
+) -> list[list[Place]]:
+    """Draw rounds of places: neighbours together, whose chunks are read once, in an order of chance.
+
+    Args:
+        blocks: bool (block row, block col).
+        observed: week -> bool (tile row, tile col).
+        most: places of a round; it holds a whole number of groups of neighbours, one at least.
+        count: how many rounds; fewer where all places are in them before.
+        seed: of the draw.
+        whole: blocks come with all of their weeks.
+
+    Returns:
+        Rounds of places, each ascending; no place is in two.
+    """
+    weeks = sorted(observed)
+    seen = [_seen(blocks, observed[week]) for week in weeks]
+    together = [list(range(len(weeks)))] if whole else [[i] for i in range(len(weeks))]
+    side = WHOLE_GROUP_BLOCKS if whole else GROUP_BLOCKS
+    corners = [np.argwhere(_squares(np.logical_or.reduce([seen[i] for i in of]), side)) for of in together]
+    squares = np.concatenate([np.insert(found, 0, i, axis=1) for i, found in enumerate(corners)])
+    rounds: list[list[Place]] = [[]]
+    for i, row, col in squares[np.random.default_rng(seed).permutation(len(squares))]:
+        top, left = int(row) * side, int(col) * side
+        found = [
+            Place(weeks[week], top + int(y), left + int(x))
+            for week in together[i]
+            for y, x in np.argwhere(seen[week][top : top + side, left : left + side])
+        ]
+        if rounds[-1] and len(rounds[-1]) + len(found) > most:
+            if len(rounds) == count:
+                break
+            rounds.append([])
+        rounds[-1] += found
+    return [sorted(found) for found in rounds if found]
+
+
+def _squares(blocks: Array, side: int) -> Array:
+    """Return which squares of so many blocks hold one: bool (row, col)."""
+    rows, cols = (-(-n // side) for n in blocks.shape)
+    padded = np.zeros((rows * side, cols * side), bool)
+    padded[: blocks.shape[0], : blocks.shape[1]] = blocks
+    return np.asarray(padded.reshape(rows, side, cols, side).any(axis=(1, 3)))
 
 
 def count_places(blocks: Array, observed: Mapping[str, Array]) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.trainer.places import Place
-from services.trainer.reading import TrainingCube
-from services.trainer.split import BLOCK_PX
+from services.trainer.reading import MARGIN_PX, TrainingCube
+from services.trainer.split import BLOCK_PX, trainable
 from services.trainer.windows import Windows
 from shared.area.training import TrainingSettings
 from shared.stage.declare import RejectScene
@@ -47,8 +47,8 @@ def polygons_in(cube: TrainingCube, blocks: Array) -> PolygonSet:
     return found
 
 
-def shared_polygons(cube: TrainingCube, windows: Windows, tested: Array, settings: TrainingSettings) -> Array | None:
-    """Return the pixels of polygons that reach into tested blocks, bool (n, y, x); None where the split allows them.
+def forbidden_polygons(cube: TrainingCube, tested: Array, settings: TrainingSettings) -> PolygonSet | None:
+    """Return the polygons that reach into tested blocks: nothing is learned of them; None where the split allows it.
 
     Raises:
         RejectScene: nobody knows the polygons.
@@ -61,7 +61,7 @@ def shared_polygons(cube: TrainingCube, windows: Windows, tested: Array, setting
             "the cube holds no polygons of its labels, which were burned before there were any",
             "burn them again (`landstream reprocess rasterize`), or set `split: blocks`",
         )
-    return in_windows(cube, windows, polygons_in(cube, tested))
+    return polygons_in(cube, tested)
 
 
 def learned_from(cube: TrainingCube, windows: Windows, targets: Array) -> PolygonSet:
@@ -72,8 +72,35 @@ def learned_from(cube: TrainingCube, windows: Windows, targets: Array) -> Polygo
     return found
 
 
-def in_windows(cube: TrainingCube, windows: Windows, polygons: PolygonSet) -> Array:
-    """Return the pixels of windows that are of some polygons: bool (n, y, x)."""
+def add_learned(
+    found: PolygonSet,
+    cube: TrainingCube,
+    places: Iterable[Place],
+    tested: Array,
+    buffer_px: int,
+    kept: PolygonSet | None,
+) -> None:
+    """Add the polygons that windows which are no longer in memory could learn from, wherever it was clear.
+
+    Args:
+        found: is added to.
+        cube: tells the polygons.
+        places: of the windows.
+        tested: bool (block row, block col): blocks that nothing is learned of.
+        buffer_px: nor of pixels this near to them.
+        kept: nor of these polygons.
+    """
+    side = BLOCK_PX + 2 * MARGIN_PX
+    for row, col in sorted({(place.row, place.col) for place in places}):
+        top, left = row * BLOCK_PX - MARGIN_PX, col * BLOCK_PX - MARGIN_PX
+        numbers = cube.polygons(top, left, side, side) * trainable(tested, top, left, side, side, buffer_px)
+        found.add(numbers if kept is None else numbers * ~kept.holds(numbers))
+
+
+def in_windows(cube: TrainingCube, windows: Windows, polygons: PolygonSet | None) -> Array | None:
+    """Return the pixels of windows that are of some polygons, bool (n, y, x); None where there is no such set."""
+    if polygons is None:
+        return None
     side = windows.labels.shape[1]
     found = np.zeros((len(windows.places), side, side), bool)
     for i, numbers in enumerate(_of_windows(cube, windows.places, windows.margin)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,11 @@ from services.trainer.fit import fit
 from services.trainer.folds import cross_validate
 from services.trainer.ground import check_ground, ground_of
 from services.trainer.holdout import HoldOut
-from services.trainer.places import count_places, list_places
-from services.trainer.polygons import learned_from, of_blocks, shared_polygons
+from services.trainer.places import Place, count_places, list_places, list_rounds
+from services.trainer.polygons import add_learned, forbidden_polygons, in_windows, learned_from, of_blocks
 from services.trainer.predict import batch_of, predict_windows
 from services.trainer.reading import TrainingCube, read_in_batches, read_windows
+from services.trainer.rounds import Round, Rounds
 from services.trainer.split import HELD_OUT, TRAIN, deal_folds, keep_back, units_of
 from shared.area import Area
 from shared.area.training import TrainingSettings
@@ -33,7 +34,11 @@ from shared.raster.applicability import Applicability
 from shared.stage.declare import RejectScene
 
 MOST_TRAINING = 1500
-"""Windows kept in memory for training: 0.7 GB. A larger area or longer series is drawn down to it."""
+"""Windows kept in memory all the time: 0.7 GB. A larger area or longer series is drawn down to it for what is not
+learned round by round: scaling, the perceptron, the baselines and the folds."""
+
+MOST_IN_ROUND = 1000
+"""Windows of a round: a larger area is gone through round by round, of which two are in memory beside them."""
 
 MOST_IN_FOLDS = 420
 """Windows of the hold-out kept in memory beside them for folds: its share of the blocks."""
@@ -122,11 +127,20 @@ def train(
     )
     learned = (holdout == TRAIN) & ~kept_back
     trained = [place for place in read if learned[place.row, place.col]]
-    windows = read_windows(cube, [*read, *beside_folds], inputs, observed=everywhere)
-    ground = ground_of(
-        windows, holdout == HELD_OUT, kept_back, settings, shared_polygons(cube, windows, holdout == HELD_OUT, settings)
-    )
+    kept = forbidden_polygons(cube, holdout == HELD_OUT, settings)
+
+    def read_round(places: Sequence[Place]) -> Round:
+        found = read_windows(cube, places, inputs, observed=everywhere)
+        shared = in_windows(cube, found, kept)
+        return Round(found, ground_of(found, holdout == HELD_OUT, kept_back, settings, shared))
+
+    first = read_round([*read, *beside_folds])
+    windows, ground = first.windows, first.ground
     check_ground(ground, settings)
+    others = list[list[Place]]()
+    if count_places(holdout == TRAIN, observed) > MOST_TRAINING:
+        count = -(-settings.epochs * settings.steps * settings.batch // MOST_IN_ROUND)
+        others = list_rounds(learned, observed, MOST_IN_ROUND, count, settings.seed, whole)
 
     updates = len(settings.networks) * settings.epochs * settings.steps
     total = updates * (1 + settings.folds)
@@ -134,7 +148,10 @@ def train(
     def save_published(make: Callable[[], Way]) -> None:
         part.save(lambda: State(make()))
 
-    with ThreadPoolExecutor(1) as beside:  # TensorFlow builds its graphs on one core
+    with (
+        ThreadPoolExecutor(1) as beside,  # TensorFlow builds its graphs on one core
+        Rounds(first, others, read_round, settings.steps * settings.batch) as rounds,
+    ):
         growing = beside.submit(train_baselines, windows, ground.targets, settings.seed)
         fitted = fit(
             windows,
@@ -145,11 +162,15 @@ def train(
             settings.seed,
             lambda done, _, losses: progress(done, total, losses),
             Part(reached.published if reached else None, save_published),
+            rounds,
         )
         baselines = growing.result()
     applicability = fit_applicability(windows, ground.targets, settings)
     held_out = HoldOut(area, baselines, applicability, tested, settings.seed)
     known = learned_from(cube, windows, ground.targets)
+    visited = rounds.visited(max((len(fitted.losses[n]) for n in settings.networks if n != "multiscale"), default=0))
+    add_learned(known, cube, visited, (holdout == HELD_OUT) | kept_back, settings.buffer_px, kept)
+    trained = sorted({*trained, *visited})
     size = batch_of(inputs)
     batches = read_in_batches(cube, tested, size, inputs)
     for batch, mapped, confidence in predict_windows(fitted.model, inputs, batches, size):

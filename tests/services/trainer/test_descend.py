@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -34,9 +34,9 @@ def sample(seed: int, relabelled: bool = False) -> Batch:
     return Batch((values,), wanted, rng.random(target.shape) < 0.5)
 
 
-def batches(seed: int = 0) -> Callable[[], Batch]:
-    seeds = itertools.count(seed)
-    return lambda: sample(next(seeds))
+def batches(steps: int) -> Callable[[int], Iterator[Batch]]:
+    seeds = itertools.count()
+    return lambda epoch: (sample(next(seeds)) for _ in range(steps))
 
 
 VALIDATION = {"none": [], "good": [sample(9), sample(10)], "worse": [sample(9, relabelled=True)]}
@@ -50,7 +50,13 @@ def run(validation: str = "none", **fields: Any) -> tuple[keras.Model, Curves]:
     by_class = BY_CLASS if settings.class_weights == "balanced" else None
     judged = VALIDATION[validation]
     curves = descend(
-        made, batches(), settings.steps, settings, by_class, judged, lambda steps, losses: done.append(steps)
+        made,
+        batches(settings.steps),
+        settings.steps,
+        settings,
+        by_class,
+        judged,
+        lambda steps, losses: done.append(steps),
     )
     assert done == sorted(done)
     assert done[0] == 0

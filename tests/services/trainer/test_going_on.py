@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from services.trainer import descend
-from services.trainer.augment import Batch
 from services.trainer.checkpoint import Part, State, Way, read, write
 from services.trainer.export import weights_sha256
 from services.trainer.fit import Fitted, fit
+from services.trainer.ground import Ground
+from services.trainer.places import Place
+from services.trainer.rounds import Round, Rounds
 from shared.area.training import TrainingSettings
 from shared.items.model_inputs import ModelInputs
 from tests.services.trainer.test_fit import CLASSES, SMALL, WINDOWS, validated
@@ -26,6 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "architecture": "committee", "epochs": 4, "schedule": "plateau", "plateau_patience": 1, "keep_best": True,
         "early_stop_patience": 2, "early_stop_min_delta": 0.5, "noise_share": 0.1, "shift_px": 2,
     },
+    "in rounds": {"architecture": "committee", "epochs": 6},
 }  # fmt: skip
 
 
@@ -57,14 +62,29 @@ class Attempt:
             raise Killed
 
     def run(self, recipe: str) -> Fitted:
-        keras.backend.clear_session()  # networks are named as in a process of their own
-        return fit(WINDOWS, validated(), CLASSES, settings(recipe), ModelInputs(), 0, self.live, self.part())
+        return trained(recipe, self.live, self.part())
+
+
+def trained(recipe: str, progress: Callable[..., None], part: Part[Way]) -> Fitted:
+    keras.backend.clear_session()  # networks are named as in a process of their own
+    with in_rounds() if recipe == "in rounds" else nullcontext() as rounds:
+        return fit(WINDOWS, validated(), CLASSES, settings(recipe), ModelInputs(), 0, progress, part, rounds)
+
+
+def in_rounds() -> Rounds:
+    """The first round lasts an epoch, and the four after it, of a window each, one, too; the last is a cloud."""
+
+    def read_round(places: Sequence[Place]) -> Round:
+        windows = WINDOWS.at([place.col for place in places])
+        return Round(windows, Ground(windows.labels * np.uint8(places[0].row == 0)))
+
+    places = [[Place("2018-W20", row, col)] for row, col in ((0, 2), (0, 1), (0, 0), (1, 0))]
+    return Rounds(Round(WINDOWS, validated()), places, read_round, patches=8)
 
 
 @functools.cache
 def undisturbed(recipe: str) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
-    keras.backend.clear_session()  # networks are named as in a process of their own
-    return told(fit(WINDOWS, validated(), CLASSES, settings(recipe), ModelInputs(), 0))
+    return told(trained(recipe, lambda *_: None, Part()))
 
 
 def told(fitted: Fitted) -> tuple[str, dict[str, list[float]], dict[str, list[float]], Any]:
@@ -87,19 +107,26 @@ def test_killed_in_each_network() -> None:
     assert told(goes_on("watched", 3, 6).run("watched")) == undisturbed("watched")
 
 
+def test_killed_in_a_round() -> None:
+    wanted = undisturbed("in rounds")
+    assert told(goes_on("in rounds", 4, 3).run("in rounds")) == wanted
+    assert wanted[0] != told(fit(WINDOWS, validated(), CLASSES, settings("in rounds"), ModelInputs(), 0))[0]
+
+
 @pytest.mark.chaos
 def test_killed_at_ten_random_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within an epoch, too: between two updates, or while the loss of validation is taken."""
     wanted = undisturbed("watched")
-    rng, left, constants = random.Random(20261129), [0], descend._constants
+    rng, left, fed, constants = random.Random(20261129), [0], descend.fed, descend.constants
 
-    def count(batch: Batch) -> Any:
+    def count(taken: Any) -> Any:
         left[0] -= 1
         if left[0] == 0:
             raise Killed
-        return constants(batch)
+        return taken
 
-    monkeypatch.setattr(descend, "_constants", count)
+    monkeypatch.setattr(descend, "fed", lambda batches: map(count, fed(batches)))
+    monkeypatch.setattr(descend, "constants", lambda batch: constants(count(batch)))
     kept, deaths = None, 0
     while deaths < 10:
         attempt, left[0] = Attempt(kept, dies_at=0), rng.randint(1, 25)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from services.trainer.deal import count_labels
 from services.trainer.ground import ground_of
 from services.trainer.places import list_places
-from services.trainer.polygons import PolygonSet, in_windows, learned_from, of_blocks, polygons_in, shared_polygons
+from services.trainer.polygons import (
+    PolygonSet,
+    forbidden_polygons,
+    in_windows,
+    learned_from,
+    of_blocks,
+    polygons_in,
+)
 from services.trainer.reading import read_windows
 from services.trainer.split import BLOCK_PX, HELD_OUT, deal_holdout
 from shared.area.training import TrainingSettings
@@ -40,7 +47,7 @@ def test_no_polygon_has_pixels_on_both_sides() -> None:
     read, settings = windows(), TrainingSettings(split="polygons")
     nowhere = np.zeros(TESTED.shape, bool)
     loose = ground_of(read, TESTED, nowhere, settings).targets
-    shared = shared_polygons(CUBE, read, TESTED, settings)  # type: ignore[arg-type]
+    shared = in_windows(CUBE, read, forbidden_polygons(CUBE, TESTED, settings))  # type: ignore[arg-type]
     strict = ground_of(read, TESTED, nowhere, settings, shared).targets
     side = BLOCK_PX
     tested = {
@@ -62,7 +69,7 @@ def test_no_polygon_has_pixels_on_both_sides() -> None:
 
 
 def test_blocks_allow_them() -> None:
-    assert shared_polygons(CUBE, windows(), TESTED, TrainingSettings()) is None  # type: ignore[arg-type]
+    assert forbidden_polygons(CUBE, TESTED, TrainingSettings()) is None  # type: ignore[arg-type]
 
 
 def test_labels_without_polygons_cannot_be_split_by_them() -> None:
@@ -70,7 +77,7 @@ def test_labels_without_polygons_cannot_be_split_by_them() -> None:
         has_polygons = False
 
     with pytest.raises(RejectScene, match=r"holds no polygons of its labels.*reprocess rasterize"):
-        shared_polygons(Older(AREA, ("2018-W20",)), windows(), TESTED, TrainingSettings(split="polygons"))  # type: ignore[arg-type]
+        forbidden_polygons(Older(AREA, ("2018-W20",)), TESTED, TrainingSettings(split="polygons"))  # type: ignore[arg-type]
 
 
 def test_polygons_of_blocks_and_windows_are_those_of_the_cube() -> None:

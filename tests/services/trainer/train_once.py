@@ -1,6 +1,7 @@
 """Train in a process of its own: `python -m tests.services.trainer.train_once FOLDER SETTINGS [BATCH]`.
 
-TensorFlow's threads and determinism are fixed once for a process, so the tests train in children. With BATCH it keeps
+TensorFlow's threads and determinism are fixed once for a process, so the tests train in children. Of the windows only
+24 are in memory from the start, so that some are learned from in rounds. With BATCH it keeps
 a checkpoint after each epoch, as `kept` in the folder, goes on from one that lies there, and is ended by SIGKILL as it
 takes its BATCH-th batch; 0 = never.
 """
@@ -27,7 +28,10 @@ from tests.services.trainer.fake_cube import FakeCube
 
 def main() -> None:
     """Train, and write the item as `item.json` beside the artifacts."""
+    from services.trainer import train
+
     folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    train.MOST_TRAINING, train.MOST_IN_ROUND = 24, 16
     small = load_area(Path(__file__).parents[3] / "examples" / "areas" / "small.yaml")
     data = small.model_dump(mode="json", by_alias=True)
     data["training"].update(settings)
@@ -71,18 +75,19 @@ def keep_in(folder: Path, batch: int) -> Scratch:
     """Keep checkpoints in a folder, and die at a batch."""
     from services.trainer import checkpoint, descend
 
-    kept, constants = folder / "kept", descend._constants
+    kept, fed, constants = folder / "kept", descend.fed, descend.constants
     checkpoint.EVERY_S = 0.0  # type: ignore[misc]
     left = batch
 
-    def call(taken: Any) -> Any:
+    def count(taken: Any) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return constants(taken)
+        return taken
 
-    descend._constants = call
+    descend.fed = lambda batches: map(count, fed(batches))
+    descend.constants = lambda batch: constants(count(batch))
     return Scratch(kept if kept.exists() else None, lambda path: path.rename(kept) and None)
 
 
