@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import tensorflow as tf
 
@@ -19,17 +20,23 @@ Tensors = tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]
 def fed(batches: Iterable[Batch]) -> Iterator[Tensors]:
     """Yield batches as tensors, in their order, as they are stored: casting is the graph's.
 
+    A thread, not `tf.data.Dataset.from_generator`: there an update waits for its batch a hundred times as long, as
+    TensorFlow's few threads, whose number is fixed for the sake of the bits, are busy with the update before it.
+
     Args:
-        batches: all of the same shapes; taken from a thread of tf.data, all but `AHEAD` before the last is yielded.
+        batches: taken by that thread; all are before the last is yielded.
     """
     each = iter(batches)
-    first = next(each, None)
-    if first is None:
-        return
-    tensors = constants(first)
-    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, tensors)
-    data = tf.data.Dataset.from_generator(lambda: map(tuple, chain([first], each)), output_signature=specs)
-    yield from data.prefetch(AHEAD)
+
+    def make() -> Tensors | None:
+        batch = next(each, None)
+        return None if batch is None else constants(batch)
+
+    with ThreadPoolExecutor(1) as maker:
+        ahead: deque[Future[Tensors | None]] = deque(maker.submit(make) for _ in range(AHEAD))
+        while (tensors := ahead.popleft().result()) is not None:
+            ahead.append(maker.submit(make))
+            yield tensors
 
 
 def constants(batch: Batch) -> Tensors:

@@ -43,7 +43,7 @@ def test_a_few_are_made_ahead() -> None:
             yield batch(value)
 
     tensors = fed(batches())
-    assert int(next(tensors)[1][0, 0, 0]) == 0
+    assert int(next(tensors)[1][0, 0, 0]) == 0, "in their order"
     assert ahead.wait(10), "while nobody asks for them"
     assert made < 10
 
@@ -53,5 +53,5 @@ def test_what_goes_wrong_as_one_is_made_is_raised() -> None:
         yield batch(1)
         raise ValueError("no such window")
 
-    with pytest.raises(tf.errors.InvalidArgumentError, match="no such window"):
+    with pytest.raises(ValueError, match="no such window"):
         list(fed(broken()))

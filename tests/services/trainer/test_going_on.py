@@ -30,7 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "architecture": "committee", "epochs": 4, "schedule": "plateau", "plateau_patience": 1, "keep_best": True,
         "early_stop_patience": 2, "early_stop_min_delta": 0.5, "noise_share": 0.1, "shift_px": 2,
     },
-    "in rounds": {"architecture": "committee", "epochs": 6},
+    "in rounds": {"architecture": "unet", "epochs": 6},
 }  # fmt: skip
 
 
