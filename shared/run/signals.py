@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from shared.observe.failpoint import armed
@@ -21,8 +22,17 @@ def stop_on_signals(stop: Event | None = None) -> Event:
         stop: the event; a new one where none is given.
     """
     event = stop or Event()
+    # A handler interrupts the main thread anywhere, also where it holds the event's lock: as it waits, or in the
+    # handler of the signal before. To set the event there would be to wait for ever. A put takes no lock.
+    received: SimpleQueue[int] = SimpleQueue()
+
+    def pass_on() -> None:
+        received.get()
+        event.set()
+
+    Thread(target=pass_on, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: event.set())
+        signal.signal(number, lambda number, _: received.put(number))
     return event
 
 

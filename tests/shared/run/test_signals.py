@@ -58,3 +58,15 @@ def test_the_first_signal_asks_to_stop(number: signal.Signals) -> None:
         os.kill(process.pid, number)
         assert process.stdout.read() == "True\n"
     assert process.returncode == 0
+
+
+def test_signals_are_heard_wherever_they_interrupt() -> None:
+    """While the main thread holds the event's lock, and in the handler of the one before."""
+    code = (
+        "import os, signal; from shared.run.signals import stop_on_signals as s; e = s()\n"
+        "with e._cond:\n"
+        "    for _ in range(3): os.kill(os.getpid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGINT)\n"
+        "print(e.wait(60))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
