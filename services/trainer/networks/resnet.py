@@ -35,8 +35,12 @@ def _residual(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTenso
     beside = _normalised(keras.layers.Conv2D(width, 3, strides=stride, padding="same", use_bias=False)(x))
     beside = keras.layers.Conv2D(width, 3, padding="same", use_bias=False)(beside)
     beside = keras.layers.BatchNormalization(momentum=0.95)(beside)
-    if stride > 1 or x.shape[-1] != width:
-        x = keras.layers.Conv2D(width, 1, strides=stride, use_bias=False)(x)
+    if stride > 1:
+        # A 1 x 1 convolution with a stride would leave three pixels of four out (He et al. 2019, ResNet-D); and its
+        # gradient writes beyond its memory in TensorFlow 2.20 on CPUs.
+        x = keras.layers.AveragePooling2D(stride)(x)
+    if x.shape[-1] != width:
+        x = keras.layers.Conv2D(width, 1, use_bias=False)(x)
         x = keras.layers.BatchNormalization(momentum=0.95)(x)
     return keras.layers.ReLU()(keras.layers.Add()([x, beside]))
 
