@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -201,12 +201,15 @@ def wait(cube: Cube, area: Area, epochs: int) -> None:
 
     blocks, tiles = np.ones((2 * ROWS, 2 * ROWS), bool), np.ones((ROWS, ROWS), bool)
     first, *others = list_rounds(blocks, dict.fromkeys(WEEKS, tiles), settings.steps * settings.batch, 99, 0)
-    read_first = read(first)
+    first_round = read(first)
     starts: list[float] = []
-    report: Callable[[int, int, Any], None] = lambda done, total, losses: starts.append(time.perf_counter())  # noqa: E731
+
+    def report(done: int, total: int, losses: object) -> None:
+        starts.append(time.perf_counter())
+
     descend.fed = timed
-    with Rounds(read_first, others, read, settings.steps * settings.batch) as rounds:
-        fit(read_first.windows, read_first.ground, CLASSES, settings, ModelInputs(), 0, report, rounds=rounds)
+    with Rounds(first_round, others, read, settings.steps * settings.batch) as rounds:
+        fit(first_round.windows, first_round.ground, CLASSES, settings, ModelInputs(), 0, report, rounds=rounds)
     descend.fed = fed
     # The first epoch traces the network; it is left out.
     skipped = settings.steps + 1

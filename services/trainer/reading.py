@@ -116,7 +116,8 @@ def _read(cube: TrainingCube, places: Sequence[Place], inputs: ModelInputs, marg
     if len(kept) < len(places):
         for values in (labels, *layers.values()):
             for number, i in enumerate(kept):
-                values[number] = values[i]  # in place: a copy would not fit beside it
+                if number != i:
+                    values[number] = values[i]  # in place: a copy would not fit beside it
     layers = {name: values[: len(kept)] for name, values in layers.items()}
     fine, coarse = layers.pop("msi_10m"), layers.pop("msi_20m")
     return Windows(tuple(places[i] for i in kept), fine, coarse, labels[: len(kept)], margin, layers)
