@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
-from shared.items.collections import HOLD_OUTS
+from shared.items.collections import HOLD_OUTS, LABELS, UPDATES
 from shared.items.item import Item
 from shared.items.properties import HoldOutFacts
 from shared.items.weeks import STATIC
@@ -33,6 +33,12 @@ def is_newest_hold_out(item: Item, catalogue: Catalogue) -> bool:
 def deals(hold_out: Item, labels: Sequence[Item]) -> bool:
     """Return whether a hold-out deals the blocks of these label rasters."""
     return tuple(HoldOutFacts.of(hold_out).labels) == tuple(sorted(i.id for i in labels))
+
+
+def are_in_cube(labels: Sequence[Item], catalogue: Catalogue) -> bool:
+    """Return whether label rasters were merged into the cube: what a hold-out deals is read from there."""
+    merged = {i for update in catalogue.items(UPDATES) for collection, i in update.derived_from if collection == LABELS}
+    return all(raster.id in merged for raster in labels)
 
 
 def plan_hold_out(labels: Sequence[Item], newest: Item | None, catalogue: Catalogue) -> Job:

@@ -7,7 +7,7 @@ compared as any other.
 
 from __future__ import annotations
 
-from services.trainer.hold_outs import HOLD_OUT, deals, is_newest_hold_out, newest_hold_out, plan_hold_out
+from services.trainer.hold_outs import HOLD_OUT, are_in_cube, deals, is_newest_hold_out, newest_hold_out, plan_hold_out
 from services.trainer.judging import is_with_champion, plan_judging
 from shared.area import Area
 from shared.items.catalogue import Catalogue
@@ -39,13 +39,16 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
 
 
 def _plan_training(request: Item, catalogue: Catalogue, area: Area) -> list[Job]:
-    """Plan the training that a request asks for, or before it the hold-out of its labels."""
+    """Plan the training that a request asks for, or before it the hold-out of its labels, once the cube holds them.
+
+    Labels are current before they are merged; a hold-out of blocks that are yet without labels would be empty for good.
+    """
     facts = RequestFacts.of(request)
     if facts.cube_state != present_state(catalogue):
         return []  # void: a newer request stands for what the cube holds now
     newest, labels = newest_hold_out(catalogue), current_labels(catalogue)
     if newest is None or not deals(newest, labels):
-        return [plan_hold_out(labels, newest, catalogue)]
+        return [plan_hold_out(labels, newest, catalogue)] if are_in_cube(labels, catalogue) else []
     parameters = {"cube_state": facts.cube_state, "training": facts.training}
     hold_out = Source(newest, (HOLD_OUT,))
     return [Job(MODELS, area.name, STATIC, (Source(request, ()),), parameters, context=(hold_out,))]

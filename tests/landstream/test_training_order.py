@@ -25,7 +25,8 @@ THESIS = ROOT / "tests" / "landstream" / "hugin" / "thesis.yaml"
 
 CLC = labels("clc", 2018)
 RASTER = make("land-cover-labels", "clc", [CLC], week="static")
-HELD = [CLC, RASTER, *chain(scene("a", 500, "a"), [[0, 0, 3]])]
+MERGED = make("cube-updates", "clc", [RASTER], week="static", sensor="labels", product="clc", tiles=[])
+HELD = [CLC, RASTER, MERGED, *chain(scene("a", 500, "a"), [[0, 0, 3]])]
 HOLD_OUT = make("hold-outs", "clc-1", week="static", number=1, labels=[RASTER.id], blocks={}, classes={})
 
 

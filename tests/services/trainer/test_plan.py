@@ -19,12 +19,13 @@ TRAINING = {"filters": 8, "epochs": 3}
 
 CLC = labels("clc", 2018)
 RASTER = make("land-cover-labels", "clc", [CLC], week="static")
+MERGED = make("cube-updates", "clc", [RASTER], week="static", sensor="labels", product="clc", tiles=[])
 
 
 def make_store(*more: Item) -> list[Item]:
     """A store with labels and one tile of data."""
     update = make("cube-updates", "S2A", week="2018-W20", sensor="msi", product="S2A", tiles=[[0, 0, 1]])
-    return [CLC, RASTER, update, *more]
+    return [CLC, RASTER, MERGED, update, *more]
 
 
 def hold_out(number: int, of: str = RASTER.id) -> Item:
@@ -53,6 +54,14 @@ def test_the_first_training_wants_a_hold_out() -> None:
     (job,) = STAGE.plan(asked, catalogue, AREA, STAGE.settings())
     assert (job.collection, job.product, job.inputs) == ("hold-outs", f"{AREA.labels.scheme}-1", ())
     assert (job.context, job.notes["labels"]) == ((), [RASTER.id])
+
+
+def test_nothing_is_dealt_of_labels_that_are_not_in_the_cube_yet() -> None:
+    """A hold-out of none of them would be empty, and what is dealt stays so."""
+    early = [item for item in make_store() if item is not MERGED]
+    asked = request(present_state(catalogue_of(early)), TRAINING)
+    assert STAGE.plan(asked, catalogue_of(early), AREA, STAGE.settings()) == []
+    assert len(STAGE.plan(asked, catalogue_of([*early, MERGED]), AREA, STAGE.settings())) == 1
 
 
 def test_where_it_is_dealt_the_request_is_trained() -> None:
