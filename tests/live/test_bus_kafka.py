@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import subprocess
@@ -25,6 +26,13 @@ pytestmark = [
     # kafka-python leaves a connection that is being made when its client closes to the collector of garbage.
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a client left is collected here, where that is expected, and not in a test of another module."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
