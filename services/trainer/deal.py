@@ -15,22 +15,16 @@ from shared.area import Area
 from shared.geo import TILE_10M_PX
 from shared.items.properties import HoldOutFacts
 from shared.items.stac import JSON
-from shared.stage.declare import LocalItem, NewAsset, NewItem, RejectScene, Settings, Task
+from shared.stage.declare import LocalItem, NewAsset, NewItem, Settings, Task
 
 Array = npt.NDArray[Any]
 
 
 def deal(task: Task[Settings]) -> NewItem:
-    """Make a hold-out of the labels that the cube holds and of the hold-out before it.
-
-    Raises:
-        RejectScene: there are no labels in the cube: what is dealt stays so, and nothing would ever be trained.
-    """
+    """Make a hold-out of the labels that the cube holds and of the hold-out before it."""
     assert task.cube is not None
     area = task.area
     counts = count_labels(task.cube, len(area.labels.classes))
-    if not counts.any():
-        raise RejectScene("labels", "no labelled pixel within the grid", "deliver a label layer that covers the area")
     before = next((holdout_of(item) for item in task.context), None)
     holdout = deal_holdout(counts, before)
     path = task.folder / "hold-out.json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from services.trainer.deal import deal, holdout_of
 from services.trainer.item import write_split
@@ -13,7 +12,7 @@ from services.trainer.split import HELD_OUT, TRAIN, count_blocks, deal_holdout
 from services.trainer.stage import STAGE
 from shared.items.item import Item
 from shared.items.properties import HoldOutFacts
-from shared.stage.declare import Job, LocalItem, NewItem, RejectScene, Task
+from shared.stage.declare import Job, LocalItem, NewItem, Task
 from tests.catalogues import AREA
 from tests.services.trainer.fake_cube import FakeCube
 
@@ -46,12 +45,6 @@ def test_it_says_which_blocks_and_how_much_of_each_class_they_hold(tmp_path: Pat
         assert row["code"] == AREA.labels.values[int(value)].code
         assert row["training"] + row["holdout"] == int((CUBE.given == int(value)).sum())
         assert row["holdout"] == int(COUNTS[holdout == HELD_OUT][:, int(value) - 1].sum())
-
-
-def test_nothing_is_dealt_where_there_are_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CUBE, "given", np.zeros_like(CUBE.given))
-    with pytest.raises(RejectScene, match="no labelled pixel within the grid"):
-        dealt(tmp_path)
 
 
 def test_it_continues_the_one_before(tmp_path: Path) -> None:
