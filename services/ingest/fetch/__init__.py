@@ -1,0 +1,1 @@
+"""Fetches products from catalogues into `landing/`: a process beside ingest, without a stage."""

@@ -1,0 +1,43 @@
+"""How asking a provider ends other than well; who catches one decides by its type alone."""
+
+from __future__ import annotations
+
+
+class FetchError(Exception):
+    """Base of what asking a provider can raise; the message is one line for people, without any secret."""
+
+
+class Unavailable(FetchError):
+    """Raised when a provider does not answer well now: it is asked again later, whatever number of times.
+
+    Args:
+        message: what happened.
+        retry_after_s: seconds for which the provider wants to be left alone; None = it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Offline(Unavailable):
+    """Raised when a product lies in an archive: it is ordered where that can be, and asked for again later."""
+
+
+class Corrupt(FetchError):
+    """Raised when what came is not what was promised (size, checksum, archive): tried again, a few times."""
+
+
+class Gone(FetchError):
+    """Raised when a product is not there any more."""
+
+
+class Refused(FetchError):
+    """Raised when an answer breaks a rule of ours: a host that is not allowed, a bomb, an endless list.
+
+    Never tried again by itself: the product (or the search) gets a failure record.
+    """
+
+
+class Misconfigured(FetchError):
+    """Raised when a person must act: credentials are absent or wrong, an address is not that of a service."""
