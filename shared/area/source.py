@@ -75,7 +75,7 @@ class CdseSource(_Catalogue):
     """OData catalogue: checksums, states, deleted products, subscriptions."""
     download_url: str = "https://download.dataspace.copernicus.eu/odata/v1"
     """OData of the host that products are fetched from as archives."""
-    token_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
+    token_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"  # noqa: S105, an address
     """Where tokens are had."""
     s3_endpoint: str = "https://eodata.dataspace.copernicus.eu"
     """S3 endpoint of the bucket `eodata`."""
