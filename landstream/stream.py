@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
-from landstream.deliver import DeliveryStopped, deliver, missing_bytes, unit_name
+from shared.run.deliver import DeliveryStopped, deliver, missing_bytes, unit_name
 from landstream.prune import count_snapshots, prune_cube
 from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 from services.sweeper.driver import Driver

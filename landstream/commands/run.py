@@ -48,7 +48,7 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
-    from landstream.deliver import linker
+    from shared.run.deliver import linker
     from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
@@ -121,8 +121,8 @@ def deliver(
 
     Example: landstream deliver --store s3://landstream products/*
     """
-    from landstream.deliver import DeliveryStopped
-    from landstream.deliver import deliver as put_into_landing
+    from shared.run.deliver import DeliveryStopped
+    from shared.run.deliver import deliver as put_into_landing
     from landstream.progress import ProgressDisplay
     from landstream.workspace import WorkspaceError, open_bound
     from shared.items.weeks import BadKey

@@ -77,7 +77,7 @@ def make_scene_item(
     own = SceneFacts(
         scene=name.scene,
         product=name.product,
-        product_version=(int(name.baseline),),
+        product_version=name.version,
         attribution=attribution([facts.datatake_start.year], modified=False),
         mgrs_tile=name.mgrs_tile,
         level=level,
@@ -124,7 +124,7 @@ def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) 
     own = FrameFacts(
         scene=name.scene,
         product=name.product,
-        product_version=(1 if name.timeliness == "NT" else 0, int(name.collection), name.created),
+        product_version=name.version,
         attribution=attribution([facts.start.year], modified=False),
         product_type=name.product_type,
         timeliness=name.timeliness,

@@ -58,6 +58,11 @@ class SafeName:
         start = self.datatake_start.strftime("%Y%m%dT%H%M%S")
         return f"{self.platform}_MSI{self.level}_{start}_R{self.relative_orbit:03d}_{self.mgrs_tile}"
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Version of the product among those of its scene."""
+        return (int(self.baseline),)
+
 
 @dataclass(frozen=True)
 class Sen3Name:
@@ -93,6 +98,11 @@ class Sen3Name:
         """Identity of the scene; a stripe has no frame, its start stands in."""
         frame = self.frame if self.frame != "____" else self.start.strftime("%Y%m%dT%H%M%S")
         return f"{self.platform}_{self.product_type}_{self.cycle}_{self.relative_orbit:03d}_{frame}"
+
+    @property
+    def version(self) -> tuple[int, int, str]:
+        """Version of the product among those of its scene: timeliness, collection, creation."""
+        return (1 if self.timeliness == "NT" else 0, int(self.collection), self.created)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from shared.items.catalogue import Catalogue
 from shared.items.ids import canonical
 from shared.items.keys import DISMISSED, FAILURES, check_key, failure_key, items_prefix, receipt_key
+from shared.items.products import FETCH, answered_key, standing
 from shared.run.landed import unit_of
 from shared.run.outcome import Failure, Rejected
 from shared.stage.declare import AnyStage, Job
@@ -110,8 +111,8 @@ def standing_failures(store: Store, catalogue: Catalogue, foreign: dict[str, str
     """Yield the failure records that stand, by key: those that are neither void nor dismissed.
 
     A record is void once its job's output exists. That of a landing unit is void once the unit, as it was then, is gone
-    from `landing/`: taken away, or delivered again. A dismissed record keeps its job from being due, and is counted no
-    more.
+    from `landing/`: taken away, or delivered again. That of a fetch is void once its product came, or its search was
+    answered. A dismissed record keeps its job from being due, and is counted no more.
 
     Args:
         store: where they lie.
@@ -136,9 +137,23 @@ def dismissed_records(store: Store) -> frozenset[str]:
 def is_void(record: Mapping[str, Any], store: Store, catalogue: Catalogue) -> bool:
     """Return whether a failure record says nothing of what is there now; see `standing_failures`."""
     collection, week, unit = record.get("collection"), record.get("week"), record.get("unit")
+    if record["stage"] == FETCH:
+        return _is_fetch_void(record, store)
     if unit and record.get("receipt"):
         found = unit_of(store, str(unit))
         return found is None or found.receipt_id != record["receipt"]
     if not collection or not week:  # it could not even be put into landing/
         return False
     return catalogue.has_output(str(collection), str(week), str(record["id"]))
+
+
+def _is_fetch_void(record: Mapping[str, Any], store: Store) -> bool:
+    """Return whether a product came after all, or a search was answered since; fetching itself deletes no record."""
+    if record.get("collection") and record.get("week"):
+        found = standing(store, str(record["collection"]), str(record["week"]), str(record["input"]))
+        return found is None or found.state != "failed"
+    try:
+        answered = store.head(answered_key(str(record["id"])))
+        return answered.modified_s >= store.head(record_key(record)).modified_s
+    except NotFound:
+        return False

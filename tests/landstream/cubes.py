@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event
 
-from landstream.deliver import deliver
+from shared.run.deliver import deliver
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.process.command_line import do_what_is_due

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from landstream.deliver import deliver
+from shared.run.deliver import deliver
 from shared.store import NotFound, PreconditionFailed, Store, StoreError, StoreUnavailable
 from shared.store.s3 import S3Settings, S3Store
 from tests.conftest import Servers
