@@ -1,0 +1,102 @@
+"""What is to be fetched, in which order: two lanes, newest sensing first, and what waits for its time."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Lane = Literal["forward", "backfill"]
+LANES: Final[tuple[Lane, ...]] = ("forward", "backfill")
+"""What was sensed just now, and the past; the first has the right of way."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A product that is to be fetched.
+
+    Attributes:
+        collection: that it will be registered in.
+        week: of its sensing.
+        product: its full name.
+        lane: which limits it counts for.
+        sensed_s: start of sensing, seconds since the epoch.
+    """
+
+    collection: str
+    week: str
+    product: str
+    lane: Lane
+    sensed_s: float
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """Newest first; the name makes it total."""
+        return -self.sensed_s, self.product
+
+
+@dataclass
+class Queue:
+    """Products that wait to be fetched. Each call costs at most the logarithm of how many there are.
+
+    Attributes:
+        backfill_limit: how many of the past may be under way at once.
+    """
+
+    backfill_limit: int
+    _ready: dict[Lane, list[tuple[tuple[float, str], Wanted]]] = field(
+        default_factory=lambda: {lane: [] for lane in LANES}
+    )
+    _later: list[tuple[float, tuple[float, str], Wanted]] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
+    _running: Counter[Lane] = field(default_factory=Counter)
+
+    def put(self, wanted: Wanted, at_s: float = 0.0) -> None:
+        """Add a product, to be taken at a time or later; nothing happens where it is there, or under way."""
+        if wanted.product not in self._known:
+            self._known.add(wanted.product)
+            self._wait(wanted, at_s)
+
+    def take(self, now_s: float) -> Wanted | None:
+        """Return what is to be fetched now; `ended` or `again` must follow. None = nothing yet."""
+        while self._later and self._later[0][0] <= now_s:
+            _, order, wanted = heapq.heappop(self._later)
+            heapq.heappush(self._ready[wanted.lane], (order, wanted))
+        for lane in LANES:
+            if self._ready[lane] and (lane == "forward" or self._running[lane] < self.backfill_limit):
+                wanted = heapq.heappop(self._ready[lane])[1]
+                self._running[lane] += 1
+                return wanted
+        return None
+
+    def ended(self, wanted: Wanted) -> None:
+        """Forget a product that was taken: nothing is left to do."""
+        self._running[wanted.lane] -= 1
+        self._known.discard(wanted.product)
+
+    def again(self, wanted: Wanted, at_s: float) -> None:
+        """Put a product that was taken back, for a time or later."""
+        self._running[wanted.lane] -= 1
+        self._wait(wanted, at_s)
+
+    def next_s(self) -> float | None:
+        """Return when the next one of those that wait for their time is due; None = none waits."""
+        return self._later[0][0] if self._later else None
+
+    @property
+    def ready(self) -> int:
+        """How many could be fetched at once."""
+        return sum(map(len, self._ready.values()))
+
+    @property
+    def running(self) -> int:
+        """How many are under way."""
+        return sum(self._running.values())
+
+    def __len__(self) -> int:
+        """Return how many are known, those under way included."""
+        return len(self._known)
+
+    def _wait(self, wanted: Wanted, at_s: float) -> None:
+        heapq.heappush(self._later, (at_s, wanted.order, wanted))
