@@ -483,6 +483,12 @@ def over_folders(folder: Path, counts: list[int]) -> None:
     table(rows, counts)
 
 
+def link_as_put(source: str, target: str) -> None:
+    """Link a file into a bucket with the ETag that versitygw gives what it is sent."""
+    os.link(source, target)
+    os.setxattr(target, "user.etag", hashlib.md5(Path(source).read_bytes(), usedforsecurity=False).hexdigest().encode())
+
+
 def over_s3(folder: Path, counts: list[int]) -> None:
     """Measure stores in versitygw."""
     from tools.servers.versitygw import Versitygw
@@ -494,7 +500,7 @@ def over_s3(folder: Path, counts: list[int]) -> None:
         bucket = folder / f"{count}-s3" / "data" / "scale"
         if not bucket.is_dir():
             shutil.copytree(
-                made_in, bucket, copy_function=os.link, ignore=shutil.ignore_patterns(".landstream", "index")
+                made_in, bucket, copy_function=link_as_put, ignore=shutil.ignore_patterns(".landstream", "index")
             )
         gateway.start()
         try:

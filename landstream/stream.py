@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
-from shared.run.deliver import DeliveryStopped, deliver, missing_bytes, unit_name
 from landstream.prune import count_snapshots, prune_cube
 from landstream.retention import KEEP_DAYS, KEEP_SNAPSHOTS
 from services.sweeper.driver import Driver
@@ -27,11 +26,12 @@ from shared.items.champion import champion
 from shared.items.collections import MODELS
 from shared.items.ids import digest8
 from shared.items.keys import failure_key, split_item_key
-from shared.items.landing import PREFIX
+from shared.items.landing import PREFIX, LandingUnit
 from shared.items.summary import current_labels
 from shared.items.weeks import BadKey
 from shared.observe.logs import get_logger
 from shared.run.context import Context, Observer
+from shared.run.deliver import DeliveryStopped, deliver, missing_bytes, unit_name
 from shared.run.failure import make_record, standing_failures
 from shared.run.outcome import Rejected, utf8_text
 from shared.run.runner import Runner, StageStopped
@@ -134,6 +134,12 @@ class Stream:
             s.name: Runner(s, registry.module_of(s.name), self.context, partial(self._note_later, s.name))
             for s in self.stages
         }
+        self._fetcher = None
+        if area.source is not None:
+            # Its libraries are loaded only where something is fetched.
+            from services.ingest.fetch.fetching import fetcher_of
+
+            self._fetcher = fetcher_of(self.context, folder / "fetch", self._put_whole, once)
         self.driver = Driver(self.stages, self.context, 0.0 if once else None, once)
         self._broken: list[str] = []
         self._full: StoreFull | None = None
@@ -157,6 +163,8 @@ class Stream:
             StoreFull: the disk is full or read-only; everything that was due is due still.
         """
         threads = [Thread(target=self._serve, args=(r,), name=s, daemon=True) for s, r in self._runners.items()]
+        if self._fetcher is not None:
+            threads.append(Thread(target=self._fetch, name="fetch", daemon=True))
         for thread in threads:
             thread.start()
         try:
@@ -209,6 +217,12 @@ class Stream:
         if products:
             self._display.observe("landing", "progress", "", len(products), len(products), "products")
 
+    def _put_whole(self, path: Path) -> LandingUnit:
+        """Put a product that was fetched into `landing/`, and hint it once it is whole."""
+        unit = deliver(self._quiet_store, path, self.context.stop)
+        publish_hint(self.bus, self.store.bucket, unit.key)
+        return unit
+
     def _refuse(self, path: Path, error: Exception) -> None:
         """Record that a product could not even be put into `landing/`."""
         name = f"{unit_name(path.name)}--{digest8(path.name)}"
@@ -231,6 +245,15 @@ class Stream:
             self.context.stop.set()
         except Exception as error:
             self._broken.append(f"{runner.stage.name}: {type(error).__name__}: {error}")
+            self.context.stop.set()
+            raise
+
+    def _fetch(self) -> None:
+        assert self._fetcher is not None
+        try:
+            self._fetcher.run()
+        except Exception as error:
+            self._broken.append(f"fetch: {type(error).__name__}: {error}")
             self.context.stop.set()
             raise
 
@@ -260,7 +283,8 @@ class Stream:
         due = {name: {job.id for job in count.due} for name, count in counts.items()}
         open_ = {name for name, jobs in due.items() if jobs - self._waiting(name)}
         hinted = self.driver.sweep.hints.give(counts) if idle or not self._once else 0
-        still = idle and not hinted and self._idle() and self._changes == before
+        fetched = self._fetcher is None or self._fetcher.quiet
+        still = fetched and idle and not hinted and self._idle() and self._changes == before
         if self.driver.ask(still and not open_.intersection(self.driver.feeding), time.time()):
             return False
         if still and not open_:
@@ -284,13 +308,14 @@ class Stream:
 
     def _waits(self, quiet: bool) -> list[str]:
         """Return what the stream waits for, a line each."""
-        waits = []
+        waits = list(self._fetcher.waits()) if self._fetcher is not None else []
         if quiet and (nobody := _no_champion(self.driver.sweep.catalogue)):
             waits.append(nobody)
         if quiet and self.driver.training_waits_for is not None:
             waits.append(self.driver.training_waits_for)
         if quiet and not self._once:
-            waits.append(f"watching {self.store.location}/{PREFIX}")
+            source = f" and {self.area.source.kind}" if self.area.source is not None else ""
+            waits.append(f"watching {self.store.location}/{PREFIX}{source}")
         return waits
 
     def _idle(self) -> bool:
@@ -303,7 +328,8 @@ class Stream:
         counts = self.driver.look(everything=True)
         self.driver.keep_pages()
         catalogue = self.driver.sweep.catalogue
-        waiting = [f"{name}: {len(count.due)} waiting" for name, count in counts.items() if count.due]
+        waiting = list(self._fetcher.waits()) if self._fetcher is not None else []
+        waiting += [f"{name}: {len(count.due)} waiting" for name, count in counts.items() if count.due]
         waiting += [
             f"{name}: a link or a name that no object can have; rename it" for name in self.store.unusable(PREFIX)
         ]

@@ -48,14 +48,15 @@ def run(
 
     Example: landstream run --area examples/areas/demo.yaml --store runs/demo --once products/*
     """
-    from shared.run.deliver import linker
     from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
+    from services.ingest.fetch.errors import Misconfigured
     from services.sweeper.driver import upstream
     from shared.area import AreaError, load_area
     from shared.observe.failpoint import UnknownFailpoint, check_failpoint
     from shared.observe.logs import LogFile, configure_logs
+    from shared.run.deliver import linker
     from shared.run.signals import lead_group_if_armed, stop_on_signals
     from shared.stage import registry
     from shared.store import StoreError, StoreFull
@@ -84,7 +85,10 @@ def run(
             bind(opened, study_area)
             if link:
                 linker(opened)
-            stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots, link)
+            try:
+                stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots, link)
+            except Misconfigured as error:
+                fail(error)
             outcome = stream.run(products or [])
     except StoreFull as error:
         fail(error, 1)
@@ -121,11 +125,11 @@ def deliver(
 
     Example: landstream deliver --store s3://landstream products/*
     """
-    from shared.run.deliver import DeliveryStopped
-    from shared.run.deliver import deliver as put_into_landing
     from landstream.progress import ProgressDisplay
     from landstream.workspace import WorkspaceError, open_bound
     from shared.items.weeks import BadKey
+    from shared.run.deliver import DeliveryStopped
+    from shared.run.deliver import deliver as put_into_landing
     from shared.store import StoreError
 
     missing = [p for p in products if not p.exists()]

@@ -29,6 +29,7 @@ from shapely.geometry.base import BaseGeometry
 from shared.area.extent import check_extent
 from shared.area.moved import move_keys
 from shared.area.scheme import PRESETS, LabelScheme, preset
+from shared.area.source import Source
 from shared.area.training import TrainingPolicy, TrainingSettings
 from shared.geo import TILE_M, Grid
 from shared.geo.mgrs import utm_zone_epsg, zones_over
@@ -47,7 +48,7 @@ SENSORS: Final[tuple[Sensor, ...]] = ("s2", "olci")
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-UNPLANNED: Final = frozenset({"train", "training", "remap", "patience_s"})
+UNPLANNED: Final = frozenset({"train", "training", "remap", "patience_s", "source"})
 """Keys that no stage plans by: they say what whoever drives the stream does."""
 
 
@@ -110,6 +111,9 @@ class Area(BaseModel):
     applicability: bool = False
     """Whether maps carry a layer of where their model applies: how unlike the ground that it learned from each cell of
     40 m is. Maps take longer with it; imported and older models have none."""
+    source: Source | None = None
+    """Where products come from by themselves: `kind: cdse`, `dhus`, `stac` or `folder`, and its fields; without it they
+    are put into `landing/` by hand, which stays open beside every source."""
     patience_s: float = Field(default=3600.0, ge=0)
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
@@ -174,6 +178,8 @@ class Area(BaseModel):
             del data["sensors"]
         if not self.applicability:
             del data["applicability"]
+        if self.source is None:
+            data.pop("source", None)
         return data
 
     @property

@@ -70,5 +70,19 @@ MAPPING_BACKLOG: Final = Gauge(
     "landstream_mapping_backlog_products", "Products in the cube and in no map yet", ["sensor"]
 )
 
+# Fetching alone tells what follows.
+
+# Bytes that came from a provider.
+FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from a provider")
+
+# Products that are to be fetched, by lane: forward (just sensed), backfill (the past).
+FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are to be fetched", ["lane"])
+
+# When the provider last answered a search whole.
+FETCH_SEARCHED: Final = Gauge("landstream_fetch_answered_timestamp_seconds", "Last search that was answered")
+
+# Volume of the last 30 days: used, and the area's limit where it has one.
+FETCH_VOLUME: Final = Gauge("landstream_fetch_volume_bytes", "Volume fetched within 30 days", ["what"])
+
 # When the stage's loop ticked last.
 TICK: Final = Gauge("landstream_last_tick_timestamp_seconds", "Last tick of the stage's loop", ["stage"])

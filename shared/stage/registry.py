@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
+from pathlib import Path
 from typing import Any
 
 from shared.items.catalogue import Rule
@@ -25,9 +24,12 @@ def names() -> list[str]:
 
 
 def _packages_with(module: str) -> list[str]:
-    package = importlib.import_module(PACKAGE)
-    found = (m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
-    return sorted(name for name in found if importlib.util.find_spec(f"{PACKAGE}.{name}.{module}") is not None)
+    """Return the packages of `services/`, and those directly below them, that have a module of a name."""
+    found = []
+    for path in map(Path, importlib.import_module(PACKAGE).__path__):
+        for file in (*path.glob(f"*/{module}.py"), *path.glob(f"*/*/{module}.py")):
+            found.append(".".join(file.parent.relative_to(path).parts))
+    return sorted(found)
 
 
 def resolve(reference: str) -> Any:
@@ -85,7 +87,9 @@ def other_services() -> list[Service]:
     for package in _packages_with("service"):
         service: Service = importlib.import_module(f"{PACKAGE}.{package}.service").SERVICE
         if service.package != package:
-            raise NoSuchService(f"services/{package}/service.py declares the package {service.package!r}")
+            raise NoSuchService(
+                f"services/{package.replace('.', '/')}/service.py declares the package {service.package!r}"
+            )
         found.append(service)
     return sorted(found, key=lambda s: s.name)
 

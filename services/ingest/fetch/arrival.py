@@ -35,8 +35,19 @@ def landed(store: Store, product: str) -> LandingUnit | None:
     return None
 
 
-def arrival(store: Store, collection: str, week: str, product: str, unit: LandingUnit) -> Arrival | None:
-    """Return how ingest ended with a unit, as it lies there now; None = it has not ended yet."""
+def arrival(store: Store, collection: str, week: str, product: str, unit: LandingUnit | None) -> Arrival | None:
+    """Return how ingest ended with a unit, as it lies there now; None = it has not ended yet.
+
+    Args:
+        store: where it lies.
+        collection: that the product is to be registered in.
+        week: of its sensing.
+        product: its full name.
+        unit: the unit; None = it is gone from `landing/`.
+    """
+    if unit is None:
+        there = is_registered(store, collection, week, product)
+        return Arrival(there, "" if there else "was taken out of landing/ before it was registered")
     try:
         receipt = from_json(store.get(receipt_key(unit.name, unit.receipt_id)))
     except NotFound:

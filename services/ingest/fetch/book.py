@@ -40,11 +40,15 @@ class Book:
 
     Args:
         store: where it is written.
+
+    Attributes:
+        failed: product -> where it stands, of those with a failure record of ours.
     """
 
     def __init__(self, store: Store) -> None:
         self._store, self._lock = store, RLock()
         self._weeks: OrderedDict[tuple[str, str], dict[str, Standing]] = OrderedDict()
+        self.failed: dict[str, Standing] = {}
 
     def week(self, collection: str, week: str) -> dict[str, Standing]:
         """Return product -> where it stands, of a week; listed once, then kept up to date with what we say."""
@@ -106,7 +110,7 @@ class Book:
     def fail(self, collection: str, week: str, product: str, record: bytes) -> None:
         """Write a failure record of a product, and that it failed."""
         self._store.put(failure_key(FETCH, record_id(product)), record)
-        self.say(collection, week, product, "failed", str(from_json(record)["fault"]))
+        self.failed[product] = self.say(collection, week, product, "failed", str(from_json(record)["fault"]))
 
     def fail_search(self, name: str, record: bytes) -> None:
         """Write a failure record of a search; it stands until the search is answered."""

@@ -51,6 +51,7 @@ class Queue:
     _later: list[tuple[float, tuple[float, str], Wanted]] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
     _running: Counter[Lane] = field(default_factory=Counter)
+    _waiting: Counter[Lane] = field(default_factory=Counter)
 
     def put(self, wanted: Wanted, at_s: float = 0.0) -> None:
         """Add a product, to be taken at a time or later; nothing happens where it is there, or under way."""
@@ -67,6 +68,7 @@ class Queue:
             if self._ready[lane] and (lane == "forward" or self._running[lane] < self.backfill_limit):
                 wanted = heapq.heappop(self._ready[lane])[1]
                 self._running[lane] += 1
+                self._waiting[lane] -= 1
                 return wanted
         return None
 
@@ -94,9 +96,14 @@ class Queue:
         """How many are under way."""
         return sum(self._running.values())
 
+    def count(self, lane: Lane) -> int:
+        """Return how many of a lane wait, whatever for."""
+        return self._waiting[lane]
+
     def __len__(self) -> int:
         """Return how many are known, those under way included."""
         return len(self._known)
 
     def _wait(self, wanted: Wanted, at_s: float) -> None:
+        self._waiting[wanted.lane] += 1
         heapq.heappush(self._later, (at_s, wanted.order, wanted))

@@ -44,7 +44,8 @@ class Searches:
         settings: of fetching.
         first_look: when this store's stream asked for the first time, by the store's clock.
         heard: told of each product that is to be fetched.
-        withdraw: told of each product that was taken away upstream, and that we know; returns whether that was news.
+        withdraw: told of each product that was taken away upstream, and that we know.
+        restore: told of each that was taken away, and is offered again.
     """
 
     area: Area
@@ -55,6 +56,7 @@ class Searches:
     first_look: datetime
     heard: Heard
     withdraw: Callable[[Standing, Deletion], None]
+    restore: Callable[[Standing], None]
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _began: datetime | None = None
 
@@ -154,9 +156,7 @@ class Searches:
         """Take a product that was offered; return its week, or an empty text if it is none of ours."""
         parsed = parse_product(offer.name)
         if parsed is None or offer.product_type != kind:
-            said = Refused(
-                f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read"
-            )
+            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
             name = f"unknown-{digest8(offer.name)}"
             remedy = "leave it out of `products:`, or dismiss this record"
             self.book.fail_search(name, make_record(name, "", "", said, 1, remedy))
@@ -167,16 +167,22 @@ class Searches:
             return ""
         known = self.book.week(collection, week).get(parsed.product)
         reason = self._unwanted(offer)
-        if known is None:
+        if known is None or self._is_back(known, offer):
             self.book.describe(collection, week, offer)
-            self.book.say(collection, week, parsed.product, "unwanted" if reason else "found", reason)
-        elif (known.state == "unwanted") == bool(reason) or known.state not in {"unwanted", "found"}:
-            return week
-        else:  # the area's limits changed
-            self.book.say(collection, week, parsed.product, "unwanted" if reason else "found", reason)
+            if known is not None:
+                self.restore(known)
+        elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(reason):
+            return week  # else the area's limits changed
+        self.book.say(collection, week, parsed.product, "unwanted" if reason else "found", reason)
         if not reason:
             self.heard(self._wanted(collection, week, offer))
         return week
+
+    def _is_back(self, known: Standing, offer: Offer) -> bool:
+        """Return whether a product that was taken away is offered again: as another one of the same name."""
+        if known.state != "withdrawn":
+            return False
+        return self.book.offer(known.collection, known.week, known.product).id != offer.id
 
     def _wanted(self, collection: str, week: str, offer: Offer) -> Wanted:
         lane = lane_of(offer.sensed, offer.published, self.first_look, self.settings.forward_days)

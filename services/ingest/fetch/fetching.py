@@ -1,0 +1,62 @@
+"""Fetching as part of a stream: made of an area's `source:` and the environment, run beside the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from services.ingest.fetch.credentials import credentials_for
+from services.ingest.fetch.fetcher import Fetcher, Setup
+from services.ingest.fetch.folder import Watched
+from services.ingest.fetch.providers import provider_for
+from services.ingest.fetch.settings import FetchSettings
+from shared.area.source import FolderSource
+from shared.items.landing import LandingUnit
+from shared.items.properties import WithdrawalState
+from shared.run.context import Context
+from shared.run.withdraw import NothingToSay, say
+
+
+def fetcher_of(
+    context: Context, folder: Path, put: Callable[[Path], LandingUnit], once: bool = False
+) -> Fetcher | Watched:
+    """Return what fetches for a stream.
+
+    Args:
+        context: of the stream; its area has a source.
+        folder: for what is under way.
+        put: puts a file or folder into `landing/`.
+        once: end when everything that can be had was fetched and taken in.
+
+    Raises:
+        Misconfigured: credentials or libraries are absent.
+    """
+    source = context.area.source
+    assert source is not None
+    if isinstance(source, FolderSource):
+        return Watched(source, put, context.stop, context.observer, once)
+
+    def tell(state: WithdrawalState) -> Callable[[str, str, str], None]:
+        def told(product: str, week: str, reason: str) -> None:
+            with suppress(NothingToSay):  # people said it before
+                say(context.store, context.area, context.reader.snapshot(), product, week, state, reason, "fetch")
+
+        return told
+
+    setup = Setup(
+        area=context.area,
+        source=source,
+        provider=provider_for(source, credentials_for(source)),
+        store=context.store,
+        settings=FetchSettings(),
+        folder=folder,
+        put=put,
+        stop=context.stop,
+        withdraw=tell("withdrawn"),
+        restore=tell("restored"),
+        observer=context.observer,
+        once=once,
+        tick=lambda: context.health.tick("fetch"),
+    )
+    return Fetcher(setup)
