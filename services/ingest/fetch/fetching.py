@@ -8,7 +8,6 @@ from pathlib import Path
 
 from services.ingest.fetch.credentials import credentials_for
 from services.ingest.fetch.fetcher import Fetcher, Setup
-from services.ingest.fetch.folder import Watched
 from services.ingest.fetch.providers import provider_for
 from services.ingest.fetch.settings import FetchSettings
 from shared.area.source import FolderSource
@@ -18,9 +17,7 @@ from shared.run.context import Context
 from shared.run.withdraw import NothingToSay, say
 
 
-def fetcher_of(
-    context: Context, folder: Path, put: Callable[[Path], LandingUnit], once: bool = False
-) -> Fetcher | Watched:
+def fetcher_of(context: Context, folder: Path, put: Callable[[Path], LandingUnit], once: bool = False) -> Fetcher:
     """Return what fetches for a stream.
 
     Args:
@@ -35,7 +32,7 @@ def fetcher_of(
     source = context.area.source
     assert source is not None
     if isinstance(source, FolderSource):
-        return Watched(source, put, context.stop, context.observer, once)
+        raise NotImplementedError
 
     def tell(state: WithdrawalState) -> Callable[[str, str, str], None]:
         def told(product: str, week: str, reason: str) -> None:
