@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from shared.area import Area, LabelClass, LabelScheme, preset
 from shared.area.area import GridSpec
 from shared.area.scheme import PRESETS
+from shared.area.source import CdseSource, DhusSource, FolderSource, StacSource
 from shared.area.training import TrainingPolicy, TrainingSettings
 from tools.docstrings import docstrings
 
@@ -30,6 +31,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "training": TrainingSettings,
 }
 """Where in the file each part of the model stands."""
+
+SOURCES: tuple[type[BaseModel], ...] = (CdseSource, DhusSource, StacSource, FolderSource)
+"""What `source` can be, by its `kind`."""
 
 _HEAD = """# The area file
 
@@ -77,7 +81,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of an area file as people write it: presets by name, a mapping in a file of its own."""
     made = Area.model_json_schema(by_alias=True)
     parts = {"Area": made} | made["$defs"]
-    for kind in SECTIONS.values():
+    for kind in (*SECTIONS.values(), *SOURCES):
         part, meanings = parts[kind.__name__], docstrings(kind)
         part["description"] = " ".join((inspect.getdoc(kind) or "").split())
         for name, field in kind.model_fields.items():
@@ -108,6 +112,11 @@ def page() -> str:
         parts.extend(_rows(part))
         if kind is LabelScheme:
             parts.append(f"\nPresets of Corine Land Cover: {', '.join(_presets())}.\n")
+    for kind in SOURCES:
+        part = made["$defs"][kind.__name__]
+        parts.append(f"\n## `source` with `kind: {part['properties']['kind']['const']}`\n\n{part['description']}\n\n")
+        parts.append("| key | type | default | meaning |\n| --- | --- | --- | --- |\n")
+        parts.extend(_rows(part))
     return "".join(parts)
 
 
@@ -120,6 +129,8 @@ def _rows(part: dict[str, Any]) -> Iterator[str]:
 def _default(key: str, said: dict[str, Any], part: dict[str, Any]) -> str:
     if key in part.get("required", ()):
         return "required"
+    if "const" in said:
+        return "required"
     if said["default"] is None:
         return "computed" if key == "grid" else "none"
     return "as below" if isinstance(said["default"], dict) else f"`{json.dumps(said['default'])}`"
@@ -127,6 +138,8 @@ def _default(key: str, said: dict[str, Any], part: dict[str, Any]) -> str:
 
 def _type(said: dict[str, Any]) -> str:
     """Return a type in words, with the limits of its values."""
+    if "discriminator" in said:
+        return "mapping"
     if "anyOf" in said:
         kinds = dict.fromkeys(_type(kind) for kind in said["anyOf"] if kind.get("type") != "null")
         return " or ".join(kinds)

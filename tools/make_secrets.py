@@ -18,6 +18,7 @@ USERS = (
     "tiler",
     "trainer",
     "inference",
+    "fetch",
     "model-sync",
     "sweeper",
     "deliver",

@@ -35,8 +35,8 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
-class _Source(BaseModel):
-    """What every source says."""
+class _Catalogue(BaseModel):
+    """What every source says that is a catalogue with downloads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,17 +44,6 @@ class _Source(BaseModel):
     """First day (UTC) whose products are wanted; the first of `years` where absent."""
     end: date | None = None
     """Last day (UTC) whose products are wanted; the last of `years` where absent."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> _Source:
-        if self.start and self.end and self.start > self.end:
-            raise ValueError(f"start {self.start} is after end {self.end}")
-        return self
-
-
-class _Catalogue(_Source):
-    """What every source says that is a catalogue with downloads."""
-
     products: tuple[ProductType, ...] = ()
     """Product types to fetch, as ESA calls them; those of the area's level and sensors where absent."""
     max_cloud_percent: float | None = Field(default=None, ge=0, le=100)
@@ -64,11 +53,18 @@ class _Catalogue(_Source):
     monthly_gb: float | None = Field(default=None, gt=0)
     """Gigabytes (10^9 bytes) that may be fetched within 30 days; no limit of ours where absent."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> _Catalogue:
+        if self.start and self.end and self.start > self.end:
+            raise ValueError(f"start {self.start} is after end {self.end}")
+        return self
+
 
 class CdseSource(_Catalogue):
     """The Copernicus Data Space Ecosystem."""
 
     kind: Literal["cdse"]
+    """Which source this is."""
     stac_url: str = "https://stac.dataspace.copernicus.eu/v1"
     """STAC API that is searched."""
     odata_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
@@ -91,6 +87,7 @@ class DhusSource(_Catalogue):
     """A DHuS node, through sentinelsat."""
 
     kind: Literal["dhus"]
+    """Which source this is."""
     api_url: str
     """Address of the node; there is no default, since the old hub is closed."""
 
@@ -109,6 +106,7 @@ class StacSource(_Catalogue):
     """A STAC API whose assets are cloud-optimised GeoTIFFs, one for each band."""
 
     kind: Literal["stac"]
+    """Which source this is."""
     api_url: str = "https://earth-search.aws.element84.com/v1"
     """STAC API that is searched."""
     collection: str = "sentinel-2-l2a"
@@ -119,10 +117,13 @@ class StacSource(_Catalogue):
     _check = field_validator("api_url")(_address)
 
 
-class FolderSource(_Source):
+class FolderSource(BaseModel):
     """A folder that products are put into by other means; it is watched, and never written to."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     kind: Literal["folder"]
+    """Which source this is."""
     path: str
     """The folder, absolute, or relative to where the stream runs."""
 

@@ -35,6 +35,7 @@ class Deployment:
         memory_limit_mb: memory in MiB that a container may take where one machine runs all services.
         cpu: cores that a pod is promised.
         cpu_limit: cores that it may take.
+        disk_mb: MiB of scratch of a service without a stage; a stage's follow from its memory.
         jobs_each: due jobs for each replica, up to as many replicas as the topic has partitions.
         job_each: whether each due job is a Kubernetes Job of its own, which ends with it: for hours of work.
     """
@@ -47,6 +48,7 @@ class Deployment:
     memory_limit_mb: int = 3072
     cpu: float = 0.5
     cpu_limit: float = 2
+    disk_mb: int = 256
     jobs_each: int = 4
     job_each: bool = False
 
@@ -69,6 +71,8 @@ class Service:
         arguments: of its command.
         ports: name -> port that it listens on beside `PORT`; on one machine for this machine alone.
         volumes: name of a volume of the compose file -> where it lies in the container.
+        variables: of the environment that people set, for what they have an account for: compose hands on those that are
+            set, Kubernetes those of the secret `landstream-NAME-account` where there is one.
         writes: keys that it may put.
         deletes: keys that it may delete.
         one_because: why it has one replica, for the manifest.
@@ -82,6 +86,7 @@ class Service:
     arguments: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
+    variables: Patterns = ()
     writes: Patterns = ()
     deletes: Patterns = ()
     one_because: str = ""

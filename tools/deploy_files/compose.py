@@ -29,13 +29,22 @@ def service(each: Service) -> str:
         f"  image: {image(each.name)}",
         f"  build: {{<<: *{each.deployment.image}, args: {{EXTRAS: {extras}}}}}",
         f"  command: [{', '.join(each.command)}]",
-        f"  environment: {{<<: *environment, LANDSTREAM_INSTANCE: {each.name}}}",
+        *environment(each),
         f"  secrets: [{{source: {each.name}, target: aws}}]",
         *(ports(each) if each.ports else ()),
         *(volumes(each) if each.volumes else ()),
         f"  mem_limit: {size(each.deployment.memory_limit_mb)}",
     ]
     return "".join(f"  {line}\n" for line in lines)
+
+
+def environment(each: Service) -> list[str]:
+    """Return the environment; a variable without a value is handed on where it is set."""
+    common = f"<<: *environment, LANDSTREAM_INSTANCE: {each.name}"
+    if not each.variables:
+        return [f"  environment: {{{common}}}"]
+    handed = (f"    {variable}:" for variable in each.variables)
+    return ["  environment:", "    <<: *environment", f"    LANDSTREAM_INSTANCE: {each.name}", *handed]
 
 
 def ports(each: Service) -> list[str]:

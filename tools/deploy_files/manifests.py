@@ -231,7 +231,7 @@ def of_service(service: Service) -> str:
     """Return the manifest of a service without a stage: one replica, and its address."""
     name, deployment = service.name, service.deployment
     return f"""\
-{MADE} from services/{service.package}/service.py.
+{MADE} from services/{service.package.replace(".", "/")}/service.py.
 {account(name)}\
 apiVersion: apps/v1
 kind: Deployment
@@ -262,6 +262,7 @@ spec:
           envFrom:
             - configMapRef:
                 name: landstream
+{account_of(service)}\
           env:
             - name: LANDSTREAM_INSTANCE
               value: {name}
@@ -281,7 +282,7 @@ spec:
             httpGet: {{path: /readyz, port: metrics}}
             periodSeconds: 30
             timeoutSeconds: 10
-{indented(resources(deployment, deployment.memory_limit_mb, "64Mi", "512Mi"), 10)}\
+{indented(resources(deployment, deployment.memory_limit_mb, "64Mi", f"{deployment.disk_mb + 256}Mi"), 10)}\
           volumeMounts:
             - {{name: secrets, mountPath: /run/secrets/landstream, readOnly: true}}
             - {{name: work, mountPath: /work}}
@@ -292,7 +293,7 @@ spec:
             secretName: landstream-{name}
         - name: work
           emptyDir:
-            sizeLimit: 256Mi
+            sizeLimit: {deployment.disk_mb}Mi
         - name: tmp
           emptyDir:
             sizeLimit: 64Mi
@@ -306,6 +307,13 @@ spec:
     app.kubernetes.io/name: {name}
   ports:
 {indented(answers(service), 4)}"""
+
+
+def account_of(service: Service) -> str:
+    """Return where its variables come from, if people set any; without the secret it starts all the same."""
+    if not service.variables:
+        return ""
+    return f"            - secretRef:\n                name: landstream-{service.name}-account\n                optional: true\n"
 
 
 def listens(service: Service) -> str:

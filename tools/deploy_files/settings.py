@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from landstream.provision import ProvisionSettings
+from services.ingest.fetch.credentials import CdseSettings, DhusSettings
+from services.ingest.fetch.settings import FetchSettings
 from services.model_sync.sync import SyncSettings
 from services.sweeper.settings import SweeperSettings
 from shared.bus.kafka import KafkaSettings
@@ -24,7 +26,18 @@ HEAD = ("variable", "default", "meaning")
 def classes() -> list[type[BaseSettings]]:
     """Return every class of settings: of all processes first, then of each stage, upstream first, then the others."""
     stages = [stage.settings for stage in registry.all_stages() if stage.settings.model_fields]
-    return [ServiceSettings, S3Settings, KafkaSettings, *stages, SweeperSettings, SyncSettings, ProvisionSettings]
+    return [
+        ServiceSettings,
+        S3Settings,
+        KafkaSettings,
+        *stages,
+        FetchSettings,
+        CdseSettings,
+        DhusSettings,
+        SweeperSettings,
+        SyncSettings,
+        ProvisionSettings,
+    ]
 
 
 def rows() -> Iterator[tuple[str, str, str]]:

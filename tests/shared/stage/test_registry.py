@@ -74,7 +74,8 @@ def test_a_circle_of_two_still_ends() -> None:
 
 
 def test_services_without_a_stage_follow_the_stages() -> None:
-    packages = {p.parent.name for p in (ROOT / "services").glob("*/service.py")}
+    folder = ROOT / "services"
+    packages = {".".join(p.parent.relative_to(folder).parts) for p in folder.rglob("service.py")}
     services = registry.all_services()
     assert {s.package for s in services[len(NAMES) :]} == packages
     assert [s.name for s in services[: len(NAMES)]] == [s.name for s in registry.all_stages()]
@@ -84,7 +85,7 @@ def test_services_without_a_stage_follow_the_stages() -> None:
 @pytest.mark.parametrize("service", registry.all_services(), ids=lambda s: s.name)
 def test_a_pod_has_longer_to_end_than_nearly_every_job(service: Service) -> None:
     assert service.deployment.p99_s + 30 <= service.deployment.end_s <= service.deployment.p99_s + 360
-    assert (ROOT / "services" / service.package / "__main__.py").is_file()
+    assert (ROOT.joinpath("services", *service.package.split("."), "__main__.py")).is_file()
 
 
 def test_an_unknown_service() -> None:
