@@ -71,8 +71,8 @@ class Service:
         arguments: of its command.
         ports: name -> port that it listens on beside `PORT`; on one machine for this machine alone.
         volumes: name of a volume of the compose file -> where it lies in the container.
-        variables: of the environment that people set, for what they have an account for: compose hands on those that are
-            set, Kubernetes those of the secret `landstream-NAME-account` where there is one.
+        variables: of the environment, that people set for an account of theirs: compose hands on those that are set,
+            Kubernetes those of the secret `landstream-NAME-account` where there is one.
         writes: keys that it may put.
         deletes: keys that it may delete.
         one_because: why it has one replica, for the manifest.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event
 
-from shared.run.deliver import deliver
 from landstream.workspace import bind
 from shared.area import load_area
 from shared.process.command_line import do_what_is_due
 from shared.run.context import Context
+from shared.run.deliver import deliver
 from shared.store import FolderStore
 from simulator.season import Site, plan_season, write_acquisition
 from tests.conftest import AREAS

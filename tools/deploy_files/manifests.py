@@ -313,7 +313,8 @@ def account_of(service: Service) -> str:
     """Return where its variables come from, if people set any; without the secret it starts all the same."""
     if not service.variables:
         return ""
-    return f"            - secretRef:\n                name: landstream-{service.name}-account\n                optional: true\n"
+    lines = ("- secretRef:", f"    name: landstream-{service.name}-account", "    optional: true")
+    return "".join(f"{'':12}{line}\n" for line in lines)
 
 
 def listens(service: Service) -> str:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.run.deliver import EMPTY_FOLDER, DeliveryStopped, deliver, linker, unit_name
 from shared.items.keys import is_key
+from shared.run.deliver import EMPTY_FOLDER, DeliveryStopped, deliver, linker, unit_name
 from shared.store import FolderStore, StoreError
 
 
