@@ -107,6 +107,7 @@ def test_killed_in_each_network() -> None:
     assert told(goes_on("watched", 3, 6).run("watched")) == undisturbed("watched")
 
 
+@pytest.mark.chaos
 def test_killed_in_a_round() -> None:
     wanted = undisturbed("in rounds")
     assert told(goes_on("in rounds", 4, 3).run("in rounds")) == wanted
