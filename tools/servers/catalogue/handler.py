@@ -78,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         sent, stop = 0, None if size is None else int(size * answer.keep)
         for piece in _pieces(answer, stop):
             sent += len(piece)
+            time.sleep(answer.drip_s)
             if sent == size:
                 # Before the last bytes leave: the client may begin its next download as soon as it has them.
                 self.site.seen.end_stream(self.connection)
@@ -86,7 +87,6 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
             if answer.drip_s:
                 self.wfile.flush()
-                time.sleep(answer.drip_s)
         self.wfile.flush()
         if sent != size:
             self.close_connection = True

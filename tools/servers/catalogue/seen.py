@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -114,12 +115,10 @@ class Seen:
 
 
 def has_left(connection: socket.socket) -> bool:
-    """Return whether the client has closed its end of a connection."""
-    with suppress(BlockingIOError):
-        try:
-            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except OSError as error:
-            if isinstance(error, BlockingIOError):
-                raise
-            return True
-    return False
+    """Return whether the client has closed its end of a connection, without waiting."""
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):  # it is closed on this side
+        return True
