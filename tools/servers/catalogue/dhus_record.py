@@ -21,7 +21,7 @@ def fields(product: Product) -> dict[str, Any]:
         "platformname": f"Sentinel-{product.parts['platform'][1]}",
         "platformserialidentifier": f"Sentinel-{product.parts['platform'][1:]}",
         "producttype": product.product_type,
-        "instrumentshortname": "MSI" if product.is_safe else "OLCI",
+        "instrumentshortname": product.instrument.upper(),
         "processinglevel": f"Level-{product.parts['level'][1:]}" if product.is_safe else "1",
         "relativeorbitnumber": int(product.parts["orbit"]),
         "beginposition": product.sensed,

@@ -82,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             if sent == size:
                 # Before the last bytes leave: the client may begin its next download as soon as it has them.
                 self.site.seen.end_stream(self.connection)
-                if answer.whole and not answer.spoiled:
+                if answer.whole and not answer.spoiled and not has_left(self.connection):
                     self.site.seen.delivered(answer.whole)
             self.wfile.write(piece)
             if answer.drip_s:
