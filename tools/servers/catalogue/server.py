@@ -178,7 +178,7 @@ class CatalogueServer:
             self.seen.fault(fault.kind)
             if fault.kind in INSTEAD:
                 return instead(fault, gone)
-            given = change(fault, request, self.shelf, self.tokens)
+            given = change(fault, request, self.shelf, self.earth, self.tokens)
         answer, kinds = spoiled(self.faults, self._pages, route.name, request, given or route.answer(request))
         for kind in kinds:
             self.seen.fault(kind)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -200,3 +201,9 @@ def test_downloads_one_after_another_are_never_at_once() -> None:
         for _ in range(50):
             get()
         assert server.seen.most_streams == 1
+
+
+@pytest.mark.parametrize("wrong", [("no", "stac", ""), ("500", "no", ""), ("redirect", "stac", "")])
+def test_a_fault_that_would_never_befall_is_refused(wrong: tuple[Any, Any, str]) -> None:
+    with pytest.raises(ValueError, match="fault"):
+        Fault(wrong[0], wrong[1], to=wrong[2])
