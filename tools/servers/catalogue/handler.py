@@ -41,20 +41,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         target = urlsplit(self.path)
-        route = self.site.route(target.path)
-        address = self.site.address + route.prefix
+        path = unquote(target.path)
+        route = self.site.route(path)
         request = Request(
             self.command,
-            unquote(target.path.removeprefix(route.prefix)),
+            path.removeprefix(route.prefix),
             target.query,
             {name.lower(): value for name, value in self.headers.items()},
             body,
             self.site.address,
-            address,
+            self.site.address + route.prefix,
         )
-        streams = route.streams and self.command == "GET"
         try:
-            with self.site.seen.stream(self.connection) if streams else nullcontext():
+            with self.site.seen.stream(self.connection) if route.is_download(request) else nullcontext():
                 answer = self.site.respond(route, request, lambda: has_left(self.connection))
                 if answer is None:
                     self.close_connection = True
@@ -79,15 +78,15 @@ class Handler(BaseHTTPRequestHandler):
         sent, stop = 0, None if size is None else int(size * answer.keep)
         for piece in _pieces(answer, stop):
             sent += len(piece)
+            time.sleep(answer.drip_s)
             if sent == size:
                 # Before the last bytes leave: the client may begin its next download as soon as it has them.
                 self.site.seen.end_stream(self.connection)
-                if answer.whole and not answer.spoiled:
+                if answer.whole and not answer.spoiled and not has_left(self.connection):
                     self.site.seen.delivered(answer.whole)
             self.wfile.write(piece)
             if answer.drip_s:
                 self.wfile.flush()
-                time.sleep(answer.drip_s)
         self.wfile.flush()
         if sent != size:
             self.close_connection = True
