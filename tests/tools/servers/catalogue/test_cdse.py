@@ -1,0 +1,200 @@
+"""CDSE's STAC, OData, tokens and downloads, as clients see them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pystac_client
+import pytest
+
+from tools.servers.catalogue import Account, CatalogueServer, Limits, Product
+
+ACCOUNT = Account()
+FIRST = datetime(2024, 5, 1, 10, tzinfo=UTC)
+GRANT = {
+    "client_id": "cdse-public",
+    "grant_type": "password",
+    "username": ACCOUNT.username,
+    "password": ACCOUNT.password,
+}
+
+
+def safe(number: int, tile: str = "33UUU", level: str = "L2A") -> str:
+    start = (FIRST + timedelta(minutes=number)).strftime("%Y%m%dT%H%M%S")
+    return f"S2A_MSI{level}_{start}_N0510_R022_T{tile}_{start}"
+
+
+EFR = "S3A_OL_1_EFR____20240501T093827_20240501T094112_20240501T113357_0164_077_334_4320_LN1_O_NT_002"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CatalogueServer]:
+    folder = tmp_path / f"{safe(0)}.SAFE"
+    (folder / "GRANULE").mkdir(parents=True)
+    (folder / "manifest.safe").write_text("<manifest/>")
+    (folder / "GRANULE" / "B02.jp2").write_bytes(b"picture" * 9000)
+    (folder / "MTD_MSIL2A.xml").write_text(
+        "<x><PRODUCT_START_TIME>2024-05-01T10:00:00.024Z</PRODUCT_START_TIME>"
+        "<EXT_POS_LIST>50 10 50 11 51 11 51 10 50 10 </EXT_POS_LIST>"
+        "<Cloud_Coverage_Assessment>12.5</Cloud_Coverage_Assessment></x>"
+    )
+    products = [
+        Product.at(folder),
+        *(Product.named(safe(n), cloud_percent=n) for n in range(1, 30)),
+        Product.named(EFR),
+    ]
+    with CatalogueServer(products) as server:
+        yield server
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(trust_env=False) as client:
+        yield client
+
+
+def token(server: CatalogueServer, http: httpx.Client) -> str:
+    return str(http.post(server.token_url, data=GRANT).json()["access_token"])
+
+
+def test_pystac_client_finds_all_over_pages_newest_first(server: CatalogueServer) -> None:
+    client = pystac_client.Client.open(server.stac_url)
+    for method in ("POST", "GET"):
+        search = client.search(
+            collections=["sentinel-2-l2a"], sortby=[{"field": "published", "direction": "desc"}], limit=7, method=method
+        )
+        assert [item.id for item in search.items()] == [safe(n) for n in reversed(range(30))]
+    assert not server.seen.forbidden
+
+
+def test_conditions_hold(server: CatalogueServer) -> None:
+    client = pystac_client.Client.open(server.stac_url)
+    published = {"timestamp": (FIRST + timedelta(hours=4, minutes=20)).isoformat()}
+    condition = {
+        "op": "and",
+        "args": [
+            {"op": "<=", "args": [{"property": "eo:cloud_cover"}, 22]},
+            {"op": ">=", "args": [{"property": "published"}, published]},
+            {"op": "=", "args": [{"property": "grid:code"}, "MGRS-33UUU"]},
+        ],
+    }
+    found = client.search(collections=["sentinel-2-l2a"], filter=condition)
+    assert {item.id for item in found.items()} == {safe(20), safe(21), safe(22)}
+    older = client.search(collections=["sentinel-2-l2a"], query={"eo:cloud_cover": {"lt": 2}})
+    assert {item.id for item in older.items()} == {safe(1)}
+    assert not list(client.search(collections=[EFR], query={"eo:cloud_cover": {"lt": 100}}).items())
+    there = client.search(bbox=[10.2, 50.2, 10.4, 50.4], datetime="2024-05-01T00:00:00Z/..")
+    assert [item.id for item in there.items()] == [safe(0)]
+
+
+def test_an_item_tells_what_is_downloaded(server: CatalogueServer, http: httpx.Client) -> None:
+    item = next(pystac_client.Client.open(server.stac_url).search(ids=[safe(0)]).items())
+    assert item.properties["eo:cloud_cover"] == 12.5
+    assert item.properties["datetime"] == "2024-05-01T10:00:00.024000Z"
+    asset = item.assets["Product"]
+    answer = http.get(asset.href, headers={"Authorization": f"Bearer {token(server, http)}"})
+    assert asset.extra_fields["file:checksum"] == "d50110" + hashlib.md5(answer.content).hexdigest()
+    assert asset.extra_fields["file:size"] == len(answer.content)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert f"{safe(0)}.SAFE/GRANULE/B02.jp2" in archive.namelist()
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert server.seen.whole == {safe(0): 1}
+    assert not server.seen.forbidden
+
+
+def test_odata_counts_pages_and_stops(server: CatalogueServer, http: httpx.Client) -> None:
+    condition = (
+        "Collection/Name eq 'SENTINEL-2' and ContentDate/Start ge 2024-05-01T00:00:00.000Z and "
+        "OData.CSC.Intersects(area=geography'SRID=4326;POLYGON((13 52,14 52,14 53,13 52))') and "
+        "Attributes/OData.CSC.StringAttribute/any(att:att/Name eq 'productType' and "
+        "att/OData.CSC.StringAttribute/Value eq 'S2MSI2A') and "
+        "Attributes/OData.CSC.DoubleAttribute/any(att:att/Name eq 'cloudCover' and "
+        "att/OData.CSC.DoubleAttribute/Value le 20.00)"
+    )
+    query = {"$filter": condition, "$orderby": "PublicationDate desc", "$top": "8", "$count": "True"}
+    page = http.get(f"{server.odata_url}/Products", params=query).json()
+    assert page["@odata.count"] == 20
+    names = [record["Name"] for record in page["value"]]
+    while "@odata.nextLink" in page:
+        page = http.get(page["@odata.nextLink"]).json()
+        names += [record["Name"] for record in page["value"]]
+    assert names == [f"{safe(n)}.SAFE" for n in range(20, 0, -1)]
+    beyond = http.get(f"{server.odata_url}/Products", params={"$skip": "10001"})
+    assert beyond.status_code == 422
+    assert beyond.json()["detail"][0]["ctx"] == {"le": 10000}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["Nam eq 'x'", "Name eq", "Name eq 'x' and", "(" * 200, "OData.CSC.Intersects(area=x)"]
+)
+def test_a_filter_that_is_not_understood_is_refused(server: CatalogueServer, http: httpx.Client, wrong: str) -> None:
+    assert http.get(f"{server.odata_url}/Products", params={"$filter": wrong}).status_code == 400
+
+
+def test_what_is_taken_away_is_listed_with_its_cause(server: CatalogueServer, http: httpx.Client) -> None:
+    product = server.shelf.named(safe(3))
+    assert product is not None
+    server.shelf.remove(product.id, "Duplicated product")
+    assert http.get(f"{server.odata_url}/Products({product.id})").status_code == 404
+    gone = http.get(f"{server.odata_url}/DeletedProducts", params={"$filter": f"Name eq '{product.folder}'"}).json()
+    assert [record["DeletionCause"] for record in gone["value"]] == ["Duplicated product"]
+    assert http.get(f"{server.odata_url}/DeletedProducts({product.id})").json()["Id"] == product.id
+
+
+def test_tokens_expire_and_are_refreshed(http: httpx.Client) -> None:
+    product = Product.named(safe(1))
+    with CatalogueServer([product], access_s=0.2, limits=Limits(sessions=1)) as server:
+        given = http.post(server.token_url, data=GRANT).json()
+        address = f"{server.download_url}/Products({product.id})/$value"
+        server.tokens.expire()
+        late = http.get(address, headers={"Authorization": f"Bearer {given['access_token']}"})
+        assert (late.status_code, late.json()["code"]) == (401, "DAT-ZIP-109")
+        assert http.get(address).json()["code"] == "DAT-ZIP-604"
+        refresh = {"client_id": "cdse-public", "grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
+        fresh = http.post(server.token_url, data=refresh).json()["access_token"]
+        assert http.get(address, headers={"Authorization": f"Bearer {fresh}"}).status_code == 200
+        assert http.post(server.token_url, data=GRANT).status_code == 429
+        assert server.seen.forbidden == ["more than 1 sessions"]
+
+
+def test_a_range_is_a_part(server: CatalogueServer, http: httpx.Client) -> None:
+    product = server.shelf.named(safe(0))
+    assert product is not None
+    address = f"{server.download_url}/Products({product.id})/$value"
+    bearer = {"Authorization": f"Bearer {token(server, http)}"}
+    whole = http.get(address, headers=bearer).content
+    part = http.get(address, headers={**bearer, "Range": "bytes=100-"})
+    assert part.status_code == 206
+    assert part.headers["Content-Range"] == f"bytes 100-{len(whole) - 1}/{len(whole)}"
+    assert part.content == whole[100:]
+    assert server.seen.whole_twice == [safe(0)]
+
+
+def test_what_a_client_must_not_do_is_noted(http: httpx.Client) -> None:
+    product = Product.named(safe(1), online=False)
+    with CatalogueServer([product], limits=Limits(rates={"stac": 2})) as server:
+        bearer = {"Authorization": f"Bearer {token(server, http)}"}
+        http.get(f"{server.download_url}/Products({product.id})/$value", headers=bearer)
+        http.get(server.odata_url, headers=bearer)
+        for _ in range(3):
+            http.get(server.stac_url)
+        assert server.seen.forbidden == [
+            f"asked for {safe(1)}, which is offline",
+            "a bearer credential on odata",
+            "more than 2 requests a second: stac",
+        ]
+
+
+def test_many_products_are_found_by_pages(http: httpx.Client) -> None:
+    products = [Product.named(safe(n), cloud_percent=1.0) for n in range(12_500)]
+    with CatalogueServer(products) as server:
+        query = {"$filter": "Collection/Name eq 'SENTINEL-2'", "$top": "1000", "$skip": "10000"}
+        page = http.get(f"{server.odata_url}/Products", params=query).json()
+        assert len(page["value"]) == 1000
+        assert "@odata.nextLink" not in page

@@ -1,0 +1,36 @@
+"""`python -m tools.servers.catalogue`: offer the products of a folder until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from tools.servers.catalogue import CatalogueServer, Product
+
+
+def main() -> None:
+    """Start the server and print its addresses."""
+    parser = argparse.ArgumentParser(prog="python -m tools.servers.catalogue", description=__doc__)
+    parser.add_argument("--products", type=Path, required=True, help="folder of SAFE and SEN3 folders or zips")
+    parser.add_argument("--port", type=int, default=0, help="0 = any that is free")
+    arguments = parser.parse_args()
+    products = [Product.at(path) for path in sorted(arguments.products.iterdir()) if _is_product(path)]
+    with CatalogueServer(products, port=arguments.port) as server:
+        print(f"{len(products)} products")
+        for name in ("stac_url", "odata_url", "download_url", "token_url"):
+            print(f"{name}: {getattr(server, name)}")
+        print(f"username: {server.account.username}\npassword: {server.account.password}", flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            print("stopped")
+
+
+def _is_product(path: Path) -> bool:
+    return path.name.upper().endswith((".SAFE", ".SEN3", ".SAFE.ZIP", ".SEN3.ZIP"))
+
+
+if __name__ == "__main__":
+    main()
