@@ -38,7 +38,7 @@ def trouble(status: int, headers: Mapping[str, str], body: bytes, address: str, 
     code = match[1].decode() if (match := _CODE.search(body)) else ""
     said = f"{status} (code {code})" if code else f"{status}"
     wait = retry_after(headers.get("retry-after"), today)
-    if status == 202:
+    if status == 202 or (400 <= status < 500 and b"offline" in body.lower()):
         return Offline(f"{where} is offline: it is to be ordered first", wait)
     if status in {200, 206}:
         return None

@@ -102,8 +102,8 @@ class Http:
 
         Args:
             hosts: that may be asked.
-            rates: host -> requests a second.
-            rate: requests a second of hosts that `rates` does not name.
+            rates: beginning of a service's addresses -> requests a second.
+            rate: requests a second to a host of which `rates` says nothing.
             limits: of time.
             clock: tells the time and waits.
         """
@@ -181,7 +181,7 @@ class Http:
             if wait is None:
                 self.clock.sleep(backoff(tries))
             else:
-                self._pace.hold(origin_of(address).host, wait)
+                self._pace.hold(address, wait)
 
     def _once(
         self,
@@ -257,7 +257,7 @@ class Http:
         self, method: Method, address: str, headers: Mapping[str, str], content: bytes | None, token: str | None
     ) -> httpx.Response:
         origin = self.hosts.check(address)
-        self._pace.wait(origin.host)
+        self._pace.wait(address)
         every = {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
         try:
             request = self._client.build_request(method, address, headers=every, content=content)

@@ -1,4 +1,4 @@
-"""How often a host is asked, and how long it is left alone."""
+"""How often a service is asked, and how long it is left alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from services.ingest.fetch.hosts import origin_of
 
 FIRST_WAIT_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
@@ -63,36 +65,40 @@ def retry_after(text: str | None, today: float) -> float | None:
 
 
 class Pace:
-    """A token bucket for each host; used by many threads at once."""
+    """Even steps between the requests to each service; used by many threads at once."""
 
     def __init__(self, rates: Mapping[str, float], otherwise: float, clock: Clock) -> None:
-        """Fill each bucket with one second's requests.
+        """Let the first request to each service go at once.
 
         Args:
-            rates: host -> requests a second.
-            otherwise: requests a second for a host that is not named.
+            rates: beginning of the addresses of a service -> requests a second.
+            otherwise: requests a second to a host of which `rates` says nothing.
             clock: tells the time and waits.
         """
         self._rates = dict(rates)
         self._otherwise = otherwise
         self._clock = clock
         self._lock = threading.Lock()
-        self._due: dict[str, float] = {}
+        self._free: dict[str, float] = {}
         self._held: dict[str, float] = {}
 
-    def wait(self, host: str) -> None:
-        """Wait until a host may be asked once more."""
-        rate = self._rates.get(host, self._otherwise)
+    def wait(self, address: str) -> None:
+        """Wait until an address may be asked."""
+        service = self._service(address)
+        step = 1 / self._rates.get(service, self._otherwise)
         with self._lock:
             now = self._clock.now()
-            start = max(now, self._held.get(host, now))
-            due = max(self._due.get(host, start), start) + 1 / rate
-            self._due[host] = due
-            pause = max(start, due - max(1.0, 1 / rate)) - now
-        if pause > 0:
+            start = max(now, self._free.get(service, now), self._held.get(service, now))
+            self._free[service] = start + step
+        while (pause := max(start, self._held.get(service, start)) - self._clock.now()) > 0:
             self._clock.sleep(pause)
 
-    def hold(self, host: str, seconds: float) -> None:
-        """Leave a host alone for some time, whoever asks."""
+    def hold(self, address: str, seconds: float) -> None:
+        """Leave an address's service alone for some time, whoever asks."""
+        service = self._service(address)
         with self._lock:
-            self._held[host] = max(self._held.get(host, 0.0), self._clock.now() + seconds)
+            self._held[service] = max(self._held.get(service, 0.0), self._clock.now() + seconds)
+
+    def _service(self, address: str) -> str:
+        services = [service for service in self._rates if address.startswith(service)]
+        return max(services, key=len, default=origin_of(address).host)
