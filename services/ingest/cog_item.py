@@ -167,6 +167,16 @@ class CogItem(BaseModel):
                 found[band] = offset_to_add(key, applied, stated, self.baseline)
         return found
 
+    def check(self) -> None:
+        """Check that it tells all that ingest needs of it beside its files.
+
+        Raises:
+            BadItem: it does not, or contradicts itself.
+        """
+        if missing := sorted({f"{band}_{m}m" for band, m in _RESOLUTION_M.items()} - self.images.keys()):
+            raise BadItem(f"lists no GeoTIFF of {', '.join(missing)}")
+        _ = self.quantification, self.offsets
+
 
 def offset_to_add(key: str, applied: bool | None, stated: int | None, baseline: str) -> int:
     """Tell what is still to be added to a DN before it is divided by the quantification.
