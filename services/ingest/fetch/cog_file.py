@@ -104,6 +104,5 @@ def _fault(path: Path, asset: Asset) -> str:
         file.seek(0)
         while algorithm and (block := file.read(_CHUNK)):
             digest.update(block)
-    return (
-        f"has another {algorithm} checksum than its item states" if algorithm and digest.hexdigest() != stated else ""
-    )
+    same = not algorithm or digest.hexdigest() == stated
+    return "" if same else f"has another {algorithm} checksum than its item states"

@@ -14,7 +14,8 @@ from services.ingest.fetch.cog_search import offer_of_cogs, search_cogs
 from services.ingest.fetch.described import BrokenProduct
 from services.ingest.fetch.errors import Gone, Refused
 from services.ingest.fetch.hosts import Hosts
-from services.ingest.fetch.http import Http
+from services.ingest.fetch.http import Http, Limits
+from services.ingest.fetch.pace import Clock
 from services.ingest.fetch.provider import Credentials, Deletion, Offer, Progress, Query, unheard
 from services.ingest.fetch.receive import Speed
 from services.ingest.names import COGS, COGS_MANIFEST
@@ -36,23 +37,27 @@ class Cogs:
         source: StacSource,
         credentials: Credentials | None = None,
         *,
-        http: Http | None = None,
+        rate: float = 4.0,
+        limits: Limits | None = None,
         speed: Speed | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Ask nothing yet.
 
         Args:
             source: of the area file.
             credentials: sent nowhere, as such services want none.
-            http: what is asked through; made here where absent.
+            rate: requests a second, to each host.
+            limits: of time.
             speed: what is too slow.
+            clock: tells the time and waits.
 
         Raises:
             Refused: one of the source's hosts is not one.
         """
         self._source = source
         self._speed = speed or Speed()
-        self._http = http or Http(hosts_of(source))
+        self._http = Http(hosts_of(source), rate=rate, limits=limits, clock=clock)
 
     def search(self, query: Query) -> Iterator[Offer]:
         """Yield what fits; nothing but level 2A is here. See `Provider.search`."""
@@ -118,11 +123,11 @@ class Cogs:
         return value, item
 
 
-def _after(done: int, total: int | None, progress: Progress) -> Progress:
+def _after(before: int, whole: int | None, progress: Progress) -> Progress:
     """Return what hears of one file, and reports all that are there."""
 
-    def heard(so_far: int, _: int | None) -> None:
-        progress(done + so_far, total)
+    def heard(done: int, total: int | None) -> None:
+        progress(before + done, whole)
 
     return heard
 

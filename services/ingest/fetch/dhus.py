@@ -31,9 +31,10 @@ from services.ingest.fetch.dhus_search import search_node
 from services.ingest.fetch.dhus_transport import NodeHttp, polite_session
 from services.ingest.fetch.download import download_archive
 from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Offline, Refused, Unavailable
-from services.ingest.fetch.http import LONGEST_WAIT_S, TRIES
-from services.ingest.fetch.pace import backoff
+from services.ingest.fetch.http import LONGEST_WAIT_S, TRIES, Limits
+from services.ingest.fetch.pace import Clock, backoff
 from services.ingest.fetch.provider import Credentials, Deletion, Offer, Progress, Query, unheard
+from services.ingest.fetch.receive import Speed
 from shared.area.source import DhusSource, ProductType
 
 LONGEST_REST_S: Final = 3600.0
@@ -42,23 +43,42 @@ _T = TypeVar("_T")
 
 
 class Dhus:
-    """A node.
+    """A node; used by many threads at once.
 
-    Args:
-        source: of the area file.
-        credentials: user name and password.
-        http: what is asked through; made here where absent.
-
-    Raises:
-        Misconfigured: user name or password is absent.
+    Attributes:
+        name: `dhus`.
     """
 
     name = "dhus"
 
-    def __init__(self, source: DhusSource, credentials: Credentials, http: NodeHttp | None = None) -> None:
+    def __init__(
+        self,
+        source: DhusSource,
+        credentials: Credentials,
+        *,
+        rate: float = 4.0,
+        limits: Limits | None = None,
+        speed: Speed | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            source: of the area file.
+            credentials: user name and password.
+            rate: requests a second.
+            limits: of time.
+            speed: what is too slow.
+            clock: tells the time and waits.
+
+        Raises:
+            Misconfigured: user name or password is absent.
+            Refused: the node's address is not one.
+        """
         if not (credentials.username and credentials.password):
             raise Misconfigured("a DHuS node asks for a user name and a password: both come from the environment")
-        self._http = http or NodeHttp(source.api_url, credentials)
+        self._speed = speed or Speed()
+        self._http = NodeHttp(source.api_url, credentials, rate, limits, clock)
         self._api = SentinelAPI(None, None, source.api_url, show_progressbars=False)
         self._api.session.close()
         self._api.session = polite_session(self._http)
@@ -80,9 +100,14 @@ class Dhus:
         stated = offer if offer.size is not None else self.describe(offer)
         if not self._ask(lambda: self._api.is_online(_id(offer))):
             raise Offline(f"{offer.name} lies in the archive of the node")
-        path = folder / f"{offer.name}.zip"
         return download_archive(
-            self._http, self._address(offer, "/$value"), path, stated.size, stated.checksums, progress=progress
+            self._http,
+            self._address(offer, "/$value"),
+            folder / f"{offer.name}.zip",
+            stated.size,
+            stated.checksums,
+            progress=progress,
+            speed=self._speed,
         )
 
     def order(self, offer: Offer) -> bool:
