@@ -18,9 +18,11 @@ def main() -> None:
     products = [Product.at(path) for path in sorted(arguments.products.iterdir()) if _is_product(path)]
     with CatalogueServer(products, port=arguments.port) as server:
         print(f"{len(products)} products")
-        for name in ("stac_url", "odata_url", "download_url", "token_url"):
-            print(f"{name}: {getattr(server, name)}")
-        print(f"username: {server.account.username}\npassword: {server.account.password}", flush=True)
+        for name, address in {**server.addresses, "api_url (dhus)": server.dhus_url}.items():
+            print(f"{name}: {address}")
+        account = server.account
+        print(f"username: {account.username}\npassword: {account.password}")
+        print(f"access key: {account.access_key}\nsecret key: {account.secret_key}", flush=True)
         try:
             while True:
                 time.sleep(3600)

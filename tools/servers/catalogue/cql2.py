@@ -33,7 +33,7 @@ def parse_filter(value: Any) -> Condition:
     """
     if not isinstance(value, dict) or not isinstance(value.get("args"), list):
         raise ValueError(f"not a condition: {value!r}")
-    op, args = value.get("op"), value["args"]
+    op, args = str(value.get("op")), value["args"]
     if op in {"and", "or"}:
         parts = [parse_filter(arg) for arg in args]
         combine = all if op == "and" else any

@@ -9,6 +9,7 @@ from tools.servers.catalogue.seen import Seen
 from tools.servers.catalogue.shelf import Shelf
 from tools.servers.catalogue.tokens import Tokens
 
+OFFLINE = zipper(422, 120, "Product is offline")
 _VALUE = re.compile(r"/Products\(([0-9a-f-]{36})\)/\$value")
 
 
@@ -40,11 +41,11 @@ class Download:
             return zipper(404, 101, "Product not found")
         if not product.online:
             self._seen.forbid(f"asked for {product.name}, which is offline")
-            return zipper(422, 120, "Product is offline")
+            return OFFLINE
         return file_answer(
             request,
             self._shelf.archive(product),
-            product.name,
+            product.edition,
             self._ranges,
             content_type="application/zip",
             content_disposition=f'attachment; filename="{product.name}.zip"',

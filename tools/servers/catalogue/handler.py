@@ -41,20 +41,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         target = urlsplit(self.path)
-        route = self.site.route(target.path)
-        address = self.site.address + route.prefix
+        path = unquote(target.path)
+        route = self.site.route(path)
         request = Request(
             self.command,
-            unquote(target.path.removeprefix(route.prefix)),
+            path.removeprefix(route.prefix),
             target.query,
             {name.lower(): value for name, value in self.headers.items()},
             body,
             self.site.address,
-            address,
+            self.site.address + route.prefix,
         )
-        streams = route.streams and self.command == "GET"
         try:
-            with self.site.seen.stream(self.connection) if streams else nullcontext():
+            with self.site.seen.stream(self.connection) if route.is_download(request) else nullcontext():
                 answer = self.site.respond(route, request, lambda: has_left(self.connection))
                 if answer is None:
                     self.close_connection = True

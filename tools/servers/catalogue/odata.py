@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -40,7 +41,7 @@ class OData:
         if match := _ONE.fullmatch(request.path):
             for there in self._all(kind):
                 if there.product.id == match[1]:
-                    return json_answer(self._record(request, there, kind))
+                    return json_answer(self._record(request, self._awaited(there), kind))
             return missing(f"{kind}({match[1]}) is not here")
         return missing(f"{request.path} is not here")
 
@@ -55,6 +56,14 @@ class OData:
         wanted = {part for value in request.parameters.get("$expand", []) for part in value.split(",")}
         return record(self._shelf, there.product, request.base, wanted & _EXPANDS)
 
+    def _awaited(self, there: Removed) -> Removed:
+        """Count the question of who waits for an offline product, and asks for its record alone."""
+        product = self._shelf.get(there.product.id)
+        if product is None or product.online:
+            return there
+        self._shelf.order(product.id)
+        return replace(there, product=self._shelf.get(product.id) or product)
+
     def _list(self, request: Request, kind: str) -> Answer:
         query = {name: values[0] for name, values in request.parameters.items()}
         try:
@@ -66,6 +75,8 @@ class OData:
             if not 0 <= value <= most:
                 return _beyond(name, value, most)
         page = found[skip : skip + top]
+        if len(page) == 1:
+            page = [self._awaited(page[0])]
         expanded = "".join(f"{name}()," for name in sorted(_EXPANDS & set(query.get("$expand", "").split(","))))
         body: dict[str, Any] = {"@odata.context": f"$metadata#{kind}({expanded.rstrip(',')})"}
         if query.get("$count") in _TRUE:
@@ -98,7 +109,7 @@ def _in_order(found: list[tuple[Removed, Mapping[str, Any]]], order: str) -> lis
 
 def _beyond(name: str, value: int, most: int) -> Answer:
     kind, bound = ("less_than_equal", {"le": most}) if value > most else ("greater_than_equal", {"ge": 0})
-    message = f"Input should be {'less' if value > most else 'greater'} than or equal to {[*bound.values()][0]}"
+    message = f"Input should be {'less' if value > most else 'greater'} than or equal to {most if value > most else 0}"
     detail = {"type": kind, "loc": ["query", name], "msg": message, "input": str(value), "ctx": bound}
     return json_answer({"detail": [detail]}, 422)
 

@@ -47,7 +47,8 @@ class Product:
         path: folder or zip; None = a tiny archive is made up from the name.
         cloud_percent: None = the catalogue does not say, as for OLCI.
         online: whether it can be had at once.
-        askings: of an offline product, through DHuS: how often it is asked for until it is online.
+        askings: of an offline product: how often it is asked for until it is online; through DHuS for its archive, at
+            CDSE for its record alone.
         stated: whether the catalogue states size and checksums.
         version: raised when the archive changes under the same name.
     """
@@ -75,7 +76,7 @@ class Product:
         parts = _parts(name)
         sensed = given.get("sensed") or _time(parts["start"])
         published = given.get("published") or sensed + PUBLISHED_AFTER
-        facts = {
+        facts: dict[str, Any] = {
             "sensed": sensed,
             "ended": _time(parts.get("stop", parts["start"])) if "sensed" not in given else sensed,
             "published": published,
@@ -153,6 +154,11 @@ class Product:
         """Prefix of its objects in the bucket `eodata`, without a slash at its end."""
         place = f"MSI/{self.parts['level']}" if self.is_safe else f"OLCI/{self.product_type}"
         return f"Sentinel-{self.parts['platform'][1]}/{place}/{self.sensed:%Y/%m/%d}/{self.folder}"
+
+    @property
+    def edition(self) -> str:
+        """Name under which whole deliveries are counted; another one once the archive has changed."""
+        return f"{self.name} v{self.version}" if self.version else self.name
 
     def republished(self) -> Product:
         """Return the product with another archive of the same content, recorded a minute later."""

@@ -39,7 +39,7 @@ class Seen:
         self.requests: Counter[str] = Counter()
         """Requests by route; beside them `password grant` and `refresh grant`."""
         self.whole: Counter[str] = Counter()
-        """How often a product (by name), an object (by key) or an asset (by path) was sent to its last byte, unspoiled."""
+        """How often a product (name), an object (key) or an asset (path) was sent to its last byte, unspoiled."""
         self.faults: Counter[str] = Counter()
         """Faults that were committed, by kind."""
         self.forbidden: list[str] = []

@@ -1,0 +1,156 @@
+"""What the tests of fetching share: a clock that only sleeping moves, and a server that says what it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from services.ingest.fetch.hosts import Hosts
+from services.ingest.fetch.http import Http, Limits
+from services.ingest.fetch.pace import Clock
+
+QUICK = Limits(2.0, 2.0, 4.0)
+
+
+class StoodClock:
+    """A clock that stands still unless somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+    def clock(self) -> Clock:
+        return Clock(self.now, self.sleep, self.now)
+
+
+@dataclass
+class Asked:
+    """A request that came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Said:
+    """An answer; `raw` is sent instead of all else, slowly if there is a pause between its pieces."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: list[bytes] | None = None
+    pause_s: float = 0.0
+
+
+def json_said(value: Any, status: int = 200, **headers: str) -> Said:
+    named = {name.replace("_", "-").title(): text for name, text in headers.items()}
+    return Said(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
+
+
+class Scripted:
+    """A server on loopback whose answers a function gives; it remembers what it was asked."""
+
+    def __init__(self, answer: Callable[[Asked], Said]) -> None:
+        self.answer = answer
+        self.asked: list[Asked] = []
+        self.stopped = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.server.block_on_close = False
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.stopped.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        scripted = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 10
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, self.path, headers, body)
+                scripted.asked.append(asked)
+                try:
+                    self._say(scripted.answer(asked))
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            do_POST = do_HEAD = do_DELETE = do_PATCH = do_GET
+
+            def _say(self, said: Said) -> None:
+                if said.raw is not None:
+                    self.close_connection = True
+                    for piece in said.raw:
+                        self.wfile.write(piece)
+                        self.wfile.flush()
+                        if scripted.stopped.wait(said.pause_s):
+                            return
+                    return
+                self.send_response(said.status)
+                headers = {"Content-Length": str(len(said.body))} | said.headers
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(said.body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def stood() -> StoodClock:
+    return StoodClock()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[Callable[[Asked], Said]], Scripted]]:
+    made: list[Scripted] = []
+
+    def make(answer: Callable[[Asked], Said]) -> Scripted:
+        made.append(Scripted(answer))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def client(stood: StoodClock) -> Iterator[Callable[..., Http]]:
+    made: list[Http] = []
+
+    def make(*addresses: str, limits: Limits = QUICK, rate: float = 1000.0) -> Http:
+        made.append(Http(Hosts(addresses), rate=rate, limits=limits, clock=stood.clock()))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
