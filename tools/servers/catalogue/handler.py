@@ -78,15 +78,15 @@ class Handler(BaseHTTPRequestHandler):
         sent, stop = 0, None if size is None else int(size * answer.keep)
         for piece in _pieces(answer, stop):
             sent += len(piece)
+            time.sleep(answer.drip_s)
             if sent == size:
                 # Before the last bytes leave: the client may begin its next download as soon as it has them.
                 self.site.seen.end_stream(self.connection)
-                if answer.whole and not answer.spoiled:
+                if answer.whole and not answer.spoiled and not has_left(self.connection):
                     self.site.seen.delivered(answer.whole)
             self.wfile.write(piece)
             if answer.drip_s:
                 self.wfile.flush()
-                time.sleep(answer.drip_s)
         self.wfile.flush()
         if sent != size:
             self.close_connection = True
