@@ -11,7 +11,7 @@ from typing import Any, Final
 from shapely.geometry.base import BaseGeometry
 
 from services.cloudmask.stage import STAGE as CLOUDMASK
-from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
+from services.ingest.names import ARRIVING, SafeName, Sen3Name, manifest_of, parse_product
 from services.reprojection.stage import STAGE as REPROJECTION
 from services.tiler.stage import STAGE as TILER
 from shared.area import Area
@@ -56,7 +56,7 @@ def verdict_of(path: Path, area: Area) -> str:
     if product is not None and path.is_file() and not path.name.lower().endswith(".zip"):
         return "refused: a product is a folder or a .zip, this is another file"
     if product is not None and path.is_dir():
-        manifest = "manifest.safe" if isinstance(product, SafeName) else "xfdumanifest.xml"
+        manifest = manifest_of(path.name)
         if not (path / manifest).is_file():
             return f"refused: incomplete, {manifest} is missing"
     return verdict(path.name, area)

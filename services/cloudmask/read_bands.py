@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from services.cloudmask.detect import BANDS, block_mean
-from shared.raster.jp2 import DECODER, decode_fault
+from shared.raster.delivered import DECODER, decode_fault, format_of
 from shared.raster.options import DELIVERED
 from shared.stage import BrokenPicture
 
@@ -25,12 +25,12 @@ _MAX_ROWS = 4096
 
 @contextmanager
 def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
-    """Open a JP2; what GDAL cannot open, or not read while it is open, is a broken picture."""
+    """Open an image; what GDAL cannot open, or not read while it is open, is a broken picture."""
     try:
-        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver="JP2OpenJPEG") as image:
+        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver=format_of(path).driver) as image:
             yield image
     except RasterioError as error:
-        raise BrokenPicture(path.name, decode_fault(error), REMEDY) from error
+        raise BrokenPicture(path.name, decode_fault(error, path), REMEDY) from error
 
 
 def read_all(path: Path) -> NDArray[Any]:
@@ -50,7 +50,7 @@ def read_l1c(
     """Reflectance for the detector, and which 20 m cells every band has observed.
 
     Args:
-        paths: asset name (`B02_10m`) -> JP2.
+        paths: asset name (`B02_10m`) -> file.
         offsets: band -> offset in DN.
         quantification: reflectance = (DN + offset) / quantification.
         shape_20m: (ny, nx) of the mask.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from services.ingest.refuse import DELIVER_AGAIN
+from shared.raster.delivered import DECODER, GEOTIFF, JPEG2000, decode_fault, format_of
 from shared.raster.grid import Lattice, Transform
-from shared.raster.jp2 import DECODER, decode_fault
 from shared.raster.options import DELIVERED
 from shared.stage import RejectScene
 
@@ -24,12 +24,15 @@ MAX_PIXELS = 20_000 * 20_000
 MAX_TILE_PIXELS = 11_000 * 11_000
 """A code-stream tile is decoded as a whole: at most an image that is one tile."""
 
-_SIGNATURES = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_SIGNATURES: Mapping[str, tuple[bytes, ...]] = {
+    JPEG2000.driver: (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    GEOTIFF.driver: (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+}
 _STRIP_PIXELS = 16 << 20
 
 
-def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool, threads: int) -> Lattice:
-    """Check one JPEG2000 image.
+def check_image(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool, threads: int) -> Lattice:
+    """Check one image, a JPEG2000 file or a GeoTIFF by its name.
 
     Args:
         path: the local file.
@@ -42,16 +45,17 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
     Raises:
         RejectScene: another format under this name, no or an odd grid, too large, or it does not decode.
     """
+    format_ = format_of(path)
     with path.open("rb") as file:
         head = file.read(12)
     if not head:
         raise RejectScene(relative, "is empty (0 bytes)", DELIVER_AGAIN)
-    if not head.startswith(_SIGNATURES):
-        raise RejectScene(relative, f"is not a JPEG2000 file: it begins with {head!r}", DELIVER_AGAIN)
+    if not head.startswith(_SIGNATURES[format_.driver]):
+        raise RejectScene(relative, f"is not a {format_.name} file: it begins with {head!r}", DELIVER_AGAIN)
     try:
         with warnings.catch_warnings(), rasterio.Env(**DELIVERED, **DECODER):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver="JP2OpenJPEG") as image:
+            with rasterio.open(path, driver=format_.driver) as image:
                 if image.count != 1 or image.dtypes[0] not in {"uint8", dtype}:
                     fault = f"has {image.count} bands of {image.dtypes[0]}, not one of {dtype}"
                     raise RejectScene(relative, fault, DELIVER_AGAIN)
@@ -65,7 +69,7 @@ def check_jp2(path: Path, relative: str, pixel_m: int, dtype: str, decode: bool,
                 if decode:
                     _decode(path, image, threads)
     except (RasterioError, OSError, UnicodeError) as error:
-        raise RejectScene(relative, decode_fault(error), DELIVER_AGAIN) from error
+        raise RejectScene(relative, decode_fault(error, path), DELIVER_AGAIN) from error
     return lattice
 
 
@@ -98,7 +102,7 @@ def _decode(path: Path, image: rasterio.DatasetReader, threads: int) -> None:
     strips = [(row, min(rows, image.height - row)) for row in range(0, image.height, rows)]
 
     def read(part: Sequence[tuple[int, int]]) -> None:
-        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver="JP2OpenJPEG") as own:
+        with rasterio.Env(**DELIVERED, **DECODER), rasterio.open(path, driver=format_of(path).driver) as own:
             for row, height in part:
                 own.read(1, window=Window(0, row, own.width, height))
 

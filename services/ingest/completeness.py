@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from services.ingest.names import parse_product
+from services.ingest.names import is_cogs, manifest_of
+from services.ingest.read_cogs import read_entries
 from services.ingest.read_xml import MAX_BYTES, NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.verify import list_lacking, read_manifest, require_complete
@@ -21,10 +22,9 @@ def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | Non
         unit: the landing unit as listed.
         read: path in the unit -> bytes.
     """
-    product = parse_product(unit.name)
-    if product is None or not unit.is_folder:
+    manifest = manifest_of(unit.name)
+    if not manifest or not unit.is_folder:
         return None
-    manifest = product.manifest
     sizes = {o.path: o.size for o in unit.objects}
     if manifest not in sizes:
         return f"{manifest}: is missing"
@@ -34,13 +34,14 @@ def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | Non
         path = Path(folder) / manifest
         path.write_bytes(read(manifest))
         try:
-            entries = read_manifest(path)
-            require_complete(entries, sizes)
-        except NotXml as error:
+            entries = read_entries(path) if is_cogs(unit.name) else read_manifest(path)
+        except (NotXml, Incomplete) as error:
             return str(error)
-        except Incomplete as error:
-            here = len(entries) - len(list_lacking(entries, sizes))
-            return f"{here} of {len(entries)} files are there ({error})"
         except RejectScene:
             return None
+    try:
+        require_complete(entries, sizes)
+    except Incomplete as error:
+        here = len(entries) - len(list_lacking(entries, sizes))
+        return f"{here} of {len(entries)} files are there ({error})"
     return None

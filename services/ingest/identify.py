@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from services.ingest.names import ARRIVING, SafeName, Sen3Name, parse_product
+from services.ingest.names import ARRIVING, COGS_MANIFEST, SafeName, Sen3Name, is_cogs, parse_product
 from services.ingest.read_labels import check_dataset, find_datasets
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.unpack import Limits, unpack
@@ -19,24 +19,26 @@ REMEDY = "deliver a SAFE or SEN3 product (folder or .zip) or label polygons (.gp
 
 @dataclass(frozen=True)
 class Product:
-    """A SAFE or SEN3 folder.
+    """A SAFE or SEN3 folder, or a folder of COGs.
 
     Attributes:
         root: the local folder.
         name: its parsed name.
         files: relative path -> bytes.
         whole: it comes from an archive, so that nothing more will arrive.
+        cogs: it is a STAC item with its COGs.
     """
 
     root: Path
     name: SafeName | Sen3Name
     files: dict[str, int]
     whole: bool
+    cogs: bool = False
 
     @property
     def manifest(self) -> str:
         """Name of its manifest."""
-        return self.name.manifest
+        return COGS_MANIFEST if self.cogs else self.name.manifest
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _archive(path: Path, unit: str, root: Path, files: list[str], limits: Limits
         if outer and outer != parse_product(products[0]):
             raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
         return _folder(root / products[0], products[0], limits, whole=True)
-    if outer and tops & {SafeName.manifest, Sen3Name.manifest}:
+    if outer and tops & {SafeName.manifest, Sen3Name.manifest, COGS_MANIFEST}:
         return _folder(root, unit, limits, whole=True)  # packed without its folder
     nested = sorted({str(f) for p in files for f in PurePosixPath(p).parents if parse_product(f.name)})
     if nested:
@@ -109,7 +111,7 @@ def _folder(root: Path, name: str, limits: Limits, whole: bool) -> Product:
     product = parse_product(name)
     if product is None:
         raise _unknown(name)
-    return Product(root, product, list_files(root, limits), whole)
+    return Product(root, product, list_files(root, limits), whole, is_cogs(name))
 
 
 def _unknown(name: str) -> RejectScene:

@@ -20,9 +20,11 @@ from shared.area import Area
 from shared.geo.outline import bbox, geojson
 from shared.items.properties import DeliveryFacts, FrameFacts, SceneFacts
 from shared.items.stac import (
+    COG,
     EO_EXTENSION,
     GEOPACKAGE,
     JP2,
+    JSON,
     NETCDF,
     PROJECTION_EXTENSION,
     SAT_EXTENSION,
@@ -62,6 +64,8 @@ def make_scene_item(
     footprint: BaseGeometry,
     root: Path,
     folder: Path,
+    *,
+    cogs: bool = False,
 ) -> NewItem:
     """Make the item of a Sentinel-2 scene.
 
@@ -70,14 +74,15 @@ def make_scene_item(
         facts: what its metadata state.
         grids: asset name -> lattice of the image.
         footprint: longitude, latitude (degrees).
-        root: the SAFE folder.
+        root: the product's folder.
         folder: the task's folder.
+        cogs: whether it came as COGs, which the product as ESA delivers it outranks.
     """
     level: Literal["l1c", "l2a"] = "l1c" if name.level == "L1C" else "l2a"
     own = SceneFacts(
         scene=name.scene,
         product=name.product,
-        product_version=name.version,
+        product_version=(*name.version, -1) if cogs else name.version,
         attribution=attribution([facts.datatake_start.year], modified=False),
         mgrs_tile=name.mgrs_tile,
         level=level,
@@ -113,10 +118,14 @@ def _scene_assets(facts: SafeFacts, grids: Mapping[str, Lattice], root: Path, fo
         pixel_m = int(resolution.removesuffix("m"))
         roles = ("data", "classification" if band == "SCL" else "reflectance")
         fields = grids[name].projection | {"gsd": pixel_m}
-        assets[name] = NewAsset(place(root / path, folder), JP2, roles, f"{band} at {pixel_m} m", fields)
+        assets[name] = NewAsset(place(root / path, folder), _type_of(path), roles, f"{band} at {pixel_m} m", fields)
     for name, path in facts.metadata.items():
-        assets[name] = NewAsset(place(root / path, folder), XML, ("metadata",), Path(path).name)
+        assets[name] = NewAsset(place(root / path, folder), _type_of(path), ("metadata",), Path(path).name)
     return assets
+
+
+def _type_of(path: str) -> str:
+    return {".tif": COG, ".json": JSON, ".xml": XML}.get(Path(path).suffix.lower(), JP2)
 
 
 def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:

@@ -1,4 +1,4 @@
-"""Product names: the grammar of SAFE and SEN3 folders, and of label deliveries.
+"""Product names: the grammar of SAFE and SEN3 folders, of folders of COGs, and of label deliveries.
 
 Source: Sentinel-2 Products Specification Document; Sentinel-3 PDGS file naming convention; EEA readme of CLC.
 """
@@ -25,6 +25,11 @@ _CAMPAIGN = re.compile(r"U(\d{4})_CLC(\d{4})(?:_(V\d{4}_\w+?))?(?:$|_(?:FR|ES|PT
 _YEAR = re.compile(r"(?:clc|cha)_?(\d{4})", re.IGNORECASE)
 ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 """How programs end the names of what they have not sent whole yet; lower case."""
+
+COGS = ".COG"
+"""How the name of a folder ends that holds a Sentinel-2 scene as a STAC item and cloud-optimised GeoTIFFs."""
+COGS_MANIFEST = "item.json"
+"""The STAC item in such a folder."""
 
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -123,8 +128,8 @@ class LabelName:
 
 
 def parse_product(name: str) -> SafeName | Sen3Name | None:
-    """Read a product's name, with or without `.SAFE`, `.SEN3`, `.zip`; None if it is of neither grammar."""
-    stem = re.sub(r"(?i)\.(SAFE|SEN3)$", "", re.sub(r"(?i)\.zip$", "", name))
+    """Read a product's name, with or without `.SAFE`, `.SEN3`, `.COG`, `.zip`; None if it is of neither grammar."""
+    stem = re.sub(r"(?i)\.(SAFE|SEN3|COG)$", "", re.sub(r"(?i)\.zip$", "", name))
     try:
         if match := _SAFE.match(stem):
             return SafeName(
@@ -152,6 +157,17 @@ def parse_product(name: str) -> SafeName | Sen3Name | None:
     except ValueError:  # digits that are not a date
         return None
     return None
+
+
+def is_cogs(name: str) -> bool:
+    """Return whether a name is that of a folder of COGs, packed or not."""
+    return name.upper().removesuffix(".ZIP").endswith(COGS)
+
+
+def manifest_of(name: str) -> str:
+    """Return the name of the file that lists what a product's folder holds; empty where the name is no product's."""
+    product = parse_product(name)
+    return "" if product is None else COGS_MANIFEST if is_cogs(name) else product.manifest
 
 
 def parse_label(name: str) -> LabelName:

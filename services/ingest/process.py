@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from services.ingest import read_labels, read_safe, read_sen3
+from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
 from services.ingest.item import check_place, make_delivery_item, make_frame_item, make_scene_item
 from services.ingest.names import SafeName, parse_label
@@ -12,7 +12,7 @@ from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
 from services.ingest.unpack import Limits
-from services.ingest.verify import read_manifest, require_complete, verify
+from services.ingest.verify import Entry, read_manifest, require_complete, verify
 from shared.stage import NewItem, RejectScene, RetryLater, Task
 
 
@@ -45,23 +45,30 @@ def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
     root, files = product.root, product.files
     if product.manifest not in files:
         raise Incomplete(product.manifest, "is missing")
-    try:
-        entries = read_manifest(root / product.manifest)
-    except NotXml as error:
-        raise Incomplete(error.file, error.fault) from error
+    entries = _read_entries(product)
     require_complete(entries, files)
     verify(root, entries, files)
     if isinstance(product.name, SafeName):
-        scene = read_safe.read_facts(root, product.name, files)
+        scene = (read_cogs if product.cogs else read_safe).read_facts(root, product.name, files)
         check_place(product.name.product, scene.footprint, scene.datatake_start, task.area)
         grids = read_safe.read_grids(root, scene, task.settings.decode, task.settings.threads)
         footprint = read_safe.crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return make_scene_item(product.name, scene, grids, footprint, root, task.folder)
+        return make_scene_item(product.name, scene, grids, footprint, root, task.folder, cogs=product.cogs)
     frame = read_sen3.read_facts(root, product.name, files)
     check_place(product.name.product, frame.footprint, frame.start, task.area)
     read_sen3.check_files(root, frame, task.settings.decode)
     return make_frame_item(product.name, frame, root, task.folder)
+
+
+def _read_entries(product: Product) -> dict[str, Entry]:
+    path = product.root / product.manifest
+    if product.cogs:
+        return read_cogs.read_entries(path)
+    try:
+        return read_manifest(path)
+    except NotXml as error:
+        raise Incomplete(error.file, error.fault) from error
 
 
 def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from services.ingest.check_image import check_jp2
+from services.ingest.check_image import check_image
 from services.ingest.names import SafeName
 from services.ingest.outline import crop
 from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text, to_int
@@ -138,7 +138,7 @@ def read_grids(root: Path, facts: SafeFacts, decode: bool, threads: int) -> dict
     grids: dict[str, Lattice] = {}
     for name, path in facts.images.items():
         dtype = "uint8" if name.startswith("SCL") else "uint16"
-        grid = check_jp2(root / path, path, int(name[-3:-1]), dtype, decode, threads)
+        grid = check_image(root / path, path, int(name[-3:-1]), dtype, decode, threads)
         if grid.crs != f"EPSG:{facts.epsg}":
             fault = f"has the CRS {grid.crs}, but tile {facts.mgrs_tile} lies in EPSG:{facts.epsg}"
             raise RejectScene(path, fault, "restore the georeference of the delivered product")
@@ -163,7 +163,7 @@ def crop_footprint(facts: SafeFacts, grids: dict[str, Lattice]) -> BaseGeometry:
     try:
         return crop(facts.footprint, grids["B02_10m"].outline())
     except ValueError as error:
-        raise RejectScene(facts.metadata["product_metadata"], str(error), DELIVER_AGAIN) from error
+        raise RejectScene(next(iter(facts.metadata.values())), str(error), DELIVER_AGAIN) from error
 
 
 def read_time(value: str, file: str) -> datetime:

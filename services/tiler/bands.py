@@ -16,8 +16,8 @@ from rasterio.windows import Window as ReadWindow
 from services.tiler.merge_laws import U16
 from services.tiler.warp import Index, gather, source_index
 from shared.geo import Grid
+from shared.raster.delivered import DECODER, decode_fault, format_of
 from shared.raster.grid import Lattice, Window
-from shared.raster.jp2 import DECODER, decode_fault
 from shared.sensors import MSI_OFFSET, MSI_QUANTIFICATION
 from shared.stage import BrokenPicture
 
@@ -41,7 +41,7 @@ def to_stored(dn: U16, offset: float, quantification: float) -> U16:
 
 @dataclass(frozen=True)
 class Image:
-    """One band: its JP2, its offset in DN and its quantification."""
+    """One band: its file, its offset in DN and its quantification."""
 
     path: Path
     offset: float
@@ -54,7 +54,7 @@ def _decoding(path: Path) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        raise BrokenPicture(path.name, decode_fault(error), REMEDY) from error
+        raise BrokenPicture(path.name, decode_fault(error, path), REMEDY) from error
 
 
 class Bands:
@@ -102,7 +102,7 @@ class Bands:
 
     def _opened(self, path: Path) -> rasterio.DatasetReader:
         with _decoding(path):
-            file = rasterio.open(path, driver="JP2OpenJPEG")
+            file = rasterio.open(path, driver=format_of(path).driver)
         if file.shape != self._lattice.shape:
             fault = f"has {file.width} x {file.height} pixels, not those of its item"
             file.close()

@@ -18,8 +18,11 @@ RESTORED: Final = "restored"
 
 
 def product_version(item: Item) -> tuple[tuple[int, int, str], ...]:
-    """Return the product's version as a sortable tuple: numbers before texts."""
-    parts: Sequence[object] = item.properties.get("landstream:product_version", ())
+    """Return the product's version as a sortable tuple: numbers before texts, and an absent number is 0.
+
+    Of one baseline, COGs are -1 and what ESA delivers says nothing.
+    """
+    parts: Sequence[object] = (*item.properties.get("landstream:product_version", ()), 0)
     return tuple((0, int(p), "") if isinstance(p, int | float) else (1, 0, str(p)) for p in parts)
 
 

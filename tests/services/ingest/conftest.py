@@ -37,13 +37,15 @@ def area() -> Area:
     return load_area(ROOT / "examples" / "areas" / "small.yaml")
 
 
-def write_scene(out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A") -> Path:
+def write_scene(
+    out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A", least_dn: int = 1
+) -> Path:
     """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
     name = SafeName(platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC))
     lattice = Lattice(32634, 729960, 5090040, 120, 180)
     rng = np.random.default_rng(7)
     dn = {
-        band: rng.integers(1, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
+        band: rng.integers(least_dn, 9000, (1200 // m, 1800 // m)).astype(np.uint16)
         for band, m in S2_RESOLUTION_M.items()
         if level == "L1C" or band != "B10"
     }

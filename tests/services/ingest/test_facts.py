@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import shapely
 
-from services.ingest.check_image import check_jp2
+from services.ingest.check_image import check_image
 from services.ingest.names import SafeName, Sen3Name, parse_label, parse_product, year_of_field
 from services.ingest.outline import crop
 from services.ingest.read_safe import metadata_file, read_facts
@@ -108,7 +108,7 @@ def test_real_manifests(data: Path) -> None:
 @pytest.mark.realdata
 def test_real_image(data: Path) -> None:
     path = next((data / "s2-safe-metadata").glob("*L1C*/GRANULE/*/IMG_DATA/*_B01.jp2"))
-    found = check_jp2(path, path.name, 60, "uint16", decode=True, threads=2)
+    found = check_image(path, path.name, 60, "uint16", decode=True, threads=2)
     assert found == Lattice("EPSG:32631", 399960, 4800000, 60, (1830, 1830))
 
 
