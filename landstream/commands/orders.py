@@ -80,8 +80,9 @@ def restore(
 
 
 def _say_of(product: str, command: str, location: str, reason: str) -> None:
-    from landstream.withdrawals import STATES, NothingToSay, say
+    from landstream.withdrawals import STATES, say
     from shared.run.context import Context
+    from shared.run.withdraw import NothingToSay
 
     store, area = opened(location)
     try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from services.ingest.fetch.credentials import credentials_for
 from services.ingest.fetch.fetcher import Fetcher, Setup
 from services.ingest.fetch.providers import provider_for
 from services.ingest.fetch.settings import FetchSettings
+from services.ingest.fetch.watched import Watched
 from shared.area.source import FolderSource
 from shared.items.landing import LandingUnit
 from shared.items.properties import WithdrawalState
@@ -17,7 +19,9 @@ from shared.run.context import Context
 from shared.run.withdraw import NothingToSay, say
 
 
-def fetcher_of(context: Context, folder: Path, put: Callable[[Path], LandingUnit], once: bool = False) -> Fetcher:
+def fetcher_of(
+    context: Context, folder: Path, put: Callable[[Path], LandingUnit], once: bool = False
+) -> Fetcher | Watched:
     """Return what fetches for a stream.
 
     Args:
@@ -29,10 +33,10 @@ def fetcher_of(context: Context, folder: Path, put: Callable[[Path], LandingUnit
     Raises:
         Misconfigured: credentials or libraries are absent.
     """
-    source = context.area.source
+    source, tick = context.area.source, partial(context.health.tick, "fetch")
     assert source is not None
     if isinstance(source, FolderSource):
-        raise NotImplementedError
+        return Watched(source, context.store, put, context.stop, context.observer, once, tick)
 
     def tell(state: WithdrawalState) -> Callable[[str, str, str], None]:
         def told(product: str, week: str, reason: str) -> None:
@@ -54,6 +58,6 @@ def fetcher_of(context: Context, folder: Path, put: Callable[[Path], LandingUnit
         restore=tell("restored"),
         observer=context.observer,
         once=once,
-        tick=lambda: context.health.tick("fetch"),
+        tick=tick,
     )
     return Fetcher(setup)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 from services.ingest.completeness import why_incomplete
-from services.ingest.names import ARRIVING, SafeName, parse_product
+from services.ingest.names import ARRIVING, parse_product
 from shared.area.source import FolderSource
 from shared.items.landing import LandingObject, LandingUnit
 
@@ -24,7 +23,7 @@ def whole_products(source: FolderSource, now: float, quiet_s: float = QUIET_S) -
     """Yield the products of a folder that are whole, by name: folders and archives; nothing is written there.
 
     Args:
-        source: the folder, and the days of sensing that are wanted.
+        source: the folder.
         now: seconds since 1970.
         quiet_s: seconds without a change after which a product is not being written any more.
 
@@ -32,16 +31,12 @@ def whole_products(source: FolderSource, now: float, quiet_s: float = QUIET_S) -
         OSError: the folder cannot be read.
     """
     for path in sorted(Path(source.path).iterdir()):
-        if not path.is_symlink() and _is_wanted(path.name, source) and _is_whole(path, now - quiet_s):
+        if not path.is_symlink() and _is_product(path.name) and _is_whole(path, now - quiet_s):
             yield path
 
 
-def _is_wanted(name: str, source: FolderSource) -> bool:
-    product = None if name.startswith(".") or name.lower().endswith(ARRIVING) else parse_product(name)
-    if product is None:
-        return False
-    sensed = (product.datatake_start if isinstance(product, SafeName) else product.start).date()
-    return (source.start or date.min) <= sensed <= (source.end or date.max)
+def _is_product(name: str) -> bool:
+    return not name.startswith(".") and not name.lower().endswith(ARRIVING) and parse_product(name) is not None
 
 
 def _is_whole(path: Path, before: float) -> bool:
