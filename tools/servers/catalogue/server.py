@@ -176,6 +176,8 @@ class CatalogueServer:
         given = None
         if fault:
             self.seen.fault(fault.kind)
+            if fault.retry_after_s is not None:
+                self.seen.close(route.name, fault.retry_after_s)
             if fault.kind in INSTEAD:
                 return instead(fault, gone)
             given = change(fault, request, self.shelf, self.earth, self.tokens)

@@ -63,6 +63,7 @@ def test_a_fault_ends_with_its_count() -> None:
         assert [answer.status_code for answer in answers] == [429, 429, 200]
         assert [answer.headers.get("Retry-After") for answer in answers] == ["2", "2", None]
         assert server.seen.whole == {PRODUCT.name: 1}
+        assert server.seen.early["download"] == 2
 
 
 def test_a_share_falls_on_the_same_requests_in_any_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,4 +95,13 @@ def test_a_product_vanishes(server: CatalogueServer, call: str) -> None:
         with pytest.raises(ClientError, match="NoSuchKey"):
             s3.get_object(Bucket="eodata", Key=PREFIX + "manifest.safe")
     assert [removed.product.name for removed in server.shelf.removed()] == [safe(0)]
+    s3.close()
+
+
+def test_a_list_has_no_end(server: CatalogueServer) -> None:
+    server.faults.add(Fault("endless", "s3"))
+    s3 = client(server)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="eodata", Prefix=PREFIX)
+    tokens = [page["NextContinuationToken"] for page in islice(pages, 6)]
+    assert len(set(tokens)) == 6
     s3.close()
