@@ -86,7 +86,9 @@ def test_a_long_wish_is_handed_on(scripted: Serve, client: Make, stood: StoodClo
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, b'{"code":"DAT-ZIP-604"}', Misconfigured),
+        (401, b'{"code":"DAT-ZIP-604"}', Unavailable),
+        (401, b'{"code":"DAT-ZIP-609"}', Misconfigured),
+        (401, b"", Misconfigured),
         (403, b'{"code":"DAT-ZIP-608"}', Misconfigured),
         (403, b'<html>reference ID: 18.abc-1</html>', Unavailable),
         (403, b'{"error":"WAF"}', Unavailable),
