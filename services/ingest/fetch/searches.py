@@ -58,6 +58,7 @@ class Searches:
     withdraw: Callable[[Standing, Deletion], None]
     restore: Callable[[Standing], None]
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
+    _unasked: list[ProductType] = field(default_factory=list)
     _began: datetime | None = None
 
     @property
@@ -75,24 +76,28 @@ class Searches:
         since = date.min if self.source.backfill else self._since.date()
         asked = list(spans(self.area, self.source, since, now.date()))
         self._left = [(kind, span) for span in reversed(asked) for kind in reversed(self.types)]
-        self._began = now
+        self._unasked, self._began = list(self.types), now
 
     def recount(self) -> bool:
-        """Ask for the next span of a recount; return whether it was answered. At the end, ask what was taken away."""
-        kind, span = self._left[-1]
-        answered = self._guarded(f"recount-{kind}", partial(self._recount, kind, span))
-        if answered:
+        """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered."""
+        if self._left:
+            kind, span = self._left[-1]
+            if not self._guarded(f"recount-{kind}", partial(self._recount, kind, span)):
+                return False
             self._left.pop()
-            if not self._left:
-                told = [self._guarded(f"deletions-{k}", partial(self._deletions, k)) for k in self.types]
-                answered = all(told)
-                self.book.keep("recounted", {"at": rfc3339(self._began or datetime.now(UTC))})
-        return answered
+            return True
+        kind = self._unasked[-1]
+        if not self._guarded(f"deletions-{kind}", partial(self._deletions, kind)):
+            return False
+        self._unasked.pop()
+        if not self._unasked:
+            self.book.keep("recounted", {"at": rfc3339(self._began or datetime.now(UTC))})
+        return True
 
     @property
     def recounting(self) -> bool:
-        """Whether spans are left to ask for."""
-        return bool(self._left)
+        """Whether something is left to ask for."""
+        return bool(self._left or self._unasked)
 
     @property
     def recounted(self) -> datetime | None:
