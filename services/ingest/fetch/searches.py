@@ -160,12 +160,14 @@ class Searches:
     def hear(self, kind: ProductType, offer: Offer) -> str:
         """Take a product that was offered; return its week, or an empty text if it is none of ours."""
         parsed = parse_product(offer.name)
-        if parsed is None or offer.product_type != kind:
+        if parsed is None or offer.product_type not in COLLECTIONS:
             said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
             name = f"unknown-{digest8(offer.name)}"
             remedy = "leave it out of `products:`, or dismiss this record"
             self.book.fail_search(name, make_record(name, "", "", said, 1, remedy))
             return ""
+        if offer.product_type != kind:
+            return ""  # nobody asked for it here: its own search finds it
         start = parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start
         collection, week = COLLECTIONS[kind], iso_week(start)
         if int(week[:4]) not in self.area.years:
