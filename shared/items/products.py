@@ -125,16 +125,21 @@ def standings(objects: Objects, collection: str, week: str) -> Iterator[Standing
 
 def standing(objects: Objects, collection: str, week: str, product: str) -> Standing | None:
     """Return where a product stands; None = no provider offered it."""
-    prefix, best = product_prefix(collection, week, product), None
-    for name in objects.children(prefix):
+    said = history(objects, collection, week, product)
+    return said[-1] if said else None
+
+
+def history(objects: Objects, collection: str, week: str, product: str) -> list[Standing]:
+    """Return the states that a product was in, the present one last; empty = no provider offered it."""
+    said = []
+    for name in objects.children(product_prefix(collection, week, product)):
         match = _STATE.match(name)
         if match is None and name != OFFER:
             continue
         number: int = int(match["number"]) if match else 0
-        if best is None or number >= best.number:
-            state: State = match["state"] if match else "found"  # type: ignore[assignment]  # what the grammar says
-            best = Standing(collection, week, product, number, state)
-    return best
+        state: State = match["state"] if match else "found"  # type: ignore[assignment]  # what the grammar says
+        said.append(Standing(collection, week, product, number, state))
+    return sorted(said, key=lambda s: (s.number, s.state))
 
 
 def weeks_of(objects: Objects, collection: str) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.collections import WITHDRAWALS
 from shared.items.ids import canonical, numbered_id
+from shared.items.item import Item
 from shared.items.keys import item_key
 from shared.items.properties import WithdrawalFacts, WithdrawalState
 from shared.items.scenes import RESTORED, last_word
@@ -47,16 +50,17 @@ def say(
         NothingToSay: the last word on it is the same.
     """
     last = last_word(product, catalogue)
-    if state == (WithdrawalFacts.of(last).state if last else RESTORED):
-        raise NothingToSay(f"{product}: is {'not withdrawn' if state == RESTORED else 'withdrawn already'}")
-    number = (last.number if last else 0) + 1
-    for tried in range(number, number + TRIES):
-        key = item_key(WITHDRAWALS, STATIC, numbered_id(product, tried))
-        try:
-            store.put(key, _withdrawal(area, product, week, tried, state, reason, by), create_only=True)
-        except PreconditionFailed:
-            continue
-        return key
+    number, said = (last.number, WithdrawalFacts.of(last).state) if last else (0, RESTORED)
+    for _ in range(TRIES):
+        number += 1
+        key = item_key(WITHDRAWALS, STATIC, numbered_id(product, number))
+        if said != state:
+            with suppress(PreconditionFailed):
+                store.put(key, _withdrawal(area, product, week, number, state, reason, by), create_only=True)
+                return key
+        elif not store.exists(key):
+            raise NothingToSay(f"{product}: is {'not withdrawn' if state == RESTORED else 'withdrawn already'}")
+        said = WithdrawalFacts.of(Item.parse(store.get(key), STATIC)).state  # said since the catalogue was read
     raise NothingToSay(f"{product}: others withdraw or restore it at this moment; look at what holds now, then repeat")
 
 

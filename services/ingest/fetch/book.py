@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from threading import RLock
 
 from pydantic_core import from_json
 
+from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Offer
 from shared.items.ids import canonical, digest8
 from shared.items.keys import FAILURES, check_key, failure_key
@@ -20,7 +22,9 @@ from shared.items.products import (
     Standing,
     State,
     answered_key,
+    history,
     offer_key,
+    reason_of,
     standings,
     weeks_of,
 )
@@ -40,13 +44,14 @@ class Book:
 
     Args:
         store: where it is written.
+        now: tells the time, UTC.
 
     Attributes:
         failed: product -> where it stands, of those with a failure record of ours.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._lock = store, RLock()
+    def __init__(self, store: Store, now: Callable[[], datetime] = utc_now) -> None:
+        self._store, self._lock, self._now = store, RLock(), now
         self._weeks: OrderedDict[tuple[str, str], dict[str, Standing]] = OrderedDict()
         self.failed: dict[str, Standing] = {}
 
@@ -60,6 +65,17 @@ class Book:
                     self._weeks.popitem(last=False)
             self._weeks.move_to_end(key)
             return self._weeks[key]
+
+    def reread(self, collection: str, week: str, product: str) -> list[Standing]:
+        """Return all states of a product, as the store has them now, by number; the last one holds from here on."""
+        with self._lock:
+            said = history(self._store, collection, week, product)
+            known = self.week(collection, week)
+            if said:
+                known[product] = said[-1]
+            else:
+                known.pop(product, None)
+            return said
 
     def forget(self) -> None:
         """Read again what others may have changed."""
@@ -86,6 +102,10 @@ class Book:
         """
         return Offer.model_validate(from_json(self._store.get(offer_key(collection, week, product))))
 
+    def reason(self, known: Standing) -> str:
+        """Return why a product stands where it does; see `reason_of`."""
+        return reason_of(self._store, known)
+
     def say(self, collection: str, week: str, product: str, state: State, reason: str) -> Standing:
         """Write the next state of a product; the same state with the same or another reason is written over.
 
@@ -98,7 +118,7 @@ class Book:
             again = last is not None and last.number > 0 and last.state == state
             number = last.number if again and last else (last.number if last else 0) + 1
             said = Standing(collection, week, product, number, state)
-            body = canonical({"at": rfc3339(datetime.now(UTC)), "product": product, "reason": reason, "state": state})
+            body = canonical({"at": rfc3339(self._now()), "product": product, "reason": reason, "state": state})
             try:
                 self._store.put(said.key, body, create_only=not again)
             except PreconditionFailed:
@@ -115,6 +135,11 @@ class Book:
     def fail_search(self, name: str, record: bytes) -> None:
         """Write a failure record of a search; it stands until the search is answered."""
         self._store.put(failure_key(FETCH, record_id(name)), record)
+
+    def refuse(self, name: str, record: bytes) -> None:
+        """Write a failure record of something that was found, once."""
+        with suppress(PreconditionFailed):
+            self._store.put(failure_key(FETCH, record_id(name)), record, create_only=True)
 
     def answered(self, name: str) -> None:
         """Say that a search was answered, where it had failed."""

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pydantic_core import from_json
 
@@ -22,6 +23,11 @@ HELD, RELEASED = "held", "released"
 
 CLOCK_S = 300.0
 """Seconds for which what was learnt of the store's clock is used."""
+
+
+def utc_now() -> datetime:
+    """Return this machine's time, UTC."""
+    return datetime.now(UTC)
 
 
 class StoreClock:
@@ -39,10 +45,16 @@ class StoreClock:
 
     def __call__(self) -> float:
         """Return the store's time."""
-        now = self._monotonic()
-        if now - self._learnt_s >= CLOCK_S:
-            self._ahead_s, self._learnt_s = self._store.put(self._key, b"{}").modified_s - now, now
-        return now + self._ahead_s
+        if self._monotonic() - self._learnt_s >= CLOCK_S:
+            told_s = self._store.put(self._key, b"{}").modified_s
+            # Read after the answer: so it is never ahead of the store's, and no claim seems older than it is.
+            now = self._monotonic()
+            self._ahead_s, self._learnt_s = told_s - now, now
+        return self._monotonic() + self._ahead_s
+
+    def now(self) -> datetime:
+        """Return the store's time, UTC."""
+        return datetime.fromtimestamp(self(), UTC)
 
 
 def new_owner() -> str:
@@ -72,11 +84,16 @@ class Lease:
     def take(self) -> bool:
         """Take it, unless somebody else holds it; return whether it is ours now."""
         last = self._last()
-        if last and not self._is_free(last):
+        seen_s = self.store.head(self._key(last)).modified_s if last else 0.0
+        if last and not self._is_free(last, seen_s):
             return False
         try:
             self.store.put(self._key(last + 1), self._body(HELD), create_only=True)
         except PreconditionFailed:
+            return False
+        if last and self.store.head(self._key(last)).modified_s != seen_s:
+            # It was renewed between our look and our claim, and its owner learns of ours at the next renewal alone:
+            # so ours stays in the way, and is void once it is old.
             return False
         self._held.append(last + 1)
         return True
@@ -97,11 +114,16 @@ class Lease:
     def _holds(self) -> bool:
         return bool(self._held) and self._last() == self._held[-1]
 
-    def _is_free(self, number: int) -> bool:
-        key = self._key(number)
-        if self.clock() - self.store.head(key).modified_s > self.lease_s:
+    def _is_free(self, number: int, renewed_s: float) -> bool:
+        if self.clock() - renewed_s > self.lease_s:
             return True
-        return bool(from_json(self.store.get(key)).get("state") == RELEASED)
+        return self._state(number) == RELEASED
+
+    def _state(self, number: int) -> str:
+        try:
+            return str(from_json(self.store.get(self._key(number)))["state"])
+        except (ValueError, KeyError, TypeError):
+            return HELD  # damaged: void once it is old
 
     def _last(self) -> int:
         names = (name.removesuffix(".json") for name in self.store.children(self.prefix))

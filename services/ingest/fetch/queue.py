@@ -82,14 +82,14 @@ class Queue:
         self._running[wanted.lane] -= 1
         self._wait(wanted, at_s)
 
-    def next_s(self) -> float | None:
-        """Return when the next one of those that wait for their time is due; None = none waits."""
-        return self._later[0][0] if self._later else None
-
-    @property
-    def ready(self) -> int:
-        """How many could be fetched at once."""
-        return sum(map(len, self._ready.values()))
+    def drain(self) -> list[Wanted]:
+        """Forget all that wait, and return them; those under way are left."""
+        waiting = [entry[-1] for heap in (*self._ready.values(), self._later) for entry in heap]
+        for heap in (*self._ready.values(), self._later):
+            heap.clear()
+        self._waiting.clear()
+        self._known.difference_update(wanted.product for wanted in waiting)
+        return waiting
 
     @property
     def running(self) -> int:

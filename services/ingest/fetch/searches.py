@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
-from services.ingest.fetch.book import Book, make_record
+from services.ingest.fetch.book import Book, Overtaken, make_record
 from services.ingest.fetch.errors import FetchError, Misconfigured, Refused, Unavailable
+from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
 from services.ingest.fetch.queue import Wanted
+from services.ingest.fetch.setbacks import MISSING
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.spans import Catalogue, Span, lane_of, spans, wanted_days, wanted_types, weeks_in, whole_days
 from services.ingest.names import SafeName, parse_product
@@ -20,13 +24,18 @@ from shared.area.source import ProductType
 from shared.items.ids import digest8
 from shared.items.products import COLLECTIONS, Standing, expected_key
 from shared.items.weeks import iso_week, rfc3339
+from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
+from shared.store import StoreUnavailable
 
 REMEDIES: dict[type[FetchError], str] = {
     Misconfigured: "correct the area's `source:` or the credentials; fetching goes on by itself",
     Refused: "check that the address is that of the service; the search is repeated by itself",
     Unavailable: "nothing: it is tried again by itself; look at the service's own status page if it lasts",
 }
+
+DATATAKE = timedelta(hours=2)
+"""No datatake of Sentinel-2 is longer."""
 
 Heard = Callable[[Wanted], None]
 """Takes a product that is to be fetched."""
@@ -36,7 +45,7 @@ Heard = Callable[[Wanted], None]
 class Searches:
     """Asks a provider what it has for an area. One thread calls this.
 
-    Attributes:
+    Args:
         area: the study area.
         source: what its file says.
         provider: who is asked.
@@ -46,6 +55,10 @@ class Searches:
         heard: told of each product that is to be fetched.
         withdraw: told of each product that was taken away upstream, and that we know.
         restore: told of each that was taken away, and is offered again.
+        now: tells the time, UTC.
+
+    Attributes:
+        hopeless: whether what was asked last failed in a way that asking again soon does not mend.
     """
 
     area: Area
@@ -57,9 +70,12 @@ class Searches:
     heard: Heard
     withdraw: Callable[[Standing, Deletion], None]
     restore: Callable[[Standing], None]
+    now: Callable[[], datetime] = utc_now
+    hopeless: bool = False
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _unasked: list[ProductType] = field(default_factory=list)
     _began: datetime | None = None
+    _refused: set[str] = field(default_factory=set)
 
     @property
     def types(self) -> tuple[ProductType, ...]:
@@ -71,9 +87,10 @@ class Searches:
         answers = [self._guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
         return all(answers)
 
-    def begin_recount(self, now: datetime) -> None:
+    def begin_recount(self) -> None:
         """Ask again for everything, span after span; see `recount`."""
-        since = date.min if self.source.backfill else self._since.date()
+        now, fresh = self.now(), timedelta(days=self.settings.forward_days)
+        since = date.min if self.source.backfill else (self._since - fresh).date()
         asked = list(spans(self.area, self.source, since, now.date()))
         self._left = [(kind, span) for span in reversed(asked) for kind in reversed(self.types)]
         self._unasked, self._began = list(self.types), now
@@ -81,17 +98,17 @@ class Searches:
     def recount(self) -> bool:
         """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered."""
         if self._left:
-            kind, span = self._left[-1]
+            kind, span = asked = self._left.pop()
             if not self._guarded(f"recount-{kind}", partial(self._recount, kind, span)):
+                self._left.insert(0, asked)  # the others need not wait for it
                 return False
-            self._left.pop()
             return True
-        kind = self._unasked[-1]
+        kind = self._unasked.pop()
         if not self._guarded(f"deletions-{kind}", partial(self._deletions, kind)):
+            self._unasked.insert(0, kind)
             return False
-        self._unasked.pop()
         if not self._unasked:
-            self.book.keep("recounted", {"at": rfc3339(self._began or datetime.now(UTC))})
+            self.book.keep("recounted", {"at": rfc3339(self._began or self.now()), "of": self._asked_for})
         return True
 
     @property
@@ -101,18 +118,27 @@ class Searches:
 
     @property
     def recounted(self) -> datetime | None:
-        """When the last whole recount began; None = there was none."""
+        """When the last whole recount began; None = there was none of what the area and its source ask for now."""
         kept = self.book.kept("recounted")
-        return datetime.fromisoformat(str(kept["at"])) if kept else None
+        return datetime.fromisoformat(str(kept["at"])) if kept and kept.get("of") == self._asked_for else None
+
+    @property
+    def _asked_for(self) -> str:
+        return digest8([self.source.model_dump(mode="json"), self.area.aoi, sorted(self.area.years), list(self.types)])
 
     def _guarded(self, name: str, ask: Callable[[], None]) -> bool:
         """Ask; return whether it was answered. What breaks off is asked again, and leaves a record until it is."""
+        self.hopeless = False
         try:
             ask()
-        except FetchError as error:
-            get_logger(service="fetch").warning("search failed", search=name, error=str(error))
-            remedy = next(r for cls, r in REMEDIES.items() if isinstance(error, cls) or cls is Unavailable)
-            self.book.fail_search(name, make_record(name, "", "", error, 1, remedy))
+        except (StoreUnavailable, Overtaken):
+            raise
+        except Exception as error:
+            text = "" if isinstance(error, FetchError) else "".join(traceback.format_exception(error))[-20_000:]
+            get_logger(service="fetch").warning("search failed", search=name, error=str(error), traceback=text)
+            remedy = next((r for cls, r in REMEDIES.items() if isinstance(error, cls)), REMEDIES[Unavailable])
+            self.book.fail_search(name, make_record(name, "", "", error, 1, remedy, text))
+            self.hopeless = isinstance(error, (Misconfigured, Refused))
             return False
         self.book.answered(name)
         return True
@@ -121,75 +147,100 @@ class Searches:
         kept = self.book.kept(f"cursors/{kind}")
         newest = datetime.fromisoformat(str(kept["published"])) if kept else self.first_look
         since = newest - timedelta(seconds=self.settings.overlap_s)
-        query = Query(kind, self.area.polygon, whole_days(*wanted_days(self.area, self.source)), (since, None))
+        first, last = wanted_days(self.area, self.source)
+        if first > last:
+            return
+        query = Query(kind, self.area.polygon, whole_days(first, last), (since, None))
         seen = newest
         for offer in self.provider.search(query):
             self.hear(kind, offer)
             # A provider whose clock is ahead must not carry us over what it publishes until then.
-            seen = max(seen, min(offer.published, datetime.now(UTC)))
+            seen = max(seen, min(offer.published, self.now()))
+        failpoint("fetch.searched")
         if seen != newest or not kept:  # only now: newest come first, and what broke off lacks older ones
             self.book.keep(f"cursors/{kind}", {"published": rfc3339(seen)})
 
     def _recount(self, kind: ProductType, span: Span) -> None:
         collection, counted = COLLECTIONS[kind], defaultdict[str, dict[str, str]](dict)
-        for offer in self.provider.search(Query(kind, self.area.polygon, span)):
-            if week := self.hear(kind, offer):
+        begin, end = span
+        # The week is that of the datatake's start: a tile may have been sensed a little after the week's end.
+        for offer in self.provider.search(Query(kind, self.area.polygon, (begin, end + DATATAKE))):
+            if week := self.hear(kind, offer, is_recount=True):
                 counted[week][offer.name] = _fingerprint(offer)
+        failpoint("fetch.searched")
         for week in weeks_in(span):
-            self._compare(collection, week, counted[week], span)
+            self._compare(collection, week, counted[week])
 
-    def _compare(self, collection: str, week: str, counted: dict[str, str], span: Span) -> None:
+    def _compare(self, collection: str, week: str, counted: dict[str, str]) -> None:
         """Write down what a week's recount found; fetch again what changed since the last one."""
         name = expected_key(collection, week)
         kept = self.book.kept_at(name)
         before: dict[str, str] = dict(kept["products"]) if kept else {}  # type: ignore[call-overload]  # as written
         for product in sorted(counted.keys() & before.keys()):
-            if counted[product] != before[product] and counted[product] and before[product]:
+            if _differ(counted[product], before[product]):
                 known = self.book.week(collection, week).get(product)
                 if known is not None and known.state in {"registered", "superseded", "failed"}:
-                    self._want_again(known, "its checksum changed upstream")
+                    self._want_again(known, counted[product])
         if counted != before or (kept is None and counted):
             self.book.keep_at(name, {"products": counted})
 
-    def _want_again(self, known: Standing, reason: str) -> None:
-        offer = self.provider.describe(self.book.offer(known.collection, known.week, known.product))
-        self.book.describe(known.collection, known.week, offer)
-        self.book.say(known.collection, known.week, known.product, "found", reason)
-        self.heard(self._wanted(known.collection, known.week, offer))
+    def _want_again(self, known: Standing, counted: str) -> None:
+        """Fetch a product again, unless what was fetched last is what is offered now."""
+        offer = self.book.offer(known.collection, known.week, known.product)
+        if _differ(counted, _fingerprint(offer)):
+            self.book.say(known.collection, known.week, known.product, "found", "its checksum changed upstream")
+            self.heard(self._wanted(known.collection, known.week, offer))
 
-    def hear(self, kind: ProductType, offer: Offer) -> str:
-        """Take a product that was offered; return its week, or an empty text if it is none of ours."""
+    def hear(self, kind: ProductType, offer: Offer, is_recount: bool = False) -> str:
+        """Take a product that was offered; return its week, or an empty text if it is none of ours.
+
+        Args:
+            kind: product type that was searched for.
+            offer: what was found.
+            is_recount: whether what was missing once is to be asked for again.
+        """
         parsed = parse_product(offer.name)
         if parsed is None or offer.product_type not in COLLECTIONS:
-            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
-            name = f"unknown-{digest8(offer.name)}"
-            remedy = "leave it out of `products:`, or dismiss this record"
-            self.book.fail_search(name, make_record(name, "", "", said, 1, remedy))
+            self._refuse(offer)
             return ""
         if offer.product_type != kind:
             return ""  # nobody asked for it here: its own search finds it
+        offer = offer.model_copy(update={"name": parsed.product})
         start = parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start
         collection, week = COLLECTIONS[kind], iso_week(start)
         if int(week[:4]) not in self.area.years:
             return ""
-        known = self.book.week(collection, week).get(parsed.product)
-        reason = self._unwanted(offer)
-        if known is None or self._is_back(known, offer):
-            self.book.describe(collection, week, offer)
-            if known is not None:
-                self.restore(known)
-        elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(reason):
-            return week  # else the area's limits changed
-        self.book.say(collection, week, parsed.product, "unwanted" if reason else "found", reason)
-        if not reason:
-            self.heard(self._wanted(collection, week, offer))
+        with suppress(Overtaken):  # then another process heard it, too
+            self._hear(collection, week, offer, is_recount)
         return week
 
-    def _is_back(self, known: Standing, offer: Offer) -> bool:
-        """Return whether a product that was taken away is offered again: as another one of the same name."""
-        if known.state != "withdrawn":
-            return False
-        return self.book.offer(known.collection, known.week, known.product).id != offer.id
+    def _hear(self, collection: str, week: str, offer: Offer, is_recount: bool) -> None:
+        known, unwanted = self.book.week(collection, week).get(offer.name), self._unwanted(offer)
+        reason = unwanted
+        if known is None or not known.number:
+            self.book.describe(collection, week, offer)
+        elif known.state == "withdrawn":
+            renamed = self.book.offer(collection, week, offer.name).id != offer.id
+            if not renamed and not (is_recount and self.book.reason(known).startswith(MISSING)):
+                return
+            self.book.describe(collection, week, offer)
+            self.restore(known)
+            reason = unwanted or "offered again"
+        elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(unwanted):
+            return  # else the area's limits changed
+        self.book.say(collection, week, offer.name, "unwanted" if unwanted else "found", reason)
+        if not unwanted:
+            self.heard(self._wanted(collection, week, offer))
+
+    def _refuse(self, offer: Offer) -> None:
+        """Leave one record of what ingest does not read: of each type that is unknown, of each name that is."""
+        what = offer.product_type if offer.product_type not in COLLECTIONS else offer.name
+        name = f"unknown-{digest8(what)}"
+        if name not in self._refused:
+            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
+            remedy = "leave it out of `products:`, or dismiss this record"
+            self.book.refuse(name, make_record(name, "", "", said, 1, remedy))
+            self._refused.add(name)
 
     def _wanted(self, collection: str, week: str, offer: Offer) -> Wanted:
         lane = lane_of(offer.sensed, offer.published, self.first_look, self.settings.forward_days)
@@ -231,3 +282,8 @@ class Searches:
 def _fingerprint(offer: Offer) -> str:
     """Return what changes when a product's bytes do; empty where the provider does not tell."""
     return next((f"{name}:{offer.checksums[name]}" for name in sorted(offer.checksums)), "")
+
+
+def _differ(one: str, other: str) -> bool:
+    """Return whether two fingerprints tell of different bytes: of one algorithm, with another value."""
+    return one != other and bool(one) and one.partition(":")[0] == other.partition(":")[0]

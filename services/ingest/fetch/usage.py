@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from threading import Lock
 
 from pydantic_core import from_json
 
+from services.ingest.fetch.lease import utc_now
 from shared.items.ids import canonical
 from shared.items.keys import check_key
 from shared.items.products import OWN
@@ -38,12 +40,13 @@ class Usage:
     Args:
         store: where the days are kept.
         limit_gb: gigabytes (10^9 bytes) for 30 days; None = no limit.
+        now: tells the time, UTC.
     """
 
-    def __init__(self, store: Store, limit_gb: float | None) -> None:
-        self._store, self._limit = store, None if limit_gb is None else int(limit_gb * 1e9)
+    def __init__(self, store: Store, limit_gb: float | None, now: Callable[[], datetime] = utc_now) -> None:
+        self._store, self._limit, self._now = store, None if limit_gb is None else int(limit_gb * 1e9), now
         self._lock = Lock()
-        self._counted = _days(store, datetime.now(UTC))
+        self._counted = _days(store, now())
 
     def reserve(self, size: int) -> bool:
         """Count bytes that are about to be fetched, before they are; return whether the limit allows them."""
@@ -57,6 +60,10 @@ class Usage:
         """Add bytes, or take back those that were reserved and did not come."""
         with self._lock:
             self._add(size)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether the limit allows so many bytes now; nothing is counted."""
+        return self._limit is None or self.used + size <= self._limit
 
     def fits(self, size: int) -> bool:
         """Return whether a product of so many bytes could ever be fetched within the limit."""
@@ -74,13 +81,13 @@ class Usage:
         return self._limit
 
     def _total(self) -> int:
-        first = (datetime.now(UTC) - timedelta(days=DAYS - 1)).date().isoformat()
+        first = (self._now() - timedelta(days=DAYS - 1)).date().isoformat()
         for day in [day for day in self._counted if day < first]:
             del self._counted[day]
         return sum(self._counted.values())
 
     def _add(self, size: int) -> None:
         if size:
-            day = datetime.now(UTC).date().isoformat()
+            day = self._now().date().isoformat()
             self._counted[day] = max(0, self._counted.get(day, 0) + size)
             self._store.put(_key(day), canonical({"bytes": self._counted[day]}))

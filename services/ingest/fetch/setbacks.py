@@ -1,0 +1,119 @@
+"""What follows from a fetch that did not end well: another try, after which pause, or a failure record."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.ingest.fetch.arrival import is_registered
+from services.ingest.fetch.book import Book, make_record
+from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigured, Offline, Refused, Unavailable
+from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, doubled
+from services.ingest.fetch.queue import Wanted
+from services.ingest.fetch.settings import FetchSettings
+from shared.items.products import State
+from shared.observe.logs import get_logger
+from shared.run.context import Observer
+from shared.store import Store
+
+GONE_TRIES = 3
+"""Askings after which a product that is not found counts as taken away: one 404 may be a hiccup."""
+
+MISSING = "not there any more"
+"""How the reason of a product begins that was not found, without the provider's word that it was taken away."""
+
+CREDENTIALS = "credentials"
+"""What the failure record of absent or wrong credentials is called."""
+
+_CORRUPT = "it came damaged each time: look at the provider's own page of it, then `landstream requeue` this record"
+_REFUSED = "check the product and the addresses of `source:`, then `landstream requeue` this record"
+_CREDENTIALS = "correct the credentials in the environment, or the source's addresses; fetching goes on by itself"
+
+@dataclass
+class Setbacks:
+    """Weighs how fetches ended; from several threads, each product from one at a time.
+
+    Attributes:
+        store: where products go.
+        book: where it is written down.
+        settings: of fetching.
+        folder: for what is under way, one folder for each product.
+        observer: told what failed.
+    """
+
+    store: Store
+    book: Book
+    settings: FetchSettings
+    folder: Path
+    observer: Observer
+    _tries: Counter[str] = field(default_factory=Counter)
+    _faults: Counter[str] = field(default_factory=Counter)
+    _accepted: bool = False
+
+    def overcome(self, product: str) -> None:
+        """Forget the tries of a product: it came."""
+        self._tries.pop(product, None)
+        self._faults.pop(product, None)
+        if not self._accepted:
+            self.book.answered(CREDENTIALS)
+            self._accepted = True
+
+    def weigh(self, wanted: Wanted, error: FetchError) -> Ended | Again:
+        """Return what follows from an error of the provider's."""
+        product = wanted.product
+        get_logger(service="fetch").info("not fetched", product=product, error=str(error), why=type(error).__name__)
+        match error:
+            case Offline():
+                self.book.say(wanted.collection, wanted.week, product, "deferred", str(error))
+                self._tries[product] += 1
+                return Again(doubled(self.settings.offline_s, self._tries[product], DAY_S), str(error))
+            case Unavailable():
+                asked_s = min(error.retry_after_s or 0.0, DAY_S)
+                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider")
+            case Misconfigured():
+                self._accepted = False
+                self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
+                return Again(self.settings.poll_s, str(error), "everything")
+            case Gone():
+                if self._count(wanted) < GONE_TRIES:
+                    return Again(self.back_off(wanted), str(error))
+                return self._miss(wanted, error)
+            case Corrupt() if self._count(wanted) < self.settings.attempts:
+                return Again(self.back_off(wanted), str(error))
+            case _:
+                return self._fail(wanted, error, _REFUSED if isinstance(error, Refused) else _CORRUPT)
+
+    def _miss(self, wanted: Wanted, error: Gone) -> Ended:
+        """Say that a product is not there; if it had come before, what came stays until the provider says more."""
+        there = is_registered(self.store, wanted.collection, wanted.week, wanted.product)
+        state: State = "registered" if there else "withdrawn"
+        self.book.say(wanted.collection, wanted.week, wanted.product, state, f"{MISSING}: {error}")
+        self._faults.pop(wanted.product, None)
+        shutil.rmtree(self.folder / wanted.product, ignore_errors=True)
+        return Ended()
+
+    def weigh_unexpected(self, wanted: Wanted, error: Exception) -> Ended | Again:
+        get_logger(service="fetch").exception("unexpected", product=wanted.product)
+        if self._count(wanted) < self.settings.attempts:
+            return Again(self.back_off(wanted), f"{type(error).__name__}: {error}")
+        text = "".join(traceback.format_exception(error))[-20_000:]
+        return self._fail(wanted, error, "read the traceback; after a fix, `landstream requeue` this record", text)
+
+    def _fail(self, wanted: Wanted, error: Exception, remedy: str, text: str = "") -> Ended:
+        tries = max(1, self._faults.pop(wanted.product, 1))
+        record = make_record(wanted.product, wanted.collection, wanted.week, error, tries, remedy, text)
+        self.book.fail(wanted.collection, wanted.week, wanted.product, record)
+        shutil.rmtree(self.folder / wanted.product, ignore_errors=True)
+        self.observer("fetch", "failed", wanted.product, note=str(error))
+        return Ended()
+
+    def _count(self, wanted: Wanted) -> int:
+        self._faults[wanted.product] += 1
+        return self._faults[wanted.product]
+
+    def back_off(self, wanted: Wanted) -> float:
+        self._tries[wanted.product] += 1
+        return doubled(self.settings.back_off_s, self._tries[wanted.product], LONGEST_S)
