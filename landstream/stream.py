@@ -220,6 +220,7 @@ class Stream:
     def _put_whole(self, path: Path) -> LandingUnit:
         """Put a product that was fetched into `landing/`, and hint it once it is whole."""
         unit = deliver(self._quiet_store, path, self.context.stop)
+        self._given.add(unit.name)
         publish_hint(self.bus, self.store.bucket, unit.key)
         return unit
 

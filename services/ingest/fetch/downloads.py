@@ -83,6 +83,8 @@ class Downloads:
             except (StoreUnavailable, Overtaken, Interrupted, DeliveryStopped):
                 raise
             except Exception as error:
+                if self.stop.is_set():
+                    raise Interrupted from error  # its connections were closed under it
                 if fault := space_fault(error):
                     return Again(60.0, f"{self.folder}: {fault}", "room")
                 return self._setbacks.weigh_unexpected(wanted, error)

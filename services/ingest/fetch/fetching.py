@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from services.ingest.fetch.credentials import credentials_for
-from services.ingest.fetch.fetcher import Fetcher, Setup
+from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.providers import provider_for
 from services.ingest.fetch.settings import FetchSettings
+from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.watched import Watched
 from shared.area.source import FolderSource
 from shared.items.landing import LandingUnit

@@ -84,9 +84,11 @@ class Queue:
 
     def drain(self) -> list[Wanted]:
         """Forget all that wait, and return them; those under way are left."""
-        waiting = [entry[-1] for heap in (*self._ready.values(), self._later) for entry in heap]
-        for heap in (*self._ready.values(), self._later):
-            heap.clear()
+        waiting = [wanted for *_, wanted in self._later]
+        self._later.clear()
+        for ready in self._ready.values():
+            waiting += [wanted for _, wanted in ready]
+            ready.clear()
         self._waiting.clear()
         self._known.difference_update(wanted.product for wanted in waiting)
         return waiting

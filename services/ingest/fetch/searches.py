@@ -5,25 +5,23 @@ from __future__ import annotations
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from services.ingest.fetch.book import Book, Overtaken, make_record
 from services.ingest.fetch.errors import FetchError, Misconfigured, Refused, Unavailable
+from services.ingest.fetch.hearing import Hearing, week_of
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
-from services.ingest.fetch.queue import Wanted
-from services.ingest.fetch.setbacks import MISSING
 from services.ingest.fetch.settings import FetchSettings
-from services.ingest.fetch.spans import Catalogue, Span, lane_of, spans, wanted_days, wanted_types, weeks_in, whole_days
-from services.ingest.names import SafeName, parse_product
+from services.ingest.fetch.spans import Catalogue, Span, spans, wanted_days, wanted_types, weeks_in, whole_days
+from services.ingest.names import parse_product
 from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
 from shared.items.products import COLLECTIONS, Standing, expected_key
-from shared.items.weeks import iso_week, rfc3339
+from shared.items.weeks import rfc3339
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
 from shared.store import StoreUnavailable
@@ -36,9 +34,6 @@ REMEDIES: dict[type[FetchError], str] = {
 
 DATATAKE = timedelta(hours=2)
 """No datatake of Sentinel-2 is longer."""
-
-Heard = Callable[[Wanted], None]
-"""Takes a product that is to be fetched."""
 
 
 @dataclass
@@ -67,7 +62,7 @@ class Searches:
     book: Book
     settings: FetchSettings
     first_look: datetime
-    heard: Heard
+    heard: Callable[[Wanted], None]
     withdraw: Callable[[Standing, Deletion], None]
     restore: Callable[[Standing], None]
     now: Callable[[], datetime] = utc_now
@@ -75,7 +70,11 @@ class Searches:
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _unasked: list[ProductType] = field(default_factory=list)
     _began: datetime | None = None
-    _refused: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._hearing = Hearing(
+            self.area, self.source, self.book, self.settings, self.first_look, self.heard, self.restore
+        )
 
     @property
     def types(self) -> tuple[ProductType, ...]:
@@ -90,7 +89,7 @@ class Searches:
     def begin_recount(self) -> None:
         """Ask again for everything, span after span; see `recount`."""
         now, fresh = self.now(), timedelta(days=self.settings.forward_days)
-        since = date.min if self.source.backfill else (self._since - fresh).date()
+        since = date.min if self.source.backfill else (self._hearing.since - fresh).date()
         asked = list(spans(self.area, self.source, since, now.date()))
         self._left = [(kind, span) for span in reversed(asked) for kind in reversed(self.types)]
         self._unasked, self._began = list(self.types), now
@@ -153,7 +152,7 @@ class Searches:
         query = Query(kind, self.area.polygon, whole_days(first, last), (since, None))
         seen = newest
         for offer in self.provider.search(query):
-            self.hear(kind, offer)
+            self._hearing.hear(kind, offer)
             # A provider whose clock is ahead must not carry us over what it publishes until then.
             seen = max(seen, min(offer.published, self.now()))
         failpoint("fetch.searched")
@@ -165,7 +164,7 @@ class Searches:
         begin, end = span
         # The week is that of the datatake's start: a tile may have been sensed a little after the week's end.
         for offer in self.provider.search(Query(kind, self.area.polygon, (begin, end + DATATAKE))):
-            if week := self.hear(kind, offer, is_recount=True):
+            if week := self._hearing.hear(kind, offer, is_recount=True):
                 counted[week][offer.name] = _fingerprint(offer)
         failpoint("fetch.searched")
         for week in weeks_in(span):
@@ -189,76 +188,7 @@ class Searches:
         offer = self.book.offer(known.collection, known.week, known.product)
         if _differ(counted, _fingerprint(offer)):
             self.book.say(known.collection, known.week, known.product, "found", "its checksum changed upstream")
-            self.heard(self._wanted(known.collection, known.week, offer))
-
-    def hear(self, kind: ProductType, offer: Offer, is_recount: bool = False) -> str:
-        """Take a product that was offered; return its week, or an empty text if it is none of ours.
-
-        Args:
-            kind: product type that was searched for.
-            offer: what was found.
-            is_recount: whether what was missing once is to be asked for again.
-        """
-        parsed = parse_product(offer.name)
-        if parsed is None or offer.product_type not in COLLECTIONS:
-            self._refuse(offer)
-            return ""
-        if offer.product_type != kind:
-            return ""  # nobody asked for it here: its own search finds it
-        offer = offer.model_copy(update={"name": parsed.product})
-        start = parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start
-        collection, week = COLLECTIONS[kind], iso_week(start)
-        if int(week[:4]) not in self.area.years:
-            return ""
-        with suppress(Overtaken):  # then another process heard it, too
-            self._hear(collection, week, offer, is_recount)
-        return week
-
-    def _hear(self, collection: str, week: str, offer: Offer, is_recount: bool) -> None:
-        known, unwanted = self.book.week(collection, week).get(offer.name), self._unwanted(offer)
-        reason = unwanted
-        if known is None or not known.number:
-            self.book.describe(collection, week, offer)
-        elif known.state == "withdrawn":
-            renamed = self.book.offer(collection, week, offer.name).id != offer.id
-            if not renamed and not (is_recount and self.book.reason(known).startswith(MISSING)):
-                return
-            self.book.describe(collection, week, offer)
-            self.restore(known)
-            reason = unwanted or "offered again"
-        elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(unwanted):
-            return  # else the area's limits changed
-        self.book.say(collection, week, offer.name, "unwanted" if unwanted else "found", reason)
-        if not unwanted:
-            self.heard(self._wanted(collection, week, offer))
-
-    def _refuse(self, offer: Offer) -> None:
-        """Leave one record of what ingest does not read: of each type that is unknown, of each name that is."""
-        what = offer.product_type if offer.product_type not in COLLECTIONS else offer.name
-        name = f"unknown-{digest8(what)}"
-        if name not in self._refused:
-            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
-            remedy = "leave it out of `products:`, or dismiss this record"
-            self.book.refuse(name, make_record(name, "", "", said, 1, remedy))
-            self._refused.add(name)
-
-    def _wanted(self, collection: str, week: str, offer: Offer) -> Wanted:
-        lane = lane_of(offer.sensed, offer.published, self.first_look, self.settings.forward_days)
-        return Wanted(collection, week, offer.name, lane, offer.sensed.timestamp())
-
-    @property
-    def _since(self) -> datetime:
-        """Return when what is wanted without a backfill was published at the earliest."""
-        return self.first_look - timedelta(seconds=self.settings.overlap_s)
-
-    def _unwanted(self, offer: Offer) -> str:
-        """Return why a product is not to be fetched; empty = it is."""
-        limit = self.source.max_cloud_percent
-        if limit is not None and offer.cloud_percent is not None and offer.cloud_percent > limit:
-            return f"cloudy: {offer.cloud_percent:.0f} %, and max_cloud_percent is {limit:g}"
-        if not self.source.backfill and offer.published < self._since:
-            return "published before this stream began, and backfill is false"
-        return ""
+            self.heard(self._hearing.wanted(known.collection, known.week, offer))
 
     def _deletions(self, kind: ProductType) -> None:
         last = self.recounted
@@ -270,12 +200,13 @@ class Searches:
             parsed = parse_product(deletion.name)
             if parsed is None:
                 continue
-            start = parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start
-            week = iso_week(start)
+            week = week_of(parsed)
+            if int(week[:4]) not in self.area.years:
+                continue
             known = self.book.week(collection, week).get(parsed.product)
             if known is not None and known.state != "withdrawn":
                 offer = self.book.offer(collection, week, parsed.product)
-                if offer.id == deletion.id or not deletion.id:  # the name may have come back under another id
+                if deletion.id in {"", offer.id}:  # the name may have come back under another id
                     self.withdraw(known, deletion)
 
 

@@ -32,6 +32,7 @@ _CORRUPT = "it came damaged each time: look at the provider's own page of it, th
 _REFUSED = "check the product and the addresses of `source:`, then `landstream requeue` this record"
 _CREDENTIALS = "correct the credentials in the environment, or the source's addresses; fetching goes on by itself"
 
+
 @dataclass
 class Setbacks:
     """Weighs how fetches ended; from several threads, each product from one at a time.
@@ -96,6 +97,7 @@ class Setbacks:
         return Ended()
 
     def weigh_unexpected(self, wanted: Wanted, error: Exception) -> Ended | Again:
+        """Return what follows from an error that nobody expected: some tries, then a record with its traceback."""
         get_logger(service="fetch").exception("unexpected", product=wanted.product)
         if self._count(wanted) < self.settings.attempts:
             return Again(self.back_off(wanted), f"{type(error).__name__}: {error}")
@@ -115,5 +117,6 @@ class Setbacks:
         return self._faults[wanted.product]
 
     def back_off(self, wanted: Wanted) -> float:
+        """Count a try of a product, and return the pause after it, in seconds."""
         self._tries[wanted.product] += 1
         return doubled(self.settings.back_off_s, self._tries[wanted.product], LONGEST_S)

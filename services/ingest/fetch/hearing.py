@@ -1,0 +1,127 @@
+"""What is done about each product that a search finds: whether it is ours, wanted, known, or back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.ingest.fetch.book import Book, Overtaken, make_record
+from services.ingest.fetch.errors import Refused
+from services.ingest.fetch.provider import Offer
+from services.ingest.fetch.queue import Wanted
+from services.ingest.fetch.setbacks import MISSING
+from services.ingest.fetch.settings import FetchSettings
+from services.ingest.fetch.spans import Catalogue, lane_of
+from services.ingest.names import SafeName, Sen3Name, parse_product
+from shared.area import Area
+from shared.area.source import ProductType
+from shared.items.ids import digest8
+from shared.items.products import COLLECTIONS, Standing
+from shared.items.weeks import iso_week
+
+
+@dataclass
+class Hearing:
+    """Takes what searches find. One thread calls this.
+
+    Args:
+        area: the study area.
+        source: what its file says.
+        book: where it is written down.
+        settings: of fetching.
+        first_look: when this store's stream asked for the first time, by the store's clock.
+        heard: told of each product that is to be fetched.
+        restore: told of each that was taken away, and is offered again.
+    """
+
+    area: Area
+    source: Catalogue
+    book: Book
+    settings: FetchSettings
+    first_look: datetime
+    heard: Callable[[Wanted], None]
+    restore: Callable[[Standing], None]
+    _refused: set[str] = field(default_factory=set)
+
+    def hear(self, kind: ProductType, offer: Offer, is_recount: bool = False) -> str:
+        """Take a product that was offered; return its week, or an empty text if it is none of ours.
+
+        Args:
+            kind: product type that was searched for.
+            offer: what was found.
+            is_recount: whether what was missing once is to be asked for again.
+        """
+        parsed = parse_product(offer.name)
+        if parsed is None or offer.product_type not in COLLECTIONS:
+            self._refuse(offer)
+            return ""
+        if offer.product_type != kind:
+            return ""  # nobody asked for it here: its own search finds it
+        offer = offer.model_copy(update={"name": parsed.product})
+        collection, week = COLLECTIONS[kind], week_of(parsed)
+        if int(week[:4]) not in self.area.years:
+            return ""
+        with suppress(Overtaken):  # then another process heard it, too
+            self._hear(collection, week, offer, is_recount)
+        return week
+
+    def _hear(self, collection: str, week: str, offer: Offer, is_recount: bool) -> None:
+        known, unwanted = self.book.week(collection, week).get(offer.name), self._unwanted(offer)
+        reason = unwanted
+        if known is None or not known.number:
+            self.book.describe(collection, week, offer)
+        elif known.state == "withdrawn":
+            renamed = self.book.offer(collection, week, offer.name).id != offer.id
+            if not renamed and not (is_recount and self.book.reason(known).startswith(MISSING)):
+                return
+            self.book.describe(collection, week, offer)
+            self.restore(known)
+            reason = unwanted or "offered again"
+        elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(unwanted):
+            return  # else the area's limits changed
+        self.book.say(collection, week, offer.name, "unwanted" if unwanted else "found", reason)
+        if not unwanted:
+            self.heard(self.wanted(collection, week, offer))
+
+    def _refuse(self, offer: Offer) -> None:
+        """Leave one record of what ingest does not read: of each type that is unknown, of each name that is."""
+        what = offer.product_type if offer.product_type not in COLLECTIONS else offer.name
+        name = f"unknown-{digest8(what)}"
+        if name not in self._refused:
+            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
+            remedy = "leave it out of `products:`, or dismiss this record"
+            self.book.refuse(name, make_record(name, "", "", said, 1, remedy))
+            self._refused.add(name)
+
+    def wanted(self, collection: str, week: str, offer: Offer) -> Wanted:
+        """Return a product as it is queued."""
+        lane = lane_of(offer.sensed, offer.published, self.first_look, self.settings.forward_days)
+        return Wanted(collection, week, offer.name, lane, offer.sensed.timestamp())
+
+    @property
+    def since(self) -> datetime:
+        """Return when what is wanted without a backfill was published at the earliest."""
+        return self.first_look - timedelta(seconds=self.settings.overlap_s)
+
+    def _unwanted(self, offer: Offer) -> str:
+        """Return why a product is not to be fetched; empty = it is."""
+        limit = self.source.max_cloud_percent
+        if limit is not None and offer.cloud_percent is not None and offer.cloud_percent > limit:
+            return f"cloudy: {offer.cloud_percent:.0f} %, and max_cloud_percent is {limit:g}"
+        if not self.source.backfill and offer.published < self.since:
+            return "published before this stream began, and backfill is false"
+        return ""
+
+
+def week_of(parsed: SafeName | Sen3Name) -> str:
+    """Return the week of a product's sensing, as ingest registers it."""
+    return iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
+
+
+def collection_of(parsed: SafeName | Sen3Name) -> str:
+    """Return the collection that a product is registered in."""
+    if isinstance(parsed, Sen3Name):
+        return COLLECTIONS["OL_1_EFR___"]
+    return COLLECTIONS["S2MSI1C" if parsed.level == "L1C" else "S2MSI2A"]
