@@ -14,6 +14,7 @@ from services.ingest.fetch.errors import FetchError, Misconfigured, Refused, Una
 from services.ingest.fetch.hearing import Hearing, week_of
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
+from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.spans import Catalogue, Span, spans, wanted_days, wanted_types, weeks_in, whole_days
 from services.ingest.names import parse_product
