@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -114,12 +114,17 @@ class Downloads:
         if not said or said[-1].state not in OPEN:
             return Ended()  # taken away or fetched meanwhile, or not wanted any more
         offer = self.book.offer(collection, week, product)
-        if there := self._came_already(wanted, offer, said):
+        # What had come to an end before is wanted again: what lies there, and its item, may be of the older bytes.
+        is_renewed = any(known.state in {"registered", "superseded", "failed", "withdrawn"} for known in said)
+        there = self._is_told(said[-1]) or (None if is_renewed else self._came_already(wanted, offer))
+        if there:
             return there
         if not self.usage.has_room(offer.size or 0) and self.usage.fits(offer.size or 0):
             return self._used_up()
         offer = self.provider.describe(offer)
         self.book.describe(collection, week, offer)
+        if is_renewed and (there := self._lies_there(wanted, offer, certain=True)):
+            return there
         if offer.online is False:
             raise Offline(self._ordered(offer))
         size = offer.size or ASSUMED_BYTES
@@ -178,20 +183,28 @@ class Downloads:
         ordered = self.provider.order(offer)
         return "offline, and ordered" if ordered else "offline: the service brings it back when somebody orders it"
 
-    def _came_already(self, wanted: Wanted, offer: Offer, said: Sequence[Standing]) -> Landed | Ended | None:
+    def _came_already(self, wanted: Wanted, offer: Offer) -> Landed | Ended | None:
         """Return what is to do with a product that came, in an earlier life of ours or by hand; None = it did not."""
-        unit = landed(self.store, wanted.product)
-        if said[-1].state == "fetching" and unit is not None and reason_of(self.store, said[-1]) == WHOLE:
-            return Landed(unit.name)
-        # What had come to an end before is wanted again: what lies there, and its item, may be of the older bytes.
-        renewed = any(known.state in {"registered", "superseded", "failed", "withdrawn"} for known in said)
-        if unit is not None and _is_whole(unit, offer, certain=renewed):
-            self.book.say(wanted.collection, wanted.week, wanted.product, "fetching", WHOLE)
-            return Landed(unit.name)
-        if not renewed and is_registered(self.store, wanted.collection, wanted.week, wanted.product):
+        if there := self._lies_there(wanted, offer, certain=False):
+            return there
+        if is_registered(self.store, wanted.collection, wanted.week, wanted.product):
             self.book.say(wanted.collection, wanted.week, wanted.product, "registered", "")
             return Ended()
         return None
+
+    def _lies_there(self, wanted: Wanted, offer: Offer, certain: bool) -> Landed | None:
+        unit = landed(self.store, wanted.product)
+        if unit is None or not _is_whole(unit, offer, certain):
+            return None
+        self.book.say(wanted.collection, wanted.week, wanted.product, "fetching", WHOLE)
+        return Landed(unit.name)
+
+    def _is_told(self, last: Standing) -> Landed | None:
+        """Return the unit of a product of which we said that it lies in `landing/`, if it does."""
+        if last.state != "fetching" or reason_of(self.store, last) != WHOLE:
+            return None
+        unit = landed(self.store, last.product)
+        return None if unit is None else Landed(unit.name)
 
 
 def _is_whole(unit: LandingUnit, offer: Offer, certain: bool) -> bool:

@@ -102,7 +102,7 @@ class Shop:
     def search(self, query: Query) -> Iterator[Offer]:
         self.searches.append(query)
         self._count("search", query.product_type)
-        for offer in sorted(list(self.offers.values()), key=lambda o: o.published, reverse=True):
+        for offer in sorted(self.offers.values(), key=lambda o: o.published, reverse=True):
             if offer.product_type in {query.product_type, "OTHER"} and all(
                 (low is None or low <= value) and (high is None or value <= high)
                 for (low, high), value in ((query.sensed, offer.sensed), (query.published, offer.published))
