@@ -106,15 +106,27 @@ class Book:
         """Return why a product stands where it does; see `reason_of`."""
         return reason_of(self._store, known)
 
-    def say(self, collection: str, week: str, product: str, state: State, reason: str) -> Standing:
+    def say(
+        self, collection: str, week: str, product: str, state: State, reason: str, after: Standing | None = None
+    ) -> Standing:
         """Write the next state of a product; the same state with the same or another reason is written over.
 
+        Args:
+            collection: that it would be registered in.
+            week: of its sensing.
+            product: its full name.
+            state: the state.
+            reason: why, for people.
+            after: where it must stand until then; None = anywhere.
+
         Raises:
-            Overtaken: another process said something meanwhile.
+            Overtaken: another process, or another thread, said something meanwhile.
         """
         with self._lock:
             known = self.week(collection, week)
             last = known.get(product)
+            if after is not None and last != after:
+                raise Overtaken(f"{product}: it does not stand where it stood")
             again = last is not None and last.number > 0 and last.state == state
             number = last.number if again and last else (last.number if last else 0) + 1
             said = Standing(collection, week, product, number, state)

@@ -79,7 +79,10 @@ class Downloads:
         """Fetch a product; every end of it is written down, and none of them raises."""
         try:
             try:
-                return self._claimed(wanted)
+                outcome = self._claimed(wanted)
+                if not isinstance(outcome, Again):
+                    shutil.rmtree(self.folder / wanted.product, ignore_errors=True)
+                return outcome
             except (StoreUnavailable, Overtaken, Interrupted, DeliveryStopped):
                 raise
             except Exception as error:
@@ -135,16 +138,16 @@ class Downloads:
                 return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
             if not self.usage.reserve(size):
                 return self._used_up()
-            return self._bring(wanted, lease, offer, size)
+            return self._bring(wanted, lease, offer, size, said[-1])
 
-    def _bring(self, wanted: Wanted, lease: Lease, offer: Offer, reserved: int) -> Outcome:
+    def _bring(self, wanted: Wanted, lease: Lease, offer: Offer, reserved: int, last: Standing) -> Outcome:
         """Download a product, and put it into `landing/`."""
         collection, week, product = wanted.collection, wanted.week, wanted.product
         folder = self.folder / product
         folder.mkdir(parents=True, exist_ok=True)
         came = Came(lease, folder, self.stop, partial(self.observer, "fetch", "progress", product, note="bytes"))
         try:
-            fetching = self.book.say(collection, week, product, "fetching", f"from {self.provider.name}")
+            fetching = self.book.say(collection, week, product, "fetching", f"from {self.provider.name}", last)
             self.observer("fetch", "start", product)
             path = self.provider.download(offer, folder, came)
         finally:
@@ -156,8 +159,7 @@ class Downloads:
             return Ended()  # taken away meanwhile
         unit = self.put(path)
         failpoint("fetch.delivered")
-        self.book.say(collection, week, product, "fetching", WHOLE)
-        shutil.rmtree(folder, ignore_errors=True)
+        self.book.say(collection, week, product, "fetching", WHOLE, fetching)
         self._setbacks.overcome(product)
         self.observer("fetch", "done", product)
         return Landed(unit.name)

@@ -14,7 +14,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, doubled
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.settings import FetchSettings
-from shared.items.products import State
+from shared.items.products import OPEN, State
 from shared.observe.logs import get_logger
 from shared.run.context import Observer
 from shared.store import Store
@@ -65,6 +65,9 @@ class Setbacks:
     def weigh(self, wanted: Wanted, error: FetchError) -> Ended | Again:
         """Return what follows from an error of the provider's."""
         product = wanted.product
+        known = self.book.week(wanted.collection, wanted.week).get(product)
+        if known is not None and known.state not in OPEN:
+            return Ended()  # taken away meanwhile
         get_logger(service="fetch").info("not fetched", product=product, error=str(error), why=type(error).__name__)
         match error:
             case Offline():
@@ -93,7 +96,6 @@ class Setbacks:
         state: State = "registered" if there else "withdrawn"
         self.book.say(wanted.collection, wanted.week, wanted.product, state, f"{MISSING}: {error}")
         self._faults.pop(wanted.product, None)
-        shutil.rmtree(self.folder / wanted.product, ignore_errors=True)
         return Ended()
 
     def weigh_unexpected(self, wanted: Wanted, error: Exception) -> Ended | Again:

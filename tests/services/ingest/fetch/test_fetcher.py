@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(term, "ONCE_TRIES", 3)
     monkeypatch.setattr(fetcher_module, "STANDBY_S", 0.2)
     monkeypatch.setattr(term, "TICK_S", 0.05)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no machine fails here
     monkeypatch.setattr(term, "REQUEUE_S", 0.05)
     monkeypatch.setattr(term, "IDLE_S", 0.02)
     return Bench(FolderStore(tmp_path / "store"), tmp_path / "fetch")
