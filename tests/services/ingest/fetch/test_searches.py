@@ -39,8 +39,9 @@ class Desk:
             self.withdrawn.append(known.product)
             self.book.say(known.collection, known.week, known.product, "withdrawn", "taken away")
 
+        given = {"products": ["S2MSI2A"]} | (source or {})
         return Searches(
-            area, CdseSource(kind="cdse", **({"products": ["S2MSI2A"]} | (source or {}))), self.shop, self.book, FetchSettings(**settings),
+            area, CdseSource(kind="cdse", **given), self.shop, self.book, FetchSettings(**settings),
             NOW - timedelta(days=1), self.heard.append, withdraw, lambda known: self.restored.append(known.product),
             lambda: self.now,
         )  # fmt: skip
