@@ -55,6 +55,7 @@ class Searches:
 
     Attributes:
         hopeless: whether what was asked last failed in a way that asking again soon does not mend.
+        silent: whether the last look was not answered for any product type.
     """
 
     area: Area
@@ -68,6 +69,7 @@ class Searches:
     restore: Callable[[Standing], None]
     now: Callable[[], datetime] = utc_now
     hopeless: bool = False
+    silent: bool = False
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _unasked: list[ProductType] = field(default_factory=list)
     _began: datetime | None = None
@@ -85,6 +87,7 @@ class Searches:
     def look(self) -> bool:
         """Ask for what was published since the newest product seen; return whether all was answered."""
         answers = [self._guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
+        self.silent = not any(answers)
         return all(answers)
 
     def begin_recount(self) -> None:

@@ -195,7 +195,8 @@ class Term:
                 self._log.warning("the search continues later", error=str(error))
                 answered = False
             tries = 0 if answered else tries + 1
-            if once and (self._is_searched or tries >= ONCE_TRIES or (tries and self._searches.hopeless)):
+            is_hopeless = tries > 0 and self._searches.hopeless and not self._searches.recounting
+            if once and (self._is_searched or tries >= ONCE_TRIES or is_hopeless):
                 self._is_searched = True
                 return
             if tries:
@@ -212,7 +213,7 @@ class Term:
             if answered:
                 FETCH_SEARCHED.set_to_current_time()
                 self._is_looked = True
-            if not searches.recounting and self._is_recount_due():
+            if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()
                 searches.begin_recount()
                 self._is_recounted = True

@@ -43,7 +43,7 @@ def fetcher(store: Path, folder: Path, addresses: dict[str, str], account: Accou
             source=source,
             provider=Cdse(source, credentials, rates=dict.fromkeys(addresses.values(), 1e6)),
             store=kept,
-            settings=FetchSettings(**QUICKLY | {"lease_s": 1.0}),
+            settings=FetchSettings(**QUICKLY | {"lease_s": 1.0, "connections": 1}),
             folder=folder,
             put=partial(deliver, kept, stop=stop),
             stop=stop,
@@ -75,7 +75,12 @@ def run_until_killed(name: str, hit: int, *given: object) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _preloaded() -> None:
+    """Start what forks once, with all that a fetcher imports."""
     FORKS.set_forkserver_preload([__name__])
+    process = FORKS.Process(target=os.getpid)
+    process.start()
+    process.join(30)
+    process.close()
 
 
 @pytest.fixture(autouse=True)
