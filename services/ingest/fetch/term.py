@@ -64,7 +64,7 @@ class Term:
         setup.folder.mkdir(parents=True, exist_ok=True)
         self._ended, self._lock = Event(), Lock()
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
-        self._look_s, self._tries, self._broken = 0.0, Counter[str](), list[Exception]()
+        self._look_tries, self._look_s, self._tries, self._broken = 0, 0.0, Counter[str](), list[Exception]()
         self._silent = 0
         self._book = Book(setup.store, clock.now)
         self._work = Work(min(settings.backfill_connections, settings.connections), settings.ahead)
@@ -187,42 +187,47 @@ class Term:
 
     def _search(self) -> None:
         """Search and recount until this term ends."""
-        tries, back_off_s, once = 0, self._setup.settings.back_off_s, self._setup.once
+        tries, once = 0, self._setup.once
         while not self._ended.is_set():
             try:
-                answered = self._search_step(doubled(back_off_s, tries + 1, LONGEST_S))
+                answered = self._search_step()
             except (StoreUnavailable, Overtaken) as error:
                 self._log.warning("the search continues later", error=str(error))
                 answered = False
             tries = 0 if answered else tries + 1
-            is_hopeless = tries > 0 and self._searches.hopeless and not self._searches.recounting
-            if once and (self._is_searched or tries >= ONCE_TRIES or is_hopeless):
+            is_hopeless = tries > 0 and self._searches.hopeless
+            if once and (self._is_searched or tries >= ONCE_TRIES or (is_hopeless and not self._searches.recounting)):
                 self._is_searched = True
                 return
             if tries:
-                self._ended.wait(doubled(back_off_s, tries, LONGEST_S))
+                pause_s = self._back_off(1 if once and is_hopeless else tries, LONGEST_S)
+                self._ended.wait(min(pause_s, max(IDLE_S, self._look_s - time.monotonic())))
             elif not self._searches.recounting:
                 self._ended.wait(IDLE_S if once else TICK_S)
 
-    def _search_step(self, pause_s: float) -> bool:
-        """Do what is due of searching: look, or one span of a recount; return whether it was answered."""
-        now, searches = time.monotonic(), self._searches
-        if now >= self._look_s:
-            answered = searches.look()
-            self._look_s = now + (self._setup.settings.poll_s if answered else pause_s)
-            if answered:
+    def _search_step(self) -> bool:
+        """Do what is due of searching: look, and one span of a recount; return whether any of it was answered."""
+        searches, answers = self._searches, list[bool]()
+        if time.monotonic() >= self._look_s:
+            is_whole = searches.look()
+            answers.append(not searches.silent)
+            self._look_tries = 0 if is_whole else self._look_tries + 1
+            poll_s = self._setup.settings.poll_s
+            self._look_s = time.monotonic() + (poll_s if is_whole else self._back_off(self._look_tries, poll_s))
+            if is_whole:
                 FETCH_SEARCHED.set_to_current_time()
                 self._is_looked = True
             if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()
                 searches.begin_recount()
                 self._is_recounted = True
-        elif searches.recounting:
-            answered = searches.recount()
-        else:
-            return True
+        if searches.recounting:
+            answers.append(searches.recount())
         self._is_searched = self._is_looked and not searches.recounting
-        return answered
+        return any(answers) or not answers
+
+    def _back_off(self, tries: int, longest_s: float) -> float:
+        return doubled(self._setup.settings.back_off_s, tries, longest_s)
 
     def _is_recount_due(self) -> bool:
         recounted = self._searches.recounted
