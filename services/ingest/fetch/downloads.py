@@ -155,7 +155,7 @@ class Downloads:
             FETCHED_BYTES.inc(came.fetched)
         failpoint("fetch.downloaded")
         came.keep()  # whoever slept over it must not put what another one brings
-        if self.book.week(collection, week).get(product) != fetching:
+        if self.book.reread(collection, week, product)[-1:] != [fetching]:
             return Ended()  # taken away meanwhile
         unit = self.put(path)
         failpoint("fetch.delivered")
