@@ -31,8 +31,8 @@ from shared.store.space import free_bytes, space_fault
 ASSUMED_BYTES = 1_200_000_000
 """Bytes that are counted for a product whose size the provider does not state, until it is there."""
 
-GONE_TRIES = 3
-"""Askings after which a product that is not found counts as taken away: one 404 may be a hiccup."""
+SURE_TRIES = 3
+"""Askings after which what a provider says for good is believed: one 404, or one odd redirect, may be a hiccup."""
 
 LONGEST_S = 900.0
 """Seconds that a provider that does not answer is left alone at most."""
@@ -217,9 +217,9 @@ class Downloads:
             case Misconfigured():
                 self.book.fail_search("credentials", make_record("credentials", "", "", error, 1, _CREDENTIALS))
                 return Again(self.settings.poll_s, str(error))
+            case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
+                return Again(self._back_off(wanted), str(error))
             case Gone():
-                if self._count(wanted) < GONE_TRIES:
-                    return Again(self._back_off(wanted), str(error))
                 self.book.say(wanted.collection, wanted.week, product, "withdrawn", f"not there any more: {error}")
                 return Ended()
             case Corrupt() if self._count(wanted) < self.settings.attempts:
