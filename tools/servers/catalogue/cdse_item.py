@@ -89,7 +89,7 @@ def _properties(product: Product) -> dict[str, Any]:
         "expires": "9999-01-01T00:00:00Z",
         "platform": product.platform,
         "constellation": product.platform[:-1],
-        "instruments": ["msi" if product.is_safe else "olci"],
+        "instruments": [product.instrument],
         "product:type": product.product_type,
         "processing:version": product.baseline,
         "sat:relative_orbit": int(product.parts["orbit"]),

@@ -12,6 +12,7 @@ from tools.servers.catalogue.content import files_of, read_file
 from tools.servers.catalogue.dhus_query import parse_query
 from tools.servers.catalogue.dhus_record import described, feed, fields
 from tools.servers.catalogue.exchange import Answer, Request, file_answer, json_answer, text_answer
+from tools.servers.catalogue.memory import Memory
 from tools.servers.catalogue.product import Product
 from tools.servers.catalogue.shelf import Shelf
 from tools.servers.catalogue.tokens import Account
@@ -33,6 +34,7 @@ class Dhus:
 
     def __init__(self, shelf: Shelf, account: Account) -> None:
         self._shelf = shelf
+        self._found: Memory[list[Product]] = Memory()
         self._basic = base64.b64encode(f"{account.username}:{account.password}".encode()).decode()
 
     def answer(self, request: Request) -> Answer:
@@ -54,15 +56,24 @@ class Dhus:
             page = "<html><body>Request-URI Too Long</body></html>"
             return text_answer(page, 500, "text/html").titled(cause_message="Request-URI Too Long")
         try:
-            fits, order = parse_query(text), _order(request.parameter("orderby"))
+            found = self._find(text, request.parameter("orderby"))
             rows, start = int(request.parameter("rows", "10")), int(request.parameter("start", "0"))
         except ValueError as error:
             return json_answer({"feed": {"error": {"code": "400", "message": str(error)}}})
-        found = [product for product in self._shelf.all() if fits(fields(product))]
-        for name, descending in reversed(order):
-            found.sort(key=_value(name), reverse=descending)
         listed = found[start : start + min(rows, MOST_ROWS)]
         return json_answer(feed(self._shelf, listed, len(found), start, rows, request.address, text))
+
+    def _find(self, text: str, orderby: str) -> list[Product]:
+        """Find what fits, in order; the same query is answered from memory while nothing has changed."""
+
+        def find() -> list[Product]:
+            fits, order = parse_query(text), _order(orderby)
+            found = [product for product in self._shelf.all() if fits(fields(product))]
+            for name, descending in reversed(order):
+                found.sort(key=_value(name), reverse=descending)
+            return found
+
+        return self._found.get((self._shelf.generation, text, orderby), find)
 
     def _product(self, request: Request, product: Product, rest: str) -> Answer:
         match rest:

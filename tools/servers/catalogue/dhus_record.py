@@ -21,7 +21,7 @@ def fields(product: Product) -> dict[str, Any]:
         "platformname": f"Sentinel-{product.parts['platform'][1]}",
         "platformserialidentifier": f"Sentinel-{product.parts['platform'][1:]}",
         "producttype": product.product_type,
-        "instrumentshortname": "MSI" if product.is_safe else "OLCI",
+        "instrumentshortname": product.instrument.upper(),
         "processinglevel": f"Level-{product.parts['level'][1:]}" if product.is_safe else "1",
         "relativeorbitnumber": int(product.parts["orbit"]),
         "beginposition": product.sensed,
@@ -151,7 +151,10 @@ def _milliseconds(time: datetime) -> str:
 
 
 def _gml(product: Product) -> str:
-    ring = " ".join(f"{y:g},{x:g}" for x, y in shapely.get_coordinates(shapely.get_exterior_ring(product.footprint.convex_hull)))
+    # GML of a node knows no parts: where the footprint has several, their hull stands for it.
+    whole = product.footprint if isinstance(product.footprint, shapely.Polygon) else product.footprint.convex_hull
+    corners = shapely.get_coordinates(shapely.get_exterior_ring(whole))
+    ring = " ".join(f"{y:g},{x:g}" for x, y in corners)
     return (
         '<gml:Polygon srsName="http://www.opengis.net/gml/srs/epsg.xml#4326" xmlns:gml="http://www.opengis.net/gml">'
         f"<gml:outerBoundaryIs><gml:LinearRing><gml:coordinates>{ring}</gml:coordinates></gml:LinearRing>"

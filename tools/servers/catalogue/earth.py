@@ -75,7 +75,7 @@ class Earth:
         self._removed: dict[str, Scene] = {}
         self._generation = 0
         self._lock = threading.Lock()
-        self.search = StacSearch("earth-search", self._entries, COLLECTIONS)
+        self.search = StacSearch("earth-search", lambda: self._generation, self._entries, COLLECTIONS)
 
     def put(self, scene: Scene) -> None:
         """Offer a scene, or describe one anew."""
@@ -100,11 +100,11 @@ class Earth:
             return text_answer("<Error><Code>NoSuchKey</Code></Error>", 404, "application/xml")
         return file_answer(request, asset.path, f"{scene_id}/{name}", ranges=True, content_type=asset.media_type)
 
-    def _entries(self) -> tuple[int, list[tuple[Entry, bool]]]:
+    def _entries(self) -> list[tuple[Entry, bool]]:
         with self._lock:
             offered = [(_entry(scene), True) for scene in self._scenes.values()]
             gone = [(_entry(scene), False) for scene in self._removed.values()]
-            return self._generation, offered + gone
+            return offered + gone
 
 
 def _entry(scene: Scene) -> Entry:

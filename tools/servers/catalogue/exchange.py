@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,10 @@ def file_answer(request: Request, body: bytes | Path, whole: str, ranges: bool, 
     """
     size = body.stat().st_size if isinstance(body, Path) else len(body)
     answer = Answer(200, body, {}, whole, (0, size)).titled(**headers)
-    wanted = request.headers.get("range", "")
-    if not ranges or not wanted.startswith("bytes="):
+    wanted = _RANGE.fullmatch(request.headers.get("range", "")) if ranges else None
+    if wanted is None or not any(wanted.groups()):
         return answer.titled(accept_ranges="bytes") if ranges else answer
-    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    first, last = wanted.groups()
     start = int(first) if first else max(0, size - int(last))
     stop = min(size, int(last) + 1) if first and last else size
     if start >= size:

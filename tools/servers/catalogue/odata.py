@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tools.servers.catalogue.exchange import Answer, Request, json_answer, missing
+from tools.servers.catalogue.memory import Memory
 from tools.servers.catalogue.odata_filter import parse_filter
 from tools.servers.catalogue.odata_record import deletion, facts, record
 from tools.servers.catalogue.shelf import Removed, Shelf
@@ -19,7 +20,6 @@ _ORDERS = {"ContentDate/Start", "ContentDate/End", "PublicationDate", "Modificat
 _ONE = re.compile(r"/(?:Deleted)?Products\(([0-9a-f-]{36})\)")
 _TRUE = {"true", "True", "1"}
 _EXPANDS = {"Attributes", "Assets", "Locations"}
-_REMEMBERED = 64  # queries
 
 
 class OData:
@@ -31,10 +31,20 @@ class OData:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._found: OrderedDict[tuple[int, str, str, str], list[Removed]] = OrderedDict()
+        self._facts: Memory[list[tuple[Removed, Mapping[str, Any]]]] = Memory(2)
+        self._found: Memory[list[Removed]] = Memory()
 
     def answer(self, request: Request) -> Answer:
         """Answer any request below the catalogue's address but subscriptions."""
+        if request.path == "/Products/OData.CSC.FilterList" and request.method == "POST":
+            return self._named(request)
+        if match := re.fullmatch(r"/Products\(([0-9a-f-]{36})\)/\$value", request.path):
+            # As the real service: the host of the catalogue sends to that of downloads.
+            return Answer(
+                301,
+                b"",
+                {"Location": f"{request.base}/download{request.address.removeprefix(request.base)}{request.path}"},
+            )
         kind = "DeletedProducts" if request.path.startswith("/DeletedProducts") else "Products"
         if request.path == f"/{kind}":
             return self._list(request, kind)
@@ -55,6 +65,15 @@ class OData:
             return deletion(there)
         wanted = {part for value in request.parameters.get("$expand", []) for part in value.split(",")}
         return record(self._shelf, there.product, request.base, wanted & _EXPANDS)
+
+    def _named(self, request: Request) -> Answer:
+        """Answer a list of names."""
+        try:
+            names = {str(wanted["Name"]) for wanted in json.loads(request.body)["FilterProducts"]}
+        except (ValueError, KeyError, TypeError) as error:
+            return json_answer({"detail": str(error)}, 400)
+        found = [there for there in self._all("Products") if there.product.folder in names]
+        return json_answer({"value": [self._record(request, there, "Products") for there in found]})
 
     def _awaited(self, there: Removed) -> Removed:
         """Count the question of who waits for an offline product, and asks for its record alone."""
@@ -89,14 +108,14 @@ class OData:
 
     def _find(self, kind: str, condition: str, order: str) -> list[Removed]:
         """Find what fits, in order; the same query is answered from memory while nothing has changed."""
-        key = (self._shelf.generation, kind, condition, order)
-        if key not in self._found:
+        generation = self._shelf.generation
+        pairs = self._facts.get((generation, kind), lambda: [(there, facts(there)) for there in self._all(kind)])
+
+        def find() -> list[Removed]:
             fits = parse_filter(condition) if condition else lambda _: True
-            pairs = [(there, facts(there)) for there in self._all(kind)]
-            self._found[key] = [there for there, _ in _in_order([pair for pair in pairs if fits(pair[1])], order)]
-            while len(self._found) > _REMEMBERED:
-                self._found.popitem(last=False)
-        return self._found[key]
+            return [there for there, _ in _in_order([pair for pair in pairs if fits(pair[1])], order)]
+
+        return self._found.get((generation, kind, condition, order), find)
 
 
 def _in_order(found: list[tuple[Removed, Mapping[str, Any]]], order: str) -> list[tuple[Removed, Mapping[str, Any]]]:

@@ -39,7 +39,7 @@ def attributes(product: Product) -> dict[str, str | float | int]:
         "productType": product.product_type,
         "platformShortName": product.mission,
         "platformSerialIdentifier": product.platform[-1].upper(),
-        "instrumentShortName": "MSI" if product.is_safe else "OLCI",
+        "instrumentShortName": product.instrument.upper(),
         "processorVersion": product.baseline,
         "relativeOrbitNumber": int(product.parts["orbit"]),
         "beginningDateTime": iso(product.sensed),

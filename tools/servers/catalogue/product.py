@@ -8,22 +8,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from shapely import Polygon, box
+from shapely import box
 from shapely.geometry.base import BaseGeometry
 
 from tools.servers.catalogue.content import files_of, read_file
+from tools.servers.catalogue.space_time import area_within
 
 _SAFE = re.compile(
     r"(?P<platform>S2[A-Z])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
     r"_T(?P<tile>\d{2}[A-Z]{3})_(?P<created>\d{8}T\d{6})"
 )
 _SEN3 = re.compile(
-    r"(?P<platform>S3[A-Z])_(?P<type>OL_\d_[A-Z]{3}___)_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})"
+    r"(?P<platform>S3[A-Z])_(?P<type>(?:OL|SL|SR|SY)_\d_[A-Z]{3}___)_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})"
     r"_(?P<created>\d{8}T\d{6})_\d{4}_(?P<cycle>\d{3})_(?P<orbit>\d{3})_(?P<frame>\w{4})_\w{3}_\w"
     r"_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})"
 )
+_INSTRUMENTS = {"OL": "olci", "SL": "slstr", "SR": "sral", "SY": "synergy"}
 _METADATA = re.compile(r"(?:^|/)(?:MTD_MSIL\w+\.xml|xfdumanifest\.xml)$")
 _RING = re.compile(r"<(EXT_POS_LIST|gml:posList)>([^<]*)<")
 _CLOUD = re.compile(r"<Cloud_Coverage_Assessment>([^<]*)<")
@@ -31,11 +33,13 @@ _START = re.compile(r"<(?:PRODUCT_START_TIME|sentinel-safe:startTime)>([^<]*)<")
 _STOP = re.compile(r"<(?:PRODUCT_STOP_TIME|sentinel-safe:stopTime)>([^<]*)<")
 PUBLISHED_AFTER = timedelta(hours=4)
 """From sensing to publication, where nothing else is said."""
+SOMEWHERE: Final = box(13.0, 52.0, 14.0, 53.0)
+"""The footprint where nothing else is said: around Berlin."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """A product of Sentinel-2 or of OLCI; `named` and `at` make one.
+    """A product of Sentinel-2 or Sentinel-3; `named` and `at` make one.
 
     Attributes:
         name: full name, without `.SAFE` or `.SEN3`.
@@ -71,17 +75,17 @@ class Product:
         """Describe a product by its name, and by the attributes given.
 
         Raises:
-            ValueError: the name is not one of Sentinel-2 or OLCI.
+            ValueError: the name is not one of Sentinel-2 or Sentinel-3.
         """
         parts = _parts(name)
         sensed = given.get("sensed") or _time(parts["start"])
         published = given.get("published") or sensed + PUBLISHED_AFTER
         facts: dict[str, Any] = {
             "sensed": sensed,
-            "ended": _time(parts.get("stop", parts["start"])) if "sensed" not in given else sensed,
+            "ended": _time(parts["stop"]) if "stop" in parts else sensed,
             "published": published,
             "modified": published,
-            "footprint": box(13.0, 52.0, 14.0, 53.0),
+            "footprint": SOMEWHERE,
         }
         return cls(name=name, **(facts | given))
 
@@ -90,7 +94,7 @@ class Product:
         """Describe a product by what its own metadata say, and by the attributes given.
 
         Raises:
-            ValueError: the name is not one of Sentinel-2 or OLCI.
+            ValueError: the name is not one of Sentinel-2 or Sentinel-3.
         """
         name = re.sub(r"(?i)(\.SAFE|\.SEN3)?(\.zip)?$", "", path.name)
         return cls.named(name, **(_metadata(path) | {"path": path} | given))
@@ -142,7 +146,13 @@ class Product:
         if self.is_safe:
             return f"sentinel-2-{self.parts['level'].lower()}"
         kind = self.parts["type"].split("_")
-        return f"sentinel-3-olci-{kind[1]}-{kind[2].lower()}-{'nrt' if self.parts['timeliness'] == 'NR' else 'ntc'}"
+        timeliness = "nrt" if self.parts["timeliness"] == "NR" else "ntc"
+        return f"sentinel-3-{self.instrument}-{kind[1]}-{kind[2].lower()}-{timeliness}"
+
+    @property
+    def instrument(self) -> str:
+        """`msi`, `olci`, ..."""
+        return "msi" if self.is_safe else _INSTRUMENTS[self.parts["type"][:2]]
 
     @property
     def mission(self) -> str:
@@ -152,8 +162,9 @@ class Product:
     @property
     def key(self) -> str:
         """Prefix of its objects in the bucket `eodata`, without a slash at its end."""
-        place = f"MSI/{self.parts['level']}" if self.is_safe else f"OLCI/{self.product_type}"
-        return f"Sentinel-{self.parts['platform'][1]}/{place}/{self.sensed:%Y/%m/%d}/{self.folder}"
+        kind = self.parts["level"] if self.is_safe else self.product_type
+        place = f"Sentinel-{self.parts['platform'][1]}/{self.instrument.upper()}/{kind}"
+        return f"{place}/{self.sensed:%Y/%m/%d}/{self.folder}"
 
     @property
     def edition(self) -> str:
@@ -167,13 +178,13 @@ class Product:
 
 def iso(time: datetime, digits: int = 6) -> str:
     """Write a time as the catalogues do: `2024-05-01T10:00:00.000000Z`."""
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond:06d}"[: 20 + digits] + "Z"
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds")[: 20 + digits] + "Z"
 
 
 def _parts(name: str) -> dict[str, str]:
     match = _SAFE.fullmatch(name) or _SEN3.fullmatch(name)
     if match is None:
-        raise ValueError(f"{name!r} is not the name of a product of Sentinel-2 or OLCI")
+        raise ValueError(f"{name!r} is not the name of a product of Sentinel-2 or Sentinel-3")
     return match.groupdict()
 
 
@@ -183,7 +194,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if ring := _RING.search(text):
         numbers = [float(number) for number in ring[2].split()]
-        facts["footprint"] = Polygon(list(zip(numbers[1::2], numbers[::2], strict=True)))
+        facts["footprint"] = area_within(numbers[1::2], numbers[::2])
     if cloud := _CLOUD.search(text):
         facts["cloud_percent"] = float(cloud[1])
     for key, pattern in (("sensed", _START), ("ended", _STOP)):
@@ -193,4 +204,4 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

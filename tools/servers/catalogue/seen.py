@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -18,12 +19,14 @@ class Limits:
     Attributes:
         streams: downloads at once.
         rates: requests within any second, by route.
+        minute_rates: requests within any minute, by route.
         sessions: password grants that hold at once; a further one is refused.
         password_grants: password grants in all; None = any number.
     """
 
     streams: int = 4
     rates: Mapping[str, int] = field(default_factory=dict)
+    minute_rates: Mapping[str, int] = field(default_factory=dict)
     sessions: int = 100
     password_grants: int | None = None
 
@@ -44,10 +47,13 @@ class Seen:
         """Faults that were committed, by kind."""
         self.forbidden: list[str] = []
         """One line for each thing that a client must not do."""
+        self.early: Counter[str] = Counter()
+        """Requests by route that came while `Retry-After` asked for none; those on their way already are among them."""
         self.most_streams = 0
         """Downloads at once, at most."""
         self._limits = limits
-        self._times: dict[str, deque[float]] = {}
+        self._times: dict[tuple[str, int], deque[float]] = {}
+        self._closed_until: dict[str, float] = {}
         self._streams: set[socket.socket] = set()
         self._lock = threading.RLock()
 
@@ -61,14 +67,22 @@ class Seen:
         """Count a request."""
         with self._lock:
             self.requests[route] += 1
-            rate = self._limits.rates.get(route)
-            if rate is None:
-                return
-            now = time.monotonic()
-            times = self._times.setdefault(route, deque(maxlen=rate + 1))
-            times.append(now)
-            if len(times) > rate and now - times[0] < 1:
-                self.forbid(f"more than {rate} requests a second: {route}")
+            self.early[route] += time.monotonic() < self._closed_until.get(route, 0.0)
+            for rates, seconds in ((self._limits.rates, 1), (self._limits.minute_rates, 60)):
+                rate = rates.get(route)
+                if rate is not None and self._too_many(route, rate, seconds):
+                    self.forbid(f"more than {rate} requests in {seconds} s: {route}")
+
+    def _too_many(self, route: str, rate: int, seconds: int) -> bool:
+        """Note the time of a request; return whether one too many came within some seconds."""
+        times = self._times.setdefault((route, seconds), deque(maxlen=rate + 1))
+        times.append(time.monotonic())
+        return len(times) > rate and times[-1] - times[0] < seconds
+
+    def close(self, route: str, seconds: float) -> None:
+        """Note that clients were told to leave a route alone for some seconds."""
+        with self._lock:
+            self._closed_until[route] = time.monotonic() + seconds
 
     def count(self, what: str) -> None:
         """Count a grant."""
@@ -114,12 +128,10 @@ class Seen:
 
 
 def has_left(connection: socket.socket) -> bool:
-    """Return whether the client has closed its end of a connection."""
-    with suppress(BlockingIOError):
-        try:
-            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except OSError as error:
-            if isinstance(error, BlockingIOError):
-                raise
-            return True
-    return False
+    """Return whether the client has closed its end of a connection, without waiting."""
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):  # it is closed on this side
+        return True

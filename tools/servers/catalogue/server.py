@@ -176,9 +176,11 @@ class CatalogueServer:
         given = None
         if fault:
             self.seen.fault(fault.kind)
+            if fault.retry_after_s is not None:
+                self.seen.close(route.name, fault.retry_after_s)
             if fault.kind in INSTEAD:
                 return instead(fault, gone)
-            given = change(fault, request, self.shelf, self.tokens)
+            given = change(fault, request, self.shelf, self.earth, self.tokens)
         answer, kinds = spoiled(self.faults, self._pages, route.name, request, given or route.answer(request))
         for kind in kinds:
             self.seen.fault(kind)
@@ -191,7 +193,11 @@ class CatalogueServer:
         download = Download(self.shelf, self.tokens, self.seen, ranges)
         s3 = S3(self.shelf, self.account, self.seen)
         return [
-            Route("stac", "/stac/v1", StacSearch("cdse", self._cdse_entries, COLLECTIONS).answer),
+            Route(
+                "stac",
+                "/stac/v1",
+                StacSearch("cdse", lambda: self.shelf.generation, self._cdse_entries, COLLECTIONS).answer,
+            ),
             Route("subscriptions", "/odata/v1/Subscriptions", subscriptions.answer, "bearer"),
             Route("odata", "/odata/v1", OData(self.shelf).answer),
             Route("download", "/download/odata/v1", download.answer, "bearer", value),
@@ -203,10 +209,10 @@ class CatalogueServer:
             Route("other", "", lambda request: missing(f"{request.path} is not here")),
         ]
 
-    def _cdse_entries(self) -> tuple[int, list[tuple[Entry, bool]]]:
+    def _cdse_entries(self) -> list[tuple[Entry, bool]]:
         offered = [(entry(self.shelf, product), True) for product in self.shelf.all()]
         gone = [(entry(self.shelf, removed.product), False) for removed in self.shelf.removed()]
-        return self.shelf.generation, offered + gone
+        return offered + gone
 
     def _look_for_credentials(self, route: Route, request: Request) -> None:
         """Note a credential that is not for the route."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import shapely
 from shapely import box
+from shapely.affinity import translate
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -48,6 +49,16 @@ def parse_area(body: dict[str, Any]) -> BaseGeometry | None:
         raise ValueError("bbox has 4 or 6 numbers")
     half = len(numbers) // 2
     return box(numbers[0], numbers[1], numbers[half], numbers[half + 1])
+
+
+def area_within(longitudes: Sequence[float], latitudes: Sequence[float]) -> BaseGeometry:
+    """Return the area within a ring (degrees); one over the date line is split there, and has several parts."""
+    if max(longitudes) - min(longitudes) <= 180:
+        return shapely.make_valid(shapely.Polygon(list(zip(longitudes, latitudes, strict=True))))
+    eastern = [longitude % 360 for longitude in longitudes]
+    whole = shapely.make_valid(shapely.Polygon(list(zip(eastern, latitudes, strict=True))))
+    beyond = translate(whole.intersection(box(180, -90, 360, 90)), xoff=-360)
+    return shapely.union(whole.intersection(box(0, -90, 180, 90)), beyond)
 
 
 def meets(area: BaseGeometry | None, footprints: Sequence[BaseGeometry]) -> Iterable[bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from tools.servers.catalogue.cql2 import parse_filter, parse_query
 from tools.servers.catalogue.exchange import Answer, Request, json_answer, missing
+from tools.servers.catalogue.memory import Memory
 from tools.servers.catalogue.space_time import meets, parse_area, parse_interval
 
 GEOJSON = "application/geo+json"
@@ -30,7 +30,6 @@ _CONFORMANCE = (
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
 )
-_REMEMBERED = 64  # searches
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,24 @@ class StacSearch:
 
     Args:
         name: of the catalogue.
-        entries: gives a number that changes whenever the entries do, and the entries, also those that are gone by now
-            (`offered` is then False): a page can begin behind one of them.
+        generation: gives a number that changes whenever the entries do.
+        entries: gives the entries, also those that are gone by now (with False): a page can begin behind one of them.
         collections: ids that are there even if empty.
     """
 
     def __init__(
         self,
         name: str,
-        entries: Callable[[], tuple[int, Sequence[tuple[Entry, bool]]]],
+        generation: Callable[[], int],
+        entries: Callable[[], Sequence[tuple[Entry, bool]]],
         collections: Sequence[str],
     ) -> None:
         self._name = name
-        self._entries = entries
+        self._generation = generation
+        self._make_entries = entries
         self._collections = collections
-        self._found: OrderedDict[tuple[int, str], list[tuple[Entry, bool]]] = OrderedDict()
+        self._held: Memory[Sequence[tuple[Entry, bool]]] = Memory(1)
+        self._found: Memory[list[tuple[Entry, bool]]] = Memory()
 
     def answer(self, request: Request) -> Answer:
         """Answer any request below the API's address."""
@@ -134,7 +136,7 @@ class StacSearch:
         }
 
     def _item(self, request: Request, collection: str, item_id: str) -> Answer:
-        for entry, offered in self._entries()[1]:
+        for entry, offered in self._entries():
             if offered and (entry.collection, entry.id) == (collection, item_id):
                 return json_answer(entry.make(request.address, request.base), content_type=GEOJSON)
         return missing(f"No item with id {item_id!r}")
@@ -158,15 +160,13 @@ class StacSearch:
         answer = {"type": "FeatureCollection", "features": features, "links": links, "numberReturned": len(page)}
         return json_answer(answer, content_type=GEOJSON)
 
+    def _entries(self) -> Sequence[tuple[Entry, bool]]:
+        return self._held.get(self._generation(), self._make_entries)
+
     def _find(self, body: dict[str, Any]) -> list[tuple[Entry, bool]]:
         """Find what fits, in order; the same search is answered from memory while nothing has changed."""
-        generation, entries = self._entries()
-        key = (generation, json.dumps(body, sort_keys=True))
-        if key not in self._found:
-            self._found[key] = _in_order(list(_fitting(body, entries)), body.get("sortby"))
-            while len(self._found) > _REMEMBERED:
-                self._found.popitem(last=False)
-        return self._found[key]
+        key = (self._generation(), json.dumps(body, sort_keys=True))
+        return self._found.get(key, lambda: _in_order(list(_fitting(body, self._entries())), body.get("sortby")))
 
 
 def _fitting(body: dict[str, Any], entries: Sequence[tuple[Entry, bool]]) -> Iterator[tuple[Entry, bool]]:

@@ -6,46 +6,21 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pystac_client
 import pytest
 
-from tools.servers.catalogue import Account, CatalogueServer, Limits, Product
-
-ACCOUNT = Account()
-FIRST = datetime(2024, 5, 1, 10, tzinfo=UTC)
-GRANT = {
-    "client_id": "cdse-public",
-    "grant_type": "password",
-    "username": ACCOUNT.username,
-    "password": ACCOUNT.password,
-}
-
-
-def safe(number: int, tile: str = "33UUU", level: str = "L2A") -> str:
-    start = (FIRST + timedelta(minutes=number)).strftime("%Y%m%dT%H%M%S")
-    return f"S2A_MSI{level}_{start}_N0510_R022_T{tile}_{start}"
-
-
-EFR = "S3A_OL_1_EFR____20240501T093827_20240501T094112_20240501T113357_0164_077_334_4320_LN1_O_NT_002"
+from tests.tools.servers.catalogue.products import EFR, FIRST, GRANT, make_safe, safe
+from tools.servers.catalogue import CatalogueServer, Limits, Product
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[CatalogueServer]:
-    folder = tmp_path / f"{safe(0)}.SAFE"
-    (folder / "GRANULE").mkdir(parents=True)
-    (folder / "manifest.safe").write_text("<manifest/>")
-    (folder / "GRANULE" / "B02.jp2").write_bytes(b"picture" * 9000)
-    (folder / "MTD_MSIL2A.xml").write_text(
-        "<x><PRODUCT_START_TIME>2024-05-01T10:00:00.024Z</PRODUCT_START_TIME>"
-        "<EXT_POS_LIST>50 10 50 11 51 11 51 10 50 10 </EXT_POS_LIST>"
-        "<Cloud_Coverage_Assessment>12.5</Cloud_Coverage_Assessment></x>"
-    )
     products = [
-        Product.at(folder),
+        Product.at(make_safe(tmp_path)),
         *(Product.named(safe(n), cloud_percent=n) for n in range(1, 30)),
         Product.named(EFR),
     ]
@@ -187,14 +162,75 @@ def test_what_a_client_must_not_do_is_noted(http: httpx.Client) -> None:
         assert server.seen.forbidden == [
             f"asked for {safe(1)}, which is offline",
             "a bearer credential on odata",
-            "more than 2 requests a second: stac",
+            "more than 2 requests in 1 s: stac",
         ]
 
 
-def test_many_products_are_found_by_pages(http: httpx.Client) -> None:
-    products = [Product.named(safe(n), cloud_percent=1.0) for n in range(12_500)]
-    with CatalogueServer(products) as server:
-        query = {"$filter": "Collection/Name eq 'SENTINEL-2'", "$top": "1000", "$skip": "10000"}
+def test_products_are_found_by_a_list_of_names(server: CatalogueServer, http: httpx.Client) -> None:
+    body = {"FilterProducts": [{"Name": f"{safe(2)}.SAFE"}, {"Name": f"{EFR}.SEN3"}, {"Name": "nothing"}]}
+    found = http.post(f"{server.odata_url}/Products/OData.CSC.FilterList", json=body).json()["value"]
+    assert {record["Name"] for record in found} == {f"{safe(2)}.SAFE", f"{EFR}.SEN3"}
+
+
+def test_the_catalogue_sends_to_the_host_of_downloads(server: CatalogueServer, http: httpx.Client) -> None:
+    product = server.shelf.named(safe(0))
+    assert product is not None
+    answer = http.get(f"{server.odata_url}/Products({product.id})/$value")
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == f"{server.download_url}/Products({product.id})/$value"
+
+
+@pytest.mark.parametrize("wrong", ["bytes=x-", "bytes=-", "bytes=0-1,5-6", "lines=1-2"])
+def test_a_range_that_is_none_is_answered_whole(server: CatalogueServer, http: httpx.Client, wrong: str) -> None:
+    product = server.shelf.named(safe(0))
+    assert product is not None
+    headers = {"Authorization": f"Bearer {token(server, http)}", "Range": wrong}
+    assert http.get(f"{server.download_url}/Products({product.id})/$value", headers=headers).status_code == 200
+
+
+def test_the_list_stops_at_ten_thousand_though_more_is_there(http: httpx.Client) -> None:
+    with CatalogueServer([Product.named(safe(n)) for n in range(10_010)]) as server:
+        query = {"$filter": "Collection/Name eq 'SENTINEL-2'", "$top": "5", "$skip": "9995"}
         page = http.get(f"{server.odata_url}/Products", params=query).json()
-        assert len(page["value"]) == 1000
-        assert "@odata.nextLink" not in page
+        assert "%24skip=10000" in page["@odata.nextLink"]
+        last = http.get(page["@odata.nextLink"]).json()
+        assert len(last["value"]) == 5
+        assert "@odata.nextLink" not in last
+
+
+def test_a_page_goes_on_behind_a_product_that_vanished(server: CatalogueServer, http: httpx.Client) -> None:
+    body = {"collections": ["sentinel-2-l2a"], "limit": 3}
+    page = http.post(f"{server.stac_url}/search", json=body).json()
+    product = server.shelf.named(page["features"][-1]["id"])
+    assert product is not None
+    server.shelf.remove(product.id)
+    link = next(link for link in page["links"] if link["rel"] == "next")
+    following = http.post(link["href"], json=link["body"]).json()
+    assert [item["id"] for item in following["features"]] == [safe(n) for n in (26, 25, 24)]
+
+
+def test_products_lie_as_folders_and_as_zips(http: httpx.Client, tmp_path: Path) -> None:
+    folder = make_safe(tmp_path)
+    with CatalogueServer([Product.at(folder)]) as server:
+        archive = server.shelf.archive(server.shelf.all()[0]).rename(tmp_path / f"{safe(0)}.SAFE.zip")
+    zipped = Product.at(archive)
+    assert zipped.cloud_percent == 12.5
+    with CatalogueServer([zipped]) as server, CatalogueServer([Product.at(folder)]) as other:
+        assert server.shelf.digests(zipped) == other.shelf.digests(Product.at(folder))
+        before = server.shelf.digests(zipped)
+        server.shelf.republish(zipped.id)
+        assert server.shelf.digests(server.shelf.all()[0]) != before
+
+
+@pytest.mark.realdata
+def test_real_products_are_described_by_their_metadata(data: Path) -> None:
+    for parent in ("s2-safe-metadata", "s3-olci-sen3-metadata"):
+        for path in (data / parent).glob("S*.S*"):
+            product = Product.at(path)
+            west, south, east, north = product.footprint.bounds
+            assert product.footprint.is_valid
+            assert -180 <= west < east <= 180
+            assert -90 < south < north < 90
+            assert product.footprint.area < 5000
+            assert abs(product.sensed - product.ended) < timedelta(hours=1)
+            assert (product.cloud_percent is not None) == product.is_safe
