@@ -29,6 +29,18 @@ from tools.servers.catalogue import Asset, CatalogueServer, Fault, Product, Scen
 QUERY = Query("S2MSI2A", box(23.9, 45.8, 24.1, 46.0))
 USER = Credentials(username="user", password="password-of-user", access_key="key", secret_key="secret")
 
+BOMBS = (
+    "json-deep",
+    "json-huge",
+    "json-digits",
+    "json-wide",
+    "gzip",
+    "deflate",
+    "gzip-twice",
+    "headers",
+    "endless-body",
+)
+
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
 
@@ -327,3 +339,13 @@ def _offer(folder: Path) -> Offer:
     item = json.loads((folder / "item.json").read_bytes())
     time = datetime(2018, 6, 5, tzinfo=UTC)
     return Offer(name=folder.stem, id=item["id"], product_type="S2MSI2A", sensed=time, published=time)
+
+
+@pytest.mark.parametrize("kind", [*BOMBS, "maintenance", "404", "cut"])
+def test_a_search_that_goes_wrong_ends(kind: Any, server: CatalogueServer, cogs: Cogs) -> None:
+    server.faults.add(Fault(kind, "earth", to="http://127.0.0.1:1"))
+    if kind == "json-wide":
+        assert list(cogs.search(QUERY)) == [], "a page of a hundred thousand items that are none"
+        return
+    with pytest.raises(FetchError):
+        list(cogs.search(QUERY))

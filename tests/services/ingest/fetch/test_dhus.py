@@ -29,6 +29,18 @@ NAME = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TGR_20180605T120000"
 OFFER = Offer(name=NAME, id=ID, product_type="S2MSI2A", sensed=START, published=START)
 USER = Credentials(username="user", password="password-of-user")
 
+BOMBS = (
+    "json-deep",
+    "json-huge",
+    "json-digits",
+    "json-wide",
+    "gzip",
+    "deflate",
+    "gzip-twice",
+    "headers",
+    "endless-body",
+)
+
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
 
@@ -387,3 +399,13 @@ def test_real_answers(data: Path, asking: Asking) -> None:
     assert {offer.product_type for offer in found} == {"S2MSI1C"}
     assert found[0].published == datetime(2018, 12, 19, 17, 33, 46, 286000, tzinfo=UTC)
     assert "cloudcoverpercentage" in server.asked[0].path
+
+
+@pytest.mark.parametrize("kind", [*BOMBS, "maintenance", "404", "cut", "foreign"])
+def test_a_search_that_goes_wrong_ends(kind: Any, server: CatalogueServer, dhus: Dhus) -> None:
+    server.faults.add(Fault(kind, "dhus", to="http://127.0.0.1:1"))
+    if kind == "foreign":
+        assert len(list(dhus.search(Query("S2MSI2A", AOI)))) == 4, "addresses in answers are not followed"
+        return
+    with pytest.raises(FetchError):
+        list(dhus.search(Query("S2MSI2A", AOI)))
