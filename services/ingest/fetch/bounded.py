@@ -12,8 +12,8 @@ from services.ingest.fetch.errors import Refused, Unavailable
 BODY_LIMIT: Final = 32 * 2**20
 """Bytes of an answer, decoded."""
 DEPTH_LIMIT: Final = 40
-VALUES_LIMIT: Final = 2_000_000
-CONTAINERS_LIMIT: Final = 500_000
+VALUES_LIMIT: Final = 600_000
+CONTAINERS_LIMIT: Final = 300_000
 """Lists and objects of an answer: thirty bytes of memory come from each byte of `[[],[],..`."""
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 

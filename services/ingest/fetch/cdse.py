@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from services.ingest.fetch.described import folder_of, product_name
 from services.ingest.fetch.download import download_archive
-from services.ingest.fetch.errors import Gone, Misconfigured, Offline, Refused
+from services.ingest.fetch.errors import Gone, Misconfigured, Offline, Unavailable
 from services.ingest.fetch.hosts import Hosts
 from services.ingest.fetch.http import Http, Limits
 from services.ingest.fetch.odata import OData
@@ -18,6 +18,7 @@ from services.ingest.fetch.provider import Credentials, Deletion, Offer, Progres
 from services.ingest.fetch.receive import Speed
 from services.ingest.fetch.s3 import S3
 from services.ingest.fetch.stac_search import search_cdse_stac
+from services.ingest.fetch.subscription import Subscription
 from services.ingest.fetch.tokens import Tokens
 from shared.area.source import CdseSource, ProductType
 from shared.observe.logs import get_logger
@@ -94,7 +95,7 @@ class Cdse:
                 yield offer
         except (Misconfigured, Gone) as error:
             if begun:
-                raise Refused(f"the search broke off in the middle: {error}") from error
+                raise Unavailable(f"the search broke off in the middle: {error}") from error
             _log.warning("STAC does not take the search: OData is asked", reason=str(error))
             yield from self.odata.search(query)
 
@@ -118,12 +119,22 @@ class Cdse:
 
         Raises:
             Offline: it lies in an archive.
+            Gone: neither what is to be fetched nor the product is there any more.
             FetchError: as `download_archive` and `S3.download`.
         """
-        name = product_name(offer.name)
         if offer.online is False:
-            raise Offline(f"{name} is offline")
+            raise Offline(f"{offer.name} is offline")
         folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._fetch(offer, folder, progress)
+        except Gone as error:
+            found = self.describe(offer)
+            if found.online is False:
+                raise Offline(f"{offer.name} is offline") from error
+            raise Unavailable(f"{offer.name} is still listed, as {found.id}: {error}") from error
+
+    def _fetch(self, offer: Offer, folder: Path, progress: Progress) -> Path:
+        name = product_name(offer.name)
         if self._source.download == "s3":
             return self._bucket().download(_place(offer, "s3"), folder / folder_of(name), offer.size, progress)
         return download_archive(
@@ -149,6 +160,10 @@ class Cdse:
             Refused: the list does not end.
         """
         return self.odata.deletions(product_type, since)
+
+    def subscription(self, product_types: Iterable[ProductType]) -> Subscription:
+        """Return the account's subscription to new and changed products of some types; nothing is asked yet."""
+        return Subscription(self._http, self._source.odata_url, self._source.download_url, self.tokens, product_types)
 
     def close(self) -> None:
         """Give up connections."""

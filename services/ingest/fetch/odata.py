@@ -99,6 +99,21 @@ class OData:
             raise Refused(f"{offer.name} is described as another product")
         return described
 
+    def product(self, uuid: str) -> Offer | None:
+        """Return the product that has a UUID; None if it is not there, or described in a way that cannot be used.
+
+        Raises:
+            Unavailable: the service does not answer well.
+        """
+        product = self._by_id("Products", uuid)
+        if product is None:
+            return None
+        try:
+            return offer_of_product(product, self._download_url)
+        except (BrokenProduct, ValueError) as error:
+            _skip(product, error)
+            return None
+
     def deletions(self, product_type: ProductType, since: datetime) -> Iterator[Deletion]:
         """Yield what was deleted since a time, each product once.
 

@@ -74,6 +74,8 @@ def _answer(http: Http, request: AWSPreparedRequest) -> AWSResponse:
             response = stack.enter_context(http.stream(method, address, headers=_texts(request.headers), follow=False))
         if 300 <= response.status_code < 400:
             raise Refused("the S3 endpoint leads elsewhere")
+        if response.status_code == 200 and _is_page(response):
+            raise Unavailable("a page came where an object was to come")
         headers: Any = dict(response.headers)
         if response.status_code == 200 and not _is_list(response):
             return AWSResponse(address, response.status_code, headers, Body(chunks(response), stack.pop_all()))
@@ -86,6 +88,12 @@ def _answer(http: Http, request: AWSPreparedRequest) -> AWSResponse:
 
 def _is_list(response: httpx.Response) -> bool:
     return "list-type" in response.request.url.params
+
+
+def _is_page(response: httpx.Response) -> bool:
+    """Return whether it is a page of the service; products hold pages, too, which are called so."""
+    is_html = str(response.headers.get("content-type", "")).lower().startswith("text/html")
+    return is_html and not response.request.url.path.lower().endswith((".html", ".htm"))
 
 
 def _method(request: AWSPreparedRequest) -> Literal["GET", "HEAD"]:

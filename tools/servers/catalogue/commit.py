@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tools.servers.catalogue import download, s3
 from tools.servers.catalogue.bombs import BOMBS, bomb
+from tools.servers.catalogue.earth import Earth
 from tools.servers.catalogue.exchange import Answer, Request, json_answer, missing, text_answer, zipper
 from tools.servers.catalogue.fault import Fault, Faults
 from tools.servers.catalogue.product import Product
@@ -35,11 +36,14 @@ _ARCHIVED = {"download": download.OFFLINE, "s3": s3.OFFLINE}
 _STEP_S = 0.02  # between looks whether the client has left
 
 
-def change(fault: Fault, request: Request, shelf: Shelf, tokens: Tokens) -> Answer | None:
+def change(fault: Fault, request: Request, shelf: Shelf, earth: Earth, tokens: Tokens) -> Answer | None:
     """Commit one of `CHANGES`; an answer is given where the client could not know of the change."""
     product = asked_for(request, shelf)
     if fault.kind == "expired":
         tokens.expire()
+    elif fault.kind == "vanish" and fault.on in {"earth", "assets"}:
+        for part in request.path.split("/"):
+            earth.remove(part)
     elif product is None:
         return None
     elif fault.kind == "vanish":
@@ -70,10 +74,11 @@ def spoiled(faults: Faults, pages: Pages, route: str, request: Request, answer: 
 
 
 def asked_for(request: Request, shelf: Shelf) -> Product | None:
-    """Return the product whose UUID or folder stands in a path; None = there is none."""
+    """Return the product whose UUID or folder a request names; None = it names none."""
     if match := _UUID.search(request.path):
         return shelf.get(match[0])
-    return next((product for product in shelf.all() if f"/{product.folder}/" in request.path), None)
+    named = {part for place in (request.path, request.parameter("prefix")) for part in place.split("/")}
+    return next((product for product in shelf.all() if product.folder in named), None)
 
 
 def instead(fault: Fault, gone: Callable[[], bool]) -> Answer | None:

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tools.servers.catalogue.exchange import Request
 
@@ -48,6 +48,8 @@ Kind = Literal[
     "endless-body",
 ]
 
+RouteName = Literal["stac", "odata", "subscriptions", "download", "token", "s3", "dhus", "earth", "assets"]
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -55,7 +57,7 @@ class Fault:
 
     Attributes:
         kind: what goes wrong.
-        on: name of the route (`stac`, `odata`, `subscriptions`, `download`, `token`, `s3`, `dhus`, `earth`, `assets`).
+        on: name of the route that it befalls.
         share: of the requests that it befalls, 0..1; drawn from the request and how often it came, not from the order
             of all.
         count: of requests that it befalls at most; None = any number.
@@ -67,7 +69,7 @@ class Fault:
     """
 
     kind: Kind
-    on: str
+    on: RouteName
     share: float = 1.0
     count: int | None = None
     match: str = ""
@@ -75,6 +77,17 @@ class Fault:
     seconds: float = 60.0
     to: str = ""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what would never befall.
+
+        Raises:
+            ValueError: kind or route is not known, or an address is missing.
+        """
+        if self.kind not in get_args(Kind) or self.on not in get_args(RouteName):
+            raise ValueError(f"there is no fault {self.kind!r} on {self.on!r}")
+        if self.kind in {"redirect", "foreign"} and not self.to:
+            raise ValueError(f"a fault {self.kind!r} needs an address")
 
 
 class Faults:

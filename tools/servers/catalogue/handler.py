@@ -71,26 +71,25 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         else:
             self.send_header("Content-Length", str(size))
+        if size == 0:
+            self._almost_sent(answer)
         self.end_headers()
-        self.wfile.flush()
         if self.command == "HEAD":
             return
-        sent, stop = 0, None if size is None else int(size * answer.keep)
-        for piece in _pieces(answer, stop):
+        sent = 0
+        for piece in _pieces(answer, None if size is None else int(size * answer.keep)):
             sent += len(piece)
             time.sleep(answer.drip_s)
             if sent == size:
-                # Before the last bytes leave: the client may begin its next download as soon as it has them.
-                self.site.seen.end_stream(self.connection)
-                if answer.whole and not answer.spoiled and not has_left(self.connection):
-                    self.site.seen.delivered(answer.whole)
+                self._almost_sent(answer)
             self.wfile.write(piece)
-            if answer.drip_s:
-                self.wfile.flush()
-        self.wfile.flush()
         if sent != size:
             self.close_connection = True
-        elif size == 0 and answer.whole:
+
+    def _almost_sent(self, answer: Answer) -> None:
+        """Count an answer before its last bytes leave: as soon as it has them, the client may begin the next."""
+        self.site.seen.end_stream(self.connection)
+        if answer.whole and not answer.spoiled and self.command == "GET" and not has_left(self.connection):
             self.site.seen.delivered(answer.whole)
 
     def log_message(self, format: str, *args: Any) -> None:

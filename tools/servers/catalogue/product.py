@@ -178,7 +178,7 @@ class Product:
 
 def iso(time: datetime, digits: int = 6) -> str:
     """Write a time as the catalogues do: `2024-05-01T10:00:00.000000Z`."""
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond:06d}"[: 20 + digits] + "Z"
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds")[: 20 + digits] + "Z"
 
 
 def _parts(name: str) -> dict[str, str]:

@@ -47,10 +47,13 @@ class Seen:
         """Faults that were committed, by kind."""
         self.forbidden: list[str] = []
         """One line for each thing that a client must not do."""
+        self.early: Counter[str] = Counter()
+        """Requests by route that came while `Retry-After` asked for none; those on their way already are among them."""
         self.most_streams = 0
         """Downloads at once, at most."""
         self._limits = limits
         self._times: dict[tuple[str, int], deque[float]] = {}
+        self._closed_until: dict[str, float] = {}
         self._streams: set[socket.socket] = set()
         self._lock = threading.RLock()
 
@@ -64,6 +67,7 @@ class Seen:
         """Count a request."""
         with self._lock:
             self.requests[route] += 1
+            self.early[route] += time.monotonic() < self._closed_until.get(route, 0.0)
             for rates, seconds in ((self._limits.rates, 1), (self._limits.minute_rates, 60)):
                 rate = rates.get(route)
                 if rate is not None and self._too_many(route, rate, seconds):
@@ -74,6 +78,11 @@ class Seen:
         times = self._times.setdefault((route, seconds), deque(maxlen=rate + 1))
         times.append(time.monotonic())
         return len(times) > rate and times[-1] - times[0] < seconds
+
+    def close(self, route: str, seconds: float) -> None:
+        """Note that clients were told to leave a route alone for some seconds."""
+        with self._lock:
+            self._closed_until[route] = time.monotonic() + seconds
 
     def count(self, what: str) -> None:
         """Count a grant."""

@@ -176,9 +176,11 @@ class CatalogueServer:
         given = None
         if fault:
             self.seen.fault(fault.kind)
+            if fault.retry_after_s is not None:
+                self.seen.close(route.name, fault.retry_after_s)
             if fault.kind in INSTEAD:
                 return instead(fault, gone)
-            given = change(fault, request, self.shelf, self.tokens)
+            given = change(fault, request, self.shelf, self.earth, self.tokens)
         answer, kinds = spoiled(self.faults, self._pages, route.name, request, given or route.answer(request))
         for kind in kinds:
             self.seen.fault(kind)

@@ -188,16 +188,14 @@ def test_a_range_that_is_none_is_answered_whole(server: CatalogueServer, http: h
     assert http.get(f"{server.download_url}/Products({product.id})/$value", headers=headers).status_code == 200
 
 
-def test_the_list_stops_at_ten_thousand_and_stac_goes_on(http: httpx.Client) -> None:
-    products = [Product.named(safe(n), cloud_percent=1.0) for n in range(10_500)]
-    with CatalogueServer(products) as server:
-        query = {"$filter": "Collection/Name eq 'SENTINEL-2'", "$top": "200", "$skip": "10000"}
+def test_the_list_stops_at_ten_thousand_though_more_is_there(http: httpx.Client) -> None:
+    with CatalogueServer([Product.named(safe(n)) for n in range(10_010)]) as server:
+        query = {"$filter": "Collection/Name eq 'SENTINEL-2'", "$top": "5", "$skip": "9995"}
         page = http.get(f"{server.odata_url}/Products", params=query).json()
-        assert len(page["value"]) == 200
-        assert "@odata.nextLink" not in page
-        body = {"collections": ["sentinel-2-l2a"], "limit": 1, "token": f"next:sentinel-2-l2a:{safe(400)}"}
-        found = http.post(f"{server.stac_url}/search", json=body).json()
-        assert [item["id"] for item in found["features"]] == [safe(399)]
+        assert "%24skip=10000" in page["@odata.nextLink"]
+        last = http.get(page["@odata.nextLink"]).json()
+        assert len(last["value"]) == 5
+        assert "@odata.nextLink" not in last
 
 
 def test_a_page_goes_on_behind_a_product_that_vanished(server: CatalogueServer, http: httpx.Client) -> None:

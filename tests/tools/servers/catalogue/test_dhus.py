@@ -12,7 +12,7 @@ from sentinelsat import SentinelAPI
 from sentinelsat.exceptions import InvalidKeyError, LTATriggered, QuerySyntaxError, UnauthorizedError
 
 from tests.tools.servers.catalogue.products import ACCOUNT, EFR, FIRST, make_safe, safe
-from tools.servers.catalogue import CatalogueServer, Product
+from tools.servers.catalogue import CatalogueServer, Fault, Product
 
 
 @pytest.fixture
@@ -100,3 +100,10 @@ def test_an_offline_product_comes_online_after_it_was_asked_for(tmp_path: Path) 
         assert server.seen.whole == {safe(1): 1}
         assert not server.seen.forbidden
         api.session.close()
+
+
+def test_a_feed_claims_to_have_no_end(api: SentinelAPI, server: CatalogueServer) -> None:
+    server.faults.add(Fault("endless", "dhus", match="/search"))
+    assert api.count(platformname="Sentinel-3") == 1
+    assert len(api.query(platformname="Sentinel-2", limit=120)) == 120
+    assert api._load_subquery("platformname:Sentinel-2", limit=2)[1] == 1_000_000_000

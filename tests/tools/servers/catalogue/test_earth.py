@@ -8,7 +8,7 @@ import httpx
 import pystac_client
 
 from tests.tools.servers.catalogue.products import make_safe, safe
-from tools.servers.catalogue import Asset, CatalogueServer, Product, Scene
+from tools.servers.catalogue import Asset, CatalogueServer, Fault, Product, Scene
 
 
 def scene(tmp_path: Path, applied: bool | None) -> Scene:
@@ -44,3 +44,12 @@ def test_a_flag_that_is_absent_is_absent(tmp_path: Path) -> None:
         assert "earthsearch:boa_offset_applied" not in properties
         server.earth.remove("S2A_33UUU_20240501_0_L2A")
         assert httpx.get(address).status_code == 404
+
+
+def test_a_scene_vanishes_between_search_and_download(tmp_path: Path) -> None:
+    fault = Fault("vanish", "assets", count=1)
+    with CatalogueServer(scenes=[scene(tmp_path, applied=True)], faults=[fault]) as server:
+        client = pystac_client.Client.open(server.earth_url)
+        (item,) = client.search(collections=["sentinel-2-l2a"]).items()
+        assert httpx.get(item.assets["blue"].href).status_code == 404
+        assert not list(client.search(collections=["sentinel-2-l2a"]).items())

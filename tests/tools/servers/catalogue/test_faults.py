@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -62,6 +63,7 @@ def test_a_fault_ends_with_its_count() -> None:
         assert [answer.status_code for answer in answers] == [429, 429, 200]
         assert [answer.headers.get("Retry-After") for answer in answers] == ["2", "2", None]
         assert server.seen.whole == {PRODUCT.name: 1}
+        assert server.seen.early["download"] == 2
 
 
 def test_a_share_falls_on_the_same_requests_in_any_order() -> None:
@@ -70,8 +72,9 @@ def test_a_share_falls_on_the_same_requests_in_any_order() -> None:
             numbers = range(100)[::order]
             return {n for n in numbers if get(f"{server.odata_url}/Products?$top={n}").status_code == 500}
 
-    assert refused(1) == refused(-1)
-    assert 3 <= len(refused(1)) <= 20
+    forwards = refused(1)
+    assert forwards == refused(-1)
+    assert 3 <= len(forwards) <= 20
 
 
 @pytest.mark.parametrize("kind", ["truncate", "cut"])
@@ -195,8 +198,18 @@ def test_more_downloads_at_once_than_allowed_are_noted(streams: int) -> None:
         assert server.seen.forbidden == ([] if streams == 2 else ["more than 1 downloads at once"])
 
 
-def test_downloads_one_after_another_are_never_at_once() -> None:
-    with serving() as (server, get):
+@pytest.mark.parametrize(
+    "fault", [None, Fault("redirect", "download", to="http://x.invalid"), Fault("404", "download")]
+)
+def test_downloads_one_after_another_are_never_at_once(fault: Fault | None) -> None:
+    with serving(*([fault] if fault else [])) as (server, get), httpx.Client(verify=False, trust_env=False) as other:
         for _ in range(50):
             get()
+            other.get(f"{server.download_url}/Products({PRODUCT.id})/$value")
         assert server.seen.most_streams == 1
+
+
+@pytest.mark.parametrize("wrong", [("no", "stac", ""), ("500", "no", ""), ("redirect", "stac", "")])
+def test_a_fault_that_would_never_befall_is_refused(wrong: tuple[Any, Any, str]) -> None:
+    with pytest.raises(ValueError, match="fault"):
+        Fault(wrong[0], wrong[1], to=wrong[2])

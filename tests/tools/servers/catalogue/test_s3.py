@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 
 from tests.tools.servers.catalogue.products import ACCOUNT, make_safe, safe
-from tools.servers.catalogue import CatalogueServer, Product
+from tools.servers.catalogue import CatalogueServer, Fault, Product
 
 PREFIX = f"Sentinel-2/MSI/L2A/2024/05/01/{safe(0)}.SAFE/"
 
@@ -81,4 +82,26 @@ def test_a_wrong_key_and_an_offline_product_are_refused(server: CatalogueServer)
     with pytest.raises(ClientError, match="InvalidObjectState"):
         s3.get_object(Bucket="eodata", Key=PREFIX + "manifest.safe")
     assert server.seen.forbidden == [f"asked for {PREFIX}manifest.safe, which is offline"]
+    s3.close()
+
+
+@pytest.mark.parametrize("call", ["list", "get"])
+def test_a_product_vanishes(server: CatalogueServer, call: str) -> None:
+    server.faults.add(Fault("vanish", "s3", count=1))
+    s3 = client(server)
+    if call == "list":
+        assert s3.list_objects_v2(Bucket="eodata", Prefix=PREFIX)["KeyCount"] == 0
+    else:
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket="eodata", Key=PREFIX + "manifest.safe")
+    assert [removed.product.name for removed in server.shelf.removed()] == [safe(0)]
+    s3.close()
+
+
+def test_a_list_has_no_end(server: CatalogueServer) -> None:
+    server.faults.add(Fault("endless", "s3"))
+    s3 = client(server)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="eodata", Prefix=PREFIX)
+    tokens = [page["NextContinuationToken"] for page in islice(pages, 6)]
+    assert len(set(tokens)) == 6
     s3.close()

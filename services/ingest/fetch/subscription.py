@@ -1,0 +1,161 @@
+"""Hears of new and changed products through the account's subscription; what was heard is acknowledged explicitly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.ingest.fetch.described import BrokenProduct, uuid_of
+from services.ingest.fetch.errors import Gone, Misconfigured, Unavailable
+from services.ingest.fetch.http import Bearer, Http
+from services.ingest.fetch.odata import OData
+from services.ingest.fetch.odata_filter import of_type
+from services.ingest.fetch.odata_product import offer_of_product
+from services.ingest.fetch.provider import Offer
+from shared.area.source import ProductType
+from shared.observe.logs import get_logger
+
+MOST: Final = 20
+"""Events that the service hands out at once."""
+EVENTS: Final = ("created", "modified")
+_ACK: Final = re.compile(r"[\x21-\x7e]{1,2000}\Z")
+
+_log = get_logger(service="fetch")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A product that is new or has changed.
+
+    Attributes:
+        kind: `created` or `modified`.
+        offer: the product; None where it is gone by now, or cannot be read: there is nothing to do but to acknowledge.
+        ack: what acknowledges this event and all before it.
+    """
+
+    kind: str
+    offer: Offer | None
+    ack: str
+
+
+class Subscription:
+    """The one subscription that an account has; used by one thread at a time."""
+
+    def __init__(
+        self, http: Http, odata_url: str, download_url: str, bearer: Bearer, product_types: Iterable[ProductType]
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            http: what is asked through.
+            odata_url: of the catalogue.
+            download_url: OData of the host that archives are fetched from.
+            bearer: of the account.
+            product_types: that are heard of.
+        """
+        self._http = http
+        self._url = f"{odata_url}/Subscriptions"
+        self._download_url = download_url
+        self._odata = OData(http, odata_url, download_url)
+        self._bearer = bearer
+        self._filter = " or ".join(f"({' and '.join(of_type(each))})" for each in sorted(product_types))
+        self._id = ""
+
+    def read(self) -> list[Event]:
+        """Return the oldest events that were not acknowledged, oldest first; none when all were.
+
+        Opens the subscription where the account has none. The same events come again until they are acknowledged.
+
+        Raises:
+            Misconfigured: the account's subscription is to something else, or the account may have none.
+            Unavailable: the service does not answer well, or has ended the subscription: the next call opens another.
+        """
+        self._id = self._id or self._found() or self._opened()
+        address = f"{self._url}({self._id})/Read"
+        try:
+            messages = self._http.json("GET", address, params={"$top": str(MOST)}, bearer=self._bearer)
+        except Gone as error:
+            self._id = ""
+            raise Unavailable("the subscription has ended: another is to be opened") from error
+        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+            raise Unavailable("the answer of the subscription is not a list of events")
+        return [self._event(each) for each in messages[:MOST]]
+
+    def acknowledge(self, event: Event) -> None:
+        """Say that an event and all before it were taken in, and need not come again.
+
+        Raises:
+            Unavailable: the service does not answer well: the events come again.
+        """
+        address = f"{self._url}({self._id})/Ack"
+        try:
+            self._http.fetch("POST", address, params={"$ackid": event.ack}, bearer=self._bearer)
+        except Gone:
+            _log.info("an event was acknowledged before, or its subscription has ended", subscription=self._id)
+
+    def cancel(self) -> None:
+        """End the subscription.
+
+        Raises:
+            Unavailable: the service does not answer well.
+        """
+        if self._id:
+            try:
+                self._http.fetch("DELETE", f"{self._url}({self._id})", bearer=self._bearer)
+            except Gone:
+                _log.info("the subscription had ended before", subscription=self._id)
+            self._id = ""
+
+    def _found(self) -> str:
+        """Return the account's running subscription; empty where there is none.
+
+        Raises:
+            Misconfigured: it is to something else.
+        """
+        try:
+            listed = self._http.json("GET", f"{self._url}/Info", bearer=self._bearer)
+        except Gone:
+            return ""
+        known = listed if isinstance(listed, list) else []
+        running = [each for each in known if isinstance(each, dict) and each.get("Status") == "running"]
+        mine = [each for each in running if each.get("FilterParam") == self._filter]
+        if running and not mine:
+            raise Misconfigured("the account's subscription is to something else: cancel it, or do not subscribe")
+        return _id(mine[0]) if mine else ""
+
+    def _opened(self) -> str:
+        body = {
+            "SubscriptionType": "pull",
+            "SubscriptionEvent": list(EVENTS),
+            "FilterParam": self._filter,
+            "StageOrder": False,
+            "Priority": 1,
+            "Status": "running",
+        }
+        return _id(self._http.json("POST", self._url, body=body, bearer=self._bearer))
+
+    def _event(self, message: Mapping[str, Any]) -> Event:
+        ack, kind = message.get("AckId"), message.get("SubscriptionEvent")
+        if not isinstance(ack, str) or not _ACK.match(ack):
+            raise Unavailable("an event of the subscription cannot be acknowledged")
+        return Event(kind if kind in EVENTS else "modified", self._offer(message), ack)
+
+    def _offer(self, message: Mapping[str, Any]) -> Offer | None:
+        """Return an event's product; the service takes its description away after three days: then it is asked for."""
+        value = message.get("value")
+        try:
+            if isinstance(value, dict) and value:
+                return offer_of_product(value, self._download_url)
+            return self._odata.product(uuid_of(message.get("ProductId")))
+        except (BrokenProduct, ValueError) as error:
+            _log.warning("an event cannot be read", reason=str(error).splitlines()[0][:200])
+            return None
+
+
+def _id(subscription: Any) -> str:
+    try:
+        return uuid_of(subscription.get("Id") if isinstance(subscription, dict) else None)
+    except BrokenProduct:
+        raise Unavailable("the answer of the service is not a subscription") from None
