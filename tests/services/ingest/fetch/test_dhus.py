@@ -19,7 +19,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.http import Limits
 from services.ingest.fetch.provider import Credentials, Offer, Query
 from shared.area.source import DhusSource
-from tests.services.ingest.fetch.conftest import QUICK, Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import PATIENT, Asked, Said, Scripted, StoodClock, json_said
 from tools.servers.catalogue import CatalogueServer, Fault, Product
 
 START = datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC)
@@ -64,7 +64,7 @@ def server() -> Iterator[CatalogueServer]:
 
 
 def node(address: str, clock: StoodClock, credentials: Credentials = USER) -> Dhus:
-    return Dhus(DhusSource(kind="dhus", api_url=address), credentials, rate=1e6, limits=QUICK, clock=clock.clock())
+    return Dhus(DhusSource(kind="dhus", api_url=address), credentials, rate=1e6, limits=PATIENT, clock=clock.clock())
 
 
 @pytest.fixture
