@@ -38,11 +38,6 @@ def test_whole_products_are_found_by_name(watched: Path) -> None:
     assert whole(watched, later_s=1.0) == [], "somebody may be writing them"
 
 
-def test_days_of_sensing(watched: Path) -> None:
-    assert len(whole(watched, start=date(2018, 6, 5), end=date(2018, 6, 5))) == 4
-    assert whole(watched, start=date(2018, 6, 6)) == whole(watched, end=date(2018, 6, 4)) == []
-
-
 def test_what_is_not_whole_waits(watched: Path) -> None:
     safe, sen3, cog = (next(watched.glob(f"*{end}")) for end in (".SAFE", ".SEN3", ".COG"))
     next(safe.rglob("*B02_10m.jp2")).write_bytes(b"short")
