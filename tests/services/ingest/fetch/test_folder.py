@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,8 @@ def watched(tmp_path: Path, scene: Path, frame: Path) -> Path:
     return folder
 
 
-def whole(folder: Path, *, later_s: float = 60.0, **days: date) -> list[str]:
-    source = FolderSource(kind="folder", path=str(folder), **days)
+def whole(folder: Path, *, later_s: float = 60.0) -> list[str]:
+    source = FolderSource(kind="folder", path=str(folder))
     return [path.name for path in whole_products(source, time.time() + later_s)]
 
 
