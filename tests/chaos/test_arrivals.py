@@ -123,3 +123,32 @@ def test_killed_fifty_times(six: list[Path], undisturbed: list[str], tmp_path: P
     assert digest_of(store) == undisturbed
     assert not list((store / "failures").rglob("*.json"))
     settled(store)
+
+
+def test_what_changes_upstream_changes_here_and_nothing_else(twelve: list[Path], tmp_path: Path) -> None:
+    """A newer baseline, the other part of twins, a deletion: as if the old ones had never been."""
+    store, offered = tmp_path / "store", scenes_of(twelve)
+    (old,) = [p for p in offered if "20180529T092031_N0206" in p.name]
+    (newer,) = [p for p in offered if "20180529T092031_N0500" in p.name]
+    twins = [p for p in offered if "20180628T092031" in p.name]
+    (gone,) = [p for p in offered if "20180727T092031" in p.name]
+    assert len(twins) == 2
+    first = [p for p in offered if p not in (newer, twins[1])]
+    with CatalogueServer(first) as server:
+        area = write_area(tmp_path, cdse(server))
+        command = ("run", "--area", area, "--store", store, "--once", *labels_of(twelve))
+        landstream(*command, env=environment(server))
+        before = {p.relative_to(store) for p in (store / "items" / "cube-updates").rglob("*.json")}
+        for product in (newer, twins[1]):
+            server.shelf.put(product)
+        server.shelf.remove(gone.id)
+        landstream(*command, env=environment(server))
+        assert server.seen.whole_twice == []
+    after = {p.relative_to(store) for p in (store / "items" / "cube-updates").rglob("*.json")}
+    touched = {p.parent.name for p in after - before}
+    assert before <= after
+    assert touched == {"2018-W22", "2018-W26", "2018-W30"}, "the weeks of what changed"
+    assert len(after - before) == 3
+    never = [p for p in twelve if p.stem not in (old.name, gone.name)]
+    assert content_of(store) == content_of(by_hand(never, tmp_path / "by-hand"))
+    settled(store)
