@@ -112,8 +112,8 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
     Args:
         year: ISO year.
         level: Level of the area, `l2a` or `l1c`: the level of most products.
-        products: Only so many, the most telling first (6: three of Sentinel-2, two of OLCI, one of Corine);
-            None for all.
+        products: So many, the most telling first (6: three of Sentinel-2, two of OLCI, one of Corine); more than the 20
+            that tell something are further weeks of both tiles and of OLCI; None for the 20.
 
     Returns:
         The acquisitions, in order of importance.
@@ -168,7 +168,13 @@ def plan_season(year: int, level: str = "l2a", products: int | None = None) -> l
         s2(14, 0, old, 0.22, "spring, one datatake with the other tile"),
     ]
     plan[16] = replace(plan[16], covered=0.8)
-    return plan if products is None else plan[: max(products, 0)]
+    if products is None:
+        return plan
+    for week in range(10, 47):
+        cover = 0.05 + 0.03 * (week % 8)
+        plan += [s2(week, tile, modern, cover, "a further week", "S2B", 3) for tile in (0, 1)]
+        plan.append(olci(week, 6, "a further week"))
+    return plan[: max(products, 0)]
 
 
 def granule_of(site: Site, tile: int) -> tuple[str, Lattice]:

@@ -125,6 +125,12 @@ def test_six_products_are_three_two_and_one() -> None:
     assert len({a.time.isocalendar()[:2] for a in plan if a.kind == "s3-olci"}) == 1
 
 
+def test_a_longer_season_begins_as_the_season_and_repeats_nothing() -> None:
+    plan = plan_season(2018, products=131)
+    assert plan[:20] == plan_season(2018)
+    assert len(set(plan)) == len(plan) == 131
+
+
 def test_workers_do_not_change_the_products(site: Site, season: Season, tmp_path: Path) -> None:
     plan = plan_season(2018, products=3)
     for acquisition, path in zip(plan, write_season(site, plan, tmp_path, workers=2), strict=True):

@@ -64,7 +64,10 @@ def search_cogs(http: Http, source: StacSource, query: Query) -> Iterator[Offer]
     for page in search.pages_as_dicts():
         before = len(items)
         for item in page["features"]:
-            items.add(str(item.get("id"))[:200])
+            key = str(item.get("id"))[:200]
+            if key in items:
+                continue
+            items.add(key)
             offer = _offer(item)
             if offer and offer.name not in products and _fits(offer, query):
                 products.add(offer.name)

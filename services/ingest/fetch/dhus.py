@@ -6,6 +6,7 @@ where the server goes on, and fails where no checksum is stated.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -40,6 +41,9 @@ from shared.area.source import DhusSource, ProductType
 LONGEST_REST_S: Final = 3600.0
 """How long a node is left alone that takes no more orders."""
 _T = TypeVar("_T")
+
+# It logs texts of the node as they come; what matters of them is raised, too.
+logging.getLogger("sentinelsat").setLevel(logging.CRITICAL)
 
 
 class Dhus:

@@ -35,7 +35,8 @@ class Gone(FetchError):
 class Refused(FetchError):
     """Raised when an answer breaks a rule of ours: a host that is not allowed, a bomb, an endless list.
 
-    Never tried again by itself: the product (or the search) gets a failure record.
+    The product gets a failure record if that happens again, and is not tried by itself any more; a search gets one at
+    once, and is repeated.
     """
 
 

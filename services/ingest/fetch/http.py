@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ REDIRECTS: Final = 5
 LONGEST_WAIT_S: Final = 60.0
 """A wish to be left alone for longer is handed on at once, and not waited for."""
 CONNECTIONS: Final = 16
+# httpx tells every address with its query, which is nobody's business.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _REDIRECT: Final = frozenset({301, 302, 303, 307, 308})
 
 Method = Literal["GET", "HEAD", "POST", "PATCH", "DELETE"]

@@ -86,7 +86,7 @@ class Searches:
 
     def look(self) -> bool:
         """Ask for what was published since the newest product seen; return whether all was answered."""
-        answers = [self._guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
+        answers = [self.guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
         self.silent = not any(answers)
         return all(answers)
 
@@ -102,12 +102,12 @@ class Searches:
         """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered."""
         if self._left:
             kind, span = asked = self._left.pop()
-            if not self._guarded(f"recount-{kind}", partial(self._recount, kind, span)):
+            if not self.guarded(f"recount-{kind}", partial(self._recount, kind, span)):
                 self._left.insert(0, asked)  # the others need not wait for it
                 return False
             return True
         kind = self._unasked.pop()
-        if not self._guarded(f"deletions-{kind}", partial(self._deletions, kind)):
+        if not self.guarded(f"deletions-{kind}", partial(self._deletions, kind)):
             self._unasked.insert(0, kind)
             return False
         if not self._unasked:
@@ -129,11 +129,11 @@ class Searches:
     def _asked_for(self) -> str:
         return digest8([self.source.model_dump(mode="json"), self.area.aoi, sorted(self.area.years), list(self.types)])
 
-    def _guarded(self, name: str, ask: Callable[[], None]) -> bool:
+    def guarded(self, name: str, question: Callable[[], None]) -> bool:
         """Ask; return whether it was answered. What breaks off is asked again, and leaves a record until it is."""
         self.hopeless = False
         try:
-            ask()
+            question()
         except (StoreUnavailable, Overtaken):
             raise
         except Exception as error:
@@ -193,6 +193,10 @@ class Searches:
         if _differ(counted, _fingerprint(offer)):
             self.book.say(known.collection, known.week, known.product, "found", "its checksum changed upstream")
             self.heard(self._hearing.wanted(known.collection, known.week, offer))
+
+    def hear(self, kind: ProductType, offer: Offer) -> str:
+        """Take a product that was offered outside a search; see `Hearing.hear`."""
+        return self._hearing.hear(kind, offer)
 
     def _deletions(self, kind: ProductType) -> None:
         last = self.recounted

@@ -19,8 +19,8 @@ from shared.observe.logs import get_logger
 from shared.run.context import Observer
 from shared.store import Store
 
-GONE_TRIES = 3
-"""Askings after which a product that is not found counts as taken away: one 404 may be a hiccup."""
+SURE_TRIES = 3
+"""Askings after which what a provider says for good is believed: one 404, or one odd redirect, may be a hiccup."""
 
 MISSING = "not there any more"
 """How the reason of a product begins that was not found, without the provider's word that it was taken away."""
@@ -81,9 +81,9 @@ class Setbacks:
                 self._accepted = False
                 self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
                 return Again(self.settings.poll_s, str(error), "everything")
+            case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
+                return Again(self.back_off(wanted), str(error))
             case Gone():
-                if self._count(wanted) < GONE_TRIES:
-                    return Again(self.back_off(wanted), str(error))
                 return self._miss(wanted, error)
             case Corrupt() if self._count(wanted) < self.settings.attempts:
                 return Again(self.back_off(wanted), str(error))

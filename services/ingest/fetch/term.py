@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread
 from services.ingest.fetch.aftermath import Aftermath
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.downloads import Downloads
+from services.ingest.fetch.events import Subscribed, queries_of, take_events
 from services.ingest.fetch.hearing import collection_of, week_of
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.outcome import LONGEST_S, Again, Landed, Outcome, doubled
@@ -21,6 +22,7 @@ from services.ingest.fetch.queue import LANES, Wanted
 from services.ingest.fetch.searches import Searches
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.spans import lane_of
+from services.ingest.fetch.subscription import Subscription
 from services.ingest.fetch.usage import Usage
 from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
@@ -33,6 +35,9 @@ TICK_S = 1.0
 IDLE_S = 0.2
 REQUEUE_S = 30.0
 """Seconds between two looks whether people took failure records away, at most."""
+
+EVENTS_S = 15.0
+"""Seconds between two readings of a subscription."""
 
 STOP_S = 4.0
 """Seconds that threads are waited for at the end: one that is late dies with the process, and holds its claim."""
@@ -65,7 +70,7 @@ class Term:
         self._ended, self._lock = Event(), Lock()
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
         self._look_tries, self._look_s, self._tries, self._broken = 0, 0.0, Counter[str](), list[Exception]()
-        self._silent = 0
+        self._silent, self._events_s = 0, 0.0
         self._book = Book(setup.store, clock.now)
         self._work = Work(min(settings.backfill_connections, settings.connections), settings.ahead)
         self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up)
@@ -79,6 +84,13 @@ class Term:
             setup.area, setup.source, setup.provider, self._book, settings, self._first_look, self._work.put,
             self._withdraw, self._restore, clock.now,
         )  # fmt: skip
+        self._subscription = self._subscribed()
+
+    def _subscribed(self) -> Subscription | None:
+        provider, is_asked = self._setup.provider, getattr(self._setup.source, "subscribe", False)
+        if not is_asked or self._setup.once or not isinstance(provider, Subscribed):
+            return None
+        return provider.subscription(queries_of(self._setup.area, self._searches.types))
 
     def run(self, lead: Lease) -> None:
         """Work until told to stop, done, or overtaken.
@@ -221,6 +233,9 @@ class Term:
                 self._book.forget()
                 searches.begin_recount()
                 self._is_recounted = True
+        if self._subscription is not None and time.monotonic() >= self._events_s:
+            self._events_s = time.monotonic() + EVENTS_S
+            answers.append(searches.guarded("events", partial(take_events, self._subscription, searches)))
         if searches.recounting:
             answers.append(searches.recount())
         self._is_searched = self._is_looked and not searches.recounting

@@ -38,7 +38,7 @@ def area() -> Area:
 
 
 def write_scene(
-    out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A", least_dn: int = 1
+    out: Path, level: str = "L2A", baseline: str = "0509", platform: str = "S2A", least_dn: int = 1, clear: bool = False
 ) -> Path:
     """A product of 120 x 180 pixels at 10 m within the area, with every value told by its place."""
     name = SafeName(platform, level, START, baseline, 93, 15420, "T34TGR", datetime(2018, 6, 5, 12, 0, 0, tzinfo=UTC))
@@ -49,7 +49,7 @@ def write_scene(
         for band, m in S2_RESOLUTION_M.items()
         if level == "L1C" or band != "B10"
     }
-    scl = rng.integers(0, 12, (60, 90)).astype(np.uint8)
+    scl = np.full((60, 90), 4, np.uint8) if clear else rng.integers(0, 12, (60, 90)).astype(np.uint8)
     content = SafeContent(lattice, dn, Sun(30.0, 150.0), scl, np.zeros((60, 90), np.uint8))
     return (write_l2a if level == "L2A" else write_l1c)(out, name, content)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import boto3
 import pytest
 
 from services.ingest.fetch.hosts import Hosts
 from services.ingest.fetch.http import Http, Limits
 from services.ingest.fetch.pace import Clock
 
-QUICK = Limits(2.0, 2.0, 4.0)
+PATIENT = Limits(10.0, 10.0, 20.0)
 
 
 class StoodClock:
@@ -62,6 +64,17 @@ def json_said(value: Any, status: int = 200, **headers: str) -> Said:
     return Said(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that leave: they are meant to."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 class Scripted:
     """A server on loopback whose answers a function gives; it remembers what it was asked."""
 
@@ -69,9 +82,7 @@ class Scripted:
         self.answer = answer
         self.asked: list[Asked] = []
         self.stopped = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        self.server.block_on_close = False
+        self.server = QuietServer(("127.0.0.1", 0), self._handler())
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -125,6 +136,17 @@ class Scripted:
         return Handler
 
 
+@pytest.fixture(scope="session")
+def boto() -> boto3.Session:
+    """One session, whose description of S3 takes long to load."""
+    return boto3.Session()
+
+
+@pytest.fixture(autouse=True)
+def one_boto(boto: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.fetch.s3.boto3.Session", lambda: boto)
+
+
 @pytest.fixture
 def stood() -> StoodClock:
     return StoodClock()
@@ -147,7 +169,7 @@ def scripted() -> Iterator[Callable[[Callable[[Asked], Said]], Scripted]]:
 def client(stood: StoodClock) -> Iterator[Callable[..., Http]]:
     made: list[Http] = []
 
-    def make(*addresses: str, limits: Limits = QUICK, rate: float = 1000.0) -> Http:
+    def make(*addresses: str, limits: Limits = PATIENT, rate: float = 1000.0) -> Http:
         made.append(Http(Hosts(addresses), rate=rate, limits=limits, clock=stood.clock()))
         return made[-1]
 

@@ -23,11 +23,23 @@ from shared.stage import Job, LocalUnit, Task
 from shared.stage.source import LandingSource
 from simulator.cogs import write_cogs
 from tests.services.ingest.conftest import unit_of, write_scene
-from tests.services.ingest.fetch.conftest import QUICK, Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import PATIENT, Asked, Said, Scripted, StoodClock, json_said
 from tools.servers.catalogue import Asset, CatalogueServer, Fault, Product, Scene
 
 QUERY = Query("S2MSI2A", box(23.9, 45.8, 24.1, 46.0))
 USER = Credentials(username="user", password="password-of-user", access_key="key", secret_key="secret")
+
+BOMBS = (
+    "json-deep",
+    "json-huge",
+    "json-digits",
+    "json-wide",
+    "gzip",
+    "deflate",
+    "gzip-twice",
+    "headers",
+    "endless-body",
+)
 
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
@@ -64,7 +76,7 @@ def server(safe: Path, folder: Path) -> Iterator[CatalogueServer]:
 
 def client_of(address: str, stood: StoodClock, **given: Any) -> Cogs:
     source = StacSource(kind="stac", api_url=address, **given)
-    return Cogs(source, USER, rate=1e6, limits=QUICK, clock=stood.clock())
+    return Cogs(source, USER, rate=1e6, limits=PATIENT, clock=stood.clock())
 
 
 @pytest.fixture
@@ -327,3 +339,10 @@ def _offer(folder: Path) -> Offer:
     item = json.loads((folder / "item.json").read_bytes())
     time = datetime(2018, 6, 5, tzinfo=UTC)
     return Offer(name=folder.stem, id=item["id"], product_type="S2MSI2A", sensed=time, published=time)
+
+
+@pytest.mark.parametrize("kind", [*BOMBS, "maintenance", "404", "cut"])
+def test_a_search_that_goes_wrong_ends(kind: Any, server: CatalogueServer, cogs: Cogs) -> None:
+    server.faults.add(Fault(kind, "earth", to="http://127.0.0.1:1"))
+    with pytest.raises(FetchError):
+        list(cogs.search(QUERY))

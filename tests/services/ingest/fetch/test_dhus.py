@@ -19,7 +19,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.http import Limits
 from services.ingest.fetch.provider import Credentials, Offer, Query
 from shared.area.source import DhusSource
-from tests.services.ingest.fetch.conftest import QUICK, Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import PATIENT, Asked, Said, Scripted, StoodClock, json_said
 from tools.servers.catalogue import CatalogueServer, Fault, Product
 
 START = datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC)
@@ -28,6 +28,18 @@ ID = "11af8bd9-24d0-4401-9789-b7b73786e122"
 NAME = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TGR_20180605T120000"
 OFFER = Offer(name=NAME, id=ID, product_type="S2MSI2A", sensed=START, published=START)
 USER = Credentials(username="user", password="password-of-user")
+
+BOMBS = (
+    "json-deep",
+    "json-huge",
+    "json-digits",
+    "json-wide",
+    "gzip",
+    "deflate",
+    "gzip-twice",
+    "headers",
+    "endless-body",
+)
 
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
@@ -52,7 +64,7 @@ def server() -> Iterator[CatalogueServer]:
 
 
 def node(address: str, clock: StoodClock, credentials: Credentials = USER) -> Dhus:
-    return Dhus(DhusSource(kind="dhus", api_url=address), credentials, rate=1e6, limits=QUICK, clock=clock.clock())
+    return Dhus(DhusSource(kind="dhus", api_url=address), credentials, rate=1e6, limits=PATIENT, clock=clock.clock())
 
 
 @pytest.fixture
@@ -387,3 +399,13 @@ def test_real_answers(data: Path, asking: Asking) -> None:
     assert {offer.product_type for offer in found} == {"S2MSI1C"}
     assert found[0].published == datetime(2018, 12, 19, 17, 33, 46, 286000, tzinfo=UTC)
     assert "cloudcoverpercentage" in server.asked[0].path
+
+
+@pytest.mark.parametrize("kind", [*BOMBS, "maintenance", "404", "cut", "foreign"])
+def test_a_search_that_goes_wrong_ends(kind: Any, server: CatalogueServer, dhus: Dhus) -> None:
+    server.faults.add(Fault(kind, "dhus", to="http://127.0.0.1:1"))
+    if kind == "foreign":
+        assert len(list(dhus.search(Query("S2MSI2A", AOI)))) == 4, "addresses in answers are not followed"
+        return
+    with pytest.raises(FetchError):
+        list(dhus.search(Query("S2MSI2A", AOI)))

@@ -42,7 +42,7 @@ class Host:
         self.ranges = True
         self.said: Said | None = None
         self.server = serve(self.answer)
-        self.http = make(self.server.address, limits=Limits(2.0, 1.0, 2.0))
+        self.http = make(self.server.address, limits=Limits(5.0, 5.0, 5.0))
         self.path = folder / "X.zip"
         self.part = folder / "X.zip.part"
 
@@ -245,7 +245,7 @@ def test_a_hanging_or_dripping_download_ends(host: Host) -> None:
         start = time.monotonic()
         with pytest.raises(Unavailable):
             host.fetch(speed=Speed(bytes_s=1000.0, window_s=0.3))
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 3
 
 
 def test_what_progress_raises_ends_the_download_and_keeps_what_came(host: Host) -> None:
@@ -284,7 +284,7 @@ def test_a_refused_token_is_renewed_once_in_the_middle(host: Host) -> None:
 
 def test_archives_that_are_none_or_would_swell(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
-    for body in (b"PK", ZIP[:-30], archive(bytes(200 * 2**20), zipfile.ZIP_DEFLATED)):
+    for body in (b"PK", ZIP[:-30], archive(bytes(70 * 2**20), zipfile.ZIP_DEFLATED)):
         path.write_bytes(body)
         with pytest.raises(Corrupt):
             check_archive(path)

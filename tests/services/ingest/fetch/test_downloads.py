@@ -183,7 +183,7 @@ def test_errors_lead_to_another_try(desk: Desk, error: Exception, state: str, wh
     assert desk.usage.used == 0, "what did not come is not counted"
 
 
-@pytest.mark.parametrize(("error", "tries"), [(Refused("a bomb"), 1), (Corrupt("a byte"), 3), (ValueError("a bug"), 3)])
+@pytest.mark.parametrize(("error", "tries"), [(Refused("a bomb"), 3), (Corrupt("a byte"), 3), (ValueError("a bug"), 3)])
 def test_what_fails_for_good_has_one_record_and_leaves_nothing(tmp_path: Path, error: Exception, tries: int) -> None:
     desk = Desk(tmp_path, attempts=3)
     desk.fail("download", error)

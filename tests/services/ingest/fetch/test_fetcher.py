@@ -241,7 +241,7 @@ def test_a_requeued_product_is_fetched_again_even_if_nobody_ran(bench: Bench, aw
     bench.shop.before = refuse
     bench.run()
     bench.run()
-    assert bench.shop.asked["download"] == 1
+    assert bench.shop.asked["download"] == 3
     assert bench.state(NAMES[0]) == "failed"
     bench.shop.before = lambda what, name: None
     key = failure_key("fetch", record_id(NAMES[0]))
