@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +22,7 @@ from shared.items.landing import PREFIX
 from shared.items.products import OWN, expected_key
 from shared.store import FolderStore, StoreUnavailable
 from tests.catalogues import AREA
-from tests.services.ingest.fetch.workshop import L2A, Bench, Intake, Serving, name_of, until
+from tests.services.ingest.fetch.workshop import L2A, Bench, Intake, Serving, name_of, offer_of, until
 
 NAMES = [name_of(days) for days in range(6)]
 WEEK = "2018-W23"
@@ -598,6 +599,28 @@ def test_the_store_s_outage_is_waited_for(bench: Bench, monkeypatch: pytest.Monk
         with Serving(bench, fetcher):
             until(lambda: fetcher.quiet, 9)
     assert bench.state(NAMES[0]) == "registered"
+
+
+def test_a_subscription_is_read_by_a_service_and_what_it_tells_is_fetched(bench: Bench) -> None:
+    offer = offer_of(NAMES[0], NAMES[0].encode() * 3)
+    told, acknowledged = [[SimpleNamespace(offer=offer)]], list[object]()
+
+    class Told:
+        def read(self) -> list[SimpleNamespace]:
+            return told.pop() if told else []
+
+        def acknowledge(self, event: object) -> None:
+            assert bench.state(NAMES[0]), "it is written down first"
+            acknowledged.append(event)
+
+    bench.shop.subscription = lambda queries: Told()  # type: ignore[attr-defined]
+    bench.shop.before = lambda what, name: bench.shop.offers.update({NAMES[0]: offer}) if what == "describe" else None
+    bench.shop.data[NAMES[0]] = NAMES[0].encode() * 3
+    source = {"products": ["S2MSI2A"], "subscribe": True}
+    with Serving(bench, bench.fetcher(once=False, source=source, connections=1)), Intake(bench.store):
+        until(lambda: bool(acknowledged))
+        until(lambda: bench.state(NAMES[0]) == "registered")
+    assert len(acknowledged) == 1
 
 
 def test_secrets_are_in_no_object_and_no_line(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
