@@ -56,6 +56,7 @@ class Downloads:
         clock: the store's time.
         observer: told how far each is.
         stop: set to interrupt.
+        alone: whether this process alone has the store.
     """
 
     store: Store
@@ -69,6 +70,7 @@ class Downloads:
     clock: Callable[[], float]
     observer: Observer
     stop: Event
+    alone: bool = False
     _lock: Lock = field(default_factory=Lock)
     _room: dict[str, int] = field(default_factory=dict)
 
@@ -100,7 +102,7 @@ class Downloads:
 
     def _claimed(self, wanted: Wanted) -> Outcome:
         prefix = f"{product_prefix(wanted.collection, wanted.week, wanted.product)}claims/"
-        lease = Lease(self.store, prefix, self.owner, self.clock, self.settings.lease_s)
+        lease = Lease(self.store, prefix, self.owner, self.clock, self.settings.lease_s, self.alone)
         if not lease.take():
             return Again(self.settings.lease_s, "another process fetches it")
         failpoint("fetch.claimed")

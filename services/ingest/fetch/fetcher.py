@@ -27,7 +27,7 @@ class Fetcher:
         self._setup, self._log = setup, get_logger(service="fetch")
         self._owner = new_owner()
         self._clock = StoreClock(setup.store, self._owner)
-        self._lead = Lease(setup.store, f"{OWN}lead/", self._owner, self._clock, setup.settings.lease_s)
+        self._lead = Lease(setup.store, f"{OWN}lead/", self._owner, self._clock, setup.settings.lease_s, setup.alone)
         self._term: Term | None = None
         self._is_left = False
 

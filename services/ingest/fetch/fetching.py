@@ -59,6 +59,7 @@ def fetcher_of(
         restore=tell("restored"),
         observer=context.observer,
         once=once,
+        alone=not context.store.remote,  # a folder is locked by who runs over it
         tick=tick,
     )
     return Fetcher(setup)

@@ -33,6 +33,7 @@ class Setup:
         once: end when everything that can be had was fetched and taken in.
         withdraw: withdraws a product that was taken away upstream: (product, week, reason).
         restore: takes that back, as the product is offered again: (product, week, reason).
+        alone: whether this process alone has the store, so that nobody's claim is to be waited for.
         tick: called while all is well.
     """
 
@@ -48,4 +49,5 @@ class Setup:
     restore: Callable[[str, str, str], None]
     observer: Observer = observe_nothing
     once: bool = False
+    alone: bool = False
     tick: Callable[[], None] = lambda: None

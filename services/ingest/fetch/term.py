@@ -78,7 +78,7 @@ class Term:
         self._first_look = self._begun(clock)
         self._downloads = Downloads(
             setup.store, setup.provider, self._book, self._usage, settings, setup.folder, setup.put, owner, clock,
-            setup.observer, self._ended,
+            setup.observer, self._ended, setup.alone,
         )  # fmt: skip
         self._searches = Searches(
             setup.area, setup.source, setup.provider, self._book, settings, self._first_look, self._work.put,

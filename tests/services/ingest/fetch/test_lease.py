@@ -153,3 +153,10 @@ def test_the_store_s_clock_is_read_again_from_time_to_time(tmp_path: Path) -> No
 
 def test_owners_are_unlike() -> None:
     assert new_owner() != new_owner()
+
+
+def test_who_has_the_store_alone_waits_for_nobody(store: FolderStore) -> None:
+    clock = StoreClock(store, "a")
+    assert Lease(store, "products/x/claims/", "dead", clock, 1000.0).take()
+    assert not Lease(store, "products/x/claims/", "b", clock, 1000.0).take()
+    assert Lease(store, "products/x/claims/", "b", clock, 1000.0, alone=True).take()
