@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from landstream.commands import developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
+from landstream.commands import arrivals, developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
 from landstream.commands.opening import tell_error
 
 
@@ -43,7 +43,7 @@ THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", run.run, run.deliver, "simulate"),
     "Learn": (orders.train, "model", "evaluate", "split"),
     "Use maps": ("export", "predict", "serve"),
-    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace),
+    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account),
     "Put right": (
         failures.failures,
         failures.requeue,

@@ -1,0 +1,89 @@
+"""What should have arrived, what did, and why the rest did not: `account`, `repair`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from landstream.commands.opening import fail, opened
+from landstream.commands.options import JsonOption, StoreOption
+from landstream.commands.showing import for_people
+
+if TYPE_CHECKING:
+    from landstream.arrivals.account import Line
+
+UNEXPLAINED_EXIT = 1
+OLCI_PLACE = "olci"
+
+
+def account(
+    store: StoreOption,
+    week: Annotated[str, typer.Option(metavar="W", help="Only this week, such as 2018-W23.")] = "",
+    tile: Annotated[str, typer.Option(metavar="T", help="Only this MGRS tile, such as T34TFR, or `olci`.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what should be there, what is, and why the rest is missing.
+
+    For each week and MGRS tile (or `olci`) how many products are expected, as the last recount of the catalogue found
+    them; how many were found, by searches or by hand; fetched, so that there is an item; masked, tiled, mapped. Below
+    each week every product that lacks a step, and why: too cloudy, deferred, failed and what to do, superseded, ...
+    Where no catalogue was counted, `expected` is empty. Piped, or with --json, one JSON a line.
+
+    The last line says how many differences have no reason.
+
+    Exit code: 0; 1 if there are any of these; 2 if the command cannot be carried out.
+
+    Example: landstream account --week 2018-W23 --store stores/sibiu
+    """
+    from landstream.arrivals.account import lines_of
+    from landstream.arrivals.follow import Following
+    from shared.items.weeks import BadKey, check_week
+    from shared.run.context import Context
+
+    place = _read_place(tile)
+    try:
+        weeks = [check_week(week)] if week else None
+    except BadKey as error:
+        fail(error)
+    following = Following(Context.of_store(*opened(store)))
+    unexplained = 0
+    for each in weeks or following.weeks():
+        lines = [line for line in lines_of(each, following.of(each)) if place in ("", line.place)]
+        unexplained += sum(line.unexplained for line in lines)
+        texts = _for_people(each, lines) if for_people(as_json) else (json.dumps(line.json()) for line in lines)
+        for text in texts:
+            typer.echo(text)
+    typer.echo(f"{unexplained} unexplained" if for_people(as_json) else json.dumps({"unexplained": unexplained}))
+    if unexplained:
+        raise typer.Exit(UNEXPLAINED_EXIT)
+
+
+def _read_place(text: str) -> str:
+    """Return the place that a text names; end with one line where it names none."""
+    from shared.geo import MgrsTile
+
+    if text.lower() in {"", OLCI_PLACE}:
+        return text.lower()
+    try:
+        return MgrsTile.parse(text.upper()).name
+    except ValueError as error:
+        fail(error)
+
+
+def _for_people(week: str, lines: list[Line]) -> Iterator[str]:
+    from landstream.arrivals.account import STEPS, UNEXPLAINED
+    from landstream.table import Column, table, terminal_width
+
+    if not lines:
+        return
+    heads = [Column(week), *map(Column, STEPS)]
+    rows = [[line.place, *(str(line.counts.get(step, "")) for step in STEPS)] for line in lines]
+    yield from table(heads, rows, terminal_width())
+    found = [difference for line in lines for difference in line.differences]
+    if found:
+        columns = [Column("not"), Column("product", copied=True), Column("why", below=True)]
+        yield from table(columns, [[d.step, d.product, d.reason or UNEXPLAINED] for d in found], terminal_width())
+    yield ""
