@@ -48,6 +48,7 @@ THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
         failures.failures,
         failures.requeue,
         failures.dismiss,
+        arrivals.repair,
         orders.withdraw,
         orders.restore,
         orders.reprocess,

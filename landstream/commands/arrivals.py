@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from landstream.commands.opening import fail, opened
+from landstream.commands.opening import fail, opened, tell_left_alone
 from landstream.commands.options import JsonOption, StoreOption
 from landstream.commands.showing import for_people
 
@@ -59,6 +60,33 @@ def account(
     typer.echo(f"{unexplained} unexplained" if for_people(as_json) else json.dumps({"unexplained": unexplained}))
     if unexplained:
         raise typer.Exit(UNEXPLAINED_EXIT)
+
+
+def repair(store: StoreOption) -> None:
+    """Queue again what failed to be fetched.
+
+    The failure records of fetching that stand are deleted, as `landstream requeue` does it; whoever fetches, the
+    service or the next `run`, tries these products again. What it cannot put right it names, with the reason: what was
+    dismissed, what ingest refused, what the provider has to bring from its archive first.
+
+    Example: landstream repair --store stores/sibiu
+    """
+    from landstream.arrivals.repair import left_over, standing_fetches
+    from landstream.arrivals.standing import Reasons
+    from landstream.commands.failures import take_away
+    from shared.run.context import Context
+
+    folder, area = opened(store)
+    queued, foreign = set[str](), dict[str, str]()
+    for failure in standing_fetches(folder, Context.of_store(folder, area).reader.snapshot(), foreign):
+        take_away(folder, failure)
+        queued.add(failure["input"])
+        typer.echo(f"{failure['input']}: queued again; it had failed: {failure['fault']}")
+    reasons, left = Reasons(folder, area, datetime.now(UTC)), 0
+    for left, standing in enumerate(left_over(folder, queued), 1):  # noqa: B007, counted for the last line
+        typer.echo(f"{standing.product}: left as it is: {reasons.of(standing)}")
+    typer.echo(f"{len(queued)} queued again, {left} not; `landstream account` says why the rest is missing")
+    tell_left_alone(foreign)
 
 
 def _read_place(text: str) -> str:
