@@ -29,6 +29,9 @@ class LazyGroup(NamedTuple):
 
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
+    "catalogue": LazyGroup(
+        "landstream.arrivals.catalogue:app", "Search a catalogue of Sentinel products, and download from it."
+    ),
     "evaluate": LazyGroup("landstream.evaluate.command:app", "Score a model on labels of your own."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "model": LazyGroup("landstream.model.command:app", "Show models, and choose the champion."),
@@ -40,7 +43,7 @@ GROUPS = {
 }
 
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
-    "Make maps": ("area", run.run, run.deliver, "simulate"),
+    "Make maps": ("area", "catalogue", run.run, run.deliver, "simulate"),
     "Learn": (orders.train, "model", "evaluate", "split"),
     "Use maps": ("export", "predict", "serve"),
     "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account),

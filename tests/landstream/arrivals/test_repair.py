@@ -38,4 +38,6 @@ def test_failed_fetches_are_queued_again_and_the_rest_is_named(tmp_path: Path) -
         dismissal_key(FETCH, record_id(LEFT)),
     }
     again = CliRunner().invoke(cli.app, ["repair", "--store", world.store.location])
-    assert f"{LOST}: left as it is: failed: md5 differs; its record was taken away, and it is tried again" in again.output
+    assert (
+        f"{LOST}: left as it is: failed: md5 differs; its record was taken away, and it is tried again" in again.output
+    )
