@@ -18,6 +18,7 @@ from threading import Event
 from typing import Final
 
 from shared.items.ids import digest8
+from shared.items.products import FETCH
 from shared.process.service import ServiceSettings
 from shared.stage import registry
 
@@ -72,12 +73,17 @@ class Supervisor:
         work: folder of logs, pids and scratch; one supervisor per folder, see `alone_in`.
         first_port: of the services' `/metrics`, `/healthz` and `/readyz`, one after the other; 0 = free ones.
         say: called with a line for each start and end.
+        fetches: whether products are fetched, too: the area has a source.
     """
 
-    def __init__(self, store: str, kafka: str, work: Path, first_port: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: str, kafka: str, work: Path, first_port: int, say: Callable[[str], None], fetches: bool = False
+    ) -> None:
         self._store, self._kafka, self._work, self._say = store, kafka, work.absolute(), say
         names = [s.name for s in registry.all_stages()]
         modules = {**{n: f"services.{n}" for n in names}, SWEEPER: "services.sweeper"}
+        if fetches:
+            modules[FETCH] = "services.ingest.fetch"
         self._services = [
             _Service(name, [sys.executable, "-m", module], first_port and first_port + n)
             for n, (name, module) in enumerate(modules.items())

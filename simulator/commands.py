@@ -117,9 +117,7 @@ def season(
     seed: Seed = 0,
     products: Annotated[
         int | None,
-        typer.Option(
-            "--products", min=1, max=131, help="So many, up to 131; 6 gives 3 of Sentinel-2, 2 of OLCI, 1 of Corine."
-        ),
+        typer.Option("--products", min=1, max=131, help="So many; 6 gives 3 of Sentinel-2, 2 of OLCI, 1 of Corine."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = min(2, os.cpu_count() or 1),
 ) -> None:

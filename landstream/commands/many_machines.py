@@ -56,8 +56,9 @@ def up(
     Example: landstream up --area examples/areas/small.yaml --store s3://landstream --kafka localhost:9092
     """
     from landstream.up import AlreadyUp, Supervisor, alone_in
-    from landstream.workspace import WorkspaceError, machine_folder
+    from landstream.workspace import WorkspaceError, area_of, machine_folder
     from shared.run.signals import stop_on_signals
+    from shared.store import open_store
 
     _require_bucket(store)
     try:
@@ -67,7 +68,8 @@ def up(
             _provision(area, store, kafka, None, typer.echo)
             stop = stop_on_signals()
             typer.echo(f"logs: {folder}; status: landstream status --store {store} --kafka {kafka}")
-            Supervisor(store, kafka, folder, port, typer.echo).run(stop)
+            fetches = area_of(open_store(store)).source is not None
+            Supervisor(store, kafka, folder, port, typer.echo, fetches).run(stop)
     except (AlreadyUp, WorkspaceError) as error:
         fail(error)
 

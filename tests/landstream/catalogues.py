@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from tests.conftest import AREAS
 from tools.servers.catalogue import CatalogueServer, Product
+from tools.servers.catalogue.earth import Asset, Scene
 from tools.servers.catalogue.fault import Fault, Kind, RouteName
 
 EVERYWHERE: Sequence[Kind] = (
@@ -38,6 +40,21 @@ def scenes_of(products: Iterable[Path]) -> list[Product]:
     """What a catalogue offers of a season: all but the labels, published out of order."""
     folders = sorted((p for p in products if p.suffix in {".SAFE", ".SEN3"}), key=lambda p: p.name[::-1])
     return [Product.at(folder) for folder in folders]
+
+
+def scenes_of_cogs(safes: Iterable[Path], folders: Iterable[Path], applied: bool) -> list[Scene]:
+    """What a STAC API offers of products whose folders `simulator.cogs` wrote."""
+    scenes = []
+    for safe, folder in zip(safes, folders, strict=True):
+        item = json.loads((folder / "item.json").read_text())
+        assets = {
+            name: Asset(folder / f"{name}.tif", said["raster:bands"][0] if "raster:bands" in said else {})
+            for name, said in item["assets"].items()
+        }
+        properties = {"proj:code": item["properties"].get("proj:code")}
+        told = item["properties"].get("earthsearch:boa_offset_applied", applied)
+        scenes.append(Scene(Product.at(safe), assets, offset_applied=told, properties=properties))
+    return scenes
 
 
 def labels_of(products: Iterable[Path]) -> list[Path]:

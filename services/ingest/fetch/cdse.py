@@ -161,9 +161,13 @@ class Cdse:
         """
         return self.odata.deletions(product_type, since)
 
-    def subscription(self, product_types: Iterable[ProductType]) -> Subscription:
-        """Return the account's subscription to new and changed products of some types; nothing is asked yet."""
-        return Subscription(self._http, self._source.odata_url, self._source.download_url, self.tokens, product_types)
+    def subscription(self, wanted: Iterable[Query]) -> Subscription:
+        """Return the account's subscription to new and changed products; nothing is asked yet.
+
+        Args:
+            wanted: what is heard of; each of a product type and an outline.
+        """
+        return Subscription(self._http, self._source.odata_url, self._source.download_url, self.tokens, wanted)
 
     def close(self) -> None:
         """Give up connections."""

@@ -8,18 +8,21 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 
 from services.ingest.fetch.arrival import arrival, is_registered
 from services.ingest.fetch.book import Book, Overtaken, record_id
 from services.ingest.fetch.downloads import BY_INGEST, LONGEST_S, Again, Downloads, Landed, doubled
+from services.ingest.fetch.events import Subscribed, queries_of, take_events
 from services.ingest.fetch.lease import Lease, StoreClock, new_owner
 from services.ingest.fetch.provider import Deletion, Provider
 from services.ingest.fetch.queue import LANES, Queue, Wanted
 from services.ingest.fetch.searches import Searches
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.spans import Catalogue, lane_of
+from services.ingest.fetch.subscription import Subscription
 from services.ingest.fetch.usage import Usage
 from services.ingest.names import parse_product
 from shared.area import Area
@@ -32,6 +35,9 @@ from shared.run.landed import unit_of
 from shared.store import NotFound, Store, StoreUnavailable
 
 TICK_S = 1.0
+EVENTS_S = 15.0
+"""Seconds between two readings of a subscription."""
+
 SETTLED_EACH = 32
 """Products in `landing/` that are looked at in each round, the longest waiting first."""
 
@@ -97,7 +103,8 @@ class Fetcher:
         """Begin a term as leader with nothing known."""
         setup, settings = self._setup, self._setup.settings
         self._ended = Event()
-        self._searched, self._look_s = False, 0.0
+        self._searched, self._look_s, self._events_s = False, 0.0, 0.0
+        self._subscription: Subscription | None = None
         self._waits: dict[str, str] = {}
         self._landed: OrderedDict[str, tuple[Wanted, str]] = OrderedDict()
         self._given_up: dict[str, int] = {}
@@ -145,6 +152,8 @@ class Fetcher:
             self._withdraw, self._restore,
         )  # fmt: skip
         self._take_up(searches.first_look)
+        if getattr(setup.source, "subscribe", False) and isinstance(setup.provider, Subscribed) and not setup.once:
+            self._subscription = setup.provider.subscription(queries_of(setup.area, searches.types))
         threads = [Thread(target=self._search, args=(searches,), name="fetch-search", daemon=True)]
         threads += [
             Thread(target=self._download, args=(downloads,), name=f"fetch-{n}", daemon=True)
@@ -250,6 +259,9 @@ class Fetcher:
             if not searches.recounting and (self._setup.once or self._is_due(searches.recounted)):
                 self._book.forget()
                 searches.begin_recount(datetime.now(UTC))
+        elif self._subscription is not None and now >= self._events_s:
+            self._events_s = now + EVENTS_S
+            return searches.guarded("events", partial(take_events, self._subscription, searches))
         elif searches.recounting and not searches.recount():
             return False
         self._searched = not searches.recounting

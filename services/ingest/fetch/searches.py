@@ -68,7 +68,7 @@ class Searches:
 
     def look(self) -> bool:
         """Ask for what was published since the newest product seen; return whether all was answered."""
-        answers = [self._guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
+        answers = [self.guarded(f"search-{kind}", partial(self._look, kind)) for kind in self.types]
         return all(answers)
 
     def begin_recount(self, now: datetime) -> None:
@@ -82,12 +82,12 @@ class Searches:
         """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered."""
         if self._left:
             kind, span = self._left[-1]
-            if not self._guarded(f"recount-{kind}", partial(self._recount, kind, span)):
+            if not self.guarded(f"recount-{kind}", partial(self._recount, kind, span)):
                 return False
             self._left.pop()
             return True
         kind = self._unasked[-1]
-        if not self._guarded(f"deletions-{kind}", partial(self._deletions, kind)):
+        if not self.guarded(f"deletions-{kind}", partial(self._deletions, kind)):
             return False
         self._unasked.pop()
         if not self._unasked:
@@ -105,10 +105,10 @@ class Searches:
         kept = self.book.kept("recounted")
         return datetime.fromisoformat(str(kept["at"])) if kept else None
 
-    def _guarded(self, name: str, ask: Callable[[], None]) -> bool:
+    def guarded(self, name: str, question: Callable[[], None]) -> bool:
         """Ask; return whether it was answered. What breaks off is asked again, and leaves a record until it is."""
         try:
-            ask()
+            question()
         except FetchError as error:
             get_logger(service="fetch").warning("search failed", search=name, error=str(error))
             remedy = next(r for cls, r in REMEDIES.items() if isinstance(error, cls) or cls is Unavailable)

@@ -11,10 +11,9 @@ from services.ingest.fetch.described import BrokenProduct, uuid_of
 from services.ingest.fetch.errors import Gone, Misconfigured, Unavailable
 from services.ingest.fetch.http import Bearer, Http
 from services.ingest.fetch.odata import OData
-from services.ingest.fetch.odata_filter import of_type
+from services.ingest.fetch.odata_filter import conditions
 from services.ingest.fetch.odata_product import offer_of_product
-from services.ingest.fetch.provider import Offer
-from shared.area.source import ProductType
+from services.ingest.fetch.provider import Offer, Query
 from shared.observe.logs import get_logger
 
 MOST: Final = 20
@@ -43,9 +42,7 @@ class Event:
 class Subscription:
     """The one subscription that an account has; used by one thread at a time."""
 
-    def __init__(
-        self, http: Http, odata_url: str, download_url: str, bearer: Bearer, product_types: Iterable[ProductType]
-    ) -> None:
+    def __init__(self, http: Http, odata_url: str, download_url: str, bearer: Bearer, wanted: Iterable[Query]) -> None:
         """Ask nothing yet.
 
         Args:
@@ -53,14 +50,14 @@ class Subscription:
             odata_url: of the catalogue.
             download_url: OData of the host that archives are fetched from.
             bearer: of the account.
-            product_types: that are heard of.
+            wanted: what is heard of; each of a product type and an outline.
         """
         self._http = http
         self._url = f"{odata_url}/Subscriptions"
         self._download_url = download_url
         self._odata = OData(http, odata_url, download_url)
         self._bearer = bearer
-        self._filter = " or ".join(f"({' and '.join(of_type(each))})" for each in sorted(product_types))
+        self._filter = " or ".join(sorted(f"({' and '.join(conditions(each))})" for each in wanted))
         self._id = ""
 
     def read(self) -> list[Event]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,8 @@ def watched(tmp_path: Path, scene: Path, frame: Path) -> Path:
     return folder
 
 
-def whole(folder: Path, *, later_s: float = 60.0, **days: date) -> list[str]:
-    source = FolderSource(kind="folder", path=str(folder), **days)
+def whole(folder: Path, *, later_s: float = 60.0) -> list[str]:
+    source = FolderSource(kind="folder", path=str(folder))
     return [path.name for path in whole_products(source, time.time() + later_s)]
 
 
@@ -36,11 +35,6 @@ def test_whole_products_are_found_by_name(watched: Path) -> None:
     assert whole(watched) == sorted(path.name for path in watched.iterdir())
     assert len(whole(watched)) == 4
     assert whole(watched, later_s=1.0) == [], "somebody may be writing them"
-
-
-def test_days_of_sensing(watched: Path) -> None:
-    assert len(whole(watched, start=date(2018, 6, 5), end=date(2018, 6, 5))) == 4
-    assert whole(watched, start=date(2018, 6, 6)) == whole(watched, end=date(2018, 6, 4)) == []
 
 
 def test_what_is_not_whole_waits(watched: Path) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shapely.geometry import box
 
 from services.ingest.fetch.errors import Misconfigured, Unavailable
+from services.ingest.fetch.provider import Query
 from services.ingest.fetch.subscription import Subscription
 from tests.services.ingest.fetch.conftest import StoodClock
 from tests.services.ingest.fetch.test_cdse import EFR, Site, name
@@ -23,8 +25,11 @@ def site(tmp_path: Path, stood: StoodClock) -> Iterator[Site]:
     made.server.close()
 
 
+EVERYWHERE = box(-179, -80, 179, 80)
+
+
 def subscribed(site: Site) -> Subscription:
-    subscription = site.cdse().subscription(["S2MSI2A"])
+    subscription = site.cdse().subscription([Query("S2MSI2A", EVERYWHERE)])
     assert subscription.read() == []
     return subscription
 
@@ -61,13 +66,13 @@ def test_a_changed_product_is_described_as_it_is_now(site: Site) -> None:
 def test_after_a_restart_the_same_subscription_goes_on(site: Site) -> None:
     subscribed(site)
     site.server.shelf.put(Product.named(name(10)))
-    assert len(site.cdse().subscription(["S2MSI2A"]).read()) == 1
+    assert len(site.cdse().subscription([Query("S2MSI2A", EVERYWHERE)]).read()) == 1
 
 
 def test_a_subscription_to_something_else_is_left_alone(site: Site) -> None:
     subscribed(site)
     with pytest.raises(Misconfigured, match="something else"):
-        site.cdse().subscription(["S2MSI1C"]).read()
+        site.cdse().subscription([Query("S2MSI1C", EVERYWHERE)]).read()
 
 
 def test_a_subscription_that_ended_is_opened_anew(site: Site) -> None:
