@@ -78,7 +78,14 @@ FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from
 # Products that are to be fetched, by lane: forward (just sensed), backfill (the past).
 FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are to be fetched", ["lane"])
 
-# When the provider last answered a search whole.
+# How long the product of a lane that was found first, in this process, has waited; 0 where none waits.
+FETCH_OLDEST: Final = Gauge("landstream_fetch_oldest_seconds", "Longest wait of a product to be fetched", ["lane"])
+
+# Products with a failure record of fetching that stands; neither those that were dismissed, nor what ingest refused.
+FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched")
+
+# When the provider last answered a search whole; until then, when fetching began to ask. 0 in every process that does
+# not fetch.
 FETCH_SEARCHED: Final = Gauge("landstream_fetch_answered_timestamp_seconds", "Last search that was answered")
 
 # Volume of the last 30 days: used, and the area's limit where it has one.

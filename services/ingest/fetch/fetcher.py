@@ -29,7 +29,7 @@ from shared.area import Area
 from shared.items.landing import LandingUnit
 from shared.items.products import OWN, Standing, reason_of
 from shared.observe.logs import get_logger
-from shared.observe.metrics import FETCH_QUEUE, FETCH_SEARCHED, FETCH_VOLUME
+from shared.observe.metrics import FETCH_FAILED, FETCH_OLDEST, FETCH_QUEUE, FETCH_SEARCHED, FETCH_VOLUME
 from shared.run.context import Observer, observe_nothing
 from shared.run.landed import unit_of
 from shared.store import NotFound, Store, StoreUnavailable
@@ -161,10 +161,12 @@ class Fetcher:
         ]
         for thread in threads:
             thread.start()
+        FETCH_SEARCHED.set_to_current_time()
         try:
             self._lead_on(usage, searches.first_look)
         finally:
             halt.set()
+            self._measure_nothing()
             for thread in threads:
                 thread.join(20.0)
             with suppress(StoreUnavailable):
@@ -194,9 +196,16 @@ class Fetcher:
         with self._lock:
             for lane in LANES:
                 FETCH_QUEUE.labels(lane).set(self._queue.count(lane))
+                FETCH_OLDEST.labels(lane).set(self._queue.oldest_s(lane))
         FETCH_VOLUME.labels("used").set(usage.used)
         if usage.limit is not None:
             FETCH_VOLUME.labels("limit").set(usage.limit)
+
+    def _measure_nothing(self) -> None:
+        """Leave the telling to whoever leads now."""
+        for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME):
+            gauge.clear()
+        FETCH_FAILED.set(0)
 
     def _first_look(self) -> datetime:
         kept = self._book.kept("first-look")
@@ -213,7 +222,10 @@ class Fetcher:
                 by_ingest = reason_of(store, known).startswith(BY_INGEST)
                 if by_ingest and is_registered(store, known.collection, known.week, known.product):
                     self._say(known, "registered", "")
-                if by_ingest or record_id(known.product) in recorded:
+                if by_ingest:
+                    continue
+                if record_id(known.product) in recorded:
+                    self._book.failed[known.product] = known  # until people take the record away
                     continue
                 self._say(known, "found", "requeued")
             self._take_up_one(known, first_look)
@@ -353,15 +365,15 @@ class Fetcher:
             self._book.say(known.collection, known.week, known.product, state, reason)  # type: ignore[arg-type]
 
     def _requeue_failed(self, first_look: datetime) -> None:
-        """Take up what failed, and whose failure record people took away."""
-        if not self._book.failed:
-            return
-        recorded = self._book.recorded()
+        """Take up what failed, and whose failure record people took away; count the rest."""
+        recorded = self._book.recorded() if self._book.failed else frozenset()
         for product, known in list(self._book.failed.items()):
             if record_id(product) not in recorded:
                 del self._book.failed[product]
                 self._say(known, "found", "requeued")
                 self._take_up_one(known, first_look)
+        dismissed = self._book.dismissed() if self._book.failed else frozenset()
+        FETCH_FAILED.set(sum(record_id(product) not in dismissed for product in list(self._book.failed)))
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:
         reason = f"taken away by {self._setup.provider.name}: {deletion.cause or 'no cause given'}"
