@@ -46,7 +46,7 @@ THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", "catalogue", run.run, run.deliver, "simulate"),
     "Learn": (orders.train, "model", "evaluate", "split"),
     "Use maps": ("export", "predict", "serve"),
-    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account),
+    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account, arrivals.freshness),
     "Put right": (
         failures.failures,
         failures.requeue,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from landstream.arrivals.asking import asking
 from landstream.commands.opening import fail, tell_error
 from landstream.commands.options import JsonOption
 from landstream.commands.showing import show
@@ -74,7 +73,7 @@ def search(
     asked = _asked(area, aoi, types, start, end, max_cloud, platform, tile)
     from landstream.arrivals.offers import COLUMNS, line, row
 
-    with _provider(asked, for_search=True) as provider:
+    with asking(asked.source, for_search=True) as provider:
         found = (offer for query in asked.queries for offer in provider.search(query))
         show(found, as_json, line, COLUMNS, row, "nothing of this kind is there")
 
@@ -108,7 +107,7 @@ def fetch(
     from landstream.arrivals.downloads import is_ours, there_already
     from landstream.arrivals.offers import total_of
 
-    with _provider(asked, for_search=dry_run) as provider:
+    with asking(asked.source, for_search=dry_run) as provider:
         found = [offer for query in asked.queries for offer in provider.search(query)]
         for offer in found:
             if not is_ours(offer):
@@ -170,24 +169,4 @@ def _asked(
         limits = Limits(types or (), first, last, max_cloud, platform, tile)
         return _Asked(source, queries(outline, loaded, source, limits, datetime.now(UTC).date()))
     except (AreaError, BadQuery, OSError) as error:
-        fail(error)
-
-
-@contextmanager
-def _provider(asked: _Asked, *, for_search: bool) -> Iterator[Provider]:
-    """Give the provider of a source; what it raises ends the command with one line."""
-    from services.ingest.fetch.credentials import credentials_for
-    from services.ingest.fetch.errors import FetchError
-    from services.ingest.fetch.provider import Credentials
-    from services.ingest.fetch.providers import provider_for
-    from shared.area.source import CdseSource
-
-    try:
-        open_to_all = for_search and isinstance(asked.source, CdseSource)
-        provider = provider_for(asked.source, Credentials() if open_to_all else credentials_for(asked.source))
-        try:
-            yield provider
-        finally:
-            provider.close()
-    except FetchError as error:
         fail(error)

@@ -15,7 +15,7 @@ from landstream.trace.tracer import Tracer
 from services.ingest.names import SafeName, Sen3Name, parse_product
 from shared.items.collections import MASKS, OLCI_GRID, SCENES, UPDATES
 from shared.items.landing import PREFIX
-from shared.items.products import COLLECTIONS, OFFER, OWN, Standing, expected_key, product_prefix, standings, weeks_of
+from shared.items.products import COLLECTIONS, OWN, Standing, expected_key, history, standings, weeks_of
 from shared.items.tiles import OLCI
 from shared.items.weeks import iso_week
 from shared.run.context import Context
@@ -122,11 +122,10 @@ def expected_products(store: Store, collection: str, week: str) -> frozenset[str
 
 def first_heard(store: Store, standing: Standing) -> datetime:
     """Return when the first state of a product was written, UTC; the beginning of time where that cannot be read."""
-    prefix = product_prefix(standing.collection, standing.week, standing.product)
-    first = min((name for name in store.children(prefix) if name[:6].isdecimal()), default=OFFER)
+    states = history(store, standing.collection, standing.week, standing.product)
     try:
-        return datetime.fromisoformat(str(from_json(store.get(prefix + first))["at"]))
-    except (NotFound, ValueError, KeyError):
+        return datetime.fromisoformat(str(from_json(store.get(states[0].key))["at"]))
+    except (NotFound, ValueError, KeyError, IndexError):
         return datetime.min.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""What should have arrived, what did, and why the rest did not: `account`, `repair`."""
+"""What should have arrived, what did, why the rest did not, and how long it took: `account`, `repair`, `freshness`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from landstream.commands.opening import fail, opened, tell_left_alone
 from landstream.commands.options import JsonOption, StoreOption
-from landstream.commands.showing import for_people
+from landstream.commands.showing import for_people, show
 
 if TYPE_CHECKING:
     from landstream.arrivals.account import Line
@@ -87,6 +87,32 @@ def repair(store: StoreOption) -> None:
         typer.echo(f"{standing.product}: left as it is: {reasons.of(standing)}")
     typer.echo(f"{len(queued)} queued again, {left} not; `landstream account` says why the rest is missing")
     tell_left_alone(foreign)
+
+
+def freshness(
+    store: StoreOption,
+    weeks: Annotated[int, typer.Option(min=1, help="How many of the newest weeks with maps.")] = 8,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how long products take from the satellite to the map.
+
+    For each step, from sensed over published, found, fetched, registered, masked and tiled to mapped: how many mapped
+    products tell it, the median, and the 95th percentile. Of what came by hand nothing is known before `registered`.
+    Piped, or with --json, one JSON a line, with seconds.
+
+    Example: landstream freshness --weeks 4 --store stores/sibiu
+    """
+    from dataclasses import asdict
+
+    from landstream.arrivals.freshness import COLUMNS, Lag, lags_of, moments_of
+    from shared.run.context import Context
+
+    def line(lag: Lag) -> str:
+        return json.dumps(asdict(lag))
+
+    folder, area = opened(store)
+    found = lags_of(moments_of(folder, Context.of_store(folder, area).reader.snapshot(), weeks))
+    show(found, as_json, line, COLUMNS, Lag.row, "no map yet; `landstream status` says what is missing")
 
 
 def _read_place(text: str) -> str:

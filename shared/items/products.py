@@ -137,6 +137,13 @@ def standing(objects: Objects, collection: str, week: str, product: str) -> Stan
     return best
 
 
+def history(objects: Objects, collection: str, week: str, product: str) -> list[Standing]:
+    """Return every state that a product was in, the first one first; none where no provider offered it."""
+    matches = map(_STATE.match, objects.children(product_prefix(collection, week, product)))
+    states = ((int(match["number"]), match["state"]) for match in matches if match)
+    return [Standing(collection, week, product, number, state) for number, state in sorted(states)]  # type: ignore[arg-type]  # what the grammar says
+
+
 def weeks_of(objects: Objects, collection: str) -> list[str]:
     """Return the weeks of which products of a collection were offered, ascending."""
     return sorted(week for week in objects.children(f"{PRODUCTS}{collection}/") if _is_week(week))

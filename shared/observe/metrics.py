@@ -56,6 +56,15 @@ FAILED: Final = Gauge("landstream_failed_jobs", "Failure records that stand", ["
 # From a scene's item to the first map that holds it: median over the last 100 scenes. Untold before the first map.
 FRESHNESS: Final = Gauge("landstream_freshness_seconds", "From scene to map, median of the last 100 scenes", ["sensor"])
 
+# How long each step of a product took, from the one before: published (since it was sensed), found, fetched,
+# registered, masked, tiled, mapped. Told once of each product, when the first map holds it.
+FRESHNESS_STEP: Final = Histogram(
+    "landstream_freshness_step_seconds",
+    "Duration of a step of a newly mapped product",
+    ["step"],
+    buckets=(60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 864_000, 2_592_000),
+)
+
 # When the last scene of a sensor (msi, olci) was registered.
 LAST_ARRIVAL: Final = Gauge("landstream_last_arrival_timestamp_seconds", "Last scene registered", ["sensor"])
 

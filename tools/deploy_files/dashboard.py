@@ -79,6 +79,17 @@ ROWS: Final = (
                 "s",
                 (Query("time() - landstream_last_arrival_timestamp_seconds", "{{sensor}}"),),
             ),
+            Panel(
+                "Steps of newly mapped products, mean of a day",
+                "s",
+                (
+                    Query(
+                        "sum by (step) (increase(landstream_freshness_step_seconds_sum[1d]))"
+                        " / sum by (step) (increase(landstream_freshness_step_seconds_count[1d]))",
+                        "{{step}}",
+                    ),
+                ),
+            ),
         ),
     ),
     Row(
