@@ -29,9 +29,7 @@ class LazyGroup(NamedTuple):
 
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
-    "catalogue": LazyGroup(
-        "landstream.arrivals.catalogue:app", "Search a catalogue of Sentinel products, and download from it."
-    ),
+    "catalogue": LazyGroup("landstream.arrivals.catalogue:app", "Search catalogues of Sentinel products, and fetch."),
     "evaluate": LazyGroup("landstream.evaluate.command:app", "Score a model on labels of your own."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "model": LazyGroup("landstream.model.command:app", "Show models, and choose the champion."),
