@@ -26,7 +26,7 @@ def account(
     tile: Annotated[str, typer.Option(metavar="T", help="Only this MGRS tile, such as T34TFR, or `olci`.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Say what should be there, what is, and why the rest is missing.
+    """Say what is there of what should be, and why not more.
 
     For each week and MGRS tile (or `olci`) how many products are expected, as the last recount of the catalogue found
     them; how many were found, by searches or by hand; fetched, so that there is an item; masked, tiled, mapped. Below
