@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -387,7 +388,23 @@ def measure_sweeper(location: str, rounds: int) -> dict[str, float]:
     return result
 
 
-MEASURES = {"event": measure_event, "sweeper": lambda location: measure_sweeper(location, 3)}
+def settle(location: str) -> dict[str, float]:
+    """Let a sweeper run until it has kept what there is to keep of every week: a day's work of its own, in one go."""
+    from services.sweeper.sweeper import Sweeper
+    from shared.run.context import Context
+
+    store, area, count = open_store_at(location)
+    sweeper = Sweeper(registry.all_stages(), Context.of_store(store, area))
+    weeks = set(store.children("items/cube-updates/"))
+
+    def rounds() -> None:
+        while not sweeper.driver.sweep.whole or set(store.children("index/cube-updates/")) < weeks:
+            sweeper.round()
+
+    return measured(count, rounds)
+
+
+MEASURES = {"event": measure_event, "sweeper": lambda location: measure_sweeper(location, 3), "settle": settle}
 
 
 def table(rows: dict[str, dict[int, float]], counts: list[int]) -> None:
@@ -483,10 +500,11 @@ def over_folders(folder: Path, counts: list[int]) -> None:
     table(rows, counts)
 
 
-def link_as_put(source: str, target: str) -> None:
-    """Link a file into a bucket with the ETag that versitygw gives what it is sent."""
+def link_into(root: Path, source: str, target: str) -> None:
+    """Link a file of a store into a bucket of versitygw, with the ETag that its receipts know."""
     os.link(source, target)
-    os.setxattr(target, "user.etag", hashlib.md5(Path(source).read_bytes(), usedforsecurity=False).hexdigest().encode())
+    etag = FolderStore(root).head(str(Path(source).relative_to(root))).etag
+    os.setxattr(target, "user.etag", etag.encode())
 
 
 def over_s3(folder: Path, counts: list[int]) -> None:
@@ -499,14 +517,15 @@ def over_s3(folder: Path, counts: list[int]) -> None:
         gateway.install()
         bucket = folder / f"{count}-s3" / "data" / "scale"
         if not bucket.is_dir():
-            shutil.copytree(
-                made_in, bucket, copy_function=link_as_put, ignore=shutil.ignore_patterns(".landstream", "index")
-            )
+            left_out = shutil.ignore_patterns(".landstream", "index")
+            shutil.copytree(made_in, bucket, copy_function=partial(link_into, made_in), ignore=left_out)
         gateway.start()
         try:
             os.environ |= gateway.variables()
             shutil.rmtree(bucket / "index", ignore_errors=True)
             for when in ("without indexes", "with indexes"):
+                if when == "with indexes":
+                    command(__file__, "--measure", "settle", "s3://scale")
                 for what in ("event", "sweeper"):
                     for name, value in command(__file__, "--measure", what, "s3://scale").items():
                         rows.setdefault(f"{what} {when}, {name}", {})[count] = value

@@ -151,7 +151,8 @@ class Sweep:
         unseen = [n for n in reversed(names) if n not in views]
         busy = [n for n in names if n in views and (n in self._touched or self._is_busy(views[n]))]
         rest = sorted((n for n in names if n in views and n not in busy), key=lambda n: (self._visited.get(n, 0), n))
-        share = max(least, len(rest) // ROLLING_SHARE)
+        # While something was never seen, what was seen is no part of the round: a cold start asks nothing twice.
+        share = 0 if unseen and least < len(names) else max(least, len(rest) // ROLLING_SHARE)
         yield from (*unseen, *sorted(busy, key=lambda n: self._visited.get(n, 0)), *rest[:share])
 
     def _is_busy(self, view: View) -> bool:

@@ -14,7 +14,7 @@ from tests.landstream.catalogues import cdse, environment, labels_of, scenes_of,
 from tests.live.test_up import becomes, up
 from tools.servers.catalogue import CatalogueServer, Product
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.live, pytest.mark.chaos, pytest.mark.timeout(2400)]
 
 
 def in_two_lanes(products: list[Path]) -> list[Product]:
@@ -25,7 +25,7 @@ def in_two_lanes(products: list[Path]) -> list[Product]:
     return [late.get(p.name, p) for p in offered]
 
 
-@pytest.fixture(params=[pytest.param("odata", marks=pytest.mark.chaos), "s3"])
+@pytest.fixture(params=["odata", "s3"])
 def download(request: pytest.FixtureRequest) -> str:
     """How products are fetched."""
     return str(request.param)
