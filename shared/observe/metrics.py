@@ -82,7 +82,7 @@ MAPPING_BACKLOG: Final = Gauge(
 # Fetching alone tells what follows.
 
 # Bytes that came from a provider.
-FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from a provider")
+FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from a provider", ["provider"])
 
 # Products that are to be fetched, by lane: forward (just sensed), backfill (the past).
 FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are to be fetched", ["lane"])
@@ -91,11 +91,12 @@ FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are
 FETCH_OLDEST: Final = Gauge("landstream_fetch_oldest_seconds", "Longest wait of a product to be fetched", ["lane"])
 
 # Products with a failure record of fetching that stands; neither those that were dismissed, nor what ingest refused.
-FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched")
+FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched", ["provider"])
 
-# When the provider last answered a search whole; until then, when fetching began to ask. 0 in every process that does
-# not fetch.
-FETCH_SEARCHED: Final = Gauge("landstream_fetch_answered_timestamp_seconds", "Last search that was answered")
+# When the provider last answered a search whole; until then, when fetching began to ask.
+FETCH_SEARCHED: Final = Gauge(
+    "landstream_fetch_answered_timestamp_seconds", "Last search that was answered", ["provider"]
+)
 
 # Volume of the last 30 days: used, and the area's limit where it has one.
 FETCH_VOLUME: Final = Gauge("landstream_fetch_volume_bytes", "Volume fetched within 30 days", ["what"])

@@ -202,7 +202,7 @@ RULES: Final = (
     ),
     Rule(
         name="LandstreamProviderSilent",
-        expr=f"time() - max(landstream_fetch_answered_timestamp_seconds > 0) > {HOUR_S}",
+        expr=f"time() - max(landstream_fetch_answered_timestamp_seconds) > {HOUR_S}",
         wait="5m",
         severity="warning",
         summary="the provider has answered no search for {{ $value | humanizeDuration }}",

@@ -115,7 +115,7 @@ ROWS: Final = (
             Panel(
                 "Since the provider's last answer",
                 "s",
-                (Query("time() - max(landstream_fetch_answered_timestamp_seconds > 0)", "silent"),),
+                (Query("time() - max(landstream_fetch_answered_timestamp_seconds)", "silent"),),
             ),
         ),
     ),

@@ -172,7 +172,7 @@ class Downloads:
             path = self.provider.download(offer, folder, came)
         finally:
             self.usage.correct(came.done - size)
-            FETCHED_BYTES.inc(came.done)
+            FETCHED_BYTES.labels(self.provider.name).inc(came.done)
         failpoint("fetch.downloaded")
         unit = self.put(path)
         failpoint("fetch.delivered")

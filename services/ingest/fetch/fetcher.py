@@ -161,7 +161,7 @@ class Fetcher:
         ]
         for thread in threads:
             thread.start()
-        FETCH_SEARCHED.set_to_current_time()
+        FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()
         try:
             self._lead_on(usage, searches.first_look)
         finally:
@@ -203,9 +203,8 @@ class Fetcher:
 
     def _measure_nothing(self) -> None:
         """Leave the telling to whoever leads now."""
-        for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME):
+        for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME, FETCH_FAILED, FETCH_SEARCHED):
             gauge.clear()
-        FETCH_FAILED.set(0)
 
     def _first_look(self) -> datetime:
         kept = self._book.kept("first-look")
@@ -266,7 +265,7 @@ class Fetcher:
         if now >= self._look_s:
             if not searches.look():
                 return False
-            FETCH_SEARCHED.set_to_current_time()
+            FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()
             self._look_s = now + self._setup.settings.poll_s
             if not searches.recounting and (self._setup.once or self._is_due(searches.recounted)):
                 self._book.forget()
@@ -373,7 +372,8 @@ class Fetcher:
                 self._say(known, "found", "requeued")
                 self._take_up_one(known, first_look)
         dismissed = self._book.dismissed() if self._book.failed else frozenset()
-        FETCH_FAILED.set(sum(record_id(product) not in dismissed for product in list(self._book.failed)))
+        failed = sum(record_id(product) not in dismissed for product in list(self._book.failed))
+        FETCH_FAILED.labels(self._setup.provider.name).set(failed)
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:
         reason = f"taken away by {self._setup.provider.name}: {deletion.cause or 'no cause given'}"

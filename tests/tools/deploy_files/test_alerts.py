@@ -76,8 +76,7 @@ ARRIVED = "landstream_last_arrival_timestamp_seconds"
 LOST = "landstream_workers_lost_total"
 TILER = 'stage="tiler"'
 WAITED = "landstream_fetch_oldest_seconds"
-FETCH_FAILED = 'landstream_fetch_failed_products{service="fetch"}'
-IDLE_FAILED = 'landstream_fetch_failed_products{service="tiler"}'
+FETCH_FAILED = 'landstream_fetch_failed_products{provider="cdse"}'
 VOLUME = "landstream_fetch_volume_bytes"
 ANSWERED = "landstream_fetch_answered_timestamp_seconds"
 
@@ -141,25 +140,23 @@ CASES = (
         {"landstream_freshness_seconds": "50000x90", "landstream_mapping_backlog_products": "0x90"},
         {"90m": ()},
     ),
-    # A process that does not fetch tells 0.
     Case("LandstreamFetchLate", {f'{WAITED}{{lane="forward"}}': "22000x30"}, {"4m": (), "6m": ("",)}),
     Case(
         "LandstreamFetchLate",
         {f'{WAITED}{{lane="forward"}}': "21000x30", f'{WAITED}{{lane="backfill"}}': "900000x30"},
         {"30m": ()},
     ),
-    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x10 1x30", IDLE_FAILED: "0x60"}, {"20m": (), "22m": ("",)}),
-    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x60", IDLE_FAILED: "0x60"}, {"60m": ()}),
+    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x10 1x30"}, {"20m": (), "22m": ("",)}),
+    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x60"}, {"60m": ()}),
     Case("LandstreamFetchVolume", volume(85e9), {"4m": (), "6m": ("",)}),
     Case("LandstreamFetchVolume", volume(75e9), {"30m": ()}),
     Case("LandstreamFetchVolume", {f'{VOLUME}{{what="used"}}': "9e12x30"}, {"30m": ()}),
     Case(
         "LandstreamProviderSilent",
-        {f'{ANSWERED}{{service="fetch"}}': "60x120", f'{ANSWERED}{{service="tiler"}}': "0x120"},
+        {f'{ANSWERED}{{provider="cdse"}}': "60x120"},
         {"60m": (), "64m": (), "67m": ("",)},
     ),
-    Case("LandstreamProviderSilent", {f'{ANSWERED}{{service="tiler"}}': "0x120"}, {"120m": ()}),
-    Case("LandstreamProviderSilent", {f'{ANSWERED}{{service="fetch"}}': "1+60x20 1200x37"}, {"57m": ()}),
+    Case("LandstreamProviderSilent", {f'{ANSWERED}{{provider="cdse"}}': "1+60x20 1200x37"}, {"57m": ()}),
     Case(
         "LandstreamWorkersLost",
         {f'{LOST}{{{TILER}, cause="memory"}}': "0+0.12x120"},
