@@ -395,7 +395,7 @@ def settle(location: str) -> dict[str, float]:
 
     store, area, count = open_store_at(location)
     sweeper = Sweeper(registry.all_stages(), Context.of_store(store, area))
-    weeks = set(store.children("items/cube-updates/"))
+    weeks = set(store.children("items/cube-updates/")) - {STATIC}
 
     def rounds() -> None:
         while not sweeper.driver.sweep.whole or set(store.children("index/cube-updates/")) < weeks:

@@ -225,10 +225,15 @@ def warnings_of(aoi: BaseGeometry, size: Size, labels: str) -> Iterator[str]:
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An area file.")],
     products: Annotated[list[Path] | None, typer.Argument(metavar="[PRODUCT]...", help="Products by name.")] = None,
+    catalogue: Annotated[
+        bool, typer.Option("--catalogue", help="Ask the source's catalogue how many products of which size a year is.")
+    ] = False,
 ) -> None:
     """Check an area file, and judge products by their names.
 
-    It says which are used, warped or refused, and why; nothing is opened.
+    It says which are used, warped or refused, and why; nothing is opened. With --catalogue it also asks the catalogue
+    of the area's `source:`, or the Copernicus Data Space, for the last whole year of the area's years: a line for each
+    product type.
 
     Example: landstream area check sibiu.yaml downloads/*
     """
@@ -241,6 +246,11 @@ def check(
         typer.echo(line)
     for path in products or []:
         typer.echo(f"{path.name}: {verdict_of(path, area)}")
+    if catalogue:
+        from landstream.arrivals.year import year_lines  # a package that loads what asking a catalogue needs
+
+        for line in year_lines(area):
+            typer.echo(line)
 
 
 def area_lines(area: Area) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from landstream.commands import developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
+from landstream.commands import arrivals, developing, doctor, failures, look, many_machines, orders, run, trace, upkeep
 from landstream.commands.opening import tell_error
 
 
@@ -29,6 +29,7 @@ class LazyGroup(NamedTuple):
 
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
+    "catalogue": LazyGroup("landstream.arrivals.catalogue:app", "Search catalogues of Sentinel products, and fetch."),
     "evaluate": LazyGroup("landstream.evaluate.command:app", "Score a model on labels of your own."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "model": LazyGroup("landstream.model.command:app", "Show models, and choose the champion."),
@@ -40,14 +41,15 @@ GROUPS = {
 }
 
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
-    "Make maps": ("area", run.run, run.deliver, "simulate"),
+    "Make maps": ("area", "catalogue", run.run, run.deliver, "simulate"),
     "Learn": (orders.train, "model", "evaluate", "split"),
     "Use maps": ("export", "predict", "serve"),
-    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace),
+    "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account, arrivals.freshness),
     "Put right": (
         failures.failures,
         failures.requeue,
         failures.dismiss,
+        arrivals.repair,
         orders.withdraw,
         orders.restore,
         orders.reprocess,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,23 +65,29 @@ def requeue(record: RecordArgument, store: StoreOption) -> None:
     Example: landstream requeue all --store stores/sibiu
     """
     from landstream.report import failure_subject
-    from shared.items.keys import dismissal_key, failure_key, receipt_key
     from shared.run.context import Context
     from shared.run.failure import is_void
 
     folder, area = opened(store)
     catalogue = Context.of_store(folder, area).reader.snapshot()
     for failure in _chosen(folder, record, store):
-        stage, name = failure["stage"], failure["id"]
         void = is_void(failure, folder, catalogue)
-        # The record last: if this is ended in between, it stands and can be requeued again. A receipt without its
-        # failure record would say "done" of a unit that never was; a dismissal would hide the next record of the job.
-        folder.delete(dismissal_key(stage, name))
-        if failure.get("receipt"):
-            folder.delete(receipt_key(failure["unit"], failure["receipt"]))
-        folder.delete(failure_key(stage, name))
-        what = f"{failure_subject(failure)}: {stage}"
+        take_away(folder, failure)
+        what = f"{failure_subject(failure)}: {failure['stage']}"
         typer.echo(f"{what} has nothing to try again, the record was void" if void else f"{what} tries it again")
+
+
+def take_away(store: Store, failure: Mapping[str, Any]) -> None:
+    """Delete a failure record with all that hangs on it, so that its job is due again."""
+    from shared.items.keys import dismissal_key, failure_key, receipt_key
+
+    stage, name = failure["stage"], failure["id"]
+    # The record last: if this is ended in between, it stands and can be requeued again. A receipt without its
+    # failure record would say "done" of a unit that never was; a dismissal would hide the next record of the job.
+    store.delete(dismissal_key(stage, name))
+    if failure.get("receipt"):
+        store.delete(receipt_key(failure["unit"], failure["receipt"]))
+    store.delete(failure_key(stage, name))
 
 
 def dismiss(

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from services.sweeper.driver import Driver
 from services.sweeper.gauges import Gauges
+from services.sweeper.lags import Lags
 from services.sweeper.measures import Measures
 from services.sweeper.settings import SweeperSettings
 from services.sweeper.view import Count
 from shared.bus import BusUnavailable
+from shared.items.catalogue import Catalogue
 from shared.observe.logs import get_logger
 from shared.observe.metrics import SWEEP_SECONDS
 from shared.process.command_line import make_parser, or_exit, settings_of
@@ -38,7 +40,8 @@ class Sweeper:
 
     def __init__(self, stages: Sequence[AnyStage], context: Context, grace_s: float | None = None) -> None:
         self._measures, self._gauges = Measures(context.store, write=True), Gauges()
-        self._context, self.driver = context, Driver(stages, context, grace_s, visit=self._measures.see)
+        self._lags = Lags(context.store)
+        self._context, self.driver = context, Driver(stages, context, grace_s, visit=self._see)
         self._foreign: set[str] = set()
         self._log = get_logger(service=NAME)
 
@@ -62,11 +65,16 @@ class Sweeper:
             self._log.info("hinted", hints=hints, due={n: len(c.due) for n, c in counts.items() if c.due})
         return hints
 
+    def _see(self, catalogue: Catalogue, week: str, token: str) -> None:
+        self._measures.see(catalogue, week, token)
+        self._lags.see(catalogue, week, token)
+
     def _tell(self, counts: Mapping[str, Count]) -> None:
         sweep = self.driver.sweep
         self._gauges.tell_due(counts)
         if sweep.whole:
             self._measures.finish(sweep.catalogue)
+            self._lags.finish()
             self._gauges.tell_training(sweep.summaries(), self.driver.trainings())
         self._gauges.tell_measures(self._measures)
 

@@ -56,6 +56,15 @@ FAILED: Final = Gauge("landstream_failed_jobs", "Failure records that stand", ["
 # From a scene's item to the first map that holds it: median over the last 100 scenes. Untold before the first map.
 FRESHNESS: Final = Gauge("landstream_freshness_seconds", "From scene to map, median of the last 100 scenes", ["sensor"])
 
+# How long each step of a product took, from the one before: published (since it was sensed), found, fetched,
+# registered, masked, tiled, mapped. Told once of each product, when the first map holds it.
+FRESHNESS_STEP: Final = Histogram(
+    "landstream_freshness_step_seconds",
+    "Duration of a step of a newly mapped product",
+    ["step"],
+    buckets=(60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 864_000, 2_592_000),
+)
+
 # When the last scene of a sensor (msi, olci) was registered.
 LAST_ARRIVAL: Final = Gauge("landstream_last_arrival_timestamp_seconds", "Last scene registered", ["sensor"])
 
@@ -73,13 +82,21 @@ MAPPING_BACKLOG: Final = Gauge(
 # Fetching alone tells what follows.
 
 # Bytes that came from a provider.
-FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from a provider")
+FETCHED_BYTES: Final = Counter("landstream_fetched_bytes", "Bytes that came from a provider", ["provider"])
 
 # Products that are to be fetched, by lane: forward (just sensed), backfill (the past).
 FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are to be fetched", ["lane"])
 
-# When the provider last answered a search whole.
-FETCH_SEARCHED: Final = Gauge("landstream_fetch_answered_timestamp_seconds", "Last search that was answered")
+# How long the product of a lane that was found first, in this process, has waited; 0 where none waits.
+FETCH_OLDEST: Final = Gauge("landstream_fetch_oldest_seconds", "Longest wait of a product to be fetched", ["lane"])
+
+# Products with a failure record of fetching that stands; neither those that were dismissed, nor what ingest refused.
+FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched", ["provider"])
+
+# When the provider last answered a search whole; until then, when fetching began to ask.
+FETCH_SEARCHED: Final = Gauge(
+    "landstream_fetch_answered_timestamp_seconds", "Last search that was answered", ["provider"]
+)
 
 # Volume of the last 30 days: used, and the area's limit where it has one.
 FETCH_VOLUME: Final = Gauge("landstream_fetch_volume_bytes", "Volume fetched within 30 days", ["what"])

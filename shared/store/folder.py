@@ -438,9 +438,12 @@ def _make_folders(folder: Path) -> bool:
     """Make a folder and those above it, each entry durable; False where a file stands in the way."""
     if folder.is_dir():
         return True
-    if folder.exists() or not _make_folders(folder.parent):
+    if not _make_folders(folder.parent):
         return False
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)  # another thread may have made it since
+    except FileExistsError:
+        return False
     _sync(folder.parent)
     return True
 

@@ -79,6 +79,44 @@ ROWS: Final = (
                 "s",
                 (Query("time() - landstream_last_arrival_timestamp_seconds", "{{sensor}}"),),
             ),
+            Panel(
+                "Steps of newly mapped products, mean of a day",
+                "s",
+                (
+                    Query(
+                        "sum by (step) (increase(landstream_freshness_step_seconds_sum[1d]))"
+                        " / sum by (step) (increase(landstream_freshness_step_seconds_count[1d]))",
+                        "{{step}}",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Row(
+        "Products that come by themselves",
+        (
+            Panel(
+                "Products to be fetched",
+                "short",
+                (Query("max by (lane) (landstream_fetch_queue_products)", "{{lane}}"),),
+            ),
+            Panel(
+                "Longest wait to be fetched",
+                "s",
+                (Query("max by (lane) (landstream_fetch_oldest_seconds)", "{{lane}}"),),
+            ),
+            Panel("Bytes per second", "Bps", (Query("sum(rate(landstream_fetched_bytes_total[5m]))", "fetched"),)),
+            Panel(
+                "Volume within 30 days",
+                "bytes",
+                (Query("max by (what) (landstream_fetch_volume_bytes)", "{{what}}"),),
+            ),
+            Panel("Products that failed", "short", (Query("max(landstream_fetch_failed_products)", "failed"),)),
+            Panel(
+                "Since the provider's last answer",
+                "s",
+                (Query("time() - max(landstream_fetch_answered_timestamp_seconds)", "silent"),),
+            ),
         ),
     ),
     Row(

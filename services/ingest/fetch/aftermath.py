@@ -78,6 +78,11 @@ class Aftermath:
                 del self._refused[product]
                 self._register(known)
 
+    def count_failed(self) -> int:
+        """Return how many products failed to be fetched, and were not dismissed by people."""
+        dismissed = self._book.dismissed() if self._book.failed else frozenset()
+        return sum(record_id(product) not in dismissed for product in list(self._book.failed))
+
     def _register(self, known: Standing) -> None:
         if self._say(known, "registered", "") is not None:
             self._supersede(known)

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Offer
 from shared.items.ids import canonical, digest8
-from shared.items.keys import FAILURES, check_key, failure_key
+from shared.items.keys import DISMISSED, FAILURES, check_key, failure_key
 from shared.items.products import (
     COLLECTIONS,
     FETCH,
@@ -160,8 +160,15 @@ class Book:
 
     def recorded(self) -> frozenset[str]:
         """Return the ids of fetching's failure records."""
+        return self._named(".json")
+
+    def dismissed(self) -> frozenset[str]:
+        """Return the ids of those of fetching's failure records that people dismissed."""
+        return self._named(DISMISSED)
+
+    def _named(self, end: str) -> frozenset[str]:
         names = self._store.children(f"{FAILURES}{FETCH}/")
-        return frozenset(name.removesuffix(".json") for name in names if name.endswith(".json"))
+        return frozenset(name.removesuffix(end) for name in names if name.endswith(end))
 
     def keep(self, name: str, value: object) -> None:
         """Keep something of our own: a cursor, a count."""

@@ -154,7 +154,7 @@ class Downloads:
             path = self.provider.download(offer, folder, came)
         finally:
             self.usage.correct(came.fetched - reserved)
-            FETCHED_BYTES.inc(came.fetched)
+            FETCHED_BYTES.labels(self.provider.name).inc(came.fetched)
         failpoint("fetch.downloaded")
         came.keep()  # whoever slept over it must not put what another one brings
         if self.book.reread(collection, week, product)[-1:] != [fetching]:

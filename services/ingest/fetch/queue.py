@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -42,13 +44,16 @@ class Queue:
 
     Attributes:
         backfill_limit: how many of the past may be under way at once.
+        clock: seconds, monotonic.
     """
 
     backfill_limit: int
+    clock: Callable[[], float] = time.monotonic
     _ready: dict[Lane, list[tuple[tuple[float, str], Wanted]]] = field(
         default_factory=lambda: {lane: [] for lane in LANES}
     )
     _later: list[tuple[float, tuple[float, str], Wanted]] = field(default_factory=list)
+    _since: dict[Lane, dict[str, float]] = field(default_factory=lambda: {lane: {} for lane in LANES})
     _known: set[str] = field(default_factory=set)
     _running: Counter[Lane] = field(default_factory=Counter)
     _waiting: Counter[Lane] = field(default_factory=Counter)
@@ -57,6 +62,7 @@ class Queue:
         """Add a product, to be taken at a time or later; nothing happens where it is there, or under way."""
         if wanted.product not in self._known:
             self._known.add(wanted.product)
+            self._since[wanted.lane][wanted.product] = self.clock()
             self._wait(wanted, at_s)
 
     def take(self, now_s: float) -> Wanted | None:
@@ -76,6 +82,7 @@ class Queue:
         """Forget a product that was taken: nothing is left to do."""
         self._running[wanted.lane] -= 1
         self._known.discard(wanted.product)
+        self._since[wanted.lane].pop(wanted.product, None)
 
     def again(self, wanted: Wanted, at_s: float) -> None:
         """Put a product that was taken back, for a time or later."""
@@ -91,6 +98,8 @@ class Queue:
             ready.clear()
         self._waiting.clear()
         self._known.difference_update(wanted.product for wanted in waiting)
+        for wanted in waiting:
+            self._since[wanted.lane].pop(wanted.product, None)
         return waiting
 
     @property
@@ -101,6 +110,11 @@ class Queue:
     def count(self, lane: Lane) -> int:
         """Return how many of a lane wait, whatever for."""
         return self._waiting[lane]
+
+    def oldest_s(self, lane: Lane) -> float:
+        """Return for how many seconds the product of a lane that was added first has been here; 0 = there is none."""
+        first = next(iter(self._since[lane].values()), None)  # kept in the order in which they were added
+        return 0.0 if first is None else self.clock() - first
 
     def __len__(self) -> int:
         """Return how many are known, those under way included."""

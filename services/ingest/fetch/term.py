@@ -28,7 +28,7 @@ from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
 from shared.items.products import OPEN, Standing, standing
 from shared.observe.logs import get_logger
-from shared.observe.metrics import FETCH_QUEUE, FETCH_SEARCHED, FETCH_VOLUME
+from shared.observe.metrics import FETCH_FAILED, FETCH_OLDEST, FETCH_QUEUE, FETCH_SEARCHED, FETCH_VOLUME
 from shared.store import NotFound, StoreUnavailable
 
 TICK_S = 1.0
@@ -104,10 +104,12 @@ class Term:
         threads = [Thread(target=partial(self._guard, task), name=f"fetch-{n}", daemon=True) for n, task in tasks]
         for thread in threads:
             thread.start()
+        FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()  # silent from here on, if it is
         try:
             self._lead_on(lead)
         finally:
             self._ended.set()
+            self._measure_nothing()
             deadline_s = time.monotonic() + STOP_S
             for thread in threads:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -146,6 +148,7 @@ class Term:
             self._aftermath.settle()
             if self._is_resumed and now - looked_s > min(settings.poll_s, REQUEUE_S):
                 self._aftermath.requeue()
+                FETCH_FAILED.labels(setup.provider.name).set(self._aftermath.count_failed())
                 looked_s = now
             self._measure()
             if setup.once and self.quiet:
@@ -155,9 +158,15 @@ class Term:
     def _measure(self) -> None:
         for lane in LANES:
             FETCH_QUEUE.labels(lane).set(self._work.count(lane))
+            FETCH_OLDEST.labels(lane).set(self._work.oldest_s(lane))
         FETCH_VOLUME.labels("used").set(self._usage.used)
         if self._usage.limit is not None:
             FETCH_VOLUME.labels("limit").set(self._usage.limit)
+
+    def _measure_nothing(self) -> None:
+        """Leave the telling to whoever leads now."""
+        for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME, FETCH_FAILED, FETCH_SEARCHED):
+            gauge.clear()
 
     def _begun(self, clock: StoreClock) -> datetime:
         """Return when this store's stream asked for the first time."""
@@ -227,7 +236,7 @@ class Term:
             poll_s = self._setup.settings.poll_s
             self._look_s = time.monotonic() + (poll_s if is_whole else self._back_off(self._look_tries, poll_s))
             if is_whole:
-                FETCH_SEARCHED.set_to_current_time()
+                FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()
                 self._is_looked = True
             if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()

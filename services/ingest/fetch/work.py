@@ -95,6 +95,11 @@ class Work:
         with self._lock:
             return self._queue.count(lane)
 
+    def oldest_s(self, lane: Lane) -> float:
+        """Return for how many seconds the product of a lane that was added first has been here; 0 = there is none."""
+        with self._lock:
+            return self._queue.oldest_s(lane)
+
     def waits(self) -> Counter[str]:
         """Return what products wait for -> how many."""
         with self._lock:

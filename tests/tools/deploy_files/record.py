@@ -1,8 +1,8 @@
 """Records what Prometheus sees of a real run, for the dashboard's tests: `python -m tests.tools.deploy_files.record`.
 
-It starts the test servers and `landstream up`, delivers the six products of a small season and a file that is no
-product, kills one worker at its work, waits until everything is mapped, and writes `recorded_run.om` beside this
-module. It takes some ten minutes of two cores.
+It starts the test servers, a catalogue, and `landstream up`; delivers the labels of a small season and a file that is
+no product, lets the season's scenes be fetched, kills one worker at its work, waits until everything is mapped, and
+writes `recorded_run.om` beside this module. It takes some ten minutes of two cores.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from landstream.up import SWEEPER
+from shared.items.products import FETCH
 from shared.stage import registry
 from shared.store.s3 import S3Settings, connect
-from tests.conftest import AREAS, ROOT, Servers, make_season, remove_bucket, variables_of
+from tests.conftest import ROOT, Servers, make_season, remove_bucket, variables_of
+from tests.landstream.catalogues import cdse, environment, labels_of, scenes_of, write_area
 from tests.live.test_up import state, up
 from tools.deploy_files.alerts import RULES
 from tools.deploy_files.dashboard import queries
 from tools.servers import ServerError
+from tools.servers.catalogue import CatalogueServer
 from tools.servers.prometheus import Prometheus
 
 RECORDED: Final = Path(__file__).with_name("recorded_run.om")
@@ -126,6 +130,12 @@ def wait_until_mapped(bucket: str, kafka: str, prometheus: Prometheus) -> None:
     time.sleep(4 * SCRAPE_S)
 
 
+def fetching(catalogue: CatalogueServer, folder: Path, bucket: str, servers: Servers) -> AbstractContextManager[int]:
+    """A running stack whose products come from a catalogue; gives the first of its ports."""
+    os.environ.update(environment(catalogue))
+    return up(write_area(folder, cdse(catalogue, monthly_gb=10)), bucket, servers, folder / "work")
+
+
 def main() -> int:
     """Record one run."""
     subprocess.run([sys.executable, "-m", "tools.servers", "up"], check=True)
@@ -139,15 +149,19 @@ def main() -> int:
         folder = Path(name)
         make_season(folder / "season", 6)
         try:
-            with up(AREAS / "small.yaml", bucket, servers, folder / "work") as port:
-                services = [*(stage.name for stage in registry.all_stages()), "sweeper"]
+            products = sorted((folder / "season").iterdir())
+            with (
+                CatalogueServer(scenes_of(products)) as catalogue,
+                fetching(catalogue, folder, bucket, servers) as port,
+            ):
+                services = [*(stage.name for stage in registry.all_stages()), SWEEPER, FETCH]
                 ports = {service: port + n for n, service in enumerate(services)}
                 prometheus = Prometheus(folder / "prometheus", config(ports))
                 try:
                     prometheus.start()
                     client.put_object(Bucket=bucket, Key="landing/notes.txt", Body=b"no product\n")
-                    products = sorted((folder / "season").iterdir())
-                    command = [sys.executable, "-m", "landstream", "deliver", "--store", f"s3://{bucket}", *products]
+                    labels = map(str, labels_of(products))
+                    command = [sys.executable, "-m", "landstream", "deliver", "--store", f"s3://{bucket}", *labels]
                     # Meanwhile the first worker is awaited: later it may stand idle, and is then not missed.
                     with subprocess.Popen(command, cwd=ROOT) as delivery:
                         lose_a_worker("cloudmask", folder / "work", prometheus)

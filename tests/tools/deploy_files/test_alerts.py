@@ -75,6 +75,16 @@ DUE = "landstream_oldest_due_job_age_seconds"
 ARRIVED = "landstream_last_arrival_timestamp_seconds"
 LOST = "landstream_workers_lost_total"
 TILER = 'stage="tiler"'
+WAITED = "landstream_fetch_oldest_seconds"
+FETCH_FAILED = 'landstream_fetch_failed_products{provider="cdse"}'
+VOLUME = "landstream_fetch_volume_bytes"
+ANSWERED = "landstream_fetch_answered_timestamp_seconds"
+
+
+def volume(used: float) -> dict[str, str]:
+    """A volume of 100 GB, so much of it used."""
+    return {f'{VOLUME}{{what="used"}}': f"{used}x30", f'{VOLUME}{{what="limit"}}': "1e11x30"}
+
 
 CASES = (
     Case("LandstreamServiceDown", {UP: "1x10 0x20"}, {"15m": (), "17m": ('job="landstream", service="tiler"',)}),
@@ -130,6 +140,23 @@ CASES = (
         {"landstream_freshness_seconds": "50000x90", "landstream_mapping_backlog_products": "0x90"},
         {"90m": ()},
     ),
+    Case("LandstreamFetchLate", {f'{WAITED}{{lane="forward"}}': "22000x30"}, {"4m": (), "6m": ("",)}),
+    Case(
+        "LandstreamFetchLate",
+        {f'{WAITED}{{lane="forward"}}': "21000x30", f'{WAITED}{{lane="backfill"}}': "900000x30"},
+        {"30m": ()},
+    ),
+    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x10 1x30"}, {"20m": (), "22m": ("",)}),
+    Case("LandstreamFetchFailed", {FETCH_FAILED: "0x60"}, {"60m": ()}),
+    Case("LandstreamFetchVolume", volume(85e9), {"4m": (), "6m": ("",)}),
+    Case("LandstreamFetchVolume", volume(75e9), {"30m": ()}),
+    Case("LandstreamFetchVolume", {f'{VOLUME}{{what="used"}}': "9e12x30"}, {"30m": ()}),
+    Case(
+        "LandstreamProviderSilent",
+        {f'{ANSWERED}{{provider="cdse"}}': "60x120"},
+        {"60m": (), "64m": (), "67m": ("",)},
+    ),
+    Case("LandstreamProviderSilent", {f'{ANSWERED}{{provider="cdse"}}': "1+60x20 1200x37"}, {"57m": ()}),
     Case(
         "LandstreamWorkersLost",
         {f'{LOST}{{{TILER}, cause="memory"}}': "0+0.12x120"},

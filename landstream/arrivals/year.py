@@ -1,0 +1,40 @@
+"""What a year of an area is in a catalogue: how many products of which size, by type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from landstream.arrivals.asking import asking
+from landstream.arrivals.offers import total_of
+from landstream.arrivals.queries import BadQuery, Limits, queries, source_of
+from landstream.commands.opening import fail
+from shared.area import Area
+
+
+def year_lines(area: Area) -> Iterator[str]:
+    """Yield what the last whole year of an area is in its catalogue, a line for each product type.
+
+    A catalogue that does not answer, or a source that is none, ends the command with one line.
+    """
+    today = datetime.now(UTC).date()
+    try:
+        source, days = source_of(area), last_whole_year(area, today)
+        asked = queries(area.polygon, area, source, Limits(start=days[0], end=days[1]), today)
+    except BadQuery as error:
+        fail(error)
+    with asking(source, for_search=True) as provider:
+        for query in asked:
+            yield f"{query.product_type} in {days[1].year}: {total_of(provider.search(query))}"
+
+
+def last_whole_year(area: Area, today: date) -> tuple[date, date]:
+    """Return the first and the last day of the newest calendar year of an area's that is over.
+
+    Raises:
+        BadQuery: none of its years is.
+    """
+    over = [year for year in area.years if year < today.year]
+    if not over:
+        raise BadQuery(f"none of the area's years ({', '.join(map(str, area.years))}) is over: nothing can be counted")
+    return date(max(over), 1, 1), date(max(over), 12, 31)
