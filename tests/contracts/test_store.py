@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -133,6 +134,17 @@ class StoreContract:
             thread.join()
         assert len(won) == 1
         assert store.get("race") == b"%d" % won[0]
+
+    def test_many_at_once_below_a_prefix_that_is_new(self, store: Store) -> None:
+        for turn in range(20):
+            barrier = threading.Barrier(8)
+
+            def write(n: int, turn: int = turn, barrier: threading.Barrier = barrier) -> str:
+                barrier.wait()
+                return store.put(f"new/{turn}/below/{n}", b"x").key
+
+            with ThreadPoolExecutor(8) as pool:
+                assert len(set(pool.map(write, range(8)))) == 8
 
     def test_absent(self, store: Store, tmp_path: Path) -> None:
         for call in (store.get, store.head, lambda k: store.fetch(k, tmp_path / "f")):
