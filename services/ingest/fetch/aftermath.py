@@ -78,6 +78,15 @@ class Aftermath:
                 del self._refused[product]
                 self._register(known)
 
+    def repair(self) -> None:
+        """Try again what failed and was not dismissed by people, as `landstream repair` does: it may be mended by now."""
+        dismissed = self._book.dismissed() if self._book.failed else frozenset()
+        for product, known in list(self._book.failed.items()):
+            if record_id(product) not in dismissed:
+                self._book.failed.pop(product, None)
+                if (found := self._say(known, "found", "tried again after a recount")) is not None:
+                    self._take_up(found)
+
     def count_failed(self) -> int:
         """Return how many products failed to be fetched, and were not dismissed by people."""
         dismissed = self._book.dismissed() if self._book.failed else frozenset()

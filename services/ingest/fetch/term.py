@@ -71,6 +71,7 @@ class Term:
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
         self._look_tries, self._look_s, self._tries, self._broken = 0, 0.0, Counter[str](), list[Exception]()
         self._silent, self._events_s = 0, 0.0
+        self._recounts, self._is_repair_due = 0, False
         self._book = Book(setup.store, clock.now)
         self._work = Work(min(settings.backfill_connections, settings.connections), settings.ahead)
         self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up)
@@ -146,6 +147,9 @@ class Term:
                 renewed_s = now
             setup.tick()
             self._aftermath.settle()
+            if self._is_resumed and self._is_repair_due:
+                self._is_repair_due = False
+                self._aftermath.repair()
             if self._is_resumed and now - looked_s > min(settings.poll_s, REQUEUE_S):
                 self._aftermath.requeue()
                 FETCH_FAILED.labels(setup.provider.name).set(self._aftermath.count_failed())
@@ -247,6 +251,9 @@ class Term:
             answers.append(searches.guarded("events", partial(take_events, self._subscription, searches)))
         if searches.recounting:
             answers.append(searches.recount())
+            if not searches.recounting:
+                self._recounts += 1
+                self._is_repair_due = self._recounts > 1 and not self._setup.once
         self._is_searched = self._is_looked and not searches.recounting
         return any(answers) or not answers
 

@@ -106,8 +106,11 @@ def children(pid: int) -> Sequence[int]:
 
 def lose_a_worker(stage: str, work: Path, prometheus: Prometheus) -> None:
     """Kill the workers of a stage until one was at its work, which counts as lost and is tried again."""
-    pid = int((work / f"{stage}.pid").read_text())
-    deadline = time.monotonic() + WITHIN_S
+    deadline, written = time.monotonic() + WITHIN_S, work / f"{stage}.pid"
+    while not written.exists():
+        assert time.monotonic() < deadline, f"{stage} did not start"
+        time.sleep(0.2)
+    pid = int(written.read_text())
     while not prometheus.query(f'landstream_workers_lost_total{{stage="{stage}"}}', time.time()):
         assert time.monotonic() < deadline, f"{stage} had no worker to kill"
         for worker in children(pid):

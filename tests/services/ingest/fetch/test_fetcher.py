@@ -652,3 +652,19 @@ def test_no_listing_of_all_products_is_made_in_each_round(bench: Bench, monkeypa
         searched = bench.shop.asked["search"]
         until(lambda: bench.shop.asked["search"] > searched + 2)
         assert listed == []
+
+
+def test_what_failed_is_tried_again_after_a_later_recount(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    spoilt = [True]
+
+    def spoil(what: str, name: str) -> None:
+        if what == "download" and spoilt[0]:
+            raise Corrupt("a byte is another one")
+
+    bench.shop.before = spoil
+    serving = bench.fetcher(once=False, attempts=1, recount_s=0.3, poll_s=0.05)
+    with Intake(bench.store), Serving(bench, serving):
+        until(lambda: len(records(bench)) == 1)
+        spoilt[0] = False
+        until(lambda: bench.state(NAMES[0]) == "registered")

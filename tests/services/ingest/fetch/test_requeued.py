@@ -42,6 +42,9 @@ class Silent:
     def describe(self, offer: Offer) -> Offer:
         raise Unavailable("later", 600.0)
 
+    def close(self) -> None:
+        pass
+
 
 def failed(book: Book, product: str) -> None:
     offer = Offer(name=product, id=product, product_type="S2MSI2A", sensed=SENSED, published=SENSED)
