@@ -79,7 +79,7 @@ class Aftermath:
                 self._register(known)
 
     def repair(self) -> None:
-        """Try again what failed and was not dismissed by people, as `landstream repair` does: it may be mended by now."""
+        """Try again what failed and people did not dismiss, as `landstream repair` does: it may be mended by now."""
         dismissed = self._book.dismissed() if self._book.failed else frozenset()
         for product, known in list(self._book.failed.items()):
             if record_id(product) not in dismissed:
