@@ -122,7 +122,7 @@ def expected_products(store: Store, collection: str, week: str) -> frozenset[str
 
 def first_heard(store: Store, standing: Standing) -> datetime:
     """Return when the first state of a product was written, UTC; the beginning of time where that cannot be read."""
-    states = history(store, standing.collection, standing.week, standing.product)
+    states = [s for s in history(store, standing.collection, standing.week, standing.product) if s.number]
     try:
         return datetime.fromisoformat(str(from_json(store.get(states[0].key))["at"]))
     except (NotFound, ValueError, KeyError, IndexError):

@@ -62,7 +62,7 @@ def mapped_products(store: Store, catalogue: Catalogue, week: str) -> dict[str, 
 def arrival_of(store: Store, week: str, product: str) -> dict[Step, float]:
     """Return when a product was sensed, published, found and fetched; nothing of what came by hand."""
     for collection in COLLECTIONS.values():
-        states = history(store, collection, week, product)
+        states = [s for s in history(store, collection, week, product) if s.number]
         if not states:
             continue
         offer = _read(store, offer_key(collection, week, product))
