@@ -22,14 +22,15 @@ run: install
 	$(BIN)/python -m landstream.demo $(DEMO)
 
 # Starts real servers unless some are given; where Java, Maven or Go is absent, the tests that need them say so.
+# Three at once on two cores: tests that wait for servers leave a quarter of them idle.
 test: install
 	test -n "$$LANDSTREAM_KAFKA" -a -n "$$LANDSTREAM_S3" || $(BIN)/python -m tools.servers up || test $$? -eq 4
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # What needs Kafka and the store first, alone: it measures how soon a stack is itself again.
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos/test_distributed.py tests/live
-	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/landstream tests/services
+	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/chaos/test_arrivals.py tests/landstream tests/services
 
 # Further stores: SeaweedFS, and MinIO's own code in the JuiceFS gateway.
 test-stores: services-all
