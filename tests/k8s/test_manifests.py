@@ -253,9 +253,7 @@ def test_nothing_goes_in_or_out_unless_allowed(rendered: list[Resource]) -> None
     assert all(ports), "no policy allows every port"
     labels = {name: template["metadata"]["labels"] for name, template in workloads(rendered)}
     internet = {n for n, s in policies.items() if any("0/0" in str(p.get("ipBlock")) for p in peers_of(s))}
-    assert [name for name in labels for p in internet if selects(policies[p]["podSelector"], labels[name])] == [
-        "ingest"
-    ]
+    assert [name for name in labels for p in internet if selects(policies[p]["podSelector"], labels[name])] == ["fetch"]
     for backend, wanting in (("to-store", {*STAGES, *ALONE, "provision", "prune", "serving"}),
                              ("to-kafka", {*STAGES, *ALONE, "provision"})):  # fmt: skip
         assert {n for n in labels if selects(policies[backend]["podSelector"], labels[n])} >= wanting
@@ -375,7 +373,8 @@ def maps_of(template: Resource) -> Iterator[str]:
     """The ConfigMaps that a pod reads."""
     for container in containers_of(template):
         for source in container.get("envFrom", ()):
-            yield source["configMapRef"]["name"]
+            if "configMapRef" in source:
+                yield source["configMapRef"]["name"]
     for volume in template["spec"]["volumes"]:
         if "configMap" in volume:
             yield volume["configMap"]["name"]
