@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -13,9 +14,11 @@ from landstream.trace.story import Story
 from landstream.trace.subject import Subject
 from landstream.trace.tracer import Tracer
 from services.ingest.names import SafeName, Sen3Name, parse_product
+from shared.area import Area
+from shared.area.source import FolderSource
 from shared.items.collections import MASKS, OLCI_GRID, SCENES, UPDATES
 from shared.items.landing import PREFIX
-from shared.items.products import COLLECTIONS, OWN, Standing, expected_key, history, standings, weeks_of
+from shared.items.products import COLLECTIONS, FETCH, OWN, Standing, expected_key, history, standings, weeks_of
 from shared.items.tiles import OLCI
 from shared.items.weeks import iso_week
 from shared.run.context import Context
@@ -127,6 +130,20 @@ def first_heard(store: Store, standing: Standing) -> datetime:
         return datetime.fromisoformat(str(from_json(store.get(states[0].key))["at"]))
     except (NotFound, ValueError, KeyError, IndexError):
         return datetime.min.replace(tzinfo=UTC)
+
+
+def unsearched(store: Store, area: Area, records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return why a catalogue may offer more than is known, one line each; none where it was counted whole.
+
+    Args:
+        store: what it keeps of searches.
+        area: the study area.
+        records: the failure records that stand.
+    """
+    if area.source is None or isinstance(area.source, FolderSource):
+        return []
+    failing = [f"{r['input']} fails: {r['fault']}" for r in records if r["stage"] == FETCH and not r.get("week")]
+    return failing + ([] if _recounted(store) else ["the catalogue was not counted whole yet: more may be offered"])
 
 
 def _recounted(store: Store) -> datetime | None:

@@ -33,32 +33,41 @@ def account(
     each week every product that lacks a step, and why: too cloudy, deferred, failed and what to do, superseded, ...
     Where no catalogue was counted, `expected` is empty. Piped, or with --json, one JSON a line.
 
-    The last line says how many differences have no reason.
+    The last line says how many differences have no reason; before it stands why the catalogue may offer more than is
+    known, where a search fails or it was not counted whole yet.
 
-    Exit code: 0; 1 if there are any of these; 2 if the command cannot be carried out.
+    Exit code: 0; 1 if there is any of these; 2 if the command cannot be carried out.
 
     Example: landstream account --week 2018-W23 --store stores/sibiu
     """
     from landstream.arrivals.account import lines_of
-    from landstream.arrivals.follow import Following
+    from landstream.arrivals.follow import Following, unsearched
     from shared.items.weeks import BadKey, check_week
     from shared.run.context import Context
+    from shared.run.failure import standing_failures
 
     place = _read_place(tile)
     try:
         weeks = [check_week(week)] if week else None
     except BadKey as error:
         fail(error)
-    following = Following(Context.of_store(*opened(store)))
-    unexplained = 0
+    context, unexplained = Context.of_store(*opened(store)), 0
+    following = Following(context)
     for each in weeks or following.weeks():
         lines = [line for line in lines_of(each, following.of(each)) if place in ("", line.place)]
         unexplained += sum(line.unexplained for line in lines)
         texts = _for_people(each, lines) if for_people(as_json) else (json.dumps(line.json()) for line in lines)
         for text in texts:
             typer.echo(text)
-    typer.echo(f"{unexplained} unexplained" if for_people(as_json) else json.dumps({"unexplained": unexplained}))
-    if unexplained:
+    records = standing_failures(context.store, context.reader.snapshot(), {})
+    searches = unsearched(context.store, context.area, records)
+    if for_people(as_json):
+        for text in searches:
+            typer.echo(text)
+        typer.echo(f"{unexplained} unexplained")
+    else:
+        typer.echo(json.dumps({"unexplained": unexplained, "searches": searches}))
+    if unexplained or searches:
         raise typer.Exit(UNEXPLAINED_EXIT)
 
 

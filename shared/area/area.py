@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -29,7 +29,7 @@ from shapely.geometry.base import BaseGeometry
 from shared.area.extent import check_extent
 from shared.area.moved import move_keys
 from shared.area.scheme import PRESETS, LabelScheme, preset
-from shared.area.source import Source
+from shared.area.source import KINDS, Source
 from shared.area.training import TrainingPolicy, TrainingSettings
 from shared.geo import TILE_M, Grid
 from shared.geo.mgrs import utm_zone_epsg, zones_over
@@ -254,7 +254,7 @@ def load_area(path: Path, tell: Callable[[str], None] = _to_people) -> Area:
         node, data = _read_yaml(path)
     except OSError as error:
         raise AreaError(f"{path}: cannot be read ({error.strerror}); give the path of an area file") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:  # a date that is none is a ValueError
         raise AreaError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
         raise AreaError(f"{path}:1: an area file is a mapping; `landstream area new` writes one")
@@ -315,6 +315,10 @@ def _fault(error: ErrorDetails) -> str:
         name = str(error["loc"][-1])
         near = get_close_matches(name, _keys(Area), 1)
         return f"is not a key; did you mean `{near[0]}`?" if near else "is not a key; docs/area.md names them all"
+    if error["type"] == "union_tag_invalid":
+        return f"{error['ctx']['tag']!r} is not a kind; there are {', '.join(KINDS)}"
+    if error["type"] in {"union_tag_not_found", "model_attributes_type"} and error["loc"][:1] == ("source",):
+        return f"write `source: {{kind: ...}}`, where kind is one of {', '.join(KINDS)}"
     return error["msg"].removeprefix("Value error, ")
 
 
@@ -323,10 +327,17 @@ def _keys(model: type[BaseModel]) -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         found.add(field.alias or name)
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                found |= _keys(kind)
+        for kind in _models(field.annotation):
+            found |= _keys(kind)
     return found
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """Yield the models that an annotation names, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

@@ -130,3 +130,6 @@ class FolderSource(BaseModel):
 
 Source = Annotated[CdseSource | DhusSource | StacSource | FolderSource, Field(discriminator="kind")]
 """Any source; `kind` says which."""
+
+KINDS: Final = ("cdse", "dhus", "stac", "folder")
+"""All that `kind` can say."""

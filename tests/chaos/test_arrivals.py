@@ -39,7 +39,7 @@ def by_hand(products: Sequence[Path], store: Path) -> Path:
 def settled(store: Path) -> None:
     """The account closes: nothing is missing without a reason."""
     said = landstream("account", "--store", store).stdout
-    assert json.loads(said.splitlines()[-1]) == {"unexplained": 0}, said
+    assert json.loads(said.splitlines()[-1]) == {"unexplained": 0, "searches": []}, said
 
 
 def test_a_season_of_sixty_products(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 
 from landstream import cli
 from landstream.arrivals.account import Difference, Followed, Line, counts_of, differences_of, lines_of
-from landstream.arrivals.follow import Following
+from landstream.arrivals.follow import Following, unsearched
+from services.ingest.fetch.book import Book
 from services.ingest.fetch.downloads import BY_INGEST, WHOLE
 from services.ingest.fetch.usage import Usage
+from shared.area.source import CdseSource
 from shared.items.keys import dismissal_key, failure_key
 from shared.items.products import FETCH
 from shared.store import FolderStore
@@ -205,13 +207,13 @@ def test_the_command_closes_with_what_is_unexplained(world: World) -> None:
     world.counted(ONE, named(20, tile="T34TGR"))
     code, said = asked(world)
     first, second, last = map(json.loads, said)
-    assert (code, first["tile"], second["tile"], last) == (0, "T34TFR", "T34TGR", {"unexplained": 0})
+    assert (code, first["tile"], second["tile"], last) == (0, "T34TFR", "T34TGR", {"unexplained": 0, "searches": []})
     assert (first["expected"], first["found"], first["fetched"]) == (1, 1, 0)
     _, only = asked(world, "--tile", "34TGR", "--week", WEEK)
     assert [json.loads(line).get("tile") for line in only] == ["T34TGR", None]
     world.counted(TWO)
     code, said = asked(world, "--json")
-    assert (code, json.loads(said[-1])) == (1, {"unexplained": 1})
+    assert (code, json.loads(said[-1])) == (1, {"unexplained": 1, "searches": []})
 
 
 @pytest.mark.parametrize("wrong", [("--tile", "Berlin"), ("--week", "2018-23")])
@@ -243,3 +245,14 @@ def test_without_a_source_nothing_is_expected(tmp_path: Path) -> None:
     assert "expected" not in line.counts
     assert isinstance(line, Line)
     assert world.book.week(L2A, WEEK) == {}
+
+
+def test_a_catalogue_that_was_not_counted_or_does_not_answer_is_told(tmp_path: Path) -> None:
+    store, record = FolderStore(tmp_path / "store"), {"stage": "fetch", "input": "search-S2MSI2A", "fault": "no answer"}
+    asked = AREA.model_copy(update={"source": CdseSource(kind="cdse")})
+    assert unsearched(store, AREA, [record]) == [], "it has no source"
+    assert unsearched(store, asked, [record]) == [
+        "search-S2MSI2A fails: no answer", "the catalogue was not counted whole yet: more may be offered",
+    ]  # fmt: skip
+    Book(store).keep("recounted", {"at": "2018-06-30T00:00:00Z"})
+    assert unsearched(store, asked, [record | {"week": "2018-W23"}]) == []

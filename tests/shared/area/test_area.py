@@ -40,6 +40,28 @@ def test_errors_name_line_and_field(tmp_path: Path, change: tuple[str, str], lin
     assert str(caught.value).startswith(f"{path}:{line}: {field}")
 
 
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("{kind: cdes}", "'cdes' is not a kind; there are cdse, dhus, stac, folder"),
+        ("{}", "write `source: {kind: ...}`, where kind is one of cdse, dhus, stac, folder"),
+        ("cdse", "write `source: {kind: ...}`, where kind is one of cdse, dhus, stac, folder"),
+        ("{kind: dhus}", "needs `api_url`"),
+        ("{kind: cdse, stac_urls: x}", "did you mean `stac_url`?"),
+        ("{kind: cdse, stac_url: x}", "is not an address"),
+        ("{kind: cdse, start: 2018-06-02, end: 2018-06-01}", "start 2018-06-02 is after end 2018-06-01"),
+        ("{kind: cdse, start: 2018-13-01}", "not YAML (month must be in 1..12)"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_one_line(tmp_path: Path, source: str, fault: str) -> None:
+    path = tmp_path / "area.yaml"
+    path.write_text((AREAS / "small.yaml").read_text() + f"\nsource: {source}\n")
+    with pytest.raises(AreaError) as told:
+        load_area(path)
+    assert fault in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 def test_a_mapping_file_is_a_label_scheme(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD.replace("labels: clc-level1", "labels: trees.yaml"))
     with pytest.raises(AreaError, match=r"trees\.yaml: cannot be read"):
