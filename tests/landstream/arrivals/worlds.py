@@ -61,6 +61,8 @@ class World:
     def counted(self, *products: str, collection: str = L2A, week: str = WEEK) -> None:
         """Write down what a recount found."""
         self.book.keep_at(expected_key(collection, week), {"products": dict.fromkeys(products, "")})
+        if self.book.kept("recounted") is None:
+            self.book.keep("recounted", {"at": "2018-06-06T00:00:00Z"})
 
     def put(self, *items: Item) -> Item:
         """Register items; the last one."""
