@@ -219,6 +219,32 @@ def test_a_changed_checksum_is_wanted_again_once(desk: Desk) -> None:
     assert len(desk.heard) == 1
 
 
+def test_a_search_that_states_less_than_a_description_tells_of_a_change(desk: Desk) -> None:
+    desk.shop.add(NAME, checksums={"md5": "0" * 32})
+    desk.recount()
+    both = {"blake3": "b" * 64, "md5": "0" * 32}
+    desk.book.describe(L2A, WEEK, desk.shop.offers[NAME].model_copy(update={"checksums": both}))
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.heard.clear()
+    desk.recount()
+    assert desk.heard == []
+    desk.shop.add(NAME, checksums={"md5": "1" * 32})
+    desk.recount()
+    assert [wanted.product for wanted in desk.heard] == [NAME]
+
+
+def test_without_a_checksum_a_product_that_is_published_anew_is_wanted_again(desk: Desk) -> None:
+    desk.shop.add(NAME, checksums={})
+    desk.recount()
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.heard.clear()
+    desk.recount()
+    assert desk.heard == []
+    desk.shop.add(NAME, checksums={}, published=NOW)
+    desk.recount()
+    assert [wanted.product for wanted in desk.heard] == [NAME]
+
+
 def test_a_change_that_was_fetched_before_it_was_counted_is_not_fetched_again(desk: Desk) -> None:
     """The process was killed between the two."""
     desk.shop.add(NAME)
@@ -239,6 +265,23 @@ def test_what_was_taken_away_is_withdrawn_once_and_only_under_its_own_id(desk: D
     assert desk.withdrawn == []
     desk.shop.gone.append(Deletion(NAME, offer.id, NOW, "Obsolete product"))
     desk.recount()
+    desk.recount()
+    assert desk.withdrawn == [NAME]
+
+
+@pytest.mark.parametrize(("data", "state"), [(None, "registered"), (b"other", "found")])
+def test_what_came_back_under_another_id_is_not_withdrawn(desk: Desk, data: bytes | None, state: str) -> None:
+    offer = desk.shop.add(NAME)
+    desk.recount()
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.shop.gone = [Deletion(NAME, offer.id, NOW, "Obsolete product")]
+    desk.shop.add(NAME, data=data, id="another")
+    desk.recount()
+    assert desk.withdrawn == []
+    assert desk.state(NAME) == state
+    assert desk.book.offer(L2A, WEEK, NAME).id == "another"
+    del desk.shop.offers[NAME]
+    desk.shop.gone.append(Deletion(NAME, "another", NOW, ""))
     desk.recount()
     assert desk.withdrawn == [NAME]
 
