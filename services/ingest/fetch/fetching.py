@@ -9,11 +9,14 @@ from pathlib import Path
 
 from services.ingest.fetch.credentials import credentials_for
 from services.ingest.fetch.fetcher import Fetcher
+from services.ingest.fetch.provider import Provider
 from services.ingest.fetch.providers import provider_for
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
+from services.ingest.fetch.spans import Catalogue
 from services.ingest.fetch.watched import Watched
-from shared.area.source import FolderSource
+from shared.area import Area
+from shared.area.source import CdseSource, FolderSource
 from shared.items.landing import LandingUnit
 from shared.items.properties import WithdrawalState
 from shared.run.context import Context
@@ -49,7 +52,7 @@ def fetcher_of(
     setup = Setup(
         area=context.area,
         source=source,
-        provider=provider_for(source, credentials_for(source)),
+        provider=_provider(source, context.area),
         store=context.store,
         settings=FetchSettings(),
         folder=folder,
@@ -63,3 +66,13 @@ def fetcher_of(
         tick=tick,
     )
     return Fetcher(setup)
+
+
+def _provider(source: Catalogue, area: Area) -> Provider:
+    provider = provider_for(source, credentials_for(source))
+    if isinstance(source, CdseSource):
+        from services.ingest.fetch.cdse import Cdse
+
+        assert isinstance(provider, Cdse)
+        provider.odata.outline = area.polygon  # a year's deletions of the whole world would be too many
+    return provider

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from shapely.geometry.base import BaseGeometry
+
 from services.ingest.fetch.described import KINDS, BrokenProduct, folder_of, is_uuid
 from services.ingest.fetch.errors import Gone, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.http import Http
-from services.ingest.fetch.odata_filter import between, conditions, literal
+from services.ingest.fetch.odata_filter import between, conditions, intersects, literal
 from services.ingest.fetch.odata_product import deletion_of_product, offer_of_product
 from services.ingest.fetch.provider import Deletion, Offer, Query
 from shared.area.source import ProductType
@@ -49,7 +51,11 @@ class _Walk:
 
 
 class OData:
-    """The catalogue at one address; used by many threads at once."""
+    """The catalogue at one address; used by many threads at once.
+
+    Attributes:
+        outline: polygon in longitude, latitude (degrees) in which deletions are asked for; None = everywhere.
+    """
 
     def __init__(self, http: Http, odata_url: str, download_url: str) -> None:
         """Ask nothing yet.
@@ -62,6 +68,7 @@ class OData:
         self._http = http
         self._url = odata_url
         self._download_url = download_url
+        self.outline: BaseGeometry | None = None
 
     def search(self, query: Query) -> Iterator[Offer]:
         """Yield all that fits, each product once, newest publication first; what cannot be read is logged.
@@ -123,6 +130,8 @@ class OData:
         """
         kind = KINDS[product_type]
         wanted = [f"Collection/Name eq {literal(kind.mission)}", f"contains(Name,{literal(kind.part)})"]
+        if self.outline is not None:
+            wanted.append(intersects(self.outline))
         walk = _Walk("DeletedProducts", wanted, "DeletionDate", "ContentDate/Start desc", set())
         for product in self._between(walk, max(since, FIRST), _tomorrow()):
             try:

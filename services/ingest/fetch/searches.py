@@ -206,9 +206,15 @@ class Searches:
         return self._hearing.hear(kind, offer)
 
     def _deletions(self, kind: ProductType) -> None:
-        last = self.recounted
-        since = (last or self.first_look) - timedelta(seconds=self.settings.overlap_s)
+        """Ask for what was taken away since it was last asked for, whatever else the source asked for then."""
+        name, years, now = f"deletions/{kind}", sorted(self.area.years), self.now()
+        kept = self.book.kept(name)
+        # Of a year that was not wanted until now, no deletion was heard.
+        is_known = kept is not None and kept.get("years") == years
+        last = datetime.fromisoformat(str(kept["asked"])) if kept and is_known else self.first_look
+        since = last - timedelta(seconds=self.settings.overlap_s)
         self._hear_deletions(COLLECTIONS[kind], self.provider.deletions(kind, since))
+        self.book.keep(name, {"asked": rfc3339(now), "years": years})
 
     def _hear_deletions(self, collection: str, gone: Iterable[Deletion]) -> None:
         for deletion in gone:

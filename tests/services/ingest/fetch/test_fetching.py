@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.errors import Misconfigured
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.fetching import fetcher_of
@@ -41,9 +42,24 @@ def test_without_credentials_it_does_not_begin(tmp_path: Path, monkeypatch: pyte
         made(tmp_path, CDSE)
 
 
-def test_withdrawals_are_said_once_each_by_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSTREAM_CDSE_USERNAME", "user")
     monkeypatch.setenv("LANDSTREAM_CDSE_PASSWORD", "hidden")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_deletions_are_asked_for_within_the_area(tmp_path: Path) -> None:
+    fetcher = made(tmp_path, CDSE)
+    assert isinstance(fetcher, Fetcher)
+    provider = fetcher._setup.provider
+    assert isinstance(provider, Cdse)
+    assert provider.odata.outline == AREA.polygon
+    provider.close()
+
+
+@pytest.mark.usefixtures("credentials")
+def test_withdrawals_are_said_once_each_by_fetch(tmp_path: Path) -> None:
     fetcher = made(tmp_path, CDSE)
     assert isinstance(fetcher, Fetcher)
     setup, store = fetcher._setup, FolderStore(tmp_path / "store")

@@ -256,6 +256,11 @@ def test_deletions_are_told_with_their_cause(scripted: Serve, client: Callable[.
         (record(n)["Name"].removesuffix(".SAFE"), when, "Corrupted product") for n in (1, 2)
     ]
     assert "contains(Name,'_MSIL2A_')" in catalogue.queries[0]["$filter"]
+    assert "Intersects" not in catalogue.queries[0]["$filter"]
+    inside = odata(catalogue.server, client)
+    inside.outline = QUERY.aoi
+    assert list(inside.deletions("S2MSI2A", DAY)) == deletions
+    assert "OData.CSC.Intersects(area=geography'SRID=4326;POLYGON((14 52," in catalogue.queries[1]["$filter"]
 
 
 @pytest.mark.parametrize("said", [json_said([]), json_said({"value": 1}), json_said({"value": [1]})])

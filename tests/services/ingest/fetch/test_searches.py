@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,25 @@ def test_what_was_taken_away_is_withdrawn_once_and_only_under_its_own_id(desk: D
     desk.recount()
     desk.recount()
     assert desk.withdrawn == [NAME]
+
+
+def test_deletions_are_asked_for_since_the_last_time_whatever_the_source_asks_for_now(desk: Desk) -> None:
+    asked = list[datetime]()
+
+    class Listening(Shop):
+        def deletions(self, product_type: Any, since: datetime) -> Iterator[Deletion]:
+            asked.append(since)
+            return iter(())
+
+    desk.shop = Listening()
+    first, hour = NOW - timedelta(days=1), timedelta(hours=1)
+    desk.recount(desk.searches(overlap_s=3600.0))
+    desk.now += timedelta(days=30)
+    desk.recount(desk.searches(source={"max_cloud_percent": 5}, overlap_s=3600.0))
+    assert asked == [first - hour, NOW - hour]
+    years = AREA.model_copy(update={"years": [2018, 2019]})
+    desk.recount(desk.searches(years, overlap_s=3600.0))
+    assert asked[2:] == [first - hour], "of another year, nothing was heard yet"
 
 
 @pytest.mark.parametrize(("data", "state"), [(None, "registered"), (b"other", "found")])
