@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from services.ingest.fetch.described import BrokenProduct, write_time
 from services.ingest.fetch.dhus_product import offer_of_entry
-from services.ingest.fetch.errors import Refused
+from services.ingest.fetch.errors import Refused, Unavailable
 from services.ingest.fetch.provider import Offer, Query
 from shared.area.source import ProductType
 from shared.observe.logs import get_logger
@@ -113,13 +113,22 @@ def _halves(span: tuple[datetime, datetime]) -> list[tuple[datetime, datetime]]:
 def _pages(
     api: SentinelAPI, ask: Ask, between: Mapping[str, Any], total: int
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield entries, page by page.
+
+    Raises:
+        Unavailable: the list ended before its own total.
+    """
+    seen = 0
     for offset in range(0, total, PAGE):
         page = ask(
             lambda offset=offset: api.query(order_by="-ingestiondate", limit=PAGE, offset=offset, **between)  # type: ignore[misc]
         )
         yield from page.items()
+        seen += len(page)
         if not page:
-            return
+            break
+    if seen < total:
+        raise Unavailable(f"{seen} of {total} products came")
 
 
 def _offer(identity: str, entry: Mapping[str, Any]) -> Offer | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -25,6 +26,7 @@ from tools.servers.catalogue import CatalogueServer, Fault, Product
 START = datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC)
 AOI = box(13.2, 52.2, 13.4, 52.4)
 ID = "11af8bd9-24d0-4401-9789-b7b73786e122"
+OTHER = "22af8bd9-24d0-4401-9789-b7b73786e122"
 NAME = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TGR_20180605T120000"
 OFFER = Offer(name=NAME, id=ID, product_type="S2MSI2A", sensed=START, published=START)
 USER = Credentials(username="user", password="password-of-user")
@@ -159,6 +161,19 @@ def test_a_total_that_never_falls_ends(asking: Asking) -> None:
     with pytest.raises(Refused, match="does not end"):
         list(client.search(Query("S2MSI2A", AOI)))
     assert len(server.asked) < 50
+
+
+def test_a_list_that_ends_before_its_total_is_not_whole(asking: Asking) -> None:
+    def answer(asked: Asked) -> Said:
+        first = {
+            "opensearch:totalResults": "200",
+            "entry": [{"title": "x", "id": str(UUID(int=n))} for n in range(100)],
+        }
+        return json_said({"feed": first if "start=0" in asked.path else {"opensearch:totalResults": "200"}})
+
+    client, _ = asking(answer)
+    with pytest.raises(Unavailable, match="100 of 200 products came"):
+        list(client.search(Query("S2MSI2A", AOI)))
 
 
 def test_a_product_is_described_and_fetched_whole(server: CatalogueServer, dhus: Dhus, tmp_path: Path) -> None:
@@ -365,9 +380,9 @@ def test_orders(status: int, cause: str, error: type[FetchError] | None, asking:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"title": "no identifier", "id": ID},
+        {"title": "no identifier", "id": OTHER},
         {"title": NAME, "id": "../x", "str": {"name": "producttype", "content": "S2MSI2A"}},
-        {"title": NAME, "id": ID, "str": {"name": "producttype", "content": "S2MSI2A"}},
+        {"title": NAME, "id": OTHER, "str": {"name": "producttype", "content": "S2MSI2A"}},
     ],
 )
 def test_an_entry_that_cannot_be_read_does_not_end_the_search(entry: dict[str, Any], asking: Asking) -> None:
