@@ -11,7 +11,7 @@ from functools import partial
 
 from services.ingest.fetch.book import Book, Overtaken, make_record
 from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Refused, Unavailable
-from services.ingest.fetch.hearing import Hearing, week_of
+from services.ingest.fetch.hearing import DATATAKE, Hearing, week_of
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
 from services.ingest.fetch.queue import Wanted
@@ -37,9 +37,6 @@ _SETTLED = frozenset({"registered", "superseded", "failed"})
 """States of a product that is fetched again when its bytes change: what is under way is described anew anyway."""
 
 _PUBLISHED = "published"
-
-DATATAKE = timedelta(hours=2)
-"""No datatake of Sentinel-2 is longer."""
 
 
 @dataclass

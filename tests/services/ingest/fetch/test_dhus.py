@@ -394,7 +394,23 @@ def test_an_entry_that_cannot_be_read_does_not_end_the_search(entry: dict[str, A
     }
     client, _ = asking(lambda asked: json_said({"feed": {"opensearch:totalResults": "2", "entry": [entry, good]}}))
     (found,) = client.search(Query("S2MSI2A", AOI))
-    assert (found.id, found.sensed.microsecond) == (ID, 24000)
+    assert (found.id, found.sensed.microsecond, found.size) == (ID, 24000, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("110.44 MB", 115804733), ("1 GB", 2**30), ("512 B", 512), ("0 B", None), ("9 XB", None), ("9" * 9 + " TB", None)],
+)
+def test_a_search_tells_about_how_large_a_product_is(text: str, size: int | None, asking: Asking) -> None:
+    said = [("producttype", "S2MSI2A"), ("size", text)]
+    entry = {
+        "title": NAME,
+        "id": ID,
+        "str": [{"name": name, "content": value} for name, value in said],
+        "date": [{"name": n, "content": "2018-06-05T09:20:31.024Z"} for n in ("beginposition", "ingestiondate")],
+    }
+    client, _ = asking(lambda asked: json_said({"feed": {"opensearch:totalResults": "1", "entry": entry}}))
+    assert [found.size for found in client.search(Query("S2MSI2A", AOI))] == [size]
 
 
 @pytest.mark.parametrize("feed", [{"error": {"code": "400", "message": "undefined field"}}])

@@ -395,6 +395,14 @@ def test_years_that_the_area_does_not_want_are_left_out(desk: Desk) -> None:
     assert desk.heard == []
 
 
+@pytest.mark.parametrize(("days", "count"), [({"start": "2018-06-06"}, 0), ({"end": "2018-06-04"}, 0), ({}, 1)])
+def test_what_is_offered_outside_a_search_is_of_the_days_that_are_wanted(
+    desk: Desk, days: dict[str, str], count: int
+) -> None:
+    desk.searches(source=days).hear("S2MSI2A", desk.shop.add(NAME, published=NOW))
+    assert len(desk.heard) == count
+
+
 def test_days_that_cannot_be_are_not_asked_for(desk: Desk) -> None:
     assert desk.searches(source={"start": "2020-01-01"}).look()
     assert desk.shop.searches == []
