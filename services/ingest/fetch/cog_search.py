@@ -35,7 +35,7 @@ _log = get_logger(service="fetch")
 def search_cogs(http: Http, source: StacSource, query: Query) -> Iterator[Offer]:
     """Yield the products that fit, each once, the newest item first.
 
-    An item that states no product's name is offered under its own, and refused when it is described.
+    An item that states no product's name is offered under its own, which no product has: whoever hears it refuses it.
 
     Args:
         http: what is asked through.
@@ -103,7 +103,7 @@ def offer_of_cogs(item: Mapping[str, Any]) -> Offer:
         id=read.id,
         product_type="S2MSI2A",
         sensed=time_of(properties, "start_datetime", "datetime"),
-        published=time_of(properties, "published", "created", "updated"),
+        published=time_of(properties, "created", "published", "updated"),  # what a search asks for comes first
         size=sum(size or 0 for size in sizes) if sizes and None not in sizes else None,
         online=True,
         cloud_percent=percent_of(properties.get("eo:cloud_cover")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
@@ -11,9 +12,9 @@ from sentinelsat import SentinelAPI
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
-from services.ingest.fetch.described import BrokenProduct, write_time
+from services.ingest.fetch.described import BrokenProduct, size_of, write_time
 from services.ingest.fetch.dhus_product import offer_of_entry
-from services.ingest.fetch.errors import Refused
+from services.ingest.fetch.errors import Refused, Unavailable
 from services.ingest.fetch.provider import Offer, Query
 from shared.area.source import ProductType
 from shared.observe.logs import get_logger
@@ -30,6 +31,9 @@ _MISSIONS: Final[Mapping[ProductType, str]] = {
     "S2MSI1C": "Sentinel-2",
     "OL_1_EFR___": "Sentinel-3",
 }
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+"""Each 1024 times the one before."""
+_SIZE: Final = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ({'|'.join(_UNITS)})\Z", re.ASCII)
 _T = TypeVar("_T")
 _log = get_logger(service="fetch")
 
@@ -113,22 +117,37 @@ def _halves(span: tuple[datetime, datetime]) -> list[tuple[datetime, datetime]]:
 def _pages(
     api: SentinelAPI, ask: Ask, between: Mapping[str, Any], total: int
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield entries, page by page.
+
+    Raises:
+        Unavailable: the list ended before its own total.
+    """
+    seen = 0
     for offset in range(0, total, PAGE):
         page = ask(
             lambda offset=offset: api.query(order_by="-ingestiondate", limit=PAGE, offset=offset, **between)  # type: ignore[misc]
         )
         yield from page.items()
+        seen += len(page)
         if not page:
-            return
+            break
+    if seen < total:
+        raise Unavailable(f"{seen} of {total} products came")
 
 
 def _offer(identity: str, entry: Mapping[str, Any]) -> Offer | None:
     """Read an entry; what cannot be read is logged, and does not end the search."""
     try:
-        return offer_of_entry(identity, entry)
+        return offer_of_entry(identity, entry).model_copy(update={"size": _size(entry.get("size"))})
     except (BrokenProduct, ValueError) as error:
         _log.warning("a product cannot be read", product=identity[:200], reason=str(error).splitlines()[0][:200])
         return None
+
+
+def _size(value: Any) -> int | None:
+    """Return a size that is written for people, `1.08 GB`, in bytes; None where it is not given."""
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    return size_of(round(float(match[1]) * 1024 ** _UNITS.index(match[2]))) if match else None
 
 
 def _fits(offer: Offer, entry: Mapping[str, Any], query: Query) -> bool:

@@ -13,6 +13,9 @@ from shared.area.source import ProductType
 MOST_READS = 200
 """Readings in one go, each of 20 events: what is queued beyond waits for the next one, and searches run meanwhile."""
 
+KEPT = "subscription"
+"""Under what the id of our subscription is kept: after what is wanted changed, it alone may be ended."""
+
 
 @runtime_checkable
 class Subscribed(Protocol):
@@ -33,8 +36,12 @@ def take_events(subscription: Subscription, searches: Searches) -> None:
     Raises:
         FetchError: it does not answer well; what was not acknowledged comes again.
     """
+    own = str((searches.book.kept(KEPT) or {}).get("id", ""))
     for _ in range(MOST_READS):
-        events = subscription.read()
+        events = subscription.read(own)
+        if subscription.id != own:
+            own = subscription.id
+            searches.book.keep(KEPT, {"id": own})
         for event in events:
             for kind in searches.types:
                 if event.offer is not None and event.offer.product_type == kind:

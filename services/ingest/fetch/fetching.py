@@ -9,13 +9,19 @@ from pathlib import Path
 
 from services.ingest.fetch.credentials import credentials_for
 from services.ingest.fetch.fetcher import Fetcher
+from services.ingest.fetch.provider import Provider
 from services.ingest.fetch.providers import provider_for
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
+from services.ingest.fetch.spans import Catalogue
 from services.ingest.fetch.watched import Watched
-from shared.area.source import FolderSource
+from shared.area import Area
+from shared.area.source import CdseSource, FolderSource
+from shared.items.item import Item
 from shared.items.landing import LandingUnit
+from shared.items.products import FETCH
 from shared.items.properties import WithdrawalState
+from shared.items.scenes import RESTORED, last_word
 from shared.run.context import Context
 from shared.run.withdraw import NothingToSay, say
 
@@ -41,15 +47,18 @@ def fetcher_of(
 
     def tell(state: WithdrawalState) -> Callable[[str, str, str], None]:
         def told(product: str, week: str, reason: str) -> None:
+            catalogue = context.reader.snapshot()
+            if state == RESTORED and not _is_own(last_word(product, catalogue)):
+                return  # what people withdrew, people restore
             with suppress(NothingToSay):  # people said it before
-                say(context.store, context.area, context.reader.snapshot(), product, week, state, reason, "fetch")
+                say(context.store, context.area, catalogue, product, week, state, reason, FETCH)
 
         return told
 
     setup = Setup(
         area=context.area,
         source=source,
-        provider=provider_for(source, credentials_for(source)),
+        provider=_provider(source, context.area),
         store=context.store,
         settings=FetchSettings(),
         folder=folder,
@@ -63,3 +72,18 @@ def fetcher_of(
         tick=tick,
     )
     return Fetcher(setup)
+
+
+def _is_own(word: Item | None) -> bool:
+    """Return whether fetching said the last word on a product."""
+    return word is not None and f"landstream-{FETCH}" in word.properties["processing:software"]
+
+
+def _provider(source: Catalogue, area: Area) -> Provider:
+    provider = provider_for(source, credentials_for(source))
+    if isinstance(source, CdseSource):
+        from services.ingest.fetch.cdse import Cdse
+
+        assert isinstance(provider, Cdse)
+        provider.odata.outline = area.polygon  # a year's deletions of the whole world would be too many
+    return provider

@@ -13,13 +13,16 @@ from services.ingest.fetch.provider import Offer
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.setbacks import MISSING
 from services.ingest.fetch.settings import FetchSettings
-from services.ingest.fetch.spans import Catalogue, lane_of
+from services.ingest.fetch.spans import Catalogue, lane_of, wanted_days, whole_days
 from services.ingest.names import SafeName, Sen3Name, parse_product
 from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
 from shared.items.products import COLLECTIONS, Standing
 from shared.items.weeks import iso_week
+
+DATATAKE = timedelta(hours=2)
+"""No datatake of Sentinel-2 is longer."""
 
 
 @dataclass
@@ -61,7 +64,9 @@ class Hearing:
             return ""  # nobody asked for it here: its own search finds it
         offer = offer.model_copy(update={"name": parsed.product})
         collection, week = COLLECTIONS[kind], week_of(parsed)
-        if int(week[:4]) not in self.area.years:
+        begin, end = whole_days(*wanted_days(self.area, self.source))
+        # The last day is that of the datatake's start: a tile may have been sensed a little after it.
+        if int(week[:4]) not in self.area.years or not begin <= offer.sensed <= end + DATATAKE:
             return ""
         with suppress(Overtaken):  # then another process heard it, too
             self._hear(collection, week, offer, is_recount)

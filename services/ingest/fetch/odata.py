@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from shapely.geometry.base import BaseGeometry
+
 from services.ingest.fetch.described import KINDS, BrokenProduct, folder_of, is_uuid
 from services.ingest.fetch.errors import Gone, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.http import Http
-from services.ingest.fetch.odata_filter import between, conditions, literal
+from services.ingest.fetch.odata_filter import between, conditions, intersects, literal
 from services.ingest.fetch.odata_product import deletion_of_product, offer_of_product
 from services.ingest.fetch.provider import Deletion, Offer, Query
 from shared.area.source import ProductType
@@ -49,7 +51,11 @@ class _Walk:
 
 
 class OData:
-    """The catalogue at one address; used by many threads at once."""
+    """The catalogue at one address; used by many threads at once.
+
+    Attributes:
+        outline: polygon in longitude, latitude (degrees) in which deletions are asked for; None = everywhere.
+    """
 
     def __init__(self, http: Http, odata_url: str, download_url: str) -> None:
         """Ask nothing yet.
@@ -62,6 +68,7 @@ class OData:
         self._http = http
         self._url = odata_url
         self._download_url = download_url
+        self.outline: BaseGeometry | None = None
 
     def search(self, query: Query) -> Iterator[Offer]:
         """Yield all that fits, each product once, newest publication first; what cannot be read is logged.
@@ -72,7 +79,9 @@ class OData:
             Misconfigured: the address is not that of a service, or it does not take the request.
         """
         walk = _Walk("Products", conditions(query), "PublicationDate", "PublicationDate desc", set())
-        for product in self._between(walk, query.published[0] or FIRST, query.published[1] or _tomorrow()):
+        for product in self._between(
+            walk, _floor(query.published[0] or FIRST), _ceiling(query.published[1] or _tomorrow())
+        ):
             try:
                 yield offer_of_product(product, self._download_url)
             except (BrokenProduct, ValueError) as error:
@@ -123,34 +132,44 @@ class OData:
         """
         kind = KINDS[product_type]
         wanted = [f"Collection/Name eq {literal(kind.mission)}", f"contains(Name,{literal(kind.part)})"]
+        if self.outline is not None:
+            wanted.append(intersects(self.outline))
         walk = _Walk("DeletedProducts", wanted, "DeletionDate", "ContentDate/Start desc", set())
-        for product in self._between(walk, max(since, FIRST), _tomorrow()):
+        for product in self._between(walk, _floor(max(since, FIRST)), _tomorrow()):
             try:
                 yield deletion_of_product(product)
             except BrokenProduct as error:
                 _skip(product, error)
 
     def _between(self, walk: _Walk, start: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
-        """Yield what lies between two times, both included; halves, the later first, where it is too much at once."""
+        """Yield what lies between two times, both included; halves, the later first, where it is too much at once.
+
+        Halves share their moment: the service compares more digits than are sent, and what comes twice is told once.
+
+        Raises:
+            Unavailable: the list ended before its own count.
+        """
         filter_text = " and ".join([*walk.wanted, *between(walk.field, start, end)])
-        skip = 0
+        skip = total = 0
         while True:
             page = self._page(walk, filter_text, skip)
-            count = page.get("@odata.count")
-            if skip == 0 and isinstance(count, int) and count > STOP:
+            if skip == 0 and isinstance(count := page.get("@odata.count"), int):
+                total = count
+            if total > STOP:
                 break
             values = page["value"]
             yield from _new(values, walk.seen)
-            skip += len(values)
+            skip += min(len(values), PAGE)  # a page that repeats products is longer
             if not values or not ("@odata.nextLink" in page or len(values) == PAGE):
+                if skip < total:
+                    raise Unavailable(f"{skip} of {total} products came")
                 return
             if skip > STOP:
                 break
         if end - start <= SHORTEST:
             raise Refused(f"the list of products does not end: more than {STOP} share one time")
-        middle = start + (end - start) / 2
-        middle = max(middle.replace(microsecond=middle.microsecond // 1000 * 1000), start)
-        yield from self._between(walk, min(middle + SHORTEST, end), end)
+        middle = _floor(start + (end - start) / 2)
+        yield from self._between(walk, middle, end)
         yield from self._between(walk, start, middle)
 
     def _page(self, walk: _Walk, filter_text: str, skip: int) -> dict[str, Any]:
@@ -203,6 +222,14 @@ def _new(values: list[dict[str, Any]], seen: set[str]) -> Iterator[Mapping[str, 
 def _skip(product: Mapping[str, Any], error: Exception) -> None:
     reason = str(error).splitlines()[0][:200]
     _log.warning("a product cannot be read", product=str(product.get("Name"))[:200], reason=reason)
+
+
+def _floor(when: datetime) -> datetime:
+    return when - timedelta(microseconds=when.microsecond % 1000)
+
+
+def _ceiling(when: datetime) -> datetime:
+    return _floor(when + timedelta(microseconds=999))
 
 
 def _tomorrow() -> datetime:

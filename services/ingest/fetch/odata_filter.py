@@ -42,7 +42,7 @@ def of_type(product_type: ProductType) -> list[str]:
 
 def conditions(query: Query) -> list[str]:
     """Return all that a query asks for, but the time of publication."""
-    wanted = [*of_type(query.product_type), *between("ContentDate/Start", *query.sensed), _intersects(query.aoi)]
+    wanted = [*of_type(query.product_type), *between("ContentDate/Start", *query.sensed), intersects(query.aoi)]
     if query.max_cloud_percent is not None and query.product_type != "OL_1_EFR___":
         wanted.append(
             "Attributes/OData.CSC.DoubleAttribute/any(att:att/Name eq 'cloudCover' and "
@@ -55,16 +55,17 @@ def conditions(query: Query) -> list[str]:
     return wanted
 
 
+def intersects(aoi: BaseGeometry) -> str:
+    """Return the condition that a product's footprint meets an area of interest."""
+    outlines = [f"OData.CSC.Intersects(area=geography'SRID=4326;{_wkt(part)}')" for part in _parts(aoi)]
+    return outlines[0] if len(outlines) == 1 else "(" + " or ".join(outlines) + ")"
+
+
 def _attribute(name: str, value: str) -> str:
     return (
         f"Attributes/OData.CSC.StringAttribute/any(att:att/Name eq {literal(name)} and "
         f"att/OData.CSC.StringAttribute/Value eq {literal(value)})"
     )
-
-
-def _intersects(aoi: BaseGeometry) -> str:
-    outlines = [f"OData.CSC.Intersects(area=geography'SRID=4326;{_wkt(part)}')" for part in _parts(aoi)]
-    return outlines[0] if len(outlines) == 1 else "(" + " or ".join(outlines) + ")"
 
 
 def _parts(aoi: BaseGeometry) -> list[BaseGeometry]:

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from services.ingest.fetch.book import Book, Overtaken, make_record
-from services.ingest.fetch.errors import FetchError, Misconfigured, Refused, Unavailable
-from services.ingest.fetch.hearing import Hearing, week_of
+from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Refused, Unavailable
+from services.ingest.fetch.hearing import DATATAKE, Hearing, week_of
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
 from services.ingest.fetch.queue import Wanted
@@ -33,8 +33,10 @@ REMEDIES: dict[type[FetchError], str] = {
     Unavailable: "nothing: it is tried again by itself; look at the service's own status page if it lasts",
 }
 
-DATATAKE = timedelta(hours=2)
-"""No datatake of Sentinel-2 is longer."""
+_SETTLED = frozenset({"registered", "superseded", "failed"})
+"""States of a product that is fetched again when its bytes change: what is under way is described anew anyway."""
+
+_PUBLISHED = "published"
 
 
 @dataclass
@@ -182,7 +184,7 @@ class Searches:
         for product in sorted(counted.keys() & before.keys()):
             if _differ(counted[product], before[product]):
                 known = self.book.week(collection, week).get(product)
-                if known is not None and known.state in {"registered", "superseded", "failed"}:
+                if known is not None and known.state in _SETTLED:
                     self._want_again(known, counted[product])
         if counted != before or (kept is None and counted):
             self.book.keep_at(name, {"products": counted})
@@ -190,7 +192,9 @@ class Searches:
     def _want_again(self, known: Standing, counted: str) -> None:
         """Fetch a product again, unless what was fetched last is what is offered now."""
         offer = self.book.offer(known.collection, known.week, known.product)
-        if _differ(counted, _fingerprint(offer)):
+        algorithm, _, value = counted.partition(":")
+        fetched = _stated(offer, algorithm)  # a description states more than a search: the same kind is compared
+        if value and fetched and fetched != value:
             self.book.say(known.collection, known.week, known.product, "found", "its checksum changed upstream")
             self.heard(self._hearing.wanted(known.collection, known.week, offer))
 
@@ -199,9 +203,15 @@ class Searches:
         return self._hearing.hear(kind, offer)
 
     def _deletions(self, kind: ProductType) -> None:
-        last = self.recounted
-        since = (last or self.first_look) - timedelta(seconds=self.settings.overlap_s)
+        """Ask for what was taken away since it was last asked for, whatever else the source asked for then."""
+        name, years, now = f"deletions/{kind}", sorted(self.area.years), self.now()
+        kept = self.book.kept(name)
+        # Of a year that was not wanted until now, no deletion was heard.
+        is_known = kept is not None and kept.get("years") == years
+        last = datetime.fromisoformat(str(kept["asked"])) if kept and is_known else self.first_look
+        since = last - timedelta(seconds=self.settings.overlap_s)
         self._hear_deletions(COLLECTIONS[kind], self.provider.deletions(kind, since))
+        self.book.keep(name, {"asked": rfc3339(now), "years": years})
 
     def _hear_deletions(self, collection: str, gone: Iterable[Deletion]) -> None:
         for deletion in gone:
@@ -215,12 +225,32 @@ class Searches:
             if known is not None and known.state != "withdrawn":
                 offer = self.book.offer(collection, week, parsed.product)
                 if deletion.id in {"", offer.id}:  # the name may have come back under another id
-                    self.withdraw(known, deletion)
+                    self._lose(known, offer, deletion)
+
+    def _lose(self, known: Standing, offer: Offer, deletion: Deletion) -> None:
+        """Withdraw a product that was taken away, unless it is offered under another id by now."""
+        try:
+            found = self.provider.describe(offer)
+        except Gone:
+            found = offer
+        if found.id == offer.id:
+            self.withdraw(known, deletion)
+            return
+        if known.state in _SETTLED:
+            self._want_again(known, _fingerprint(found))
+        self.book.describe(known.collection, known.week, found)
 
 
 def _fingerprint(offer: Offer) -> str:
-    """Return what changes when a product's bytes do; empty where the provider does not tell."""
-    return next((f"{name}:{offer.checksums[name]}" for name in sorted(offer.checksums)), "")
+    """Return what changes when a product's bytes do: a checksum, or the time of publication where none is stated."""
+    # MD5 first: it is what every catalogue that states a checksum states in its searches, too.
+    kind = next((name for name in ("md5", *sorted(offer.checksums)) if name in offer.checksums), _PUBLISHED)
+    return f"{kind}:{_stated(offer, kind)}"
+
+
+def _stated(offer: Offer, kind: str) -> str:
+    """Return the value of a kind of fingerprint; empty where the provider does not tell."""
+    return rfc3339(offer.published) if kind == _PUBLISHED else offer.checksums.get(kind, "")
 
 
 def _differ(one: str, other: str) -> bool:

@@ -40,7 +40,11 @@ class Event:
 
 
 class Subscription:
-    """The one subscription that an account has; used by one thread at a time."""
+    """The one subscription that an account has; used by one thread at a time.
+
+    Attributes:
+        id: of the subscription that is read; empty until it is found or opened.
+    """
 
     def __init__(self, http: Http, odata_url: str, download_url: str, bearer: Bearer, wanted: Iterable[Query]) -> None:
         """Ask nothing yet.
@@ -58,23 +62,27 @@ class Subscription:
         self._odata = OData(http, odata_url, download_url)
         self._bearer = bearer
         self._filter = " or ".join(sorted(f"({' and '.join(conditions(each))})" for each in wanted))
-        self._id = ""
+        self.id = ""
 
-    def read(self) -> list[Event]:
+    def read(self, own: str = "") -> list[Event]:
         """Return the oldest events that were not acknowledged, oldest first; none when all were.
 
         Opens the subscription where the account has none. The same events come again until they are acknowledged.
 
+        Args:
+            own: id of the subscription that was read before; where it is to something else, it is ended, and another
+                one opened: what is wanted has changed since.
+
         Raises:
-            Misconfigured: the account's subscription is to something else, or the account may have none.
+            Misconfigured: another subscription of the account is to something else, or the account may have none.
             Unavailable: the service does not answer well, or has ended the subscription: the next call opens another.
         """
-        self._id = self._id or self._found() or self._opened()
-        address = f"{self._url}({self._id})/Read"
+        self.id = self.id or self._found(own) or self._opened()
+        address = f"{self._url}({self.id})/Read"
         try:
             messages = self._http.json("GET", address, params={"$top": str(MOST)}, bearer=self._bearer)
         except Gone as error:
-            self._id = ""
+            self.id = ""
             raise Unavailable("the subscription has ended: another is to be opened") from error
         if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
             raise Unavailable("the answer of the subscription is not a list of events")
@@ -86,11 +94,11 @@ class Subscription:
         Raises:
             Unavailable: the service does not answer well: the events come again.
         """
-        address = f"{self._url}({self._id})/Ack"
+        address = f"{self._url}({self.id})/Ack"
         try:
             self._http.fetch("POST", address, params={"$ackid": event.ack}, bearer=self._bearer)
         except Gone:
-            _log.info("an event was acknowledged before, or its subscription has ended", subscription=self._id)
+            _log.info("an event was acknowledged before, or its subscription has ended", subscription=self.id)
 
     def cancel(self) -> None:
         """End the subscription.
@@ -98,18 +106,21 @@ class Subscription:
         Raises:
             Unavailable: the service does not answer well.
         """
-        if self._id:
-            try:
-                self._http.fetch("DELETE", f"{self._url}({self._id})", bearer=self._bearer)
-            except Gone:
-                _log.info("the subscription had ended before", subscription=self._id)
-            self._id = ""
+        if self.id:
+            self._end(self.id)
+            self.id = ""
 
-    def _found(self) -> str:
-        """Return the account's running subscription; empty where there is none.
+    def _end(self, name: str) -> None:
+        try:
+            self._http.fetch("DELETE", f"{self._url}({name})", bearer=self._bearer)
+        except Gone:
+            _log.info("the subscription had ended before", subscription=name)
+
+    def _found(self, own: str) -> str:
+        """Return the account's running subscription; empty where there is none, or none any more.
 
         Raises:
-            Misconfigured: it is to something else.
+            Misconfigured: it is to something else, and not ours.
         """
         try:
             listed = self._http.json("GET", f"{self._url}/Info", bearer=self._bearer)
@@ -118,8 +129,11 @@ class Subscription:
         known = listed if isinstance(listed, list) else []
         running = [each for each in known if isinstance(each, dict) and each.get("Status") == "running"]
         mine = [each for each in running if each.get("FilterParam") == self._filter]
-        if running and not mine:
+        others = [each for each in running if each not in mine and each.get("Id") != own]
+        if others and not mine:
             raise Misconfigured("the account's subscription is to something else: cancel it, or do not subscribe")
+        if own and any(each.get("Id") == own and each not in mine for each in running):
+            self._end(own)
         return _id(mine[0]) if mine else ""
 
     def _opened(self) -> str:

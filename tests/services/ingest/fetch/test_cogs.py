@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from shapely import box
 
+from services.ingest.fetch.cog_search import offer_of_cogs
 from services.ingest.fetch.cogs import Cogs
 from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.provider import Credentials, Offer, Query
@@ -101,6 +102,13 @@ def test_a_search_finds_a_scene_by_the_product_that_it_is_of(server: CatalogueSe
     assert not cogs.order(found)
     assert list(cogs.deletions("S2MSI2A", found.published)) == []
     assert server.seen.forbidden == []
+
+
+def test_the_time_that_is_searched_by_is_the_one_that_is_offered(folder: Path) -> None:
+    item = json.loads((folder / "item.json").read_bytes())
+    times = {"published": "2018-06-01T00:00:00Z", "created": "2018-06-07T00:00:00Z"}
+    found = offer_of_cogs(item | {"properties": item["properties"] | times})
+    assert found.published == datetime(2018, 6, 7, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -25,6 +26,7 @@ from tools.servers.catalogue import CatalogueServer, Fault, Product
 START = datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC)
 AOI = box(13.2, 52.2, 13.4, 52.4)
 ID = "11af8bd9-24d0-4401-9789-b7b73786e122"
+OTHER = "22af8bd9-24d0-4401-9789-b7b73786e122"
 NAME = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TGR_20180605T120000"
 OFFER = Offer(name=NAME, id=ID, product_type="S2MSI2A", sensed=START, published=START)
 USER = Credentials(username="user", password="password-of-user")
@@ -159,6 +161,19 @@ def test_a_total_that_never_falls_ends(asking: Asking) -> None:
     with pytest.raises(Refused, match="does not end"):
         list(client.search(Query("S2MSI2A", AOI)))
     assert len(server.asked) < 50
+
+
+def test_a_list_that_ends_before_its_total_is_not_whole(asking: Asking) -> None:
+    def answer(asked: Asked) -> Said:
+        first = {
+            "opensearch:totalResults": "200",
+            "entry": [{"title": "x", "id": str(UUID(int=n))} for n in range(100)],
+        }
+        return json_said({"feed": first if "start=0" in asked.path else {"opensearch:totalResults": "200"}})
+
+    client, _ = asking(answer)
+    with pytest.raises(Unavailable, match="100 of 200 products came"):
+        list(client.search(Query("S2MSI2A", AOI)))
 
 
 def test_a_product_is_described_and_fetched_whole(server: CatalogueServer, dhus: Dhus, tmp_path: Path) -> None:
@@ -365,9 +380,9 @@ def test_orders(status: int, cause: str, error: type[FetchError] | None, asking:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"title": "no identifier", "id": ID},
+        {"title": "no identifier", "id": OTHER},
         {"title": NAME, "id": "../x", "str": {"name": "producttype", "content": "S2MSI2A"}},
-        {"title": NAME, "id": ID, "str": {"name": "producttype", "content": "S2MSI2A"}},
+        {"title": NAME, "id": OTHER, "str": {"name": "producttype", "content": "S2MSI2A"}},
     ],
 )
 def test_an_entry_that_cannot_be_read_does_not_end_the_search(entry: dict[str, Any], asking: Asking) -> None:
@@ -379,7 +394,23 @@ def test_an_entry_that_cannot_be_read_does_not_end_the_search(entry: dict[str, A
     }
     client, _ = asking(lambda asked: json_said({"feed": {"opensearch:totalResults": "2", "entry": [entry, good]}}))
     (found,) = client.search(Query("S2MSI2A", AOI))
-    assert (found.id, found.sensed.microsecond) == (ID, 24000)
+    assert (found.id, found.sensed.microsecond, found.size) == (ID, 24000, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("110.44 MB", 115804733), ("1 GB", 2**30), ("512 B", 512), ("0 B", None), ("9 XB", None), ("9" * 9 + " TB", None)],
+)
+def test_a_search_tells_about_how_large_a_product_is(text: str, size: int | None, asking: Asking) -> None:
+    said = [("producttype", "S2MSI2A"), ("size", text)]
+    entry = {
+        "title": NAME,
+        "id": ID,
+        "str": [{"name": name, "content": value} for name, value in said],
+        "date": [{"name": n, "content": "2018-06-05T09:20:31.024Z"} for n in ("beginposition", "ingestiondate")],
+    }
+    client, _ = asking(lambda asked: json_said({"feed": {"opensearch:totalResults": "1", "entry": entry}}))
+    assert [found.size for found in client.search(Query("S2MSI2A", AOI))] == [size]
 
 
 @pytest.mark.parametrize("feed", [{"error": {"code": "400", "message": "undefined field"}}])

@@ -13,7 +13,7 @@ import pytest
 
 from services.ingest.fetch import fetcher as fetcher_module
 from services.ingest.fetch import term
-from services.ingest.fetch.book import record_id
+from services.ingest.fetch.book import Book, record_id
 from services.ingest.fetch.errors import Corrupt, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.provider import Deletion
@@ -606,7 +606,9 @@ def test_a_subscription_is_read_by_a_service_and_what_it_tells_is_fetched(bench:
     told, acknowledged = [[SimpleNamespace(offer=offer)]], list[object]()
 
     class Told:
-        def read(self) -> list[SimpleNamespace]:
+        id = "own"
+
+        def read(self, own: str) -> list[SimpleNamespace]:
             return told.pop() if told else []
 
         def acknowledge(self, event: object) -> None:
@@ -621,6 +623,7 @@ def test_a_subscription_is_read_by_a_service_and_what_it_tells_is_fetched(bench:
         until(lambda: bool(acknowledged))
         until(lambda: bench.state(NAMES[0]) == "registered")
     assert len(acknowledged) == 1
+    assert Book(bench.store).kept("subscription") == {"id": "own"}
 
 
 def test_secrets_are_in_no_object_and_no_line(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

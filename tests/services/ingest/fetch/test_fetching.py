@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.errors import Misconfigured
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.fetching import fetcher_of
 from services.ingest.fetch.watched import Watched
 from shared.area.source import CdseSource, FolderSource
 from shared.bus import MemoryBus
+from shared.items.reader import CatalogueReader
 from shared.run.context import Context
 from shared.run.deliver import deliver
+from shared.run.withdraw import say
 from shared.store import FolderStore
 from tests.catalogues import AREA
 from tests.services.ingest.fetch.workshop import name_of
@@ -41,9 +44,24 @@ def test_without_credentials_it_does_not_begin(tmp_path: Path, monkeypatch: pyte
         made(tmp_path, CDSE)
 
 
-def test_withdrawals_are_said_once_each_by_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSTREAM_CDSE_USERNAME", "user")
     monkeypatch.setenv("LANDSTREAM_CDSE_PASSWORD", "hidden")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_deletions_are_asked_for_within_the_area(tmp_path: Path) -> None:
+    fetcher = made(tmp_path, CDSE)
+    assert isinstance(fetcher, Fetcher)
+    provider = fetcher._setup.provider
+    assert isinstance(provider, Cdse)
+    assert provider.odata.outline == AREA.polygon
+    provider.close()
+
+
+@pytest.mark.usefixtures("credentials")
+def test_withdrawals_are_said_once_each_by_fetch(tmp_path: Path) -> None:
     fetcher = made(tmp_path, CDSE)
     assert isinstance(fetcher, Fetcher)
     setup, store = fetcher._setup, FolderStore(tmp_path / "store")
@@ -56,4 +74,20 @@ def test_withdrawals_are_said_once_each_by_fetch(tmp_path: Path, monkeypatch: py
     assert len(keys) == 2
     assert b'"restored"' in store.get(keys[1])
     assert b"fetch" in store.get(keys[1])
+    setup.provider.close()
+
+
+@pytest.mark.usefixtures("credentials")
+def test_what_people_withdrew_is_not_restored_by_fetch(tmp_path: Path) -> None:
+    fetcher = made(tmp_path, CDSE)
+    assert isinstance(fetcher, Fetcher)
+    setup, store = fetcher._setup, FolderStore(tmp_path / "store")
+    catalogue = CatalogueReader(store, AREA, {}).snapshot()
+    say(store, AREA, catalogue, name_of(), "2018-W23", "withdrawn", "a cow on the lens")
+    setup.withdraw(name_of(), "2018-W23", "Obsolete product")
+    setup.restore(name_of(), "2018-W23", "offered again")
+    (key,) = store.keys("items/withdrawals/")
+    assert b"a cow on the lens" in store.get(key)
+    setup.restore(name_of(1), "2018-W23", "offered again")
+    assert len(list(store.keys("items/withdrawals/"))) == 1
     setup.provider.close()

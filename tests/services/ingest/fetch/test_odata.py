@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,42 @@ def test_more_than_the_service_shows_is_found_by_splitting(
     assert len(found) == len(set(found)) == 12_500
     assert found == [each["Id"] for each in catalogue.records]
     assert all(int(query["$skip"]) <= 10_000 for query in catalogue.queries)
+
+
+def test_what_was_published_between_two_halves_is_found(
+    scripted: Serve, client: Callable[..., Http], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ingest.fetch.odata.STOP", 4)
+    records = [record(number, DAY + timedelta(microseconds=500 * number + 250)) for number in range(32)]
+    catalogue = Catalogue(scripted, records)
+    query = replace(QUERY, published=(DAY, DAY + timedelta(microseconds=500 * 31 + 250)))
+    found = list(odata(catalogue.server, client).search(query))
+    assert [UUID(offer.id).int for offer in found] == list(range(31, -1, -1))
+
+
+@pytest.mark.parametrize(
+    "published", [(DAY, DAY + timedelta(microseconds=1)), (DAY, DAY + timedelta(microseconds=1100))]
+)
+def test_the_shortest_times_end(published: Any, scripted: Serve, client: Callable[..., Http]) -> None:
+    server = scripted(lambda asked: json_said({"@odata.count": 10_001, "value": [record(1)]}))
+    late = tuple(when + timedelta(microseconds=100) for when in published)
+    with pytest.raises(Refused, match="share one time"):
+        list(odata(server, client).search(replace(QUERY, published=late)))
+
+
+@pytest.mark.parametrize("last", [0, 100])
+def test_a_list_that_ends_before_its_count_is_not_whole(
+    last: int, scripted: Serve, client: Callable[..., Http]
+) -> None:
+    def answer(asked: Asked) -> Said:
+        skip = int(parse_qs(urlsplit(asked.path).query)["$skip"][0])
+        page = [record(n) for n in range(skip, skip + (last if skip else 500))]
+        return json_said({"value": page} | ({} if skip else {"@odata.count": 1200}))
+
+    found = odata(scripted(answer), client).search(QUERY)
+    assert len([next(found) for _ in range(500 + last)]) == 500 + last, "what came is good"
+    with pytest.raises(Unavailable, match=f"{500 + last} of 1200 products came"):
+        next(found)
 
 
 def test_too_many_at_one_time_are_refused(scripted: Serve, client: Callable[..., Http]) -> None:
@@ -256,6 +293,11 @@ def test_deletions_are_told_with_their_cause(scripted: Serve, client: Callable[.
         (record(n)["Name"].removesuffix(".SAFE"), when, "Corrupted product") for n in (1, 2)
     ]
     assert "contains(Name,'_MSIL2A_')" in catalogue.queries[0]["$filter"]
+    assert "Intersects" not in catalogue.queries[0]["$filter"]
+    inside = odata(catalogue.server, client)
+    inside.outline = QUERY.aoi
+    assert list(inside.deletions("S2MSI2A", DAY)) == deletions
+    assert "OData.CSC.Intersects(area=geography'SRID=4326;POLYGON((14 52," in catalogue.queries[1]["$filter"]
 
 
 @pytest.mark.parametrize("said", [json_said([]), json_said({"value": 1}), json_said({"value": [1]})])

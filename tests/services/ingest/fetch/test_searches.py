@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,32 @@ def test_a_changed_checksum_is_wanted_again_once(desk: Desk) -> None:
     assert len(desk.heard) == 1
 
 
+def test_a_search_that_states_less_than_a_description_tells_of_a_change(desk: Desk) -> None:
+    desk.shop.add(NAME, checksums={"md5": "0" * 32})
+    desk.recount()
+    both = {"blake3": "b" * 64, "md5": "0" * 32}
+    desk.book.describe(L2A, WEEK, desk.shop.offers[NAME].model_copy(update={"checksums": both}))
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.heard.clear()
+    desk.recount()
+    assert desk.heard == []
+    desk.shop.add(NAME, checksums={"md5": "1" * 32})
+    desk.recount()
+    assert [wanted.product for wanted in desk.heard] == [NAME]
+
+
+def test_without_a_checksum_a_product_that_is_published_anew_is_wanted_again(desk: Desk) -> None:
+    desk.shop.add(NAME, checksums={})
+    desk.recount()
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.heard.clear()
+    desk.recount()
+    assert desk.heard == []
+    desk.shop.add(NAME, checksums={}, published=NOW)
+    desk.recount()
+    assert [wanted.product for wanted in desk.heard] == [NAME]
+
+
 def test_a_change_that_was_fetched_before_it_was_counted_is_not_fetched_again(desk: Desk) -> None:
     """The process was killed between the two."""
     desk.shop.add(NAME)
@@ -239,6 +266,42 @@ def test_what_was_taken_away_is_withdrawn_once_and_only_under_its_own_id(desk: D
     assert desk.withdrawn == []
     desk.shop.gone.append(Deletion(NAME, offer.id, NOW, "Obsolete product"))
     desk.recount()
+    desk.recount()
+    assert desk.withdrawn == [NAME]
+
+
+def test_deletions_are_asked_for_since_the_last_time_whatever_the_source_asks_for_now(desk: Desk) -> None:
+    asked = list[datetime]()
+
+    class Listening(Shop):
+        def deletions(self, product_type: Any, since: datetime) -> Iterator[Deletion]:
+            asked.append(since)
+            return iter(())
+
+    desk.shop = Listening()
+    first, hour = NOW - timedelta(days=1), timedelta(hours=1)
+    desk.recount(desk.searches(overlap_s=3600.0))
+    desk.now += timedelta(days=30)
+    desk.recount(desk.searches(source={"max_cloud_percent": 5}, overlap_s=3600.0))
+    assert asked == [first - hour, NOW - hour]
+    years = AREA.model_copy(update={"years": [2018, 2019]})
+    desk.recount(desk.searches(years, overlap_s=3600.0))
+    assert asked[2:] == [first - hour], "of another year, nothing was heard yet"
+
+
+@pytest.mark.parametrize(("data", "state"), [(None, "registered"), (b"other", "found")])
+def test_what_came_back_under_another_id_is_not_withdrawn(desk: Desk, data: bytes | None, state: str) -> None:
+    offer = desk.shop.add(NAME)
+    desk.recount()
+    desk.book.say(L2A, WEEK, NAME, "registered", "")
+    desk.shop.gone = [Deletion(NAME, offer.id, NOW, "Obsolete product")]
+    desk.shop.add(NAME, data=data, id="another")
+    desk.recount()
+    assert desk.withdrawn == []
+    assert desk.state(NAME) == state
+    assert desk.book.offer(L2A, WEEK, NAME).id == "another"
+    del desk.shop.offers[NAME]
+    desk.shop.gone.append(Deletion(NAME, "another", NOW, ""))
     desk.recount()
     assert desk.withdrawn == [NAME]
 
@@ -330,6 +393,14 @@ def test_years_that_the_area_does_not_want_are_left_out(desk: Desk) -> None:
     desk.shop.add(name_of(400), published=NOW)
     assert desk.searches(AREA.model_copy(update={"years": [2018, 2020]})).look()
     assert desk.heard == []
+
+
+@pytest.mark.parametrize(("days", "count"), [({"start": "2018-06-06"}, 0), ({"end": "2018-06-04"}, 0), ({}, 1)])
+def test_what_is_offered_outside_a_search_is_of_the_days_that_are_wanted(
+    desk: Desk, days: dict[str, str], count: int
+) -> None:
+    desk.searches(source=days).hear("S2MSI2A", desk.shop.add(NAME, published=NOW))
+    assert len(desk.heard) == count
 
 
 def test_days_that_cannot_be_are_not_asked_for(desk: Desk) -> None:

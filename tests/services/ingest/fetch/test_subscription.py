@@ -75,6 +75,20 @@ def test_a_subscription_to_something_else_is_left_alone(site: Site) -> None:
         site.cdse().subscription([Query("S2MSI1C", EVERYWHERE)]).read()
 
 
+def test_what_is_wanted_may_change_and_our_subscription_is_opened_anew(site: Site) -> None:
+    before = subscribed(site)
+    elsewhere = [Query("S2MSI2A", box(0, 0, 1, 1))]
+    with pytest.raises(Misconfigured, match="something else"):
+        site.cdse().subscription(elsewhere).read("c0ffee00-0000-4000-8000-000000000000")
+    after = site.cdse().subscription(elsewhere)
+    assert after.read(before.id) == []
+    assert after.id != before.id
+    site.server.shelf.put(Product.named(name(10)))
+    assert after.read() == [], "it is to what is wanted now"
+    with pytest.raises(Unavailable, match="has ended"):
+        before.read()
+
+
 def test_a_subscription_that_ended_is_opened_anew(site: Site) -> None:
     subscription, other = subscribed(site), subscribed(site)
     other.cancel()
