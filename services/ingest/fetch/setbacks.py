@@ -52,12 +52,14 @@ class Setbacks:
     observer: Observer
     _tries: Counter[str] = field(default_factory=Counter)
     _faults: Counter[str] = field(default_factory=Counter)
+    _turned_away: set[str] = field(default_factory=set)
     _accepted: bool = False
 
     def overcome(self, product: str) -> None:
         """Forget the tries of a product: it came."""
         self._tries.pop(product, None)
         self._faults.pop(product, None)
+        self._turned_away.clear()
         if not self._accepted:
             self.book.answered(CREDENTIALS)
             self._accepted = True
@@ -78,9 +80,7 @@ class Setbacks:
                 asked_s = min(error.retry_after_s or 0.0, DAY_S)
                 return Again(max(asked_s, self.back_off(wanted)), str(error), "provider")
             case Misconfigured():
-                self._accepted = False
-                self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
-                return Again(self.settings.poll_s, str(error), "everything")
+                return self._turn_away(wanted, error)
             case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
                 return Again(self.back_off(wanted), str(error))
             case Gone():
@@ -89,6 +89,18 @@ class Setbacks:
                 return Again(self.back_off(wanted), str(error))
             case _:
                 return self._fail(wanted, error, _REFUSED if isinstance(error, Refused) else _CORRUPT)
+
+    def _turn_away(self, wanted: Wanted, error: Misconfigured) -> Ended | Again:
+        """Blame the product while others come, and credentials or addresses when several in a row do not."""
+        self._turned_away.add(wanted.product)
+        if not self._accepted or len(self._turned_away) >= SURE_TRIES:
+            self._accepted = False
+            self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
+            return Again(self.settings.poll_s, str(error), "everything")
+        if self._count(wanted) < SURE_TRIES:
+            return Again(self.back_off(wanted), str(error))
+        self._turned_away.discard(wanted.product)
+        return self._fail(wanted, error, _REFUSED)
 
     def _miss(self, wanted: Wanted, error: Gone) -> Ended:
         """Say that a product is not there; if it had come before, what came stays until the provider says more."""

@@ -298,6 +298,7 @@ class Term:
             return
         if again.why == "everything":
             self._work.hold(now + again.after_s)
+            now += TICK_S  # the others go first then: it may be the only one that is turned away
         if not once or self._ended.is_set():
             self._work.again(wanted, now + again.after_s, again.reason)
             return

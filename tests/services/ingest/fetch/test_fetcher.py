@@ -189,6 +189,21 @@ def test_wrong_credentials_are_shown_once_a_poll_not_for_each_product(bench: Ben
         assert bench.shop.asked["download"] == 1
 
 
+def test_one_product_that_is_turned_away_first_does_not_keep_the_others_waiting(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+    newest = max(NAMES)
+
+    def refuse(what: str, name: str) -> None:
+        if what == "download" and name == newest:
+            raise Misconfigured("403")
+
+    bench.shop.before = refuse
+    with Intake(bench.store), Serving(bench, bench.fetcher(once=False, poll_s=0.1, connections=1)):
+        until(lambda: bench.state(newest) == "failed")
+        until(lambda: {bench.state(name) for name in NAMES} == {"registered", "failed"})
+
+
 def test_products_that_stay_offline_are_deferred_and_do_not_keep_a_run(bench: Bench) -> None:
     bench.shop.add(NAMES[0], online=False)
     bench.shop.add(NAMES[1])
