@@ -40,11 +40,13 @@ class Again:
         after_s: in how many seconds.
         reason: why, for people.
         why: what it waits for.
+        asked_s: seconds for which the provider wants to be left alone; 0 = it did not say.
     """
 
     after_s: float
     reason: str
     why: Why = "product"
+    asked_s: float = 0.0
 
 
 Outcome = Landed | Ended | Again

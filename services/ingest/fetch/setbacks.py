@@ -78,7 +78,7 @@ class Setbacks:
                 return Again(doubled(self.settings.offline_s, self._tries[product], DAY_S), str(error))
             case Unavailable():
                 asked_s = min(error.retry_after_s or 0.0, DAY_S)
-                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider")
+                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider", asked_s)
             case Misconfigured():
                 return self._turn_away(wanted, error)
             case Gone() | Refused() if self._count(wanted) < SURE_TRIES:

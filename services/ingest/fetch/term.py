@@ -296,8 +296,8 @@ class Term:
             self._work.end(wanted, again.reason)
             self._work.leave_all(again.reason)
             return
-        if again.why == "everything":
-            self._work.hold(now + again.after_s)
+        if not once and (held_s := again.after_s if again.why == "everything" else again.asked_s):
+            self._work.hold(now + held_s)
             now += TICK_S  # the others go first then: it may be the only one that is turned away
         if not once or self._ended.is_set():
             self._work.again(wanted, now + again.after_s, again.reason)

@@ -56,7 +56,7 @@ class Work:
     def hold(self, until_s: float) -> None:
         """Take nothing until a time."""
         with self._lock:
-            self._held_s = until_s
+            self._held_s = max(self._held_s, until_s)
 
     def leave_all(self, reason: str) -> None:
         """Leave all that waits to another run."""

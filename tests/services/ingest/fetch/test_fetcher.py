@@ -155,6 +155,21 @@ def test_downloads_that_are_never_answered_end_a_run(bench: Bench) -> None:
     assert {bench.state(name) for name in NAMES} == {"registered"}
 
 
+def test_a_provider_s_wish_to_be_left_alone_holds_all_downloads(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            raise Unavailable("too many sessions", retry_after_s=600.0)
+
+    bench.shop.before = fail
+    with Serving(bench, bench.fetcher(once=False, connections=1)):
+        until(lambda: bench.shop.asked["download"] > 0)
+        time.sleep(0.3)
+        assert bench.shop.asked["download"] == 1
+
+
 def test_wrong_credentials_end_a_run_soon_with_one_record_that_is_answered_later(bench: Bench) -> None:
     for name in NAMES:
         bench.shop.add(name)
@@ -200,7 +215,7 @@ def test_one_product_that_is_turned_away_first_does_not_keep_the_others_waiting(
 
     bench.shop.before = refuse
     with Intake(bench.store), Serving(bench, bench.fetcher(once=False, poll_s=0.1, connections=1)):
-        until(lambda: bench.state(newest) == "failed")
+        until(lambda: len(records(bench)) == 2)
         until(lambda: {bench.state(name) for name in NAMES} == {"registered", "failed"})
 
 
