@@ -45,6 +45,9 @@ STOP_S = 4.0
 ONCE_OFFLINE_S = 5.0
 """Seconds after which a run that ends when all is done asks again for what was offline, doubled each time."""
 
+ONCE_ASKED_S = 60.0
+"""Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
+
 ONCE_TRIES = 8
 """Tries of a product or a search that such a run makes while the provider does not answer."""
 
@@ -307,13 +310,13 @@ class Term:
             self._tries[wanted.product] += counts
             self._silent = self._silent + 1 if again.why == "provider" else 0
             tries, silent = self._tries[wanted.product], self._silent
-        if tries >= ONCE_TRIES:
+        if tries >= ONCE_TRIES or again.asked_s > ONCE_ASKED_S:
             self._work.end(wanted, again.reason)
         elif silent >= ONCE_SILENT:
             self._work.end(wanted, again.reason)
             self._work.leave_all(again.reason)
         else:
-            pause_s = min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S))
+            pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S)))
             self._work.again(wanted, now + pause_s, again.reason)
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:

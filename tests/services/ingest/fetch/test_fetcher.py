@@ -148,11 +148,29 @@ def test_downloads_that_are_never_answered_end_a_run(bench: Bench) -> None:
     bench.shop.before = fail
     fetcher = bench.run()
     assert fetcher.waits() == ["fetch: 6 x no answer"]
+    assert bench.shop.asked["download"] == len(NAMES), "nobody is asked before the time that it stated"
     assert {bench.state(name) for name in NAMES} == {"fetching"}
     bench.shop.before = lambda what, name: None
     with Intake(bench.store):
         bench.run()
     assert {bench.state(name) for name in NAMES} == {"registered"}
+
+
+def test_a_run_waits_as_long_as_a_provider_asks_for(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    asked_s = list[float]()
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            asked_s.append(time.monotonic())
+            if len(asked_s) == 1:
+                raise Unavailable("later", retry_after_s=0.4)
+
+    bench.shop.before = fail
+    with Intake(bench.store):
+        bench.run()
+    assert asked_s[1] - asked_s[0] >= 0.4
+    assert bench.state(NAMES[0]) == "registered"
 
 
 def test_a_provider_s_wish_to_be_left_alone_holds_all_downloads(bench: Bench) -> None:
