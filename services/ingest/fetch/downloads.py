@@ -126,6 +126,8 @@ class Downloads:
             return there
         if not self.usage.has_room(offer.size or 0) and self.usage.fits(offer.size or 0):
             return self._used_up()
+        if not self._has_room(offer.size or 0):
+            return self._no_room()
         offer = self.provider.describe(offer)
         self.book.describe(collection, week, offer)
         if is_renewed and (there := self._lies_there(wanted, offer, certain=True)):
@@ -137,7 +139,7 @@ class Downloads:
             raise Refused(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
         with self._with_room(product, size) as there_is:
             if not there_is:
-                return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
+                return self._no_room()
             if not self.usage.reserve(size):
                 return self._used_up()
             return self._bring(wanted, lease, offer, size, said[-1])
@@ -170,8 +172,7 @@ class Downloads:
     def _with_room(self, product: str, size: int) -> Iterator[bool]:
         """Keep room on the disk for a product, beside those under way; say whether there is some."""
         with self._lock:
-            others = sum(self._room.values())
-            enough = free_bytes(self.folder) >= 2 * size + others + self.settings.free_gb * 1e9
+            enough = self._has_room(size)
             if enough:
                 self._room[product] = size
         try:
@@ -179,6 +180,24 @@ class Downloads:
         finally:
             with self._lock:
                 self._room.pop(product, None)
+
+    def _has_room(self, size: int) -> bool:
+        return free_bytes(self.folder) >= 2 * size + sum(list(self._room.values())) + self.settings.free_gb * 1e9
+
+    def _no_room(self) -> Again:
+        return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
+
+    def _volume_fault(self, lane: Lane, size: int) -> Again | None:
+        """Return what is to be waited for while the month's volume has no room; the past leaves some for what is new."""
+        limit = self.usage.limit
+        if not self.usage.fits(size) or limit is None:
+            return None
+        if not self.usage.has_room(size):
+            return self._used_up()
+        kept = int(limit * FOR_FORWARD) if lane == "backfill" else 0
+        if size + kept <= limit and not self.usage.has_room(size + kept):
+            return Again(3600.0, "what monthly_gb leaves for the past is used up")
+        return None
 
     def _used_up(self) -> Again:
         return Again(3600.0, "monthly_gb is used up", "everything")

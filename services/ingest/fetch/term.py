@@ -42,6 +42,12 @@ EVENTS_S = 15.0
 STOP_S = 4.0
 """Seconds that threads are waited for at the end: one that is late dies with the process, and holds its claim."""
 
+SILENT = 8
+"""Downloads in a row without an answer after which nothing is fetched for a while, more after each as many."""
+
+SILENT_S = 60.0
+"""Seconds that this while lasts at most."""
+
 ONCE_OFFLINE_S = 5.0
 """Seconds after which a run that ends when all is done asks again for what was offline, doubled each time."""
 
@@ -295,11 +301,13 @@ class Term:
     def _postpone(self, wanted: Wanted, again: Again) -> None:
         """Put a product back; or leave it to the next run, if this one ends when all is done."""
         now, once = time.monotonic(), self._setup.once
+        with self._lock:
+            self._silent = silent = self._silent + 1 if again.why == "provider" else 0
         if again.why == "everything" and once:
             self._work.end(wanted, again.reason)
             self._work.leave_all(again.reason)
             return
-        if not once and (held_s := again.after_s if again.why == "everything" else again.asked_s):
+        if not once and (held_s := self._held_s(again, silent)):
             self._work.hold(now + held_s)
             now += TICK_S  # the others go first then: it may be the only one that is turned away
         if not once or self._ended.is_set():
@@ -308,8 +316,7 @@ class Term:
         with self._lock:
             counts = again.why in {"product", "provider"} or (again.why == "room" and self._work.running == 1)
             self._tries[wanted.product] += counts
-            self._silent = self._silent + 1 if again.why == "provider" else 0
-            tries, silent = self._tries[wanted.product], self._silent
+            tries = self._tries[wanted.product]
         if tries >= ONCE_TRIES or again.asked_s > ONCE_ASKED_S:
             self._work.end(wanted, again.reason)
         elif silent >= ONCE_SILENT:
@@ -318,6 +325,14 @@ class Term:
         else:
             pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S)))
             self._work.again(wanted, now + pause_s, again.reason)
+
+    def _held_s(self, again: Again, silent: int) -> float:
+        """Return for how many seconds nothing is fetched after a download that did not end well."""
+        if again.why in {"everything", "room"}:
+            return again.after_s
+        if again.why == "provider" and silent >= SILENT:
+            return max(again.asked_s, self._back_off(silent // SILENT, SILENT_S))
+        return again.asked_s
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:
         reason = f"taken away by {self._setup.provider.name}: {deletion.cause[:200] or 'no cause given'}"

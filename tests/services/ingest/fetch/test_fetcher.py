@@ -619,6 +619,32 @@ def test_a_disk_without_room_holds_downloads_up_and_a_run_ends(bench: Bench) -> 
     assert records(bench) == []
 
 
+def test_a_disk_without_room_costs_a_service_no_requests(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+    with Serving(bench, bench.fetcher(once=False, free_gb=1e9)) as fetcher:
+        until(lambda: bool(fetcher.waits()))
+        time.sleep(0.3)
+        claims = [key for key in bench.store.keys(f"products/{L2A}/") if "/claims/" in key]
+    assert bench.shop.asked["describe"] == 0
+    assert len(claims) <= 4, "one try of each connection"
+
+
+def test_a_provider_that_never_answers_is_left_alone_more_and_more(bench: Bench) -> None:
+    for days in range(30):
+        bench.shop.add(name_of(days / 10))
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            raise Unavailable("no answer")
+
+    bench.shop.before = fail
+    with Serving(bench, bench.fetcher(once=False, back_off_s=0.5, connections=1)):
+        until(lambda: bench.shop.asked["download"] == term.SILENT)
+        time.sleep(0.3)
+        assert bench.shop.asked["download"] == term.SILENT
+
+
 def test_no_more_lies_in_landing_than_ingest_may_lag_behind(bench: Bench) -> None:
     for name in NAMES:
         bench.shop.add(name)
