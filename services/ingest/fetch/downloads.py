@@ -17,7 +17,7 @@ from services.ingest.fetch.errors import FetchError, Offline, Refused
 from services.ingest.fetch.lease import Lease
 from services.ingest.fetch.outcome import Again, Ended, Landed, Outcome
 from services.ingest.fetch.provider import Offer, Provider
-from services.ingest.fetch.queue import Wanted
+from services.ingest.fetch.queue import Lane, Wanted
 from services.ingest.fetch.setbacks import Setbacks
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
@@ -32,6 +32,9 @@ from shared.store.space import free_bytes, space_fault
 
 ASSUMED_BYTES = 1_200_000_000
 """Bytes that are counted for a product whose size the provider does not state, until it is there."""
+
+FOR_FORWARD = 0.2
+"""Share of `monthly_gb` that is kept for what is new: the past does without it."""
 
 WHOLE = "lies in landing/"
 """Why a product is `fetching` that was fetched, and is not registered yet."""
@@ -124,8 +127,8 @@ class Downloads:
         there = self._is_told(said[-1]) or (None if is_renewed else self._came_already(wanted, offer))
         if there:
             return there
-        if not self.usage.has_room(offer.size or 0) and self.usage.fits(offer.size or 0):
-            return self._used_up()
+        if used_up := self._used_up(wanted.lane, offer.size or 0):
+            return used_up
         if not self._has_room(offer.size or 0):
             return self._no_room()
         offer = self.provider.describe(offer)
@@ -140,8 +143,8 @@ class Downloads:
         with self._with_room(product, size) as there_is:
             if not there_is:
                 return self._no_room()
-            if not self.usage.reserve(size):
-                return self._used_up()
+            if (used_up := self._used_up(wanted.lane, size)) or not self.usage.reserve(size):
+                return used_up or Again(3600.0, "monthly_gb is used up", "everything")
             return self._bring(wanted, lease, offer, size, said[-1])
 
     def _bring(self, wanted: Wanted, lease: Lease, offer: Offer, reserved: int, last: Standing) -> Outcome:
@@ -187,20 +190,20 @@ class Downloads:
     def _no_room(self) -> Again:
         return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
 
-    def _volume_fault(self, lane: Lane, size: int) -> Again | None:
-        """Return what is to be waited for while the month's volume has no room; the past leaves some for what is new."""
-        limit = self.usage.limit
-        if not self.usage.fits(size) or limit is None:
-            return None
-        if not self.usage.has_room(size):
-            return self._used_up()
-        kept = int(limit * FOR_FORWARD) if lane == "backfill" else 0
-        if size + kept <= limit and not self.usage.has_room(size + kept):
-            return Again(3600.0, "what monthly_gb leaves for the past is used up")
-        return None
+    def _used_up(self, lane: Lane, size: int) -> Again | None:
+        """Return what is waited for while the month's volume has no room; the past leaves some of it for what is new.
 
-    def _used_up(self) -> Again:
-        return Again(3600.0, "monthly_gb is used up", "everything")
+        Nothing is waited for where a product is larger than all of it.
+        """
+        usage = self.usage
+        if usage.limit is None or not usage.fits(size):
+            return None
+        if not usage.has_room(size):
+            return Again(3600.0, "monthly_gb is used up", "everything" if lane == "forward" else "past")
+        kept = int(usage.limit * FOR_FORWARD) if lane == "backfill" else 0
+        if usage.fits(size + kept) and not usage.has_room(size + kept):
+            return Again(3600.0, "what monthly_gb leaves for the past is used up", "past")
+        return None
 
     def _ordered(self, offer: Offer) -> str:
         ordered = self.provider.order(offer)

@@ -82,7 +82,9 @@ class Term:
         self._silent, self._events_s = 0, 0.0
         self._recounts, self._is_repair_due = 0, False
         self._book = Book(setup.store, clock.now)
-        self._work = Work(min(settings.backfill_connections, settings.connections), settings.ahead)
+        self._work = Work(
+            min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
+        )
         self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up)
         self._usage = Usage(setup.store, setup.source.monthly_gb, clock.now)
         self._first_look = self._begun(clock)
@@ -303,10 +305,12 @@ class Term:
         now, once = time.monotonic(), self._setup.once
         with self._lock:
             self._silent = silent = self._silent + 1 if again.why == "provider" else 0
-        if again.why == "everything" and once:
+        if again.why in {"everything", "past"} and once:
             self._work.end(wanted, again.reason)
-            self._work.leave_all(again.reason)
+            self._work.leave_all(again.reason, LANES if again.why == "everything" else ("backfill",))
             return
+        if again.why == "past":
+            self._work.hold_past(now + again.after_s)
         if not once and (held_s := self._held_s(again, silent)):
             self._work.hold(now + held_s)
             now += TICK_S  # the others go first then: it may be the only one that is turned away

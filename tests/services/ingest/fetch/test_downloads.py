@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -322,3 +323,15 @@ def test_credentials_that_are_refused_later_are_not_blamed_on_products(desk: Des
     outcomes = fetch_all(desk, Misconfigured("401"), bad, [good, *bad, *bad])
     assert [each.why for each in outcomes if isinstance(each, Again)] == ["product"] * 2 + ["everything"] * 4
     assert list(desk.store.children("failures/fetch/")) == [f"{record_id('credentials')}.json"]
+
+
+def test_the_past_leaves_some_of_the_volume_for_what_is_new(desk: Desk) -> None:
+    size = len(desk.shop.data[NAME])
+    usage = Usage(desk.store, 10 * size / 1e9)
+    assert usage.reserve(int(7.5 * size))
+    downloads = desk.make(usage)
+    outcome = downloads.fetch(replace(WANTED, lane="backfill"))
+    assert isinstance(outcome, Again)
+    assert (outcome.why, "for the past" in outcome.reason) == ("past", True)
+    assert desk.shop.asked["describe"] == 0
+    assert downloads.fetch(WANTED) == Landed(f"{NAME}.zip")

@@ -604,6 +604,23 @@ def test_the_months_volume_is_kept_to_over_restarts(bench: Bench) -> None:
     assert {bench.state(name) for name in NAMES} == {"registered"}
 
 
+def test_the_past_uses_up_its_volume_and_what_is_new_comes(bench: Bench) -> None:
+    now = datetime.now(UTC)
+    area = AREA.model_copy(update={"years": [2018, now.isocalendar().year]})
+    for name in NAMES:
+        bench.shop.add(name, data=bytes(300_000))
+    source = {"products": ["S2MSI2A"], "monthly_gb": 0.001}
+    fresh = f"S2A_MSIL2A_{now:%Y%m%dT%H%M%S}_N0511_R093_T34TGR_{now:%Y%m%dT%H%M%S}"
+    with (
+        Intake(bench.store),
+        Serving(bench, bench.fetcher(once=False, area=area, source=source, connections=1)) as fetcher,
+    ):
+        until(lambda: "for the past" in str(fetcher.waits()))
+        bench.shop.add(fresh, data=bytes(300_000), sensed=now, published=datetime.now(UTC))
+        until(lambda: len(list(bench.store.children(PREFIX))) == 3)
+        assert bench.state(fresh) in {"fetching", "registered"}
+
+
 def test_a_product_larger_than_the_months_volume_fails_by_name(bench: Bench) -> None:
     bench.shop.add(NAMES[0], size=2_000_000)
     bench.run(source={"products": ["S2MSI2A"], "monthly_gb": 0.001})
