@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
-from services.ingest.fetch.arrival import arrival, is_registered
+from services.ingest.fetch.arrival import arrival, is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken, record_id
 from services.ingest.fetch.downloads import BY_INGEST
 from services.ingest.fetch.work import Work
@@ -69,14 +69,16 @@ class Aftermath:
         for product, known in failed:
             if record_id(product) not in recorded:
                 self._book.failed.pop(product, None)
-                if (found := self._say(known, "found", "requeued")) is not None:
-                    self._take_up(found)
+                self._want_again(known, "requeued")
         for product in list(self._refused)[:EACH]:
             known = self._refused[product]
             self._refused.move_to_end(product)
             if is_registered(self._store, known.collection, known.week, product):
                 del self._refused[product]
                 self._register(known)
+            elif landed(self._store, product) is None:
+                del self._refused[product]
+                self._want_again(known, "was taken out of landing/ after ingest refused it")
 
     def repair(self) -> None:
         """Try again what failed and people did not dismiss, as `landstream repair` does: it may be mended by now."""
@@ -84,8 +86,7 @@ class Aftermath:
         for product, known in list(self._book.failed.items()):
             if record_id(product) not in dismissed:
                 self._book.failed.pop(product, None)
-                if (found := self._say(known, "found", "tried again after a recount")) is not None:
-                    self._take_up(found)
+                self._want_again(known, "tried again after a recount")
 
     def count_failed(self) -> int:
         """Return how many products failed to be fetched, and were not dismissed by people."""
@@ -114,6 +115,10 @@ class Aftermath:
         for version, other in same:
             if version < highest and other.state == "registered":
                 self._say(other, "superseded", "a newer version of its scene is registered")
+
+    def _want_again(self, known: Standing, reason: str) -> None:
+        if (found := self._say(known, "found", reason)) is not None:
+            self._take_up(found)
 
     def _say(self, known: Standing, state: State, reason: str) -> Standing | None:
         """Say where a product stands; None = another process says so."""

@@ -30,7 +30,10 @@ CREDENTIALS = "credentials"
 
 _CORRUPT = "it came damaged each time: look at the provider's own page of it, then `landstream requeue` this record"
 _REFUSED = "check the product and the addresses of `source:`, then `landstream requeue` this record"
-_CREDENTIALS = "correct the credentials in the environment, or the source's addresses; fetching goes on by itself"
+_CREDENTIALS = (
+    "correct the credentials in the environment, or the source's addresses, and restart fetch; without a restart it "
+    "tries again once an hour"
+)
 
 
 @dataclass

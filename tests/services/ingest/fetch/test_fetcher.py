@@ -279,6 +279,21 @@ def test_a_damaged_product_is_tried_some_times_and_then_fails_with_its_record(be
     assert records(bench) == [f"{record_id(NAMES[0])}.json"]
 
 
+def test_what_ingest_refused_is_fetched_again_once_it_is_taken_out_of_landing(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    spoilt = [True]
+    whole, bench.shop.data[NAMES[0]] = bench.shop.data[NAMES[0]], b"a byte is another one"
+    serving = bench.fetcher(once=False, poll_s=0.05)
+    with Intake(bench.store, refuses=lambda name: spoilt[0]), Serving(bench, serving):
+        until(lambda: bench.shop.asked["download"] == 1 and bench.state(NAMES[0]) == "failed")
+        time.sleep(0.2)
+        assert bench.shop.asked["download"] == 1
+        spoilt[0], bench.shop.data[NAMES[0]] = False, whole
+        bench.store.delete(f"{PREFIX}{NAMES[0]}.zip")
+        until(lambda: bench.state(NAMES[0]) == "registered")
+    assert bench.shop.asked["download"] == 2
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_a_requeued_product_is_fetched_again_even_if_nobody_ran(bench: Bench, away: bool) -> None:
     bench.shop.add(NAMES[0])
