@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 
 from services.ingest.fetch.arrival import arrival, is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken, record_id
@@ -14,6 +15,9 @@ from services.ingest.names import parse_product
 from shared.items.products import Standing, State, reason_of
 from shared.run.landed import unit_of
 from shared.store import Store
+
+SOME = 200
+"""Failed products that are taken up in each round: whoever leads has to renew its lead between two rounds."""
 
 EACH = 8
 """Products that are looked at in each round, the longest waiting first: each costs some requests to the store."""
@@ -32,6 +36,7 @@ class Aftermath:
     def __init__(self, store: Store, book: Book, work: Work, take_up: Callable[[Standing], None]) -> None:
         self._store, self._book, self._work, self._take_up = store, book, work, take_up
         self._refused: OrderedDict[str, Standing] = OrderedDict()
+        self._to_repair: dict[str, Standing] = {}
 
     def settle(self) -> None:
         """Look what became of some of those that lie in `landing/`."""
@@ -66,10 +71,9 @@ class Aftermath:
         """Take up what failed and whose failure record people took away, and what ingest took in after all."""
         failed = list(self._book.failed.items())  # before its records are listed: one that comes later has its own
         recorded = self._book.recorded() if failed else frozenset()
-        for product, known in failed:
-            if record_id(product) not in recorded:
-                self._book.failed.pop(product, None)
-                self._want_again(known, "requeued")
+        for product, known in islice((each for each in failed if record_id(each[0]) not in recorded), SOME):
+            self._book.failed.pop(product, None)
+            self._want_again(known, "requeued")
         for product in list(self._refused)[:EACH]:
             known = self._refused[product]
             self._refused.move_to_end(product)
@@ -80,12 +84,18 @@ class Aftermath:
                 del self._refused[product]
                 self._want_again(known, "was taken out of landing/ after ingest refused it")
 
+    def begin_repair(self) -> None:
+        """Let `repair` try again what failed so far."""
+        self._to_repair = dict(self._book.failed)
+
     def repair(self) -> None:
-        """Try again what failed and people did not dismiss, as `landstream repair` does: it may be mended by now."""
-        dismissed = self._book.dismissed() if self._book.failed else frozenset()
-        for product, known in list(self._book.failed.items()):
-            if record_id(product) not in dismissed:
-                self._book.failed.pop(product, None)
+        """Try some of them again, unless people dismissed them, as `landstream repair` does: they may be mended now."""
+        if not self._to_repair:
+            return
+        dismissed = self._book.dismissed()
+        for product in list(islice(self._to_repair, SOME)):
+            known = self._to_repair.pop(product)
+            if record_id(product) not in dismissed and self._book.failed.pop(product, None) is not None:
                 self._want_again(known, "tried again after a recount")
 
     def count_failed(self) -> int:

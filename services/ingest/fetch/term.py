@@ -160,7 +160,8 @@ class Term:
             self._aftermath.settle()
             if self._is_resumed and self._is_repair_due:
                 self._is_repair_due = False
-                self._aftermath.repair()
+                self._aftermath.begin_repair()
+            self._aftermath.repair()
             if self._is_resumed and now - looked_s > min(settings.poll_s, REQUEUE_S):
                 self._aftermath.requeue()
                 FETCH_FAILED.labels(setup.provider.name).set(self._aftermath.count_failed())
