@@ -13,12 +13,12 @@ from threading import Event, Lock
 from services.ingest.fetch.arrival import is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.came import Came, Interrupted
-from services.ingest.fetch.errors import FetchError, Offline, Refused
+from services.ingest.fetch.errors import FetchError, Offline
 from services.ingest.fetch.lease import Lease
 from services.ingest.fetch.outcome import Again, Ended, Landed, Outcome
 from services.ingest.fetch.provider import Offer, Provider
 from services.ingest.fetch.queue import Lane, Wanted
-from services.ingest.fetch.setbacks import Setbacks
+from services.ingest.fetch.setbacks import Setbacks, TooLarge
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
 from shared.items.landing import LandingUnit
@@ -139,7 +139,7 @@ class Downloads:
             raise Offline(self._ordered(offer))
         size = offer.size or ASSUMED_BYTES
         if not self.usage.fits(size):
-            raise Refused(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
+            raise TooLarge(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
         with self._with_room(product, size) as there_is:
             if not there_is:
                 return self._no_room()

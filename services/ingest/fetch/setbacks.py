@@ -30,10 +30,15 @@ CREDENTIALS = "credentials"
 
 _CORRUPT = "it came damaged each time: look at the provider's own page of it, then `landstream requeue` this record"
 _REFUSED = "check the product and the addresses of `source:`, then `landstream requeue` this record"
+_TOO_LARGE = "raise `monthly_gb` of `source:`, then `landstream requeue` this record"
 _CREDENTIALS = (
     "correct the credentials in the environment, or the source's addresses, and restart fetch; without a restart it "
     "tries again once an hour"
 )
+
+
+class TooLarge(Refused):
+    """Raised when a product is larger than all that may be fetched in a month."""
 
 
 @dataclass
@@ -91,7 +96,7 @@ class Setbacks:
             case Corrupt() if self._count(wanted) < self.settings.attempts:
                 return Again(self.back_off(wanted), str(error))
             case _:
-                return self._fail(wanted, error, _REFUSED if isinstance(error, Refused) else _CORRUPT)
+                return self._fail(wanted, error, _remedy(error))
 
     def _turn_away(self, wanted: Wanted, error: Misconfigured) -> Ended | Again:
         """Blame the product while others come, and credentials or addresses when several in a row do not."""
@@ -137,3 +142,9 @@ class Setbacks:
         """Count a try of a product, and return the pause after it, in seconds."""
         self._tries[wanted.product] += 1
         return doubled(self.settings.back_off_s, self._tries[wanted.product], LONGEST_S)
+
+
+def _remedy(error: FetchError) -> str:
+    if isinstance(error, TooLarge):
+        return _TOO_LARGE
+    return _REFUSED if isinstance(error, Refused) else _CORRUPT

@@ -641,6 +641,8 @@ def test_a_product_larger_than_the_months_volume_fails_by_name(bench: Bench) -> 
     bench.run(source={"products": ["S2MSI2A"], "monthly_gb": 0.001})
     assert bench.state(NAMES[0]) == "failed"
     assert "monthly_gb" in bench.reason(NAMES[0])
+    record = bench.store.get(f"failures/fetch/{record_id(NAMES[0])}.json")
+    assert b"raise `monthly_gb` of `source:`" in record
 
 
 def test_a_disk_without_room_holds_downloads_up_and_a_run_ends(bench: Bench) -> None:
