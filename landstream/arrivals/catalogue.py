@@ -95,7 +95,8 @@ def fetch(
 
     It is searched for as `landstream catalogue search` does. Products are whole, and of the size and checksum that the
     catalogue states; what lies in the folder already is not fetched again, and what broke off goes on the next time.
-    Downloading needs an account: for the Data Space LANDSTREAM_CDSE_USERNAME and LANDSTREAM_CDSE_PASSWORD.
+    Downloading needs an account: for the Data Space LANDSTREAM_CDSE_USERNAME and LANDSTREAM_CDSE_PASSWORD. An account
+    has four connections, and the requests of one process: leave it alone while a stream fetches with the same account.
 
     `landstream run` takes the products of such a folder in; an area with a `source:` needs none of this.
 

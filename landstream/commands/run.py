@@ -51,7 +51,7 @@ def run(
     from landstream.progress import ProgressDisplay
     from landstream.stream import Stream
     from landstream.workspace import WorkspaceError, bind, workspace
-    from services.ingest.fetch.errors import Misconfigured
+    from services.ingest.fetch.errors import FetchError
     from services.sweeper.driver import upstream
     from shared.area import AreaError, load_area
     from shared.observe.failpoint import UnknownFailpoint, check_failpoint
@@ -87,7 +87,7 @@ def run(
                 linker(opened)
             try:
                 stream = Stream(study_area, opened, folder, stop, progress, once, keep_snapshots, link)
-            except Misconfigured as error:
+            except FetchError as error:
                 fail(error)
             outcome = stream.run(products or [])
     except StoreFull as error:

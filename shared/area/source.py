@@ -10,7 +10,7 @@ from datetime import date
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ProductType = Literal["S2MSI2A", "S2MSI1C", "OL_1_EFR___"]
 PRODUCT_TYPES: Final[tuple[ProductType, ...]] = ("S2MSI2A", "S2MSI1C", "OL_1_EFR___")
@@ -28,11 +28,22 @@ def _address(value: str) -> str:
         ValueError: it is no address of a service, or holds credentials.
     """
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    is_plain = value.isascii() and value.isprintable() and not {" ", "\\"} & set(value)
+    if not is_plain or parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError(f"{value!r} is not an address: it begins with https:// (or http://)")
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address holds no credentials: give them in the environment, docs/operations.md says where")
     return value.rstrip("/")
+
+
+def _host(value: str) -> str:
+    """Check a host, or an address, and return it.
+
+    Raises:
+        ValueError: it is neither, or holds credentials.
+    """
+    _address(value if "://" in value else f"https://{value}")
+    return value
 
 
 class _Catalogue(BaseModel):
@@ -111,7 +122,7 @@ class StacSource(_Catalogue):
     """STAC API that is searched."""
     collection: str = "sentinel-2-l2a"
     """Collection of Sentinel-2 scenes there."""
-    asset_hosts: tuple[str, ...] = ("sentinel-cogs.s3.us-west-2.amazonaws.com",)
+    asset_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ("sentinel-cogs.s3.us-west-2.amazonaws.com",)
     """Hosts, beside the API's own, that pictures may be fetched from; no credential is sent there."""
 
     _check = field_validator("api_url")(_address)

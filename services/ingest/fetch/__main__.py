@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.ingest.fetch.errors import Misconfigured
+from services.ingest.fetch.errors import FetchError
 from services.ingest.fetch.fetching import fetcher_of
 from shared.observe.logs import get_logger
 from shared.process.command_line import make_parser, or_exit, settings_of
@@ -29,7 +29,7 @@ def main() -> None:
             return
         try:
             fetcher_of(context, context.work / "products", partial(deliver, context.store, stop=context.stop)).run()
-        except Misconfigured as error:
+        except FetchError as error:
             raise ValueError(str(error)) from error
 
     or_exit(lambda: run_service(NAME, settings, given.kafka, work))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 
-from services.ingest.fetch.arrival import arrival, is_registered
+from services.ingest.fetch.arrival import arrival, is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken, record_id
 from services.ingest.fetch.downloads import BY_INGEST
 from services.ingest.fetch.work import Work
@@ -14,6 +15,9 @@ from services.ingest.names import parse_product
 from shared.items.products import Standing, State, reason_of
 from shared.run.landed import unit_of
 from shared.store import Store
+
+SOME = 200
+"""Failed products that are taken up in each round: whoever leads has to renew its lead between two rounds."""
 
 EACH = 8
 """Products that are looked at in each round, the longest waiting first: each costs some requests to the store."""
@@ -32,6 +36,7 @@ class Aftermath:
     def __init__(self, store: Store, book: Book, work: Work, take_up: Callable[[Standing], None]) -> None:
         self._store, self._book, self._work, self._take_up = store, book, work, take_up
         self._refused: OrderedDict[str, Standing] = OrderedDict()
+        self._to_repair: dict[str, Standing] = {}
 
     def settle(self) -> None:
         """Look what became of some of those that lie in `landing/`."""
@@ -66,26 +71,32 @@ class Aftermath:
         """Take up what failed and whose failure record people took away, and what ingest took in after all."""
         failed = list(self._book.failed.items())  # before its records are listed: one that comes later has its own
         recorded = self._book.recorded() if failed else frozenset()
-        for product, known in failed:
-            if record_id(product) not in recorded:
-                self._book.failed.pop(product, None)
-                if (found := self._say(known, "found", "requeued")) is not None:
-                    self._take_up(found)
+        for product, known in islice((each for each in failed if record_id(each[0]) not in recorded), SOME):
+            self._book.failed.pop(product, None)
+            self._want_again(known, "requeued")
         for product in list(self._refused)[:EACH]:
             known = self._refused[product]
             self._refused.move_to_end(product)
             if is_registered(self._store, known.collection, known.week, product):
                 del self._refused[product]
                 self._register(known)
+            elif landed(self._store, product) is None:
+                del self._refused[product]
+                self._want_again(known, "was taken out of landing/ after ingest refused it")
+
+    def begin_repair(self) -> None:
+        """Let `repair` try again what failed so far."""
+        self._to_repair = dict(self._book.failed)
 
     def repair(self) -> None:
-        """Try again what failed and people did not dismiss, as `landstream repair` does: it may be mended by now."""
-        dismissed = self._book.dismissed() if self._book.failed else frozenset()
-        for product, known in list(self._book.failed.items()):
-            if record_id(product) not in dismissed:
-                self._book.failed.pop(product, None)
-                if (found := self._say(known, "found", "tried again after a recount")) is not None:
-                    self._take_up(found)
+        """Try some of them again, unless people dismissed them, as `landstream repair` does: they may be mended now."""
+        if not self._to_repair:
+            return
+        dismissed = self._book.dismissed()
+        for product in list(islice(self._to_repair, SOME)):
+            known = self._to_repair.pop(product)
+            if record_id(product) not in dismissed and self._book.failed.pop(product, None) is not None:
+                self._want_again(known, "tried again after a recount")
 
     def count_failed(self) -> int:
         """Return how many products failed to be fetched, and were not dismissed by people."""
@@ -114,6 +125,10 @@ class Aftermath:
         for version, other in same:
             if version < highest and other.state == "registered":
                 self._say(other, "superseded", "a newer version of its scene is registered")
+
+    def _want_again(self, known: Standing, reason: str) -> None:
+        if (found := self._say(known, "found", reason)) is not None:
+            self._take_up(found)
 
     def _say(self, known: Standing, state: State, reason: str) -> Standing | None:
         """Say where a product stands; None = another process says so."""

@@ -17,8 +17,6 @@ FIREWALL_REST_S: Final = 2 * 3600.0
 """How long a firewall that turned us away is left alone."""
 SESSIONS_REST_S: Final = 60.0
 """How long to wait when too many sessions are open."""
-TOKEN_REST_S: Final = 120.0
-"""How long to wait when even a new token is refused."""
 _CODE: Final = re.compile(rb'"code"\s*:\s*"(?:DAT-ZIP-)?(\d{1,4})"')
 _REFERENCE: Final = re.compile(rb"reference id[^0-9A-Za-z]{1,20}([0-9A-Za-z.-]{4,40})", re.IGNORECASE)
 _SESSIONS: Final = "100"
@@ -51,7 +49,7 @@ def trouble(status: int, headers: Mapping[str, str], body: bytes, address: str, 
     if status in {408, 425, 429} or status >= 500 or status < 400:
         return Unavailable(f"{where} answered {said}", wait)
     if status == 401 and code in _TOKEN_LOST:
-        return Unavailable(f"{where} does not take a token that is new: {said}", TOKEN_REST_S)
+        return Unavailable(f"{where} does not take a token that is new: {said}")
     if status == 401:
         return Misconfigured(f"{where} does not take our credentials: {said}")
     if status == 403:

@@ -27,7 +27,8 @@ class Came:
 
     def __init__(self, lease: Lease, folder: Path, stop: Event, report: Callable[[int, int], None]) -> None:
         self._lease, self._stop, self._report = lease, stop, report
-        self._left, self._first, self._done = bytes_in(folder), True, 0
+        self._folder, self._there = folder, bytes_in(folder)
+        self._left, self._first, self._done = self._there, True, 0
         self._renewed_s = time.monotonic()
 
     def __call__(self, done: int, total: int | None) -> None:
@@ -59,6 +60,9 @@ class Came:
     @property
     def fetched(self) -> int:
         """Bytes that came over the network: not those that an earlier try had left."""
+        if any(path.is_dir() for path in self._folder.iterdir()):
+            # File by file, and the reports count those that were there from the first one on.
+            return max(0, bytes_in(self._folder) - self._there)
         return max(0, self._done - self._left)
 
 

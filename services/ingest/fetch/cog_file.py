@@ -84,7 +84,9 @@ def _require_file(http: Http, address: str, response: httpx.Response) -> None:
         with within(http.limits.read_s):
             body = read_body(chunks(response), response.headers.get("content-encoding", ""), _FAULT_LIMIT)
         error = trouble(response.status_code, response.headers, body, address, http.clock.today())
-        raise error or Unavailable(f"{place(address)} answered {response.status_code}")
+        error = error or Unavailable(f"{place(address)} answered {response.status_code}")
+        http.heed(address, error)
+        raise error
     if response.headers.get("content-type", "").lower().startswith("text/html"):
         raise Unavailable(f"{place(address)}: a page came where an image was to come")
     if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:

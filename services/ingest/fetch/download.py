@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from services.ingest.fetch.answers import SESSIONS_REST_S, trouble
+from services.ingest.fetch.answers import trouble
 from services.ingest.fetch.bounded import read_body
 from services.ingest.fetch.deadline import within
 from services.ingest.fetch.errors import Corrupt, FetchError, Refused, Unavailable
@@ -181,6 +181,5 @@ def _refusal(http: Http, address: str, response: httpx.Response) -> FetchError:
         body = read_body(chunks(response), response.headers.get("content-encoding", ""), _ERROR_LIMIT)
     error = trouble(response.status_code, response.headers, body, address, http.clock.today())
     assert error is not None, "only successes have no error"
-    if response.status_code == 429:
-        return Unavailable(str(error), max(SESSIONS_REST_S, getattr(error, "retry_after_s", None) or 0.0))
+    http.heed(address, error)
     return error

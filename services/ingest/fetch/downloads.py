@@ -13,12 +13,12 @@ from threading import Event, Lock
 from services.ingest.fetch.arrival import is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.came import Came, Interrupted
-from services.ingest.fetch.errors import FetchError, Offline, Refused
+from services.ingest.fetch.errors import FetchError, Offline
 from services.ingest.fetch.lease import Lease
 from services.ingest.fetch.outcome import Again, Ended, Landed, Outcome
 from services.ingest.fetch.provider import Offer, Provider
-from services.ingest.fetch.queue import Wanted
-from services.ingest.fetch.setbacks import Setbacks
+from services.ingest.fetch.queue import Lane, Wanted
+from services.ingest.fetch.setbacks import Setbacks, TooLarge
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
 from shared.items.landing import LandingUnit
@@ -32,6 +32,9 @@ from shared.store.space import free_bytes, space_fault
 
 ASSUMED_BYTES = 1_200_000_000
 """Bytes that are counted for a product whose size the provider does not state, until it is there."""
+
+FOR_FORWARD = 0.2
+"""Share of `monthly_gb` that is kept for what is new: the past does without it."""
 
 WHOLE = "lies in landing/"
 """Why a product is `fetching` that was fetched, and is not registered yet."""
@@ -124,8 +127,10 @@ class Downloads:
         there = self._is_told(said[-1]) or (None if is_renewed else self._came_already(wanted, offer))
         if there:
             return there
-        if not self.usage.has_room(offer.size or 0) and self.usage.fits(offer.size or 0):
-            return self._used_up()
+        if used_up := self._used_up(wanted.lane, offer.size or 0):
+            return used_up
+        if not self._has_room(offer.size or 0):
+            return self._no_room()
         offer = self.provider.describe(offer)
         self.book.describe(collection, week, offer)
         if is_renewed and (there := self._lies_there(wanted, offer, certain=True)):
@@ -134,12 +139,12 @@ class Downloads:
             raise Offline(self._ordered(offer))
         size = offer.size or ASSUMED_BYTES
         if not self.usage.fits(size):
-            raise Refused(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
+            raise TooLarge(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
         with self._with_room(product, size) as there_is:
             if not there_is:
-                return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
-            if not self.usage.reserve(size):
-                return self._used_up()
+                return self._no_room()
+            if (used_up := self._used_up(wanted.lane, size)) or not self.usage.reserve(size):
+                return used_up or Again(3600.0, "monthly_gb is used up", "everything")
             return self._bring(wanted, lease, offer, size, said[-1])
 
     def _bring(self, wanted: Wanted, lease: Lease, offer: Offer, reserved: int, last: Standing) -> Outcome:
@@ -170,8 +175,7 @@ class Downloads:
     def _with_room(self, product: str, size: int) -> Iterator[bool]:
         """Keep room on the disk for a product, beside those under way; say whether there is some."""
         with self._lock:
-            others = sum(self._room.values())
-            enough = free_bytes(self.folder) >= 2 * size + others + self.settings.free_gb * 1e9
+            enough = self._has_room(size)
             if enough:
                 self._room[product] = size
         try:
@@ -180,8 +184,26 @@ class Downloads:
             with self._lock:
                 self._room.pop(product, None)
 
-    def _used_up(self) -> Again:
-        return Again(3600.0, "monthly_gb is used up", "everything")
+    def _has_room(self, size: int) -> bool:
+        return free_bytes(self.folder) >= 2 * size + sum(list(self._room.values())) + self.settings.free_gb * 1e9
+
+    def _no_room(self) -> Again:
+        return Again(60.0, f"{self.folder}: less is free than products and `free_gb` need", "room")
+
+    def _used_up(self, lane: Lane, size: int) -> Again | None:
+        """Return what is waited for while the month's volume has no room; the past leaves some of it for what is new.
+
+        Nothing is waited for where a product is larger than all of it.
+        """
+        usage = self.usage
+        if usage.limit is None or not usage.fits(size):
+            return None
+        if not usage.has_room(size):
+            return Again(3600.0, "monthly_gb is used up", "everything" if lane == "forward" else "past")
+        kept = int(usage.limit * FOR_FORWARD) if lane == "backfill" else 0
+        if usage.fits(size + kept) and not usage.has_room(size + kept):
+            return Again(3600.0, "what monthly_gb leaves for the past is used up", "past")
+        return None
 
     def _ordered(self, offer: Offer) -> str:
         ordered = self.provider.order(offer)

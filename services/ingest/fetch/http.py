@@ -16,7 +16,7 @@ import httpx
 from services.ingest.fetch.answers import trouble
 from services.ingest.fetch.bounded import BODY_LIMIT, parse_json, read_body
 from services.ingest.fetch.deadline import DeadlineTransport, within
-from services.ingest.fetch.errors import Offline, Refused, Unavailable
+from services.ingest.fetch.errors import FetchError, Offline, Refused, Unavailable
 from services.ingest.fetch.hosts import Hosts, origin_of, place, redirected
 from services.ingest.fetch.pace import Clock, Pace, backoff
 
@@ -24,7 +24,7 @@ USER_AGENT: Final = "landstream/0.1"
 TRIES: Final = 4
 REDIRECTS: Final = 5
 LONGEST_WAIT_S: Final = 60.0
-"""A wish to be left alone for longer is handed on at once, and not waited for."""
+"""A wish to be left alone for longer is handed on at once, to all who ask meanwhile, and not waited for."""
 CONNECTIONS: Final = 16
 # httpx tells every address with its query, which is nobody's business.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -179,12 +179,16 @@ class Http:
                 raise
             except Unavailable as error:
                 wait = error.retry_after_s
+                self.heed(address, error)
                 if tries >= TRIES or (wait or 0.0) > LONGEST_WAIT_S:
                     raise
             if wait is None:
                 self.clock.sleep(backoff(tries))
-            else:
-                self._pace.hold(address, wait)
+
+    def heed(self, address: str, error: FetchError) -> None:
+        """Leave an address's service alone, whoever asks, for as long as an error says that it wants to be."""
+        if isinstance(error, Unavailable) and not isinstance(error, Offline) and error.retry_after_s:
+            self._pace.hold(address, error.retry_after_s)
 
     def _once(
         self,
@@ -229,7 +233,7 @@ class Http:
             follow: whether to follow redirects.
 
         Raises:
-            Unavailable: no answer comes.
+            Unavailable: no answer comes, or the service wants to be left alone.
             Refused: a redirect leads where it may not.
             Misconfigured: no token is to be had.
         """
@@ -260,7 +264,7 @@ class Http:
         self, method: Method, address: str, headers: Mapping[str, str], content: bytes | None, token: str | None
     ) -> httpx.Response:
         origin = self.hosts.check(address)
-        self._pace.wait(address)
+        self._pace.wait(address, LONGEST_WAIT_S)
         every = {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
         try:
             request = self._client.build_request(method, address, headers=every, content=content)

@@ -11,9 +11,9 @@ LONGEST_S = 900.0
 DAY_S = 86_400.0
 """Seconds after which a product that is offline is asked for again at the latest."""
 
-Why = Literal["product", "provider", "room", "ours", "everything"]
+Why = Literal["product", "provider", "room", "ours", "past", "everything"]
 """What a next try waits for: the product alone; a provider that does not answer; room on the disk; a trouble of ours
-that says nothing of the provider; what holds up every product (credentials, the month's volume)."""
+that says nothing of the provider; what holds up all of the past, or every product (credentials, the month's volume)."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ class Again:
         after_s: in how many seconds.
         reason: why, for people.
         why: what it waits for.
+        asked_s: seconds for which the provider wants to be left alone; 0 = it did not say.
     """
 
     after_s: float
     reason: str
     why: Why = "product"
+    asked_s: float = 0.0
 
 
 Outcome = Landed | Ended | Again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from services.ingest.fetch.errors import Unavailable
 from services.ingest.fetch.hosts import origin_of
 
 FIRST_WAIT_S: Final = 0.5
@@ -82,22 +84,43 @@ class Pace:
         self._free: dict[str, float] = {}
         self._held: dict[str, float] = {}
 
-    def wait(self, address: str) -> None:
-        """Wait until an address may be asked."""
+    def wait(self, address: str, longest_s: float = math.inf) -> None:
+        """Wait until an address may be asked.
+
+        Args:
+            address: absolute.
+            longest_s: that a service which wants to be left alone is waited for.
+
+        Raises:
+            Unavailable: it wants to be left alone for longer.
+        """
         service = self._service(address)
         step = 1 / self._rates.get(service, self._otherwise)
         with self._lock:
             now = self._clock.now()
+            self._left(service, now, longest_s)
             start = max(now, self._free.get(service, now), self._held.get(service, now))
             self._free[service] = start + step
-        while (pause := max(start, self._held.get(service, start)) - self._clock.now()) > 0:
+        while (pause := max(start - now, self._left(service, now, longest_s))) > 0:
             self._clock.sleep(pause)
+            now = self._clock.now()
 
     def hold(self, address: str, seconds: float) -> None:
         """Leave an address's service alone for some time, whoever asks."""
         service = self._service(address)
         with self._lock:
             self._held[service] = max(self._held.get(service, 0.0), self._clock.now() + seconds)
+
+    def _left(self, service: str, now: float, longest_s: float) -> float:
+        """Return for how many seconds more a service is left alone.
+
+        Raises:
+            Unavailable: for longer than may be waited.
+        """
+        left = self._held.get(service, now) - now
+        if left > longest_s:
+            raise Unavailable(f"{service} wants to be left alone", left)
+        return left
 
     def _service(self, address: str) -> str:
         services = [service for service in self._rates if address.startswith(service)]

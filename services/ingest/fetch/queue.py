@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -65,13 +65,14 @@ class Queue:
             self._since[wanted.lane][wanted.product] = self.clock()
             self._wait(wanted, at_s)
 
-    def take(self, now_s: float) -> Wanted | None:
+    def take(self, now_s: float, only_forward: bool = False) -> Wanted | None:
         """Return what is to be fetched now; `ended` or `again` must follow. None = nothing yet."""
         while self._later and self._later[0][0] <= now_s:
             _, order, wanted = heapq.heappop(self._later)
             heapq.heappush(self._ready[wanted.lane], (order, wanted))
         for lane in LANES:
-            if self._ready[lane] and (lane == "forward" or self._running[lane] < self.backfill_limit):
+            is_open = lane == "forward" or (not only_forward and self._running[lane] < self.backfill_limit)
+            if self._ready[lane] and is_open:
                 wanted = heapq.heappop(self._ready[lane])[1]
                 self._running[lane] += 1
                 self._waiting[lane] -= 1
@@ -89,14 +90,15 @@ class Queue:
         self._running[wanted.lane] -= 1
         self._wait(wanted, at_s)
 
-    def drain(self) -> list[Wanted]:
-        """Forget all that wait, and return them; those under way are left."""
-        waiting = [wanted for *_, wanted in self._later]
-        self._later.clear()
-        for ready in self._ready.values():
-            waiting += [wanted for _, wanted in ready]
-            ready.clear()
-        self._waiting.clear()
+    def drain(self, lanes: Collection[Lane] = LANES) -> list[Wanted]:
+        """Forget all of some lanes that wait, and return them; those under way are left."""
+        waiting = [wanted for *_, wanted in self._later if wanted.lane in lanes]
+        self._later = [each for each in self._later if each[-1].lane not in lanes]
+        heapq.heapify(self._later)
+        for lane in lanes:
+            waiting += [wanted for _, wanted in self._ready[lane]]
+            self._ready[lane].clear()
+            self._waiting[lane] = 0
         self._known.difference_update(wanted.product for wanted in waiting)
         for wanted in waiting:
             self._since[wanted.lane].pop(wanted.product, None)

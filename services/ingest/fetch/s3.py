@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.http import TRIES, Http
+from services.ingest.fetch.manifest import require_stated
 from services.ingest.fetch.provider import Credentials, Progress, unheard
 from services.ingest.fetch.receive import Span, Speed, receive, settle
 from services.ingest.fetch.s3_wire import speak_through
@@ -99,7 +100,7 @@ class S3:
         Raises:
             Gone: there is nothing below the prefix.
             Refused: the list does not end, is too large, or a key would lead out of the folder.
-            Corrupt: an object is not of the size that the list states.
+            Corrupt: an object is not of the size that the list states, or not what the product's manifest states.
             Unavailable: the service does not answer well.
             Misconfigured: the keys are wrong, or not enough.
         """
@@ -116,6 +117,7 @@ class S3:
             done += each.size
             progress(done, total)
         _check_nothing_else(target, objects)
+        require_stated(target, folder.name, {each.path.as_posix(): each.size for each in objects})
         if target == part:
             settle(part, folder)
         return folder

@@ -30,7 +30,15 @@ CREDENTIALS = "credentials"
 
 _CORRUPT = "it came damaged each time: look at the provider's own page of it, then `landstream requeue` this record"
 _REFUSED = "check the product and the addresses of `source:`, then `landstream requeue` this record"
-_CREDENTIALS = "correct the credentials in the environment, or the source's addresses; fetching goes on by itself"
+_TOO_LARGE = "raise `monthly_gb` of `source:`, then `landstream requeue` this record"
+_CREDENTIALS = (
+    "correct the credentials in the environment, or the source's addresses, and restart fetch; without a restart it "
+    "tries again once an hour"
+)
+
+
+class TooLarge(Refused):
+    """Raised when a product is larger than all that may be fetched in a month."""
 
 
 @dataclass
@@ -52,12 +60,14 @@ class Setbacks:
     observer: Observer
     _tries: Counter[str] = field(default_factory=Counter)
     _faults: Counter[str] = field(default_factory=Counter)
+    _turned_away: set[str] = field(default_factory=set)
     _accepted: bool = False
 
     def overcome(self, product: str) -> None:
         """Forget the tries of a product: it came."""
         self._tries.pop(product, None)
         self._faults.pop(product, None)
+        self._turned_away.clear()
         if not self._accepted:
             self.book.answered(CREDENTIALS)
             self._accepted = True
@@ -76,11 +86,9 @@ class Setbacks:
                 return Again(doubled(self.settings.offline_s, self._tries[product], DAY_S), str(error))
             case Unavailable():
                 asked_s = min(error.retry_after_s or 0.0, DAY_S)
-                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider")
+                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider", asked_s)
             case Misconfigured():
-                self._accepted = False
-                self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
-                return Again(self.settings.poll_s, str(error), "everything")
+                return self._turn_away(wanted, error)
             case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
                 return Again(self.back_off(wanted), str(error))
             case Gone():
@@ -88,7 +96,19 @@ class Setbacks:
             case Corrupt() if self._count(wanted) < self.settings.attempts:
                 return Again(self.back_off(wanted), str(error))
             case _:
-                return self._fail(wanted, error, _REFUSED if isinstance(error, Refused) else _CORRUPT)
+                return self._fail(wanted, error, _remedy(error))
+
+    def _turn_away(self, wanted: Wanted, error: Misconfigured) -> Ended | Again:
+        """Blame the product while others come, and credentials or addresses when several in a row do not."""
+        self._turned_away.add(wanted.product)
+        if not self._accepted or len(self._turned_away) >= SURE_TRIES:
+            self._accepted = False
+            self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
+            return Again(self.settings.poll_s, str(error), "everything")
+        if self._count(wanted) < SURE_TRIES:
+            return Again(self.back_off(wanted), str(error))
+        self._turned_away.discard(wanted.product)
+        return self._fail(wanted, error, _REFUSED)
 
     def _miss(self, wanted: Wanted, error: Gone) -> Ended:
         """Say that a product is not there; if it had come before, what came stays until the provider says more."""
@@ -122,3 +142,9 @@ class Setbacks:
         """Count a try of a product, and return the pause after it, in seconds."""
         self._tries[wanted.product] += 1
         return doubled(self.settings.back_off_s, self._tries[wanted.product], LONGEST_S)
+
+
+def _remedy(error: FetchError) -> str:
+    if isinstance(error, TooLarge):
+        return _TOO_LARGE
+    return _REFUSED if isinstance(error, Refused) else _CORRUPT

@@ -42,8 +42,17 @@ EVENTS_S = 15.0
 STOP_S = 4.0
 """Seconds that threads are waited for at the end: one that is late dies with the process, and holds its claim."""
 
+SILENT = 8
+"""Downloads in a row without an answer after which nothing is fetched for a while, more after each as many."""
+
+SILENT_S = 60.0
+"""Seconds that this while lasts at most."""
+
 ONCE_OFFLINE_S = 5.0
 """Seconds after which a run that ends when all is done asks again for what was offline, doubled each time."""
+
+ONCE_ASKED_S = 60.0
+"""Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
 
 ONCE_TRIES = 8
 """Tries of a product or a search that such a run makes while the provider does not answer."""
@@ -73,7 +82,9 @@ class Term:
         self._silent, self._events_s = 0, 0.0
         self._recounts, self._is_repair_due = 0, False
         self._book = Book(setup.store, clock.now)
-        self._work = Work(min(settings.backfill_connections, settings.connections), settings.ahead)
+        self._work = Work(
+            min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
+        )
         self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up)
         self._usage = Usage(setup.store, setup.source.monthly_gb, clock.now)
         self._first_look = self._begun(clock)
@@ -149,7 +160,8 @@ class Term:
             self._aftermath.settle()
             if self._is_resumed and self._is_repair_due:
                 self._is_repair_due = False
-                self._aftermath.repair()
+                self._aftermath.begin_repair()
+            self._aftermath.repair()
             if self._is_resumed and now - looked_s > min(settings.poll_s, REQUEUE_S):
                 self._aftermath.requeue()
                 FETCH_FAILED.labels(setup.provider.name).set(self._aftermath.count_failed())
@@ -292,28 +304,40 @@ class Term:
     def _postpone(self, wanted: Wanted, again: Again) -> None:
         """Put a product back; or leave it to the next run, if this one ends when all is done."""
         now, once = time.monotonic(), self._setup.once
-        if again.why == "everything" and once:
+        with self._lock:
+            self._silent = silent = self._silent + 1 if again.why == "provider" else 0
+        if again.why in {"everything", "past"} and once:
             self._work.end(wanted, again.reason)
-            self._work.leave_all(again.reason)
+            self._work.leave_all(again.reason, LANES if again.why == "everything" else ("backfill",))
             return
-        if again.why == "everything":
-            self._work.hold(now + again.after_s)
+        if again.why == "past":
+            self._work.hold_past(now + again.after_s)
+        if not once and (held_s := self._held_s(again, silent)):
+            self._work.hold(now + held_s)
+            now += TICK_S  # the others go first then: it may be the only one that is turned away
         if not once or self._ended.is_set():
             self._work.again(wanted, now + again.after_s, again.reason)
             return
         with self._lock:
             counts = again.why in {"product", "provider"} or (again.why == "room" and self._work.running == 1)
             self._tries[wanted.product] += counts
-            self._silent = self._silent + 1 if again.why == "provider" else 0
-            tries, silent = self._tries[wanted.product], self._silent
-        if tries >= ONCE_TRIES:
+            tries = self._tries[wanted.product]
+        if tries >= ONCE_TRIES or again.asked_s > ONCE_ASKED_S:
             self._work.end(wanted, again.reason)
         elif silent >= ONCE_SILENT:
             self._work.end(wanted, again.reason)
             self._work.leave_all(again.reason)
         else:
-            pause_s = min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S))
+            pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S)))
             self._work.again(wanted, now + pause_s, again.reason)
+
+    def _held_s(self, again: Again, silent: int) -> float:
+        """Return for how many seconds nothing is fetched after a download that did not end well."""
+        if again.why in {"everything", "room"}:
+            return again.after_s
+        if again.why == "provider" and silent >= SILENT:
+            return max(again.asked_s, self._back_off(silent // SILENT, SILENT_S))
+        return again.asked_s
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:
         reason = f"taken away by {self._setup.provider.name}: {deletion.cause[:200] or 'no cause given'}"

@@ -19,6 +19,8 @@ MARGIN_S: Final = 60.0
 LONGEST_LIFE_S: Final = 24 * 3600.0
 REST_S: Final = 5.0
 """How long the service is not asked again after it failed, whoever wants a token."""
+REFUSED_S: Final = 3600.0
+"""How long credentials that were refused are not sent again: an account is locked after some times."""
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}\Z")
 
 
@@ -62,7 +64,7 @@ class Tokens:
         """Return a token that is good now.
 
         Raises:
-            Misconfigured: credentials are absent, or were refused once: they are never sent again.
+            Misconfigured: credentials are absent, or were refused within the last hour.
             Unavailable: the service does not answer well.
         """
         with self._lock:
@@ -90,7 +92,7 @@ class Tokens:
         except FetchError as error:
             self._failed = error
             lasting = isinstance(error, Misconfigured)
-            self._failed_until = math.inf if lasting else self._clock.now() + max(REST_S, _wish(error))
+            self._failed_until = self._clock.now() + (REFUSED_S if lasting else max(REST_S, _wish(error)))
             raise
         self._failed = None
         return self._grant.access

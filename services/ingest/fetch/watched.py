@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from services.ingest.fetch.book import Book
-from services.ingest.fetch.folder import QUIET_S, whole_products
+from services.ingest.fetch.folder import QUIET_S, State, whole_products
 from shared.area.source import FolderSource
 from shared.items.landing import LandingUnit
 from shared.observe.logs import get_logger
@@ -44,17 +44,19 @@ class Watched:
     tick: Callable[[], None] = lambda: None
     quiet: bool = False
     _fault: str = field(default="", init=False)
+    _brought: dict[str, State] = field(default_factory=dict, init=False)
 
     def run(self) -> None:
         """Bring products until told to stop; with `once` those of now."""
-        book = Book(self.store)
+        book, quiet_s = Book(self.store), 0.0 if self.once else QUIET_S
         while not self.stop.is_set():
             self.tick()
             try:
-                for path in whole_products(self.source, time.time(), 0.0 if self.once else QUIET_S):
+                for path, state in whole_products(self.source, time.time(), quiet_s, self._brought):
                     if self.stop.is_set():
                         return
-                    self._bring(book, path)
+                    self._bring(book, path, state)
+                    self._brought[path.name] = state
                 self._fault, self.quiet = "", True
             except (OSError, StoreUnavailable) as error:
                 self._fault = f"{self.source.path}: {error}"
@@ -68,10 +70,9 @@ class Watched:
         """Return what it waits for, for people."""
         return [f"fetch: {self._fault}"] if self._fault else []
 
-    def _bring(self, book: Book, path: Path) -> None:
+    def _bring(self, book: Book, path: Path, state: State) -> None:
         """Put a product into `landing/`, unless it was brought as it is: what was pruned there stays away."""
-        name, found = f"watched/{path.name}", path.stat()
-        seen: dict[str, object] = {"modified_ns": found.st_mtime_ns, "size": found.st_size}
+        name, seen = f"watched/{path.name}", dict[str, object](state._asdict())
         if book.kept(name) == seen:
             return
         self.quiet = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Collection
 from threading import Lock
 
-from services.ingest.fetch.queue import Lane, Queue, Wanted
+from services.ingest.fetch.queue import LANES, Lane, Queue, Wanted
 
 
 class Work:
@@ -14,13 +15,14 @@ class Work:
     Args:
         backfill_limit: products of the past that may be under way at once.
         ahead: products that may wait for ingest before nothing more is taken.
+        spare: how many more may wait of what is new, so that the past does not keep it waiting.
     """
 
-    def __init__(self, backfill_limit: int, ahead: int) -> None:
-        self._queue, self._ahead, self._lock = Queue(backfill_limit), ahead, Lock()
+    def __init__(self, backfill_limit: int, ahead: int, spare: int = 0) -> None:
+        self._queue, self._ahead, self._spare, self._lock = Queue(backfill_limit), ahead, spare, Lock()
         self._landed: OrderedDict[str, tuple[Wanted, str]] = OrderedDict()
         self._waits: dict[str, str] = {}
-        self._held_s = 0.0
+        self._held_s = self._past_held_s = 0.0
 
     def put(self, wanted: Wanted) -> None:
         """Add a product that is to be fetched; nothing happens where it is there."""
@@ -30,9 +32,10 @@ class Work:
     def take(self, now_s: float) -> Wanted | None:
         """Return what is to be fetched now; `land`, `again` or `end` must follow. None = nothing yet."""
         with self._lock:
-            if now_s < self._held_s or len(self._landed) + self._queue.running >= self._ahead:
+            count = len(self._landed) + self._queue.running
+            if now_s < self._held_s or count >= self._ahead + self._spare:
                 return None
-            return self._queue.take(now_s)
+            return self._queue.take(now_s, only_forward=count >= self._ahead or now_s < self._past_held_s)
 
     def land(self, wanted: Wanted, unit: str) -> None:
         """Say that a product lies in `landing/`, as a unit of a name."""
@@ -56,12 +59,17 @@ class Work:
     def hold(self, until_s: float) -> None:
         """Take nothing until a time."""
         with self._lock:
-            self._held_s = until_s
+            self._held_s = max(self._held_s, until_s)
 
-    def leave_all(self, reason: str) -> None:
-        """Leave all that waits to another run."""
+    def hold_past(self, until_s: float) -> None:
+        """Take nothing of the past until a time."""
         with self._lock:
-            for wanted in self._queue.drain():
+            self._past_held_s = max(self._past_held_s, until_s)
+
+    def leave_all(self, reason: str, lanes: Collection[Lane] = LANES) -> None:
+        """Leave all that waits of some lanes to another run."""
+        with self._lock:
+            for wanted in self._queue.drain(lanes):
                 self._leave(wanted, reason)
 
     def landed(self, count: int) -> list[tuple[Wanted, str]]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from landstream.cli import app
 from landstream.commands.run import _report
 from landstream.stream import RunOutcome
+from services.ingest.fetch.errors import Refused
 from shared.items.ids import canonical
 from shared.store import FolderStore, StoreUnavailable
 from tests.catalogues import AREA, make, promotion
+from tests.conftest import AREAS
 from tests.landstream.test_result import mapped
 
 
@@ -71,3 +76,18 @@ def test_a_run_that_had_to_stop_says_why(store: FolderStore, capsys: pytest.Capt
     assert end(RunOutcome(stopped="tiler: 10 failures in a row"), store) == 1
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "landstream: stopped: tiler: 10 failures in a row; the log is log.jsonl\n")
+
+
+def test_a_source_that_cannot_be_asked_ends_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused("an address holds characters that no address of ours holds")
+
+    monkeypatch.setattr("landstream.stream.Stream", refuse)
+    monkeypatch.setattr("shared.run.signals.stop_on_signals", Event)
+    monkeypatch.setattr("shared.observe.logs.configure_logs", lambda _: None)
+    result = CliRunner().invoke(
+        app, ["run", "--area", str(AREAS / "small.yaml"), "--store", str(tmp_path / "s"), "--once"]
+    )
+    assert result.exit_code == 2
+    assert "an address holds characters" in result.output
+    assert isinstance(result.exception, SystemExit)

@@ -81,7 +81,7 @@ def write_archive(target: BinaryIO, folder: str, path: Path | None, version: int
         return
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = str(version).encode() if version else b""
-        for file in files_of(path) if path else (File("manifest.safe", 0),):
+        for file in files_of(path) if path else (File("made-up.txt", 0),):
             info = zipfile.ZipInfo(f"{folder}/{file.name}")
             info.external_attr = 0o644 << 16
             content = read_file(path, file.name) if path else folder.encode()

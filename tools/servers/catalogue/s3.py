@@ -18,7 +18,7 @@ BUCKET = "eodata"
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/[^/]+/s3/aws4_request")
 _DEPTH = 7
 """Parts of a product's key."""
-_MADE_UP = "manifest.safe"
+_MADE_UP = "made-up.txt"
 """The one file of a product without a path."""
 
 

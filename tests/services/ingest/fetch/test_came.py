@@ -13,8 +13,8 @@ from shared.store import FolderStore
 
 
 @pytest.fixture
-def lease(tmp_path: Path) -> Lease:
-    found = Lease(FolderStore(tmp_path / "store"), "products/_source/lead/", "me", lambda: 0.0, 100.0)
+def lease(tmp_path_factory: pytest.TempPathFactory) -> Lease:
+    found = Lease(FolderStore(tmp_path_factory.mktemp("store")), "products/_source/lead/", "me", lambda: 0.0, 100.0)
     assert found.take()
     return found
 
@@ -45,6 +45,19 @@ def test_what_began_from_the_beginning_came_whole(lease: Lease, tmp_path: Path) 
 def test_what_was_whole_already_did_not_come(lease: Lease, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(bytes(60))
     assert came(lease, tmp_path)[0].fetched == 0
+
+
+def test_files_that_an_earlier_try_left_did_not_come_again(lease: Lease, tmp_path: Path) -> None:
+    folder = tmp_path / "work" / "x.SAFE.part"
+    folder.mkdir(parents=True)
+    (folder / "a").write_bytes(bytes(40))
+    (folder / "b").write_bytes(bytes(20))
+    found, _ = came(lease, folder.parent)
+    found(40, 100)
+    found(60, 100)
+    (folder / "c").write_bytes(bytes(40))
+    found(100, 100)
+    assert found.fetched == 40
 
 
 def test_a_stop_interrupts(lease: Lease, tmp_path: Path) -> None:

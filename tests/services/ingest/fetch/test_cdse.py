@@ -175,7 +175,7 @@ def test_after_a_failed_download_another_try_succeeds(
     offer = site.first(site.cdse())
     cdse = site.cdse(download=download, limits=Limits(10.0, 0.4, 0.4) if kind == "hang" else PATIENT)
     on = "download" if download == "odata" else "s3"
-    site.fault(kind, on, match="" if on == "download" else "manifest", count=None)
+    site.fault(kind, on, match="" if on == "download" else "made-up", count=None)
     with pytest.raises(FetchError) as caught:
         cdse.download(offer, site.folder)
     assert type(caught.value) is expected

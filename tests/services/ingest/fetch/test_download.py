@@ -18,7 +18,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.http import Http, Limits
 from services.ingest.fetch.receive import Speed
 from services.ingest.fetch.whole import check_archive, check_whole
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted
+from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, StoodClock
 
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
@@ -216,6 +216,23 @@ def test_pages_and_failures_are_unavailable(said: Said, host: Host) -> None:
     if said.status == 429:
         assert (caught.value.retry_after_s or 0) >= 60
     assert list(host.path.parent.iterdir()) in ([], [host.part])
+
+
+@pytest.mark.parametrize(
+    ("said", "rest_s"),
+    [
+        (Said(429, b'{"code":"DAT-ZIP-100"}'), 60),
+        (Said(429, headers={"Retry-After": "7"}), 7),
+        (Said(503, headers={"Retry-After": "7"}), 7),
+    ],
+)
+def test_a_service_that_wants_to_be_left_alone_is(said: Said, rest_s: float, host: Host, stood: StoodClock) -> None:
+    host.said = said
+    with pytest.raises(Unavailable):
+        host.fetch()
+    host.said, before = None, stood.time
+    host.fetch()
+    assert stood.time - before == pytest.approx(rest_s, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,7 +17,7 @@ from services.ingest.fetch.book import Book, record_id
 from services.ingest.fetch.downloads import WHOLE, Downloads
 from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigured, Offline, Refused, Unavailable
 from services.ingest.fetch.lease import Lease, StoreClock
-from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, Landed, doubled
+from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, Landed, Outcome, doubled
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
@@ -292,3 +293,45 @@ def test_credentials_that_are_right_again_answer_their_record(desk: Desk) -> Non
     desk.shop.before = lambda what, name: None
     desk.downloads.fetch(WANTED)
     assert list(desk.store.children("products/_source/answered/")) == [f"{record_id('credentials')}.json"]
+
+
+def fetch_all(desk: Desk, error: Exception, refused: list[str], tried: list[str]) -> list[Outcome]:
+    def before(asked: str, name: str) -> None:
+        if asked == "download" and name in refused:
+            raise error
+
+    desk.shop.before = before
+    for name in tried:
+        desk.book.describe(L2A, WEEK, desk.shop.add(name))
+        if not desk.book.reread(L2A, WEEK, name):
+            desk.book.say(L2A, WEEK, name, "found", "")
+    return [desk.downloads.fetch(Wanted(L2A, WEEK, name, "forward", 0.0)) for name in tried]
+
+
+def test_one_product_that_is_turned_away_while_others_come_fails_by_itself(desk: Desk) -> None:
+    bad, good = name_of(0.1), name_of(0.2)
+    outcomes = fetch_all(desk, Misconfigured("422"), [bad], [good, bad, bad, bad])
+    assert isinstance(outcomes[0], Landed)
+    assert [each.why for each in outcomes[1:3] if isinstance(each, Again)] == ["product", "product"]
+    assert outcomes[3] == Ended()
+    assert (desk.bench.state(bad), desk.bench.reason(bad).startswith("422")) == ("failed", True)
+    assert list(desk.store.children("failures/fetch/")) == [f"{record_id(bad)}.json"]
+
+
+def test_credentials_that_are_refused_later_are_not_blamed_on_products(desk: Desk) -> None:
+    good, bad = name_of(0.1), [name_of(0.2 + number / 10) for number in range(3)]
+    outcomes = fetch_all(desk, Misconfigured("401"), bad, [good, *bad, *bad])
+    assert [each.why for each in outcomes if isinstance(each, Again)] == ["product"] * 2 + ["everything"] * 4
+    assert list(desk.store.children("failures/fetch/")) == [f"{record_id('credentials')}.json"]
+
+
+def test_the_past_leaves_some_of_the_volume_for_what_is_new(desk: Desk) -> None:
+    size = len(desk.shop.data[NAME])
+    usage = Usage(desk.store, 10 * size / 1e9)
+    assert usage.reserve(int(7.5 * size))
+    downloads = desk.make(usage)
+    outcome = downloads.fetch(replace(WANTED, lane="backfill"))
+    assert isinstance(outcome, Again)
+    assert (outcome.why, "for the past" in outcome.reason) == ("past", True)
+    assert desk.shop.asked["describe"] == 0
+    assert downloads.fetch(WANTED) == Landed(f"{NAME}.zip")

@@ -148,11 +148,44 @@ def test_downloads_that_are_never_answered_end_a_run(bench: Bench) -> None:
     bench.shop.before = fail
     fetcher = bench.run()
     assert fetcher.waits() == ["fetch: 6 x no answer"]
+    assert bench.shop.asked["download"] == len(NAMES), "nobody is asked before the time that it stated"
     assert {bench.state(name) for name in NAMES} == {"fetching"}
     bench.shop.before = lambda what, name: None
     with Intake(bench.store):
         bench.run()
     assert {bench.state(name) for name in NAMES} == {"registered"}
+
+
+def test_a_run_waits_as_long_as_a_provider_asks_for(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    asked_s = list[float]()
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            asked_s.append(time.monotonic())
+            if len(asked_s) == 1:
+                raise Unavailable("later", retry_after_s=0.4)
+
+    bench.shop.before = fail
+    with Intake(bench.store):
+        bench.run()
+    assert asked_s[1] - asked_s[0] >= 0.4
+    assert bench.state(NAMES[0]) == "registered"
+
+
+def test_a_provider_s_wish_to_be_left_alone_holds_all_downloads(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            raise Unavailable("too many sessions", retry_after_s=600.0)
+
+    bench.shop.before = fail
+    with Serving(bench, bench.fetcher(once=False, connections=1)):
+        until(lambda: bench.shop.asked["download"] > 0)
+        time.sleep(0.3)
+        assert bench.shop.asked["download"] == 1
 
 
 def test_wrong_credentials_end_a_run_soon_with_one_record_that_is_answered_later(bench: Bench) -> None:
@@ -187,6 +220,21 @@ def test_wrong_credentials_are_shown_once_a_poll_not_for_each_product(bench: Ben
         until(lambda: bench.shop.asked["download"] > 0)
         time.sleep(0.3)
         assert bench.shop.asked["download"] == 1
+
+
+def test_one_product_that_is_turned_away_first_does_not_keep_the_others_waiting(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+    newest = max(NAMES)
+
+    def refuse(what: str, name: str) -> None:
+        if what == "download" and name == newest:
+            raise Misconfigured("403")
+
+    bench.shop.before = refuse
+    with Intake(bench.store), Serving(bench, bench.fetcher(once=False, poll_s=0.1, connections=1)):
+        until(lambda: len(records(bench)) == 2)
+        until(lambda: {bench.state(name) for name in NAMES} == {"registered", "failed"})
 
 
 def test_products_that_stay_offline_are_deferred_and_do_not_keep_a_run(bench: Bench) -> None:
@@ -229,6 +277,21 @@ def test_a_damaged_product_is_tried_some_times_and_then_fails_with_its_record(be
     assert bench.state(NAMES[0]) == "failed"
     assert bench.shop.asked["download"] == 3
     assert records(bench) == [f"{record_id(NAMES[0])}.json"]
+
+
+def test_what_ingest_refused_is_fetched_again_once_it_is_taken_out_of_landing(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    spoilt = [True]
+    whole, bench.shop.data[NAMES[0]] = bench.shop.data[NAMES[0]], b"a byte is another one"
+    serving = bench.fetcher(once=False, poll_s=0.05)
+    with Intake(bench.store, refuses=lambda name: spoilt[0]), Serving(bench, serving):
+        until(lambda: bench.shop.asked["download"] == 1 and bench.state(NAMES[0]) == "failed")
+        time.sleep(0.2)
+        assert bench.shop.asked["download"] == 1
+        spoilt[0], bench.shop.data[NAMES[0]] = False, whole
+        bench.store.delete(f"{PREFIX}{NAMES[0]}.zip")
+        until(lambda: bench.state(NAMES[0]) == "registered")
+    assert bench.shop.asked["download"] == 2
 
 
 @pytest.mark.parametrize("away", [False, True])
@@ -556,11 +619,30 @@ def test_the_months_volume_is_kept_to_over_restarts(bench: Bench) -> None:
     assert {bench.state(name) for name in NAMES} == {"registered"}
 
 
+def test_the_past_uses_up_its_volume_and_what_is_new_comes(bench: Bench) -> None:
+    now = datetime.now(UTC)
+    area = AREA.model_copy(update={"years": [2018, now.isocalendar().year]})
+    for name in NAMES:
+        bench.shop.add(name, data=bytes(300_000))
+    source = {"products": ["S2MSI2A"], "monthly_gb": 0.001}
+    fresh = f"S2A_MSIL2A_{now:%Y%m%dT%H%M%S}_N0511_R093_T34TGR_{now:%Y%m%dT%H%M%S}"
+    with (
+        Intake(bench.store),
+        Serving(bench, bench.fetcher(once=False, area=area, source=source, connections=1)) as fetcher,
+    ):
+        until(lambda: "for the past" in str(fetcher.waits()))
+        bench.shop.add(fresh, data=bytes(300_000), sensed=now, published=datetime.now(UTC))
+        until(lambda: len(list(bench.store.children(PREFIX))) == 3)
+        assert bench.state(fresh) in {"fetching", "registered"}
+
+
 def test_a_product_larger_than_the_months_volume_fails_by_name(bench: Bench) -> None:
     bench.shop.add(NAMES[0], size=2_000_000)
     bench.run(source={"products": ["S2MSI2A"], "monthly_gb": 0.001})
     assert bench.state(NAMES[0]) == "failed"
     assert "monthly_gb" in bench.reason(NAMES[0])
+    record = bench.store.get(f"failures/fetch/{record_id(NAMES[0])}.json")
+    assert b"raise `monthly_gb` of `source:`" in record
 
 
 def test_a_disk_without_room_holds_downloads_up_and_a_run_ends(bench: Bench) -> None:
@@ -569,6 +651,32 @@ def test_a_disk_without_room_holds_downloads_up_and_a_run_ends(bench: Bench) -> 
     assert bench.shop.asked["download"] == 0
     assert "free_gb" in fetcher.waits()[0]
     assert records(bench) == []
+
+
+def test_a_disk_without_room_costs_a_service_no_requests(bench: Bench) -> None:
+    for name in NAMES:
+        bench.shop.add(name)
+    with Serving(bench, bench.fetcher(once=False, free_gb=1e9)) as fetcher:
+        until(lambda: bool(fetcher.waits()))
+        time.sleep(0.3)
+        claims = [key for key in bench.store.keys(f"products/{L2A}/") if "/claims/" in key]
+    assert bench.shop.asked["describe"] == 0
+    assert len(claims) <= 4, "one try of each connection"
+
+
+def test_a_provider_that_never_answers_is_left_alone_more_and_more(bench: Bench) -> None:
+    for days in range(30):
+        bench.shop.add(name_of(days / 10))
+
+    def fail(what: str, name: str) -> None:
+        if what == "download":
+            raise Unavailable("no answer")
+
+    bench.shop.before = fail
+    with Serving(bench, bench.fetcher(once=False, back_off_s=0.5, connections=1)):
+        until(lambda: bench.shop.asked["download"] == term.SILENT)
+        time.sleep(0.3)
+        assert bench.shop.asked["download"] == term.SILENT
 
 
 def test_no_more_lies_in_landing_than_ingest_may_lag_behind(bench: Bench) -> None:

@@ -86,6 +86,37 @@ def test_a_long_wish_is_handed_on(scripted: Serve, client: Make, stood: StoodClo
 
 
 @pytest.mark.parametrize(
+    ("said", "rest_s"),
+    [
+        (Said(429, headers={"Retry-After": "600"}), 600),
+        (Said(403, b"<html>reference ID: 18.abc-1</html>"), 7200),
+    ],
+)
+def test_a_long_wish_holds_for_all_that_is_asked_of_the_service(
+    said: Said, rest_s: float, scripted: Serve, client: Make, stood: StoodClock
+) -> None:
+    server = scripted(lambda asked: said)
+    http = client(server.address)
+    for number in range(3):
+        with pytest.raises(Unavailable) as caught:
+            http.fetch("GET", f"{server.address}/{number}")
+        assert caught.value.retry_after_s == pytest.approx(rest_s)
+    assert len(server.asked) == 1
+    server.answer = lambda asked: json_said("again")
+    stood.time += rest_s
+    assert http.json("GET", server.address) == "again"
+
+
+def test_an_offline_product_s_time_is_not_the_service_s(scripted: Serve, client: Make) -> None:
+    server = scripted(lambda asked: Said(202, headers={"Retry-After": "600"}))
+    http = client(server.address)
+    for _ in range(2):
+        with pytest.raises(Offline):
+            http.fetch("GET", server.address)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
         (401, b'{"code":"DAT-ZIP-604"}', Unavailable),

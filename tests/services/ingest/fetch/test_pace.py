@@ -7,7 +7,8 @@ from email.utils import formatdate
 
 import pytest
 
-from services.ingest.fetch.pace import LONGEST_BACKOFF_S, LONGEST_RETRY_AFTER_S, Pace, backoff, retry_after
+from services.ingest.fetch.errors import Unavailable
+from services.ingest.fetch.pace import LONGEST_BACKOFF_S, LONGEST_RETRY_AFTER_S, Clock, Pace, backoff, retry_after
 from tests.services.ingest.fetch.conftest import StoodClock
 
 
@@ -56,6 +57,30 @@ def test_a_service_that_wants_to_be_left_alone_is(stood: StoodClock) -> None:
     assert stood.time == 1000.0
     pace.wait("http://a/y")
     assert stood.time == pytest.approx(1007.0)
+
+
+def test_a_service_that_wants_to_be_left_alone_for_long_is_not_waited_for(stood: StoodClock) -> None:
+    pace = Pace({}, 100.0, stood.clock())
+    pace.hold("http://a/x", 61.0)
+    with pytest.raises(Unavailable) as caught:
+        pace.wait("http://a/y", 60.0)
+    assert (caught.value.retry_after_s, stood.slept) == (61.0, [])
+    pace.wait("http://b/y", 60.0)
+    stood.time += 1.0
+    pace.wait("http://a/y", 60.0)
+    assert stood.time == pytest.approx(1061.0)
+
+
+def test_a_wish_that_comes_while_somebody_waits_is_heard(stood: StoodClock) -> None:
+    def sleep(seconds: float) -> None:
+        stood.sleep(seconds)
+        pace.hold("http://a/x", 7200.0)
+
+    pace = Pace({}, 1.0, Clock(stood.now, sleep, stood.now))
+    pace.wait("http://a/x", 60.0)
+    with pytest.raises(Unavailable):
+        pace.wait("http://a/x", 60.0)
+    assert stood.time == pytest.approx(1001.0)
 
 
 def test_threads_share_the_steps() -> None:

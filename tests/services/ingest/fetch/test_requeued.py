@@ -9,14 +9,17 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import pytest
 from prometheus_client import REGISTRY
 
+from services.ingest.fetch import aftermath as module
 from services.ingest.fetch.book import Book, make_record, record_id
 from services.ingest.fetch.errors import Corrupt, Unavailable
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.provider import Offer
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
+from services.ingest.fetch.work import Work
 from shared.area.source import CdseSource
 from shared.items.keys import dismissal_key, failure_key
 from shared.items.products import FETCH, standing
@@ -93,3 +96,32 @@ def test_a_record_of_an_earlier_process_is_missed_when_it_is_taken_away(tmp_path
         stop.set()
         fetcher.join(30)
     assert counted() is None, "another process tells it"
+
+
+def test_some_are_taken_up_in_each_round_and_none_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOME", 2)
+    store = FolderStore(tmp_path / "store")
+    book, taken = Book(store), list[str]()
+    products = [name.replace("T34TFR", f"T34TF{letter}") for name in NAMES for letter in "GHJ"]
+    for product in products:
+        failed(book, product)
+    aftermath = module.Aftermath(store, book, Work(3, 32), lambda known: taken.append(known.product))
+    aftermath.repair()
+    assert taken == [], "nothing was to be repaired"
+    aftermath.begin_repair()
+    aftermath.repair()
+    assert len(taken) == 2
+    failed(book, taken[0])
+    for _ in range(3):
+        aftermath.repair()
+    assert sorted(taken) == sorted(products)
+    for product in products[1:]:
+        failed(book, product)
+    for product in products:
+        store.delete(failure_key(FETCH, record_id(product)))
+    counts = []
+    for _ in range(4):
+        taken.clear()
+        aftermath.requeue()
+        counts.append(len(taken))
+    assert counts == [2, 2, 2, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from html import escape
@@ -18,6 +19,7 @@ from services.ingest.fetch.provider import Credentials
 from services.ingest.fetch.receive import Speed
 from services.ingest.fetch.s3 import S3
 from tests.services.ingest.fetch.conftest import Asked, Said, Scripted
+from tests.services.ingest.fetch.workshop import name_of
 
 Serve = Callable[[Callable[[Asked], Said]], Scripted]
 PREFIX = "Sentinel-2/MSI/L2A/2024/05/01/X.SAFE/"
@@ -276,3 +278,31 @@ def test_keys_are_not_looked_for_elsewhere(client: Callable[..., Http], monkeypa
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
     with pytest.raises(Misconfigured):
         S3(client("http://127.0.0.1:9"), "http://127.0.0.1:9", Credentials("name", "word"))
+
+
+def test_an_object_that_its_manifest_does_not_know_is_fetched_again_alone(bucket: Bucket) -> None:
+    bucket.folder = bucket.folder.with_name(f"{name_of()}.SAFE")
+    path = "GRANULE/L2A_T33UUU/IMG_DATA/B02.jp2"
+    body = bucket.objects[PREFIX + path]
+    bucket.objects[PREFIX + "manifest.safe"] = (
+        f'<m><byteStream size="{len(body)}"><fileLocation href="./{path}"/>'
+        f'<checksum checksumName="SHA3-256">{hashlib.sha3_256(body).hexdigest()}</checksum></byteStream></m>'
+    ).encode()
+    flipped = Said(200, b"J" + body[1:])
+    bucket.said = lambda asked: flipped if asked.path.endswith("B02.jp2") else None
+    with pytest.raises(Corrupt, match="another sha3_256 checksum than the manifest states"):
+        bucket.s3().download(PREFIX, bucket.folder)
+    assert not bucket.folder.exists()
+    bucket.said, before = lambda asked: None, len(bucket.gotten)
+    bucket.s3().download(PREFIX, bucket.folder)
+    assert bucket.gotten[before:] == [f"/eodata/{PREFIX}{path}"]
+    assert (bucket.folder / path).read_bytes() == body
+
+
+@pytest.mark.parametrize("manifest", [b"", b"<m/>", b"not XML"])
+def test_a_manifest_that_is_none_is_damaged(manifest: bytes, bucket: Bucket) -> None:
+    bucket.folder = bucket.folder.with_name(f"{name_of()}.SAFE")
+    bucket.objects[PREFIX + "manifest.safe"] = manifest
+    with pytest.raises(Corrupt):
+        bucket.s3().download(PREFIX, bucket.folder)
+    assert not list(bucket.folder.parent.rglob("manifest.safe"))

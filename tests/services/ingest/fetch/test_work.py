@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.work import Work
@@ -45,6 +46,39 @@ def test_what_lies_in_landing_or_comes_counts_for_how_far_it_may_be_ahead() -> N
     assert work.take(0.0) is None
     work.settle(one)
     assert work.take(0.0) is not None
+
+
+def test_what_is_new_does_not_wait_for_the_past_to_be_taken_in() -> None:
+    work = Work(9, 2, 1)
+    for number in range(4):
+        work.put(replace(wanted(number), lane="backfill"))
+    for _ in range(2):
+        past = work.take(0.0)
+        assert past
+        work.land(past, "unit")
+    assert work.take(0.0) is None
+    for number in (7, 8):
+        work.put(wanted(number))
+    assert work.take(0.0) == wanted(8)
+    assert work.take(0.0) is None, "there is an end to that, too"
+
+
+def test_the_past_may_be_held_up_or_left_alone() -> None:
+    work = Work(9, 32)
+    past = [replace(wanted(number), lane="backfill") for number in range(3)]
+    for each in past:
+        work.put(each)
+    work.hold_past(10.0)
+    assert work.take(9.0) is None
+    work.put(wanted(7))
+    assert work.take(9.0) == wanted(7)
+    assert work.take(10.0) == past[2]
+    work.again(past[2], 20.0, "later")
+    work.put(wanted(8))
+    work.leave_all("no volume", ["backfill"])
+    assert work.waits() == {"no volume": 3}
+    assert (work.count("backfill"), work.count("forward")) == (0, 1)
+    assert work.take(30.0) == wanted(8)
 
 
 def test_each_of_those_in_landing_has_its_turn() -> None:

@@ -1,0 +1,21 @@
+"""Where products come from: addresses that are none are refused when the area is read."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from shared.area.source import StacSource
+
+
+@pytest.mark.parametrize("host", ["a b", "", "ü.example", "a.example:port", "https://me:secret@a.example", "a\\b"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    for fields in ({"asset_hosts": [host]}, {"api_url": host if "://" in host else f"https://{host}"}):
+        with pytest.raises(ValidationError) as caught:
+            StacSource.model_validate({"kind": "stac", **fields})
+        assert "secret" not in str(caught.value.errors(include_input=False, include_url=False))
+
+
+def test_hosts_and_addresses_are_kept_as_they_are_given() -> None:
+    hosts = ("a.example", "a.example:8080", "http://127.0.0.1:9")
+    assert StacSource(kind="stac", asset_hosts=hosts).asset_hosts == hosts
