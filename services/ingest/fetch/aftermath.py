@@ -12,7 +12,7 @@ from services.ingest.fetch.book import Book, Overtaken, record_id
 from services.ingest.fetch.downloads import BY_INGEST
 from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
-from shared.items.products import Standing, State, reason_of
+from shared.items.products import Standing, State, history, reason_of
 from shared.run.landed import unit_of
 from shared.store import Store
 
@@ -31,10 +31,19 @@ class Aftermath:
         book: where it is written down.
         work: what is left to do.
         take_up: puts a product of the book into the queue.
+        restore: told of each that was taken away, was offered again, and is registered by now.
     """
 
-    def __init__(self, store: Store, book: Book, work: Work, take_up: Callable[[Standing], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        book: Book,
+        work: Work,
+        take_up: Callable[[Standing], None],
+        restore: Callable[[Standing], None],
+    ) -> None:
         self._store, self._book, self._work, self._take_up = store, book, work, take_up
+        self._restore = restore
         self._refused: OrderedDict[str, Standing] = OrderedDict()
         self._to_repair: dict[str, Standing] = {}
 
@@ -104,6 +113,9 @@ class Aftermath:
         return sum(record_id(product) not in dismissed for product in list(self._book.failed))
 
     def _register(self, known: Standing) -> None:
+        said = history(self._store, known.collection, known.week, known.product)
+        if any(each.state == "withdrawn" for each in said):
+            self._restore(known)  # first: whoever is killed here does it again
         if self._say(known, "registered", "") is not None:
             self._supersede(known)
 

@@ -18,7 +18,7 @@ from services.ingest.names import SafeName, Sen3Name, parse_product
 from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
-from shared.items.products import COLLECTIONS, Standing
+from shared.items.products import COLLECTIONS
 from shared.items.weeks import iso_week
 
 DATATAKE = timedelta(hours=2)
@@ -36,7 +36,6 @@ class Hearing:
         settings: of fetching.
         first_look: when this store's stream asked for the first time, by the store's clock.
         heard: told of each product that is to be fetched.
-        restore: told of each that was taken away, and is offered again.
     """
 
     area: Area
@@ -45,7 +44,6 @@ class Hearing:
     settings: FetchSettings
     first_look: datetime
     heard: Callable[[Wanted], None]
-    restore: Callable[[Standing], None]
     _refused: set[str] = field(default_factory=set)
 
     def hear(self, kind: ProductType, offer: Offer, is_recount: bool = False) -> str:
@@ -82,7 +80,6 @@ class Hearing:
             if not renamed and not (is_recount and self.book.reason(known).startswith(MISSING)):
                 return
             self.book.describe(collection, week, offer)
-            self.restore(known)
             reason = unwanted or "offered again"
         elif known.state not in {"unwanted", "found"} or (known.state == "unwanted") == bool(unwanted):
             return  # else the area's limits changed

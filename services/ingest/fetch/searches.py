@@ -52,7 +52,6 @@ class Searches:
         first_look: when this store's stream asked for the first time, by the store's clock.
         heard: told of each product that is to be fetched.
         withdraw: told of each product that was taken away upstream, and that we know.
-        restore: told of each that was taken away, and is offered again.
         now: tells the time, UTC.
 
     Attributes:
@@ -68,7 +67,6 @@ class Searches:
     first_look: datetime
     heard: Callable[[Wanted], None]
     withdraw: Callable[[Standing, Deletion], None]
-    restore: Callable[[Standing], None]
     now: Callable[[], datetime] = utc_now
     hopeless: bool = False
     silent: bool = False
@@ -77,9 +75,7 @@ class Searches:
     _began: datetime | None = None
 
     def __post_init__(self) -> None:
-        self._hearing = Hearing(
-            self.area, self.source, self.book, self.settings, self.first_look, self.heard, self.restore
-        )
+        self._hearing = Hearing(self.area, self.source, self.book, self.settings, self.first_look, self.heard)
 
     @property
     def types(self) -> tuple[ProductType, ...]:

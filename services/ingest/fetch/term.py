@@ -85,7 +85,7 @@ class Term:
         self._work = Work(
             min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
         )
-        self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up)
+        self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up, self._restore)
         self._usage = Usage(setup.store, setup.source.monthly_gb, clock.now)
         self._first_look = self._begun(clock)
         self._downloads = Downloads(
@@ -94,7 +94,7 @@ class Term:
         )  # fmt: skip
         self._searches = Searches(
             setup.area, setup.source, setup.provider, self._book, settings, self._first_look, self._work.put,
-            self._withdraw, self._restore, clock.now,
+            self._withdraw, clock.now,
         )  # fmt: skip
         self._subscription = self._subscribed()
 

@@ -536,7 +536,10 @@ def test_what_is_taken_away_upstream_is_withdrawn_once_and_restored_under_anothe
         bench.run()
         assert bench.state(NAMES[0]) == "withdrawn"
         assert bench.said == [("withdrawn", NAMES[0], "taken away by shop: Obsolete product")]
-        bench.shop.add(NAMES[0], data=b"new bytes", id="another")
+        bench.shop.add(NAMES[0], data=b"new bytes", id="another", cloud_percent=90.0)
+        bench.run(source={"products": ["S2MSI2A"], "max_cloud_percent": 50})
+        assert bench.state(NAMES[0]) == "unwanted"
+        assert len(bench.said) == 1, "its old bytes stay away until the new ones are there"
         bench.run()
         bench.run()
     assert [word for word, *_ in bench.said] == ["withdrawn", "restored"]

@@ -33,7 +33,7 @@ class Desk:
         self.store, self.shop = FolderStore(folder / "store"), Shop()
         self.book, self.now = Book(self.store), NOW
         self.heard = list[Wanted]()
-        self.withdrawn, self.restored = list[str](), list[str]()
+        self.withdrawn = list[str]()
 
     def searches(self, area: Any = AREA, source: dict[str, Any] | None = None, **settings: Any) -> Searches:
         def withdraw(known: Standing, deletion: Deletion) -> None:
@@ -43,8 +43,7 @@ class Desk:
         given = {"products": ["S2MSI2A"]} | (source or {})
         return Searches(
             area, CdseSource(kind="cdse", **given), self.shop, self.book, FetchSettings(**settings),
-            NOW - timedelta(days=1), self.heard.append, withdraw, lambda known: self.restored.append(known.product),
-            lambda: self.now,
+            NOW - timedelta(days=1), self.heard.append, withdraw, lambda: self.now,
         )  # fmt: skip
 
     def recount(self, searches: Searches | None = None) -> Searches:
@@ -315,11 +314,9 @@ def test_the_same_product_stays_away_and_another_one_of_its_name_comes_back(desk
     desk.recount()
     assert desk.state(NAME) == "withdrawn"
     assert desk.heard == []
-    assert desk.restored == []
     desk.shop.add(NAME, id="another")
     desk.recount()
     assert desk.state(NAME) == "found"
-    assert desk.restored == [NAME]
     assert len(desk.heard) == 1
 
 
