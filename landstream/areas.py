@@ -85,6 +85,7 @@ promote: better
 remap: 8          # weeks (newest first) that a new champion maps again
 canary_percent: 0  # percent of the sheets that the challenger maps beside the champion, for looking only
 applicability: false  # whether maps carry a layer of where their model applies
+source: null  # {{kind: cdse}}: products come by themselves; docs/area.md names all sources and their keys
 patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true
 mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too

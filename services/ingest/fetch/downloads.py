@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
+from services.ingest.completeness import why_incomplete
 from services.ingest.fetch.arrival import is_registered, landed
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.came import Came, Interrupted
@@ -21,7 +22,7 @@ from services.ingest.fetch.queue import Lane, Wanted
 from services.ingest.fetch.setbacks import Setbacks, TooLarge
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
-from shared.items.landing import LandingUnit
+from shared.items.landing import LandingUnit, unit_keys
 from shared.items.products import OPEN, Standing, product_prefix, reason_of
 from shared.observe.failpoint import failpoint
 from shared.observe.metrics import FETCHED_BYTES
@@ -220,10 +221,15 @@ class Downloads:
 
     def _lies_there(self, wanted: Wanted, offer: Offer, certain: bool) -> Landed | None:
         unit = landed(self.store, wanted.product)
-        if unit is None or not _is_whole(unit, offer, certain):
+        if unit is None or not (_is_whole(unit, offer, certain) or (not certain and self._is_complete(unit))):
             return None
         self.book.say(wanted.collection, wanted.week, wanted.product, "fetching", WHOLE)
         return Landed(unit.name)
+
+    def _is_complete(self, unit: LandingUnit) -> bool:
+        """Return whether a unit is a folder with all that its manifest names, as people bring it."""
+        keys = {path: key for key, path in unit_keys(unit)}
+        return unit.is_folder and why_incomplete(unit, lambda path: self.store.get(keys[path])) is None
 
     def _is_told(self, last: Standing) -> Landed | None:
         """Return the unit of a product of which we said that it lies in `landing/`, if it does."""

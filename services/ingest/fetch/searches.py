@@ -55,6 +55,7 @@ class Searches:
         now: tells the time, UTC.
 
     Attributes:
+        faults: search -> why it failed, of those that were not answered since.
         hopeless: whether what was asked last failed in a way that asking again soon does not mend.
         silent: whether the last look was not answered for any product type.
     """
@@ -69,6 +70,7 @@ class Searches:
     withdraw: Callable[[Standing, Deletion], None]
     now: Callable[[], datetime] = utc_now
     hopeless: bool = False
+    faults: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _unasked: list[ProductType] = field(default_factory=list)
@@ -140,8 +142,10 @@ class Searches:
             remedy = next((r for cls, r in REMEDIES.items() if isinstance(error, cls)), REMEDIES[Unavailable])
             self.book.fail_search(name, make_record(name, "", "", error, 1, remedy, text))
             self.hopeless = isinstance(error, (Misconfigured, Refused))
+            self.faults[name] = str(error)
             return False
         self.book.answered(name)
+        self.faults.pop(name, None)
         return True
 
     def _look(self, kind: ProductType) -> None:

@@ -85,18 +85,30 @@ class Setbacks:
                 self._tries[product] += 1
                 return Again(doubled(self.settings.offline_s, self._tries[product], DAY_S), str(error))
             case Unavailable():
-                asked_s = min(error.retry_after_s or 0.0, DAY_S)
-                return Again(max(asked_s, self.back_off(wanted)), str(error), "provider", asked_s)
+                asked_s, pause_s = min(error.retry_after_s or 0.0, DAY_S), self.back_off(wanted)
+                self._tell(wanted, error)
+                return Again(max(asked_s, pause_s), str(error), "provider", asked_s)
             case Misconfigured():
                 return self._turn_away(wanted, error)
             case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
-                return Again(self.back_off(wanted), str(error))
+                return self._later(wanted, error)
             case Gone():
                 return self._miss(wanted, error)
             case Corrupt() if self._count(wanted) < self.settings.attempts:
-                return Again(self.back_off(wanted), str(error))
+                return self._later(wanted, error)
             case _:
                 return self._fail(wanted, error, _remedy(error))
+
+    def _later(self, wanted: Wanted, error: FetchError) -> Again:
+        pause_s = self.back_off(wanted)
+        self._tell(wanted, error)
+        return Again(pause_s, str(error))
+
+    def _tell(self, wanted: Wanted, error: FetchError) -> None:
+        """Write down what keeps a product that is tried again: one object, written over with each try."""
+        tries = self._tries[wanted.product]
+        reason = f"tried {tries} {'time' if tries == 1 else 'times'}, to be tried again: {error}"
+        self.book.say(wanted.collection, wanted.week, wanted.product, "fetching", reason)
 
     def _turn_away(self, wanted: Wanted, error: Misconfigured) -> Ended | Again:
         """Blame the product while others come, and credentials or addresses when several in a row do not."""

@@ -55,7 +55,10 @@ ONCE_ASKED_S = 60.0
 """Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
 
 ONCE_TRIES = 8
-"""Tries of a product or a search that such a run makes while the provider does not answer."""
+"""Tries of a product that such a run makes while the provider does not answer."""
+
+ONCE_LOOKS = 5
+"""Tries of a search that such a run makes: a minute, beside the tries of each request."""
 
 ONCE_SILENT = 32
 """Downloads in a row without an answer after which such a run leaves the rest to the next one."""
@@ -135,7 +138,8 @@ class Term:
 
     def waits(self) -> Sequence[str]:
         """Return what fetching waits for, one line each, for people."""
-        return [f"fetch: {count} x {reason}" for reason, count in sorted(self._work.waits().items())]
+        faults = [f"fetch: {name}: {fault}" for name, fault in sorted(dict(self._searches.faults).items())]
+        return faults + [f"fetch: {count} x {reason}" for reason, count in sorted(self._work.waits().items())]
 
     def _guard(self, task: Callable[[], None]) -> None:
         """Run a thread's task; what nobody expected ends the term, and is raised by it."""
@@ -233,7 +237,7 @@ class Term:
                 answered = False
             tries = 0 if answered else tries + 1
             is_hopeless = tries > 0 and self._searches.hopeless
-            if once and (self._is_searched or tries >= ONCE_TRIES or (is_hopeless and not self._searches.recounting)):
+            if once and (self._is_searched or tries >= ONCE_LOOKS or (is_hopeless and not self._searches.recounting)):
                 self._is_searched = True
                 return
             if tries:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from services.ingest.fetch import downloads as downloads_module
 from services.ingest.fetch import downloads as module
 from services.ingest.fetch.book import Book, record_id
 from services.ingest.fetch.downloads import WHOLE, Downloads
@@ -335,3 +336,27 @@ def test_the_past_leaves_some_of_the_volume_for_what_is_new(desk: Desk) -> None:
     assert (outcome.why, "for the past" in outcome.reason) == ("past", True)
     assert desk.shop.asked["describe"] == 0
     assert downloads.fetch(WANTED) == Landed(f"{NAME}.zip")
+
+
+def test_a_folder_that_people_brought_whole_is_not_fetched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.store.put(f"{PREFIX}{NAME}.SAFE/manifest.safe", b"<xml/>")
+    whole = ["a file is missing", None]
+    monkeypatch.setattr(
+        downloads_module, "why_incomplete", lambda unit, read: whole[read("manifest.safe") == b"<xml/>"]
+    )
+    assert desk.downloads.fetch(WANTED) == Landed(f"{NAME}.SAFE")
+    assert desk.asked == 0
+
+
+def test_a_folder_that_is_still_arriving_is_not_taken_for_the_product(desk: Desk) -> None:
+    desk.store.put(f"{PREFIX}{NAME}.SAFE/GRANULE/a.jp2", b"a picture")
+    assert desk.downloads.fetch(WANTED) == Landed(f"{NAME}.zip")
+
+
+@pytest.mark.parametrize("error", [Unavailable("HOST does not answer"), Corrupt("md5 differs")])
+def test_what_is_tried_again_says_why(desk: Desk, error: Exception) -> None:
+    desk.fail("download", error)
+    for tries in ("1 time", "2 times"):
+        assert isinstance(desk.downloads.fetch(WANTED), Again)
+        assert desk.bench.reason(NAME) == f"tried {tries}, to be tried again: {error}"
+    assert desk.bench.stands(NAME).number == 2, "written over"
