@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(1500)
 def test_a_catalogue_that_fails_gives_what_hands_give(six: list[Path], mapped: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     with Stranger() as stranger:
-        wrong = faults(0.1, ("stac", "odata", "token", "download"), stranger.address)
+        wrong = faults(0.03, ("stac", "odata", "token", "download"), stranger.address)
         with CatalogueServer(scenes_of(six), faults=wrong) as server:
             area = write_area(tmp_path, cdse(server))
             given = environment(server)
@@ -27,7 +27,7 @@ def test_a_catalogue_that_fails_gives_what_hands_give(six: list[Path], mapped: P
     assert seen.forbidden == []
     assert seen.whole_twice == []
     assert len(seen.whole) == 5
-    assert len(seen.faults) >= 8, "it did fail in many ways"
+    assert len(seen.faults) >= 4, "it did fail in many ways"
     assert not stranger.credentials
     for secret in (server.account.password, server.account.secret_key):
         assert secret not in run.stderr + run.stdout
