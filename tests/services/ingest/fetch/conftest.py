@@ -144,7 +144,12 @@ def boto() -> boto3.Session:
 
 @pytest.fixture(autouse=True)
 def one_boto(boto: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.fetch.s3.boto3.Session", lambda: boto)
+    make = boto3.Session
+
+    def session(**given: Any) -> boto3.Session:
+        return make(**given) if given else boto  # rasterio asks for one of its own where keys are in the environment
+
+    monkeypatch.setattr("services.ingest.fetch.s3.boto3.Session", session)
 
 
 @pytest.fixture
