@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.ingest.names import SafeName, parse_product
+from services.ingest.names import parse_product
 from shared.area import Area
 from shared.items.catalogue import Catalogue
 from shared.items.properties import WithdrawalState
 from shared.items.scenes import RESTORED, WITHDRAWN
-from shared.items.weeks import iso_week
 from shared.run import withdraw
 from shared.run.withdraw import NothingToSay
 from shared.store import Store
@@ -34,8 +33,7 @@ def say(store: Store, area: Area, catalogue: Catalogue, product: str, state: Wit
         raise NothingToSay(
             f"{product}: not the full name of a Sentinel-2 or OLCI product; `landstream items` lists those that came"
         )
-    week = iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
-    return withdraw.say(store, area, catalogue, parsed.product, week, state, reason)
+    return withdraw.say(store, area, catalogue, parsed.product, parsed.week, state, reason)
 
 
 STATES: Mapping[str, WithdrawalState] = {"withdraw": WITHDRAWN, "restore": RESTORED}

@@ -13,14 +13,14 @@ from landstream.arrivals.standing import Reasons
 from landstream.trace.story import Story
 from landstream.trace.subject import Subject
 from landstream.trace.tracer import Tracer
-from services.ingest.names import SafeName, Sen3Name, parse_product
+from services.ingest.fetch.hearing import collection_of
+from services.ingest.names import SafeName, parse_product
 from shared.area import Area
 from shared.area.source import FolderSource
 from shared.items.collections import MASKS, OLCI_GRID, SCENES, UPDATES
 from shared.items.landing import PREFIX
 from shared.items.products import COLLECTIONS, FETCH, OWN, Standing, expected_key, history, standings, weeks_of
 from shared.items.tiles import OLCI
-from shared.items.weeks import iso_week
 from shared.run.context import Context
 from shared.store import NotFound, Store
 
@@ -54,18 +54,19 @@ class Following:
         }
         registered = {week for collection in SCENES for week in self._context.reader.weeks(collection)}
         parsed = (parse_product(name) for name in self._store.children(PREFIX))
-        landed = {_week_of(name) for name in parsed if name is not None}
+        landed = {name.week for name in parsed if name is not None}
         return sorted(offered | counted | registered | landed)
 
     def of(self, week: str) -> Iterator[Followed]:
         """Yield how far each product of a week came, by name."""
         known = {s.product: s for collection in COLLECTIONS.values() for s in standings(self._store, collection, week)}
         expected = {c: expected_products(self._store, c, week) for c in COLLECTIONS.values()}
-        collection_of = {p: c for c, products in expected.items() for p in products or ()}
+        counted_in = {p: c for c, products in expected.items() for p in products or ()}
         stories = {story.product: story for story in self._tracer.stories(Subject(week, week=week))}
-        for product in sorted({*known, *collection_of, *stories}):
+        for product in sorted({*known, *counted_in, *stories}):
             standing = known.get(product)
-            counted = expected.get(standing.collection if standing else _collection_of(product))
+            name = parse_product(product)
+            counted = expected.get(standing.collection if standing else collection_of(name) if name else "")
             is_expected = None if counted is None else product in counted
             reached, why = self._reached(standing, stories.get(product))
             unexpected = self._why_unexpected(standing) if is_expected is False else ""
@@ -151,15 +152,3 @@ def _recounted(store: Store) -> datetime | None:
         return datetime.fromisoformat(str(from_json(store.get(f"{OWN}recounted.json"))["at"]))
     except NotFound:
         return None
-
-
-def _collection_of(product: str) -> str:
-    """Return the collection that a product is registered in, by its name; empty where that tells nothing."""
-    parsed = parse_product(product)
-    if isinstance(parsed, SafeName):
-        return COLLECTIONS[f"S2MSI{parsed.level[1:]}"]
-    return COLLECTIONS["OL_1_EFR___"] if isinstance(parsed, Sen3Name) else ""
-
-
-def _week_of(parsed: SafeName | Sen3Name) -> str:
-    return iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from services.ingest.names import SafeName, Sen3Name, parse_label, parse_product
+from services.ingest.names import SafeName, parse_label, parse_product
 from shared.geo import MgrsTile
-from shared.items.weeks import STATIC, BadKey, check_week, iso_week
+from shared.items.weeks import STATIC, BadKey, check_week
 
 
 class NothingToTrace(ValueError):
@@ -39,7 +39,7 @@ class Subject:
             return False
         if self.tile:
             return isinstance(parsed, SafeName) and parsed.mgrs_tile == self.tile
-        return _week_of(parsed) == self.week
+        return parsed.week == self.week
 
 
 def read_subject(text: str) -> Subject:
@@ -52,13 +52,9 @@ def read_subject(text: str) -> Subject:
     with suppress(ValueError):
         return Subject(text, tile=MgrsTile.parse(name.upper()).name)
     if parsed := parse_product(name):
-        return Subject(text, week=_week_of(parsed), product=parsed.product)
+        return Subject(text, week=parsed.week, product=parsed.product)
     if not name or name == STATIC:
         raise NothingToTrace(f"{text!r}: neither a product, nor an MGRS tile, nor a week")
     with suppress(BadKey):
         return Subject(text, week=check_week(name))
     return Subject(text, week=STATIC, product=parse_label(name).product)
-
-
-def _week_of(product: SafeName | Sen3Name) -> str:
-    return iso_week(product.datatake_start if isinstance(product, SafeName) else product.start)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from shared.items.weeks import iso_week
+
 _SAFE = re.compile(
     r"^(?P<platform>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
     r"_(?P<tile>T\d{2}[A-Z]{3})_(?P<discriminator>\d{8}T\d{6})\Z",
@@ -68,6 +70,11 @@ class SafeName:
         """Version of the product among those of its scene."""
         return (int(self.baseline),)
 
+    @property
+    def week(self) -> str:
+        """ISO week of its sensing, in which it is registered."""
+        return iso_week(self.datatake_start)
+
 
 @dataclass(frozen=True)
 class Sen3Name:
@@ -108,6 +115,11 @@ class Sen3Name:
     def version(self) -> tuple[int, int, str]:
         """Version of the product among those of its scene: timeliness, collection, creation."""
         return (1 if self.timeliness == "NT" else 0, int(self.collection), self.created)
+
+    @property
+    def week(self) -> str:
+        """ISO week of its sensing, in which it is registered."""
+        return iso_week(self.start)
 
 
 @dataclass(frozen=True)

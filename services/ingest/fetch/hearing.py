@@ -19,7 +19,6 @@ from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
 from shared.items.products import COLLECTIONS
-from shared.items.weeks import iso_week
 
 DATATAKE = timedelta(hours=2)
 """No datatake of Sentinel-2 is longer."""
@@ -61,7 +60,7 @@ class Hearing:
         if offer.product_type != kind:
             return ""  # nobody asked for it here: its own search finds it
         offer = offer.model_copy(update={"name": parsed.product})
-        collection, week = COLLECTIONS[kind], week_of(parsed)
+        collection, week = COLLECTIONS[kind], parsed.week
         begin, end = whole_days(*wanted_days(self.area, self.source))
         # The last day is that of the datatake's start: a tile may have been sensed a little after it.
         if int(week[:4]) not in self.area.years or not begin <= offer.sensed <= end + DATATAKE:
@@ -115,11 +114,6 @@ class Hearing:
         if not self.source.backfill and offer.published < self.since:
             return "published before this stream began, and backfill is false"
         return ""
-
-
-def week_of(parsed: SafeName | Sen3Name) -> str:
-    """Return the week of a product's sensing, as ingest registers it."""
-    return iso_week(parsed.datatake_start if isinstance(parsed, SafeName) else parsed.start)
 
 
 def collection_of(parsed: SafeName | Sen3Name) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 
 from services.ingest.fetch.book import Book, Overtaken, make_record
 from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Refused, Unavailable
-from services.ingest.fetch.hearing import DATATAKE, Hearing, week_of
+from services.ingest.fetch.hearing import DATATAKE, Hearing
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Deletion, Offer, Provider, Query
 from services.ingest.fetch.queue import Wanted
@@ -218,7 +218,7 @@ class Searches:
             parsed = parse_product(deletion.name)
             if parsed is None:
                 continue
-            week = week_of(parsed)
+            week = parsed.week
             if int(week[:4]) not in self.area.years:
                 continue
             known = self.book.week(collection, week).get(parsed.product)

@@ -14,7 +14,7 @@ from services.ingest.fetch.aftermath import Aftermath
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.downloads import Downloads
 from services.ingest.fetch.events import Subscribed, queries_of, take_events
-from services.ingest.fetch.hearing import collection_of, week_of
+from services.ingest.fetch.hearing import collection_of
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.outcome import LONGEST_S, Again, Landed, Outcome, doubled
 from services.ingest.fetch.provider import Deletion
@@ -201,7 +201,7 @@ class Term:
         for path in self._setup.folder.iterdir():
             parsed = parse_product(path.name)
             if parsed is not None and path.is_dir() and not path.is_symlink():
-                known = standing(self._setup.store, collection_of(parsed), week_of(parsed), parsed.product)
+                known = standing(self._setup.store, collection_of(parsed), parsed.week, parsed.product)
                 if known is None or known.state not in OPEN:
                     shutil.rmtree(path, ignore_errors=True)
 
