@@ -136,6 +136,15 @@ class Scripted:
         return Handler
 
 
+Serve = Callable[[Callable[[Asked], Said]], Scripted]
+"""What the fixture `scripted` is: from answers to the server that gives them."""
+
+BOMBS = (
+    "json-deep", "json-huge", "json-digits", "json-wide", "gzip", "deflate", "gzip-twice", "headers", "endless-body",
+)  # fmt: skip
+"""Of the server's bombs, those that any answer in JSON can be."""
+
+
 @pytest.fixture(scope="session")
 def boto() -> boto3.Session:
     """One session, whose description of S3 takes long to load."""

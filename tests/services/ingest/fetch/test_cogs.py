@@ -24,25 +24,11 @@ from shared.stage import Job, LocalUnit, Task
 from shared.stage.source import LandingSource
 from simulator.cogs import write_cogs
 from tests.services.ingest.conftest import unit_of, write_scene
-from tests.services.ingest.fetch.conftest import PATIENT, Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import BOMBS, PATIENT, Asked, Said, Serve, StoodClock, json_said
 from tools.servers.catalogue import Asset, CatalogueServer, Fault, Product, Scene
 
 QUERY = Query("S2MSI2A", box(23.9, 45.8, 24.1, 46.0))
 USER = Credentials(username="user", password="password-of-user", access_key="key", secret_key="secret")
-
-BOMBS = (
-    "json-deep",
-    "json-huge",
-    "json-digits",
-    "json-wide",
-    "gzip",
-    "deflate",
-    "gzip-twice",
-    "headers",
-    "endless-body",
-)
-
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.http import Limits
 from services.ingest.fetch.provider import Credentials, Offer, Query
 from shared.area.source import DhusSource
-from tests.services.ingest.fetch.conftest import PATIENT, Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import BOMBS, PATIENT, Asked, Said, Scripted, Serve, StoodClock, json_said
 from tools.servers.catalogue import CatalogueServer, Fault, Product
 
 START = datetime(2018, 6, 5, 9, 20, 31, tzinfo=UTC)
@@ -30,20 +30,6 @@ OTHER = "22af8bd9-24d0-4401-9789-b7b73786e122"
 NAME = "S2A_MSIL2A_20180605T092031_N0206_R093_T34TGR_20180605T120000"
 OFFER = Offer(name=NAME, id=ID, product_type="S2MSI2A", sensed=START, published=START)
 USER = Credentials(username="user", password="password-of-user")
-
-BOMBS = (
-    "json-deep",
-    "json-huge",
-    "json-digits",
-    "json-wide",
-    "gzip",
-    "deflate",
-    "gzip-twice",
-    "headers",
-    "endless-body",
-)
-
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
 
 def safe(days: int, tile: str = "T34TGR", **given: Any) -> Product:

@@ -18,9 +18,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.http import Http, Limits
 from services.ingest.fetch.receive import Speed
 from services.ingest.fetch.whole import check_archive, check_whole
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, StoodClock
-
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
+from tests.services.ingest.fetch.conftest import Asked, Said, Serve, StoodClock
 
 
 def archive(content: bytes = b"content" * 1000, method: int = zipfile.ZIP_STORED) -> bytes:

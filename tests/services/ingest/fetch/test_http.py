@@ -12,9 +12,8 @@ import trustme
 
 from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Offline, Refused, Unavailable
 from services.ingest.fetch.http import TRIES, USER_AGENT, Http, Limits
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import Asked, Said, Serve, StoodClock, json_said
 
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 Make = Callable[..., Http]
 
 

@@ -21,9 +21,8 @@ from services.ingest.fetch.odata import OData
 from services.ingest.fetch.odata_filter import conditions, literal
 from services.ingest.fetch.odata_product import offer_of_product
 from services.ingest.fetch.provider import Offer, Query
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, json_said
+from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, Serve, json_said
 
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
 QUERY = Query("S2MSI2A", box(13, 52, 14, 53), published=(DAY, DAY + timedelta(days=30)))
 _BETWEEN = re.compile(r"(?:PublicationDate|DeletionDate) (ge|le) (\S+)")

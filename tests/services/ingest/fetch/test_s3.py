@@ -18,10 +18,9 @@ from services.ingest.fetch.http import USER_AGENT, Http, Limits
 from services.ingest.fetch.provider import Credentials
 from services.ingest.fetch.receive import Speed
 from services.ingest.fetch.s3 import S3
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted
+from tests.services.ingest.fetch.conftest import Asked, Said, Serve
 from tests.services.ingest.fetch.workshop import name_of
 
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 PREFIX = "Sentinel-2/MSI/L2A/2024/05/01/X.SAFE/"
 KEYS = Credentials(access_key="ACCESSKEY", secret_key="a-secret-key")
 

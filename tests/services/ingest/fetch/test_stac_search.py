@@ -15,9 +15,8 @@ from services.ingest.fetch.errors import FetchError, Gone, Misconfigured, Refuse
 from services.ingest.fetch.http import Http
 from services.ingest.fetch.provider import Offer, Query
 from services.ingest.fetch.stac_search import search_cdse_stac
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, json_said
+from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, Serve, json_said
 
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 QUERY = Query("S2MSI2A", box(13, 52, 14, 53))
 UUID = "05edf2bb-d103-49f1-a677-9e474138d84f"
 

@@ -14,10 +14,9 @@ from services.ingest.fetch.hosts import Hosts
 from services.ingest.fetch.http import Http
 from services.ingest.fetch.provider import Credentials
 from services.ingest.fetch.tokens import Tokens
-from tests.services.ingest.fetch.conftest import Asked, Said, Scripted, StoodClock, json_said
+from tests.services.ingest.fetch.conftest import Asked, Said, Serve, StoodClock, json_said
 
 ANNA = Credentials("anna", "a-password")
-Serve = Callable[[Callable[[Asked], Said]], Scripted]
 
 
 class Identity:

@@ -16,7 +16,7 @@ from typing import Any
 
 from services.ingest.fetch.errors import Gone, Offline
 from services.ingest.fetch.fetcher import Fetcher
-from services.ingest.fetch.hearing import collection_of, week_of
+from services.ingest.fetch.hearing import collection_of
 from services.ingest.fetch.provider import Deletion, Offer, Progress, Query, unheard
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
@@ -193,7 +193,7 @@ class Intake:
                 self.store.put(key, b'{"fault": "no manifest"}')
                 self.store.put(receipt_key(unit.name, unit.receipt_id), f'{{"failure": "{key}"}}'.encode())
                 continue
-            self.store.put(f"{items_prefix(collection_of(parsed), week_of(parsed))}{parsed.product}--0.json", b"{}")
+            self.store.put(f"{items_prefix(collection_of(parsed), parsed.week)}{parsed.product}--0.json", b"{}")
             self.store.put(receipt_key(unit.name, unit.receipt_id), b"{}")
             self.taken[parsed.product] += 1
 
@@ -248,7 +248,7 @@ class Bench:
         """Where a product stands."""
         parsed = parse_product(name)
         assert parsed is not None
-        found = standing(self.store, collection_of(parsed), week_of(parsed), parsed.product)
+        found = standing(self.store, collection_of(parsed), parsed.week, parsed.product)
         assert found is not None, name
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
@@ -13,6 +14,9 @@ from tools.servers.catalogue import CatalogueServer, Fault, Product
 from tools.servers.catalogue.bombs import BOMBS
 from tools.servers.catalogue.fault import Kind
 
+TLS = ssl.create_default_context()
+"""Loaded once: each client would load it anew."""
+
 LASTING = {"vanish", "offline", "foreign", "endless", "redirect"}
 """What asking again does not mend, or needs an address."""
 SHORT = [kind for kind in get_args(Kind) if kind not in LASTING | set(BOMBS)]
@@ -22,7 +26,7 @@ def fetch(server: CatalogueServer, product: Product, tries: int = 60) -> bytes:
     """Fetch a product as a patient and careful client does."""
     for _ in range(tries):
         try:
-            with httpx.Client(verify=False, trust_env=False, timeout=0.3) as http:
+            with httpx.Client(verify=TLS, trust_env=False, timeout=0.3) as http:
                 stated = http.get(f"{server.odata_url}/Products({product.id})").json()["Checksum"][0]["Value"]
                 bearer = {"Authorization": f"Bearer {http.post(server.token_url, data=GRANT).json()['access_token']}"}
                 got = http.get(f"{server.download_url}/Products({product.id})/$value", headers=bearer)

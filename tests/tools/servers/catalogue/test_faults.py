@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,9 @@ import pytest
 
 from tests.tools.servers.catalogue.products import GRANT, safe
 from tools.servers.catalogue import CatalogueServer, Fault, Limits, Product, Stranger
+
+TLS = ssl.create_default_context()
+"""Loaded once: each client would load it anew."""
 
 PRODUCT = Product.named(safe(1))
 Get = Callable[..., httpx.Response]
@@ -202,7 +206,7 @@ def test_more_downloads_at_once_than_allowed_are_noted(streams: int) -> None:
     "fault", [None, Fault("redirect", "download", to="http://x.invalid"), Fault("404", "download")]
 )
 def test_downloads_one_after_another_are_never_at_once(fault: Fault | None) -> None:
-    with serving(*([fault] if fault else [])) as (server, get), httpx.Client(verify=False, trust_env=False) as other:
+    with serving(*([fault] if fault else [])) as (server, get), httpx.Client(verify=TLS, trust_env=False) as other:
         for _ in range(50):
             get()
             other.get(f"{server.download_url}/Products({PRODUCT.id})/$value")
