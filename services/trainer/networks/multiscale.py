@@ -48,12 +48,14 @@ class Texture(keras.layers.Layer):  # type: ignore[misc]
         values, present = bands[..., :-1], bands[..., -1:]
         features = [values]
         values = values[..., : self._bands]
+        moments = tf.concat([present, values, values * values], axis=-1)
         for side in TEXTURE_PX:
-            share = tf.maximum(_square_mean(present, side), 1e-6)
-            mean = _square_mean(values, side) / share
-            variance = _square_mean(values * values, side) / share - mean * mean
+            sums = _square_sum(moments, side)
+            count, total, squares = tf.split(sums, [1, self._bands, self._bands], axis=-1)
+            count = tf.maximum(count, 0.5)  # a whole number, or 0 where nothing is observed
+            mean = total / count
             # The floor keeps float error of a flat surface from becoming texture.
-            features += [mean, tf.sqrt(tf.maximum(variance, 1e-4))]
+            features += [mean, tf.sqrt(tf.maximum(squares / count - mean * mean, 1e-4))]
         return tf.concat(features, axis=-1)
 
     def compute_output_shape(self, bands_shape: Shape) -> Shape:
@@ -62,10 +64,12 @@ class Texture(keras.layers.Layer):  # type: ignore[misc]
         return (*bands_shape[:3], channels + self._bands * (FEATURES_OF_BAND - 1))
 
 
-def _square_mean(values: tf.Tensor, side: int) -> tf.Tensor:
-    """Mean over side x side px; what lies outside the window is left out. Two passes: the square is separable."""
-    rows = tf.nn.avg_pool2d(values, (side, 1), strides=1, padding="SAME")
-    return tf.nn.avg_pool2d(rows, (1, side), strides=1, padding="SAME")
+def _square_sum(values: tf.Tensor, side: int) -> tf.Tensor:
+    """Sum over side x side px; nothing lies outside the window. Two passes: the square is separable."""
+    channels = values.shape[-1]
+    # A depthwise convolution, not a pool: oneDNN's takes a fifth of the time.
+    rows = tf.nn.depthwise_conv2d(values, tf.ones((side, 1, channels, 1)), (1, 1, 1, 1), "SAME")
+    return tf.nn.depthwise_conv2d(rows, tf.ones((1, side, channels, 1)), (1, 1, 1, 1), "SAME")
 
 
 def build_texture(inputs: ModelInputs, scaling: Scaling) -> keras.Model:
