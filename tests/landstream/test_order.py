@@ -1,4 +1,4 @@
-"""Order of arrival and a kill half-way do not show: one small case of each; `make test-chaos` has the matrix."""
+"""Order of arrival and a kill half-way do not show: one small case of each, beside the matrix of tests/chaos."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from shared.area import load_area
 from simulator.season import Site, plan_season, write_acquisition
 from tests.conftest import AREAS, copy_store, landstream
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 AREA = AREAS / "small.yaml"
 
@@ -30,8 +32,6 @@ def test_the_result_does_not_depend_on_order_or_kills(six: list[Path], mapped: P
     assert digest_of(store) == digest_of(mapped)
 
 
-@pytest.mark.chaos
-@pytest.mark.timeout(1800)
 def test_a_later_version_may_come_last_or_first(
     six: list[Path], mapped: Path, reprocessed: Path, tmp_path: Path
 ) -> None:

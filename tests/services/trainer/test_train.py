@@ -1,4 +1,4 @@
-"""Training as a whole, in two fresh processes, of which one is killed: the same bits, a sound item, a card, a model."""
+"""Training as a whole, in fresh processes, of which one is killed: a sound item, a card, a model, the same bits."""
 
 from __future__ import annotations
 
@@ -28,23 +28,11 @@ KILLED_AT = 2 * (6 + 24) + 2 * 6 + 30
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders of two trainings; side by side, which is quicker than one after the other. The second is killed once."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second")]
-    children = [start(folders[0]), start(folders[1], KILLED_AT)]
-    try:
-        _, errors = children[1].communicate(timeout=500)
-        assert children[1].returncode == -signal.SIGKILL, errors[-3000:]
-        assert (folders[1] / "kept").stat().st_size
-        children[1] = start(folders[1], 0)
-        for child in children:
-            _, errors = child.communicate(timeout=500)
-            assert child.returncode == 0, errors[-3000:]
-    finally:
-        for child in children:
-            child.kill()
-            child.communicate()
-    return folders
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training."""
+    folder = tmp_path_factory.mktemp("trained")
+    ended(start(folder))
+    return folder
 
 
 def start(folder: Path, *batch: int) -> subprocess.Popen[str]:
@@ -61,14 +49,29 @@ def start(folder: Path, *batch: int) -> subprocess.Popen[str]:
     )
 
 
+def ended(child: subprocess.Popen[str], code: int = 0) -> None:
+    """Wait for a training's end."""
+    try:
+        _, errors = child.communicate(timeout=500)
+        assert child.returncode == code, errors[-3000:]
+    finally:
+        child.kill()
+        child.communicate()
+
+
 def read(folder: Path) -> dict[str, Any]:
     """The item that a training made."""
     item: dict[str, Any] = json.loads((folder / "item.json").read_text())
     return item
 
 
-def test_a_training_that_was_killed_and_goes_on_gives_the_same_bits(trained: list[Path]) -> None:
-    first, second = (read(folder) for folder in trained)
+@pytest.mark.chaos
+@pytest.mark.timeout(1200)
+def test_a_training_that_was_killed_and_goes_on_gives_the_same_bits(trained: Path, tmp_path: Path) -> None:
+    ended(start(tmp_path, KILLED_AT), -signal.SIGKILL)
+    assert (tmp_path / "kept").stat().st_size
+    ended(start(tmp_path, 0))
+    first, second = (read(folder) for folder in (trained, tmp_path))
     first.pop("seconds"), second.pop("seconds")
     whole, rest = first.pop("progress"), second.pop("progress")
     assert whole[0] == [0, 12, "epochs"]
@@ -76,13 +79,13 @@ def test_a_training_that_was_killed_and_goes_on_gives_the_same_bits(trained: lis
     assert rest[1:] == whole[-len(rest) + 1 :]
     assert first == second
     for name in ("card.html", "split.json", "applicability.json", "curves.json", "tensorboard.tar"):
-        assert (trained[0] / name).read_bytes() == (trained[1] / name).read_bytes(), name
-    assert re.fullmatch("[0-9a-f]{64}", first["properties"]["landstream:weights_sha256"])
+        assert (trained / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
-def test_metrics(trained: list[Path]) -> None:
-    properties = read(trained[0])["properties"]
+def test_metrics(trained: Path) -> None:
+    properties = read(trained)["properties"]
     metrics = properties["landstream:metrics"]
+    assert re.fullmatch("[0-9a-f]{64}", properties["landstream:weights_sha256"])
     assert metrics["accuracy"] > metrics["majority_accuracy"]
     assert 0 < metrics["miou"] <= 1
     assert set(metrics["forest"]) >= {"accuracy", "miou"}
@@ -109,8 +112,8 @@ def test_metrics(trained: list[Path]) -> None:
     assert folds["pooled"]["pixels"] == sum(fold["pixels"] for fold in folds["each"]) > metrics["pixels"]
 
 
-def test_the_item_says_what_it_is(trained: list[Path]) -> None:
-    item = read(trained[0])
+def test_the_item_says_what_it_is(trained: Path) -> None:
+    item = read(trained)
     properties = item["properties"]
     assert properties["datetime"] is None
     assert properties["start_datetime"] == "2018-05-14T00:00:00Z"
@@ -122,31 +125,31 @@ def test_the_item_says_what_it_is(trained: list[Path]) -> None:
     assert properties["mlm:tasks"] == ["semantic-segmentation"]
     assert item["assets"]["model"]["roles"] == ["mlm:model"]
     assert item["assets"]["applicability"]["type"] == "application/json"
-    known = read_applicability((trained[0] / "applicability.json").read_bytes())
+    known = read_applicability((trained / "applicability.json").read_bytes())
     assert known.threshold == pytest.approx(properties["landstream:metrics"]["applicability"]["threshold"], abs=1e-6)
     assert item["progress"][-1] == [12, 12, "epochs"]  # of a U-Net and a perceptron, for the hold-out and each fold
     assert "Contains modified Copernicus Sentinel data [2018]" in properties["landstream:attribution"]
 
 
-def test_the_curves_are_files(trained: list[Path]) -> None:
-    networks = json.loads((trained[0] / "curves.json").read_text())["networks"]
+def test_the_curves_are_files(trained: Path) -> None:
+    networks = json.loads((trained / "curves.json").read_text())["networks"]
     assert {name: {c: len(v) for c, v in curves.items()} for name, curves in networks.items()} == {
         name: {"loss": 2, "learning_rate": 2} for name in ("unet", "multiscale")
     }
-    with tarfile.open(trained[0] / "tensorboard.tar") as archive:
+    with tarfile.open(trained / "tensorboard.tar") as archive:
         assert [Path(name).parent.as_posix() for name in archive.getnames()] == ["unet/train", "multiscale/train"]
-    assert {"curves", "tensorboard"} < read(trained[0])["assets"].keys()
+    assert {"curves", "tensorboard"} < read(trained)["assets"].keys()
 
 
-def test_the_split_is_written_out(trained: list[Path]) -> None:
-    split = json.loads((trained[0] / "split.json").read_text())
+def test_the_split_is_written_out(trained: Path) -> None:
+    split = json.loads((trained / "split.json").read_text())
     assert [len(row) for row in split["holdout"]] == [8] * 8
     assert set("".join(split["holdout"])) <= set("012")
     assert set("".join(split["fold"])) <= set("012")
 
 
-def test_the_card_needs_nothing_beside_it(trained: list[Path]) -> None:
-    card = (trained[0] / "card.html").read_text()
+def test_the_card_needs_nothing_beside_it(trained: Path) -> None:
+    card = (trained / "card.html").read_text()
     assert card.count("data:image/png;base64,") >= 5, "two plans, and three pictures of a block"
     assert re.findall(r'(?:src|href)="(?!data:)([^"]+)', card) == ["../../../../land-cover-maps/collection.json"], (
         "a link alone"
@@ -154,8 +157,8 @@ def test_the_card_needs_nothing_beside_it(trained: list[Path]) -> None:
     assert "European Environment Agency" in card
 
 
-def test_the_archive_is_a_plain_saved_model(trained: list[Path]) -> None:
-    with tarfile.open(trained[0] / "model.tar", "r:") as archive:
+def test_the_archive_is_a_plain_saved_model(trained: Path) -> None:
+    with tarfile.open(trained / "model.tar", "r:") as archive:
         members = archive.getmembers()
     assert all(m.isreg() and m.mtime == 0 and m.uid == 0 for m in members)
     names = [m.name for m in members]
@@ -163,17 +166,17 @@ def test_the_archive_is_a_plain_saved_model(trained: list[Path]) -> None:
     assert {"saved_model.pb", "variables/variables.index"} <= set(names)
 
 
-def test_our_own_model_would_be_let_in_as_an_imported_one(trained: list[Path]) -> None:
+def test_our_own_model_would_be_let_in_as_an_imported_one(trained: Path) -> None:
     from services.trainer.imports.graph import read_graph
     from services.trainer.imports.signature import check_signatures
 
-    check_signatures(read_graph(trained[0] / "saved_model"))
+    check_signatures(read_graph(trained / "saved_model"))
 
 
-def test_the_model_answers_in_the_cubes_encoding(trained: list[Path]) -> None:
+def test_the_model_answers_in_the_cubes_encoding(trained: Path) -> None:
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(trained[0] / "saved_model"))
+    model = tf.saved_model.load(str(trained / "saved_model"))
     rng = np.random.default_rng(0)
     fine = rng.integers(1500, 5000, (2, 256, 256, 4)).astype(np.uint16)
     coarse = rng.integers(1500, 5000, (2, 128, 128, 6)).astype(np.uint16)
