@@ -93,6 +93,11 @@ FETCH_OLDEST: Final = Gauge("landstream_fetch_oldest_seconds", "Longest wait of 
 # Products with a failure record of fetching that stands; neither those that were dismissed, nor what ingest refused.
 FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched", ["provider"])
 
+# Products that the last two recounts of the catalogue named and that did not come, by where they stand.
+FETCH_MISSING: Final = Gauge(
+    "landstream_fetch_missing_products", "Products that two recounts named and that did not come", ["state"]
+)
+
 # When the provider last answered a search whole; until then, when fetching began to ask.
 FETCH_SEARCHED: Final = Gauge(
     "landstream_fetch_answered_timestamp_seconds", "Last search that was answered", ["provider"]

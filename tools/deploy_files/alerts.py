@@ -189,6 +189,19 @@ RULES: Final = (
         page=MISSING,
     ),
     Rule(
+        name="LandstreamFetchMissing",
+        expr='max(landstream_fetch_missing_products{state="fetching"}) > 0',
+        wait="10m",
+        severity="warning",
+        summary="{{ $value }} products that the catalogue named a day ago were tried, and did not come",
+        reason=(
+            "Two recounts, of two days, named them, and no try ended well; those that wait their turn, or for an "
+            "archive, are not among them."
+        ),
+        action="`landstream account` says what each waits for: the provider, the volume, free space.",
+        page=MISSING,
+    ),
+    Rule(
         name="LandstreamFetchVolume",
         expr=(
             'max(landstream_fetch_volume_bytes{what="used"}) / max(landstream_fetch_volume_bytes{what="limit"}) > 0.8'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -21,7 +21,7 @@ from services.ingest.names import parse_product
 from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
-from shared.items.products import COLLECTIONS, Standing, expected_key
+from shared.items.products import COLLECTIONS, OPEN, Standing, State, expected_key
 from shared.items.weeks import rfc3339
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
@@ -32,6 +32,9 @@ REMEDIES: dict[type[FetchError], str] = {
     Refused: "check that the address is that of the service; the search is repeated by itself",
     Unavailable: "nothing: it is tried again by itself; look at the service's own status page if it lasts",
 }
+
+_MISSING = OPEN | {"failed"}
+"""States of a product that did not come, and is neither superseded nor taken away."""
 
 _SETTLED = frozenset({"registered", "superseded", "failed"})
 """States of a product that is fetched again when its bytes change: what is under way is described anew anyway."""
@@ -75,6 +78,7 @@ class Searches:
     _left: list[tuple[ProductType, Span]] = field(default_factory=list)
     _unasked: list[ProductType] = field(default_factory=list)
     _began: datetime | None = None
+    _missing: dict[tuple[str, str], Counter[State]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._hearing = Hearing(self.area, self.source, self.book, self.settings, self.first_look, self.heard)
@@ -111,8 +115,16 @@ class Searches:
             self._unasked.insert(0, kind)
             return False
         if not self._unasked:
-            self.book.keep("recounted", {"at": rfc3339(self._began or self.now()), "of": self._asked_for})
+            missing = sum(self._missing.values(), Counter[State]())
+            at = rfc3339(self._began or self.now())
+            self.book.keep("recounted", {"at": at, "of": self._asked_for, "missing": missing})
         return True
+
+    @property
+    def missing(self) -> dict[State, int]:
+        """Return where products stand that the last two whole recounts named and that did not come -> how many."""
+        kept = self.book.kept("recounted")
+        return dict(kept.get("missing", {})) if kept else {}  # type: ignore[call-overload]  # as written
 
     @property
     def recounting(self) -> bool:
@@ -186,6 +198,9 @@ class Searches:
                 known = self.book.week(collection, week).get(product)
                 if known is not None and known.state in _SETTLED:
                     self._want_again(known, counted[product])
+        standings = self.book.week(collection, week)
+        stood = (standings[product].state for product in counted.keys() & before.keys() & standings.keys())
+        self._missing[collection, week] = Counter(state for state in stood if state in _MISSING)
         if counted != before or (kept is None and counted):
             self.book.keep_at(name, {"products": counted})
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Lock, Thread
 
+from services.ingest.fetch import gauges
 from services.ingest.fetch.aftermath import Aftermath
 from services.ingest.fetch.book import Book, Overtaken
 from services.ingest.fetch.downloads import Downloads
+from services.ingest.fetch.ending import Ending
 from services.ingest.fetch.events import Subscribed, queries_of, take_events
 from services.ingest.fetch.hearing import collection_of
 from services.ingest.fetch.lease import Lease, StoreClock
-from services.ingest.fetch.outcome import LONGEST_S, Again, Landed, Outcome, doubled
+from services.ingest.fetch.outcome import LONGEST_S, doubled
 from services.ingest.fetch.provider import Deletion
-from services.ingest.fetch.queue import LANES, Wanted
+from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.searches import Searches
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.spans import lane_of
@@ -28,7 +29,6 @@ from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
 from shared.items.products import OPEN, Standing, standing
 from shared.observe.logs import get_logger
-from shared.observe.metrics import FETCH_FAILED, FETCH_OLDEST, FETCH_QUEUE, FETCH_SEARCHED, FETCH_VOLUME
 from shared.store import NotFound, StoreUnavailable
 
 TICK_S = 1.0
@@ -42,26 +42,8 @@ EVENTS_S = 15.0
 STOP_S = 4.0
 """Seconds that threads are waited for at the end: one that is late dies with the process, and holds its claim."""
 
-SILENT = 8
-"""Downloads in a row without an answer after which nothing is fetched for a while, more after each as many."""
-
-SILENT_S = 60.0
-"""Seconds that this while lasts at most."""
-
-ONCE_OFFLINE_S = 5.0
-"""Seconds after which a run that ends when all is done asks again for what was offline, doubled each time."""
-
-ONCE_ASKED_S = 60.0
-"""Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
-
-ONCE_TRIES = 8
-"""Tries of a product that such a run makes while the provider does not answer."""
-
 ONCE_LOOKS = 5
 """Tries of a search that such a run makes: a minute, beside the tries of each request."""
-
-ONCE_SILENT = 32
-"""Downloads in a row without an answer after which such a run leaves the rest to the next one."""
 
 
 class Term:
@@ -81,13 +63,13 @@ class Term:
         setup.folder.mkdir(parents=True, exist_ok=True)
         self._ended, self._lock = Event(), Lock()
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
-        self._look_tries, self._look_s, self._tries, self._broken = 0, 0.0, Counter[str](), list[Exception]()
-        self._silent, self._events_s = 0, 0.0
-        self._recounts, self._is_repair_due = 0, False
+        self._look_tries, self._look_s, self._events_s = 0, 0.0, 0.0
+        self._recounts, self._is_repair_due, self._broken = 0, False, list[Exception]()
         self._book = Book(setup.store, clock.now)
         self._work = Work(
             min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
         )
+        self._ending = Ending(setup, self._book, self._work, self._ended)
         self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up, self._restore)
         self._usage = Usage(setup.store, setup.source.monthly_gb, clock.now)
         self._first_look = self._begun(clock)
@@ -119,12 +101,13 @@ class Term:
         threads = [Thread(target=partial(self._guard, task), name=f"fetch-{n}", daemon=True) for n, task in tasks]
         for thread in threads:
             thread.start()
-        FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()  # silent from here on, if it is
+        gauges.tell_answered(self._setup.provider.name)  # silent from here on, if it is
+        gauges.tell_missing(self._searches.missing)
         try:
             self._lead_on(lead)
         finally:
             self._ended.set()
-            self._measure_nothing()
+            gauges.clear()  # whoever leads now tells
             deadline_s = time.monotonic() + STOP_S
             for thread in threads:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -168,25 +151,12 @@ class Term:
             self._aftermath.repair()
             if self._is_resumed and now - looked_s > min(settings.poll_s, REQUEUE_S):
                 self._aftermath.requeue()
-                FETCH_FAILED.labels(setup.provider.name).set(self._aftermath.count_failed())
+                gauges.tell_failed(setup.provider.name, self._aftermath.count_failed())
                 looked_s = now
-            self._measure()
+            gauges.tell(self._work, self._usage)
             if setup.once and self.quiet:
                 return
             setup.stop.wait(IDLE_S if setup.once else TICK_S)
-
-    def _measure(self) -> None:
-        for lane in LANES:
-            FETCH_QUEUE.labels(lane).set(self._work.count(lane))
-            FETCH_OLDEST.labels(lane).set(self._work.oldest_s(lane))
-        FETCH_VOLUME.labels("used").set(self._usage.used)
-        if self._usage.limit is not None:
-            FETCH_VOLUME.labels("limit").set(self._usage.limit)
-
-    def _measure_nothing(self) -> None:
-        """Leave the telling to whoever leads now."""
-        for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME, FETCH_FAILED, FETCH_SEARCHED):
-            gauge.clear()
 
     def _begun(self, clock: StoreClock) -> datetime:
         """Return when this store's stream asked for the first time."""
@@ -256,7 +226,7 @@ class Term:
             poll_s = self._setup.settings.poll_s
             self._look_s = time.monotonic() + (poll_s if is_whole else self._back_off(self._look_tries, poll_s))
             if is_whole:
-                FETCH_SEARCHED.labels(self._setup.provider.name).set_to_current_time()
+                gauges.tell_answered(self._setup.provider.name)
                 self._is_looked = True
             if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()
@@ -269,6 +239,7 @@ class Term:
             answers.append(searches.recount())
             if not searches.recounting:
                 self._recounts += 1
+                gauges.tell_missing(searches.missing)
                 self._is_repair_due = self._recounts > 1 and not self._setup.once
         self._is_searched = self._is_looked and not searches.recounting
         return any(answers) or not answers
@@ -289,59 +260,7 @@ class Term:
             if wanted is None:
                 self._ended.wait(IDLE_S)
                 continue
-            self._conclude(wanted, self._downloads.fetch(wanted))
-
-    def _conclude(self, wanted: Wanted, outcome: Outcome) -> None:
-        if isinstance(outcome, Landed):
-            self._work.land(wanted, outcome.unit)
-            with self._lock:
-                self._silent = 0
-        elif isinstance(outcome, Again):
-            self._postpone(wanted, outcome)
-        else:
-            known = self._book.week(wanted.collection, wanted.week).get(wanted.product)
-            if known is not None and known.state in OPEN:  # it came back while it was under way
-                self._work.again(wanted, time.monotonic(), "offered again")
-            else:
-                self._work.end(wanted)
-
-    def _postpone(self, wanted: Wanted, again: Again) -> None:
-        """Put a product back; or leave it to the next run, if this one ends when all is done."""
-        now, once = time.monotonic(), self._setup.once
-        with self._lock:
-            self._silent = silent = self._silent + 1 if again.why == "provider" else 0
-        if again.why in {"everything", "past"} and once:
-            self._work.end(wanted, again.reason)
-            self._work.leave_all(again.reason, LANES if again.why == "everything" else ("backfill",))
-            return
-        if again.why == "past":
-            self._work.hold_past(now + again.after_s)
-        if not once and (held_s := self._held_s(again, silent)):
-            self._work.hold(now + held_s)
-            now += TICK_S  # the others go first then: it may be the only one that is turned away
-        if not once or self._ended.is_set():
-            self._work.again(wanted, now + again.after_s, again.reason)
-            return
-        with self._lock:
-            counts = again.why in {"product", "provider"} or (again.why == "room" and self._work.running == 1)
-            self._tries[wanted.product] += counts
-            tries = self._tries[wanted.product]
-        if tries >= ONCE_TRIES or again.asked_s > ONCE_ASKED_S:
-            self._work.end(wanted, again.reason)
-        elif silent >= ONCE_SILENT:
-            self._work.end(wanted, again.reason)
-            self._work.leave_all(again.reason)
-        else:
-            pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S)))
-            self._work.again(wanted, now + pause_s, again.reason)
-
-    def _held_s(self, again: Again, silent: int) -> float:
-        """Return for how many seconds nothing is fetched after a download that did not end well."""
-        if again.why in {"everything", "room"}:
-            return again.after_s
-        if again.why == "provider" and silent >= SILENT:
-            return max(again.asked_s, self._back_off(silent // SILENT, SILENT_S))
-        return again.asked_s
+            self._ending.conclude(wanted, self._downloads.fetch(wanted))
 
     def _withdraw(self, known: Standing, deletion: Deletion) -> None:
         reason = f"taken away by {self._setup.provider.name}: {deletion.cause[:200] or 'no cause given'}"

@@ -77,6 +77,7 @@ LOST = "landstream_workers_lost_total"
 TILER = 'stage="tiler"'
 WAITED = "landstream_fetch_oldest_seconds"
 FETCH_FAILED = 'landstream_fetch_failed_products{provider="cdse"}'
+FETCH_MISSING = "landstream_fetch_missing_products"
 VOLUME = "landstream_fetch_volume_bytes"
 ANSWERED = "landstream_fetch_answered_timestamp_seconds"
 
@@ -148,6 +149,12 @@ CASES = (
     ),
     Case("LandstreamFetchFailed", {FETCH_FAILED: "0x10 1x30"}, {"20m": (), "22m": ("",)}),
     Case("LandstreamFetchFailed", {FETCH_FAILED: "0x60"}, {"60m": ()}),
+    Case("LandstreamFetchMissing", {f'{FETCH_MISSING}{{state="fetching"}}': "0x10 1x30"}, {"20m": (), "22m": ("",)}),
+    Case(
+        "LandstreamFetchMissing",
+        {f'{FETCH_MISSING}{{state="fetching"}}': "0x60", f'{FETCH_MISSING}{{state="found"}}': "9x60"},
+        {"60m": ()},
+    ),
     Case("LandstreamFetchVolume", volume(85e9), {"4m": (), "6m": ("",)}),
     Case("LandstreamFetchVolume", volume(75e9), {"30m": ()}),
     Case("LandstreamFetchVolume", {f'{VOLUME}{{what="used"}}': "9e12x30"}, {"30m": ()}),

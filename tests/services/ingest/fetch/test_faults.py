@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from services.ingest.fetch import term
+from services.ingest.fetch import ending
 from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.http import Limits
@@ -35,7 +35,7 @@ KINDS = ("401", "expired", "404", "429", "503", "cut", "maintenance", "truncate"
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(term, "ONCE_OFFLINE_S", 0.01)
+    monkeypatch.setattr(ending, "ONCE_OFFLINE_S", 0.01)
     with capture_logs():
         yield
 

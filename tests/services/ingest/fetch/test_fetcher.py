@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from services.ingest.fetch import ending, term
 from services.ingest.fetch import fetcher as fetcher_module
-from services.ingest.fetch import term
 from services.ingest.fetch.book import Book, record_id
 from services.ingest.fetch.errors import Corrupt, Misconfigured, Refused, Unavailable
 from services.ingest.fetch.lease import Lease, StoreClock
@@ -30,8 +30,9 @@ WEEK = "2018-W23"
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(term, "ONCE_OFFLINE_S", 0.01)
-    monkeypatch.setattr(term, "ONCE_TRIES", 3)
+    monkeypatch.setattr(ending, "ONCE_OFFLINE_S", 0.01)
+    monkeypatch.setattr(ending, "ONCE_TRIES", 3)
+    monkeypatch.setattr(ending, "TURN_S", 0.05)
     monkeypatch.setattr(fetcher_module, "STANDBY_S", 0.2)
     monkeypatch.setattr(term, "TICK_S", 0.05)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # no machine fails here
@@ -677,9 +678,9 @@ def test_a_provider_that_never_answers_is_left_alone_more_and_more(bench: Bench)
 
     bench.shop.before = fail
     with Serving(bench, bench.fetcher(once=False, back_off_s=0.5, connections=1)):
-        until(lambda: bench.shop.asked["download"] == term.SILENT)
+        until(lambda: bench.shop.asked["download"] == ending.SILENT)
         time.sleep(0.3)
-        assert bench.shop.asked["download"] == term.SILENT
+        assert bench.shop.asked["download"] == ending.SILENT
 
 
 def test_no_more_lies_in_landing_than_ingest_may_lag_behind(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from threading import Event
 
 import pytest
 
-from services.ingest.fetch import term
+from services.ingest.fetch import ending
 from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.provider import Credentials
@@ -61,7 +61,7 @@ def die_at(name: str, hit: int, *given: object) -> None:
     for module in list(sys.modules.values()):
         if getattr(module, "failpoint", None) is failpoint._ignore:
             module.failpoint = failpoint._hit  # type: ignore[attr-defined]
-    term.ONCE_OFFLINE_S = 0.05
+    ending.ONCE_OFFLINE_S = 0.05
     fetcher(*given).run()  # type: ignore[arg-type]
 
 
@@ -109,7 +109,7 @@ def server() -> Iterator[CatalogueServer]:
 def test_fetching_goes_on_where_it_was_killed(
     tmp_path: Path, server: CatalogueServer, monkeypatch: pytest.MonkeyPatch, name: str, hit: int
 ) -> None:
-    monkeypatch.setattr(term, "ONCE_OFFLINE_S", 0.05)
+    monkeypatch.setattr(ending, "ONCE_OFFLINE_S", 0.05)
     given = (tmp_path / "store", tmp_path / "fetch", server.addresses, server.account)
     store = FolderStore(tmp_path / "store")
     with Intake(store) as intake:

@@ -409,3 +409,18 @@ def test_without_a_backfill_a_recount_goes_back_as_far_as_fresh_products_may(des
     desk.recount(desk.searches(source={"backfill": False}, forward_days=10.0))
     oldest = min(query.sensed[0] for query in desk.shop.searches if query.sensed[0])
     assert NOW - timedelta(days=14) < oldest < NOW - timedelta(days=10)
+
+
+def test_what_two_recounts_named_and_did_not_come_is_told_by_where_it_stands(desk: Desk) -> None:
+    came, tried, gone = NAME, name_of(0.1), name_of(0.2)
+    for name in (came, tried, gone):
+        desk.shop.add(name)
+    assert desk.recount().missing == {}, "named for the first time"
+    desk.book.say(L2A, WEEK, came, "registered", "")
+    desk.book.say(L2A, WEEK, tried, "fetching", "no answer")
+    desk.book.say(L2A, WEEK, gone, "withdrawn", "taken away")
+    desk.shop.add(name_of(0.3))
+    assert desk.recount().missing == {"fetching": 1}
+    assert desk.searches().missing == {"fetching": 1}, "a process that starts knows it"
+    desk.book.say(L2A, WEEK, tried, "registered", "")
+    assert desk.recount().missing == {"found": 1}

@@ -1,0 +1,51 @@
+"""What whoever leads tells of fetching, as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.ingest.fetch.queue import LANES
+from services.ingest.fetch.usage import Usage
+from services.ingest.fetch.work import Work
+from shared.items.products import State
+from shared.observe.metrics import (
+    FETCH_FAILED,
+    FETCH_MISSING,
+    FETCH_OLDEST,
+    FETCH_QUEUE,
+    FETCH_SEARCHED,
+    FETCH_VOLUME,
+)
+
+
+def tell(work: Work, usage: Usage) -> None:
+    """Tell what waits, and the volume."""
+    for lane in LANES:
+        FETCH_QUEUE.labels(lane).set(work.count(lane))
+        FETCH_OLDEST.labels(lane).set(work.oldest_s(lane))
+    FETCH_VOLUME.labels("used").set(usage.used)
+    if usage.limit is not None:
+        FETCH_VOLUME.labels("limit").set(usage.limit)
+
+
+def tell_answered(provider: str) -> None:
+    """Tell that the provider answered just now."""
+    FETCH_SEARCHED.labels(provider).set_to_current_time()
+
+
+def tell_failed(provider: str, count: int) -> None:
+    """Tell how many products failed to be fetched."""
+    FETCH_FAILED.labels(provider).set(count)
+
+
+def tell_missing(missing: Mapping[State, int]) -> None:
+    """Tell what two recounts named and did not come."""
+    FETCH_MISSING.clear()
+    for state, count in missing.items():
+        FETCH_MISSING.labels(state).set(count)
+
+
+def clear() -> None:
+    """Leave the telling to another process."""
+    for gauge in (FETCH_QUEUE, FETCH_OLDEST, FETCH_VOLUME, FETCH_FAILED, FETCH_SEARCHED, FETCH_MISSING):
+        gauge.clear()
