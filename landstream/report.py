@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from landstream.arrivals.recount import arrivals_line
 from landstream.result import map_result, result_of
 from landstream.table import Column
 from services.sweeper.measures import LAST_SCENES, Measures
@@ -21,6 +22,7 @@ from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
 from shared.items.item import Item
 from shared.items.keys import dismissal_key
+from shared.items.products import FETCH
 from shared.items.summary import WeekSummary
 from shared.items.weeks import STATIC
 from shared.run.context import Context
@@ -30,10 +32,10 @@ from shared.store import NotFound, Store
 
 
 def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
-    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "tiles", "result", "left_alone"}`.
+    """Return `{"stages": {NAME: {"done", "waiting", "failed"}}, "freshness_s", "arrivals", "tiles", "result", ...}`.
 
-    With Kafka it holds its groups, too; `result` is a `landstream.result.Result`; `left_alone` is key -> why, of
-    objects that are not what their place says.
+    With Kafka it holds its groups, too; `arrivals` is a line for people, empty where none are fetched; `result` is a
+    `landstream.result.Result`; `left_alone` is key -> why, of objects that are not what their place says.
 
     Args:
         store: the store.
@@ -64,6 +66,7 @@ def status(store: Store, area: Area, kafka: str = "") -> dict[str, Any]:
     return {
         "stages": counts,
         "freshness_s": measures.freshness_s,
+        "arrivals": arrivals_line(store, area, failed[FETCH]),
         "tiles": tiles,
         "result": result_of(store, catalogue),
         "left_alone": dict(foreign),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from landstream.arrivals.account import Followed, Step
+from landstream.arrivals.recount import last_recount
 from landstream.arrivals.standing import Reasons
 from landstream.trace.story import Story
 from landstream.trace.subject import Subject
@@ -19,7 +20,17 @@ from shared.area import Area
 from shared.area.source import FolderSource
 from shared.items.collections import MASKS, OLCI_GRID, SCENES, UPDATES
 from shared.items.landing import PREFIX
-from shared.items.products import COLLECTIONS, FETCH, OWN, Standing, expected_key, history, standings, weeks_of
+from shared.items.products import (
+    COLLECTIONS,
+    FETCH,
+    OWN,
+    Standing,
+    expected_key,
+    history,
+    standing,
+    standings,
+    weeks_of,
+)
 from shared.items.tiles import OLCI
 from shared.run.context import Context
 from shared.store import NotFound, Store
@@ -41,7 +52,7 @@ class Following:
         self._context, self._store = context, context.store
         self._tracer = Tracer(context)
         self._reasons = Reasons(context.store, context.area, now or datetime.now(UTC))
-        self._recounted = _recounted(context.store)
+        self._recount = last_recount(context.store)
 
     def weeks(self) -> list[str]:
         """Return the weeks of which products are expected, offered, registered, or lie in `landing/`, ascending."""
@@ -82,9 +93,18 @@ class Following:
     def _why_unexpected(self, standing: Standing | None) -> str:
         if standing is None:
             return "came by hand"
-        if self._recounted is None or first_heard(self._store, standing) >= self._recounted:
+        if self._recount is None or first_heard(self._store, standing) >= self._recount.at:
             return "found since the last recount"
         return "not offered any more"
+
+
+def why_not_fetched(context: Context, week: str, product: str) -> str:
+    """Return why a product that a catalogue offers is not here; empty = none offers it, or nobody knows."""
+    for collection in COLLECTIONS.values() if parse_product(product) else ():
+        known = standing(context.store, collection, week, product)
+        if known is not None:
+            return Reasons(context.store, context.area, datetime.now(UTC)).of(known)
+    return ""
 
 
 def place_of(product: str) -> str:
@@ -144,11 +164,4 @@ def unsearched(store: Store, area: Area, records: Iterable[Mapping[str, Any]]) -
     if area.source is None or isinstance(area.source, FolderSource):
         return []
     failing = [f"{r['input']} fails: {r['fault']}" for r in records if r["stage"] == FETCH and not r.get("week")]
-    return failing + ([] if _recounted(store) else ["the catalogue was not counted whole yet: more may be offered"])
-
-
-def _recounted(store: Store) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(from_json(store.get(f"{OWN}recounted.json"))["at"]))
-    except NotFound:
-        return None
+    return failing + ([] if last_recount(store) else ["the catalogue was not counted whole yet: more may be offered"])

@@ -22,7 +22,8 @@ def status(
 ) -> None:
     """Show what is done, waiting and failed, and the result.
 
-    For each stage: what it has done, still has to do and has failed to do. Below: how fresh the maps are; the champion
+    For each stage: what it has done, still has to do and has failed to do. Below: how fresh the maps are; what of a
+    catalogue did not come; the champion
     with its card and its scores on the hold-out; of the newest week with maps the sheet that sees most, its share
     observed, quicklook and GeoTIFF. With --kafka also how far each service lags behind its events, and how many
     consumers it has: lag counts events of all kinds on the one topic, what waits for a stage is in `waiting`.
@@ -43,6 +44,8 @@ def status(
         typer.echo(f"{name:<14}" + "".join(f"{counts[c]:>11}" for c in columns))
     fresh = found["freshness_s"]
     typer.echo(f"from scene to map: {'no map yet' if fresh is None else f'{fresh:.0f} s (median of the last 100)'}")
+    if found["arrivals"]:
+        typer.echo(found["arrivals"])
     for line in lines(found["result"]):
         typer.echo(line)
     tell_left_alone(found["left_alone"])

@@ -28,6 +28,7 @@ def trace(
 
     Example: landstream trace T34TGR --store stores/sibiu
     """
+    from landstream.arrivals.follow import why_not_fetched
     from landstream.trace.story import lines
     from landstream.trace.subject import NothingToTrace, read_subject
     from landstream.trace.tracer import Tracer
@@ -38,10 +39,13 @@ def trace(
     except NothingToTrace as error:
         fail(error)
     found = False
-    tracer = Tracer(Context.of_store(*opened(store)))
+    context = Context.of_store(*opened(store))
+    tracer = Tracer(context)
     for story in tracer.stories(asked):
         found = True
         for line in [json.dumps(story.json())] if as_json else lines(story):
             typer.echo(line)
-    if not found:
+    if not found and (why := why_not_fetched(context, asked.week, asked.product)):
+        typer.echo(json.dumps({"product": asked.product, "text": why}) if as_json else f"{asked.product}\n  {why}")
+    elif not found:
         fail(tracer.nothing(asked), NOT_FOUND_EXIT)
