@@ -15,6 +15,8 @@ DEPTH_LIMIT: Final = 40
 VALUES_LIMIT: Final = 600_000
 CONTAINERS_LIMIT: Final = 300_000
 """Lists and objects of an answer: thirty bytes of memory come from each byte of `[[],[],..`."""
+DIGITS_LIMIT: Final = 400
+"""Digits of a whole number: more than the largest of floating point has."""
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
@@ -68,7 +70,7 @@ def parse_json(body: bytes | str) -> Any:
     """Return what JSON says.
 
     Raises:
-        Refused: it is too deep, or holds too many values.
+        Refused: it is too deep, or holds too many values, or a number that is too long.
         Unavailable: it is not JSON; a page in HTML is called a maintenance page.
     """
     data = body.encode() if isinstance(body, str) else body
@@ -77,7 +79,7 @@ def parse_json(body: bytes | str) -> Any:
     if data.count(b"[") + data.count(b"{") > CONTAINERS_LIMIT or data.count(b",") > VALUES_LIMIT:
         raise Refused("an answer holds too many values")
     try:
-        value = json.loads(data, parse_constant=_no_number)
+        value = json.loads(data, parse_constant=_no_number, parse_int=_whole_number)
     except RecursionError:
         raise Refused("an answer is nested too deeply") from None
     except ValueError:
@@ -88,6 +90,12 @@ def parse_json(body: bytes | str) -> Any:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > DIGITS_LIMIT:
+        raise Refused(f"an answer holds a number of more than {DIGITS_LIMIT} digits")
+    return int(text)
 
 
 def _check_depth(value: Any) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlencode
@@ -29,6 +30,7 @@ CONNECTIONS: Final = 16
 # httpx tells every address with its query, which is nobody's business.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 _REDIRECT: Final = frozenset({301, 302, 303, 307, 308})
+_LOCATION: Final = "landstream.location"
 
 Method = Literal["GET", "HEAD", "POST", "PATCH", "DELETE"]
 
@@ -120,6 +122,7 @@ class Http:
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
             timeout=httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s),
             follow_redirects=False,
+            event_hooks={"response": [_keep_location]},
             trust_env=False,
         )
 
@@ -251,7 +254,7 @@ class Http:
                     hops += 1
                     if hops > REDIRECTS:
                         raise Refused(f"{place(address)} leads on and on")
-                    address = redirected(address, response.headers.get("location", ""))
+                    address = redirected(address, response.extensions[_LOCATION])
                 elif response.status_code in _REDIRECT and method != "GET":
                     raise Refused(f"{place(address)} leads elsewhere, and what was sent is not for there")
                 else:
@@ -274,6 +277,8 @@ class Http:
         except httpx.InvalidURL:
             raise Refused("an address cannot be read") from None
         except httpx.TransportError as error:
+            if _has_burst(error):
+                raise Refused(f"{place(address)} answers with headers that are too long") from error
             raise Unavailable(f"{place(address)} does not answer: {type(error).__name__}") from error
 
 
@@ -294,6 +299,17 @@ def with_query(address: str, params: Mapping[str, str] | None) -> str:
     if not params:
         return address
     return f"{address}{'&' if '?' in address else '?'}{urlencode(params, safe='$')}"
+
+
+def _keep_location(response: httpx.Response) -> None:
+    """Take away from httpx where a redirect leads: it would read it at once, and call a bad one a broken connection."""
+    response.extensions[_LOCATION] = response.headers.pop("location", "")
+
+
+def _has_burst(error: httpx.TransportError) -> bool:
+    """Return whether headers did not fit into what h11 holds of an answer: it hints at the status for that."""
+    origin = error.__cause__ and error.__cause__.__context__
+    return getattr(origin, "error_status_hint", 0) == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 def _content(body: Any, form: Mapping[str, str] | None) -> tuple[dict[str, str], bytes | None]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LISTING_LIMIT: Final = 8 * 2**20
 """Bytes of a page of a list: a thousand keys of a thousand characters, several times."""
 
+TAGS_LIMIT: Final = 60_000
+"""Tags of a page of a list: a thousand keys with twenty each, three times."""
+
 
 class Body:
     """An answer's body as botocore reads it: open until it is read or closed."""
@@ -81,8 +84,12 @@ def _answer(http: Http, request: AWSPreparedRequest) -> AWSResponse:
             return AWSResponse(address, response.status_code, headers, Body(chunks(response), stack.pop_all()))
         with within(http.limits.whole_s):
             body = read_body(chunks(response), response.headers.get("content-encoding", ""), LISTING_LIMIT)
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise Unavailable("a page or a bomb came where a list of objects was to come")
+    if b"<!ENTITY" in body:
+        raise Refused("the answer of S3 defines entities, as no list of objects does")
+    if body.count(b"<") > TAGS_LIMIT:
+        raise Refused(f"an answer of S3 holds more than {TAGS_LIMIT} tags")
+    if b"<!DOCTYPE" in body:
+        raise Unavailable("a page came where a list of objects was to come")
     return AWSResponse(address, response.status_code, headers, Body(iter([body]), ExitStack()))
 
 

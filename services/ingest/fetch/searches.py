@@ -103,10 +103,15 @@ class Searches:
         self._unasked, self._began = list(self.types), now
 
     def recount(self) -> bool:
-        """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered."""
+        """Ask for the next span of a recount, at its end for what was taken away; return whether it was answered.
+
+        A product type whose last look was not answered is not asked for: its turn comes again.
+        """
         if self._left:
             kind, span = asked = self._left.pop()
-            if not self.guarded(f"recount-{kind}", partial(self._recount, kind, span)):
+            # Whoever does not answer a look would leave a second record of the same trouble.
+            is_silent = f"search-{kind}" in self.faults
+            if is_silent or not self.guarded(f"recount-{kind}", partial(self._recount, kind, span)):
                 self._left.insert(0, asked)  # the others need not wait for it
                 return False
             return True

@@ -64,7 +64,7 @@ class Tokens:
         """Return a token that is good now.
 
         Raises:
-            Misconfigured: credentials are absent, or were refused within the last hour.
+            Misconfigured: credentials are absent, or they or the service's answer were refused within the last hour.
             Unavailable: the service does not answer well.
         """
         with self._lock:
@@ -117,14 +117,15 @@ class Tokens:
     def _ask(self, form: dict[str, str]) -> _Grant:
         asked = self._clock.now()
         try:
-            answer = self._http.fetch(
-                "POST", self._token_url, form={"client_id": CLIENT_ID, **form}, limit=2**18
-            ).json()
+            reply = self._http.fetch("POST", self._token_url, form={"client_id": CLIENT_ID, **form}, limit=2**18)
+            return _read(reply.json(), asked)
+        except Refused as error:
+            # No product is to blame for what all of them need.
+            raise Misconfigured(f"no token is to be had at {place(self._token_url)}: {error}") from None
         except Gone:
             raise Misconfigured(f"{place(self._token_url)} is not an address that gives tokens") from None
         except Misconfigured:
             raise Misconfigured(f"{place(self._token_url)} refuses the {form['grant_type']} of the account") from None
-        return _read(answer, asked)
 
 
 def _again(error: FetchError) -> FetchError:

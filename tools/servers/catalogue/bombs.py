@@ -74,6 +74,10 @@ def _endless_body() -> Answer:
     return Answer(200, _repeated(b"PK\x03\x04", bytes(_MIB)), {"Content-Type": "application/zip"})
 
 
+def _boast() -> Answer:
+    return Answer(200, iter([b"PK\x03\x04"]), {"Content-Type": "application/zip", "Content-Length": str(10**14)})
+
+
 def _repeated(first: bytes, piece: bytes) -> Iterator[bytes]:
     yield first
     yield from itertools.repeat(piece, HUGE // len(piece))
@@ -100,4 +104,5 @@ BOMBS: Mapping[str, Callable[[], Answer]] = {
     "gzip-twice": _gzip_twice,
     "headers": _headers,
     "endless-body": _endless_body,
+    "boast": _boast,
 }

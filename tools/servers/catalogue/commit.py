@@ -25,7 +25,7 @@ INSTEAD: Final = frozenset({"401", "403", "404", "429", "500", "503", "hang", "c
 """Kinds that the route is not asked for."""
 ON_BODY: Final = frozenset({"drip", "truncate", "short", "flip"})
 """Kinds that spoil what is sent."""
-ON_PAGE: Final = frozenset({"duplicate", "reorder", "endless", "foreign"})
+ON_PAGE: Final = frozenset({"duplicate", "reorder", "endless", "foreign", "astray"})
 """Kinds that spoil what is listed."""
 
 _PAGE = "<html><head><title>Maintenance</title></head><body><h1>The service is under maintenance</h1></body></html>"
@@ -158,6 +158,8 @@ class Pages:
             held[name] = [*([last] if last else []), *held[name], *held[name][:1]]
         elif fault.kind == "reorder":
             held[name].reverse()
+        elif fault.kind == "astray":
+            _lead_astray(held, request, fault.to)
         else:
             self._endless(held, request)
         return replace(answer, body=json.dumps(page).encode())
@@ -170,15 +172,13 @@ class Pages:
         if "opensearch:totalResults" in held:
             held["opensearch:totalResults"] = "1000000000"
         elif "features" in held:
-            others = [link for link in held["links"] if link["rel"] != "next"]
             href = f"{request.address}{request.path}"
             if request.method == "POST":
                 body = {**json.loads(request.body), "token": lap}
-                link = {"rel": "next", "method": "POST", "href": href, "body": body}
+                _link_next(held, {"method": "POST", "href": href, "body": body})
             else:
                 query = re.sub(r"&?token=[^&]*", "", request.query)
-                link = {"rel": "next", "method": "GET", "href": f"{href}?{query}&token={lap}"}
-            held["links"] = [*others, link]
+                _link_next(held, {"method": "GET", "href": f"{href}?{query}&token={lap}"})
         else:
             query = re.sub(r"&?lap=[^&]*", "", request.query)
             held["@odata.nextLink"] = f"{request.address}{request.path}?{query}&lap={self._laps}"
@@ -190,3 +190,16 @@ class Pages:
             token = f"<IsTruncated>true</IsTruncated><NextContinuationToken>lap:{self._laps}</NextContinuationToken>"
         body = re.sub(rb"<NextContinuationToken>[^<]*</NextContinuationToken>", b"", answer.body)
         return replace(answer, body=re.sub(rb"<IsTruncated>\w+</IsTruncated>", token.encode(), body))
+
+
+def _lead_astray(held: dict[str, Any], request: Request, to: str) -> None:
+    """Give a page a next one that lies elsewhere."""
+    if "features" in held:
+        body = {"body": json.loads(request.body)} if request.method == "POST" else {}
+        _link_next(held, {"method": request.method, "href": to, **body})
+    else:
+        held["@odata.nextLink"] = to
+
+
+def _link_next(held: dict[str, Any], link: dict[str, Any]) -> None:
+    held["links"] = [*(each for each in held["links"] if each["rel"] != "next"), {"rel": "next", **link}]

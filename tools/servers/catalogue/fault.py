@@ -33,6 +33,7 @@ Kind = Literal[
     "duplicate",  # a page repeats products of its own and of the page before
     "reorder",  # a page is in another order
     "endless",  # a page always has a next one
+    "astray",  # a page's next one lies at `to`
     "foreign",  # every address in the answer is below `to`
     "json-deep",
     "json-huge",
@@ -46,6 +47,7 @@ Kind = Literal[
     "gzip-twice",
     "headers",
     "endless-body",
+    "boast",
 ]
 
 RouteName = Literal["stac", "odata", "subscriptions", "download", "token", "s3", "dhus", "earth", "assets"]
@@ -64,7 +66,7 @@ class Fault:
         match: text that the path, query or body holds; empty = any.
         retry_after_s: of `429` and `503`, seconds; None = the header is absent.
         seconds: of `hang` and `drip`.
-        to: address, of `redirect` and `foreign`.
+        to: address, of `redirect`, `foreign` and `astray`.
         seed: of the drawing.
     """
 
@@ -86,7 +88,7 @@ class Fault:
         """
         if self.kind not in get_args(Kind) or self.on not in get_args(RouteName):
             raise ValueError(f"there is no fault {self.kind!r} on {self.on!r}")
-        if self.kind in {"redirect", "foreign"} and not self.to:
+        if self.kind in {"redirect", "foreign", "astray"} and not self.to:
             raise ValueError(f"a fault {self.kind!r} needs an address")
 
 

@@ -65,6 +65,7 @@ def test_json_is_parsed() -> None:
         b'{"a":' * 50 + b"1" + b"}" * 50,
         b"[[]" + b",[]" * 600_000 + b"]",
         b"[0" + b",0" * 2_100_000 + b"]",
+        b"1" * 5000,
     ],
 )
 def test_bombs_in_json_are_refused(body: bytes) -> None:
@@ -72,7 +73,7 @@ def test_bombs_in_json_are_refused(body: bytes) -> None:
         parse_json(body)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[Infinity]", b"1" * 5000, b"\xff\xfe", b"{'a': 1}"])
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[Infinity]", b"\xff\xfe", b"{'a': 1}"])
 def test_what_is_not_json_is_told(body: bytes) -> None:
     with pytest.raises(Unavailable, match="not JSON"):
         parse_json(body)

@@ -25,7 +25,8 @@ from shared.stage.source import LandingSource
 from simulator.cogs import write_cogs
 from tests.services.ingest.conftest import unit_of, write_scene
 from tests.services.ingest.fetch.conftest import BOMBS, PATIENT, Asked, Said, Serve, StoodClock, json_said
-from tools.servers.catalogue import Asset, CatalogueServer, Fault, Product, Scene
+from tests.services.ingest.fetch.scenes import scene_of
+from tools.servers.catalogue import CatalogueServer, Fault, Product, Scene
 
 QUERY = Query("S2MSI2A", box(23.9, 45.8, 24.1, 46.0))
 USER = Credentials(username="user", password="password-of-user", access_key="key", secret_key="secret")
@@ -40,19 +41,6 @@ def safe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(safe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `download` is to bring."""
     return write_cogs(safe, tmp_path_factory.mktemp("cogs"), applied=True)
-
-
-def scene_of(safe: Path, folder: Path, **given: Any) -> Scene:
-    item = json.loads((folder / "item.json").read_bytes())
-    assets = {
-        key: Asset(
-            folder / f"{key}.tif",
-            asset["raster:bands"][0],
-            more={name: asset[name] for name in ("file:size", "file:checksum")},
-        )
-        for key, asset in item["assets"].items()
-    }
-    return Scene(Product.at(safe), assets, **{"properties": {"proj:code": "EPSG:32634"}, **given})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from services.ingest.fetch import ending
 from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.http import Limits
-from services.ingest.fetch.pace import Clock
 from services.ingest.fetch.provider import Credentials
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
@@ -25,6 +23,7 @@ from shared.items.landing import PREFIX
 from shared.run.deliver import deliver
 from shared.store import FolderStore
 from tests.catalogues import AREA
+from tests.services.ingest.fetch.conftest import Hurried
 from tests.services.ingest.fetch.workshop import QUICKLY, Bench, Intake, name_of
 from tools.servers.catalogue import CatalogueServer, Fault, Product
 
@@ -38,20 +37,6 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ending, "ONCE_OFFLINE_S", 0.01)
     with capture_logs():
         yield
-
-
-class Hurried:
-    """A clock on which a pause is over after a moment."""
-
-    def __init__(self) -> None:
-        self.skipped_s = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(min(seconds, 0.01))
-        self.skipped_s += max(0.0, seconds - 0.01)
-
-    def clock(self) -> Clock:
-        return Clock(lambda: time.monotonic() + self.skipped_s, self.sleep, time.time)
 
 
 def run(server: CatalogueServer, folder: Path, password: str = "") -> tuple[Bench, Fetcher]:

@@ -185,6 +185,14 @@ def test_redirects_end(scripted: Serve, client: Make) -> None:
     assert len(server.asked) == 6
 
 
+@pytest.mark.parametrize("location", ["http://0177.0.0.1/", "http://[::1/", "data:,x", "http://a\tb/", ""])
+def test_a_redirect_that_cannot_be_read_is_refused_at_once(location: str, scripted: Serve, client: Make) -> None:
+    server = scripted(lambda asked: Said(302, headers={"Location": location}))
+    with pytest.raises(Refused):
+        client(server.address).fetch("GET", server.address)
+    assert len(server.asked) == 1
+
+
 def test_what_is_sent_is_sent_nowhere_else(scripted: Serve, client: Make) -> None:
     server = scripted(lambda asked: Said(307, headers={"Location": "/other"}))
     with pytest.raises(Refused):
@@ -229,7 +237,6 @@ def test_a_slow_drip_ends(head: bytes, scripted: Serve, client: Make) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         b"nonsense\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: " + b"a" * 300_000,
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         b"",
     ],
@@ -238,6 +245,13 @@ def test_what_is_not_an_answer_is_unavailable(raw: bytes, scripted: Serve, clien
     server = scripted(lambda asked: Said(raw=[raw]))
     with pytest.raises(Unavailable):
         client(server.address).fetch("GET", server.address)
+
+
+def test_headers_that_are_too_long_are_refused_at_once(scripted: Serve, client: Make) -> None:
+    server = scripted(lambda asked: Said(raw=[b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000]))
+    with pytest.raises(Refused, match="headers that are too long"):
+        client(server.address).fetch("GET", server.address)
+    assert len(server.asked) == 1
 
 
 def test_nobody_there_is_unavailable(client: Make) -> None:

@@ -196,6 +196,6 @@ def test_secrets_are_in_no_text(identity: Identity, client: Callable[..., Http])
 
 def test_the_password_follows_no_redirect(identity: Identity, client: Callable[..., Http]) -> None:
     identity.says = [Said(307, headers={"Location": "/elsewhere"})]
-    with pytest.raises(FetchError):
+    with pytest.raises(Misconfigured, match="leads elsewhere"):
         broker(identity, client).current()
     assert len(identity.server.asked) == 1

@@ -24,7 +24,7 @@ from services.ingest.names import parse_product
 from shared.area import Area
 from shared.area.source import CdseSource, ProductType
 from shared.items.keys import failure_key, items_prefix, receipt_key
-from shared.items.landing import PREFIX
+from shared.items.landing import PREFIX, LandingUnit
 from shared.items.products import Standing, reason_of, standing
 from shared.run.deliver import deliver
 from shared.run.landed import unit_of
@@ -188,14 +188,18 @@ class Intake:
             unit, parsed = unit_of(self.store, name), parse_product(name)
             if unit is None or parsed is None or self.store.exists(receipt_key(unit.name, unit.receipt_id)):
                 continue
-            if self.refuses(parsed.product):
+            if record := self.refusal(unit, parsed.product):
                 key = failure_key("ingest", f"{parsed.product}--00000000")
-                self.store.put(key, b'{"fault": "no manifest"}')
+                self.store.put(key, record)
                 self.store.put(receipt_key(unit.name, unit.receipt_id), f'{{"failure": "{key}"}}'.encode())
                 continue
             self.store.put(f"{items_prefix(collection_of(parsed), parsed.week)}{parsed.product}--0.json", b"{}")
             self.store.put(receipt_key(unit.name, unit.receipt_id), b"{}")
             self.taken[parsed.product] += 1
+
+    def refusal(self, unit: LandingUnit, product: str) -> bytes | None:
+        """The failure record of a unit that is refused; None = it is not."""
+        return b'{"fault": "no manifest"}' if self.refuses(product) else None
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tools.servers.catalogue.fault import Kind
 TLS = ssl.create_default_context()
 """Loaded once: each client would load it anew."""
 
-LASTING = {"vanish", "offline", "foreign", "endless", "redirect"}
+LASTING = {"vanish", "offline", "foreign", "endless", "redirect", "astray"}
 """What asking again does not mend, or needs an address."""
 SHORT = [kind for kind in get_args(Kind) if kind not in LASTING | set(BOMBS)]
 

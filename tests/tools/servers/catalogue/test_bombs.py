@@ -61,6 +61,13 @@ def test_headers_are_more_than_a_client_reads() -> None:
         httpx.get(f"{server.odata_url}/Products")
 
 
+def test_a_boast_is_of_more_than_comes() -> None:
+    with CatalogueServer(faults=[Fault("boast", "odata")]) as server:
+        head, _, body = raw(server, 1 << 20).partition(b"\r\n\r\n")
+    assert b"Content-Length: 100000000000000" in head
+    assert len(body) == 4
+
+
 def test_there_are_ten_and_more() -> None:
     assert len(BOMBS) >= 10
     assert b"ENTITY e11" in bytes(BOMBS["xml-entities"]().body)  # type: ignore[arg-type]

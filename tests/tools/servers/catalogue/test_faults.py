@@ -174,6 +174,14 @@ def test_a_list_has_no_end() -> None:
         assert len(tokens) == 8
 
 
+def test_a_list_goes_on_at_a_strangers() -> None:
+    to = "http://stranger.invalid/"
+    with serving(Fault("astray", "odata", to=to), Fault("astray", "stac", to=to), products=5) as (server, get):
+        assert get(f"{server.odata_url}/Products?$top=2").json()["@odata.nextLink"] == to
+        links = get(f"{server.stac_url}/search?limit=2").json()["links"]
+        assert [link["href"] for link in links if link["rel"] == "next"] == [to]
+
+
 def test_faults_are_added_and_cleared_while_it_runs() -> None:
     with serving() as (server, get):
         server.faults.add(Fault("500", "download", match=PRODUCT.id))
