@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from services.ingest.fetch import term
+from services.ingest.fetch import ending, term
 from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.cogs import Cogs
 from services.ingest.fetch.dhus import Dhus
@@ -63,7 +63,7 @@ def quickly() -> Iterator[None]:
     """Let a fetcher wait for nothing that tests need not wait for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
-        patch.setattr(term, "ONCE_OFFLINE_S", 0.01)
+        patch.setattr(ending, "ONCE_OFFLINE_S", 0.01)
         patch.setattr(term, "IDLE_S", 0.01)
         yield
 
