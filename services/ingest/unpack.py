@@ -11,6 +11,7 @@ from pathlib import Path
 
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
 from shared.stage import RejectScene
+from shared.zips import open_zip
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _BLOCK = 1 << 20
@@ -52,7 +53,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> list[str]:
     if archive.stat().st_size == 0:
         raise Incomplete(name, "is empty (0 bytes)")
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with open_zip(archive) as opened:
             members = _check_members(archive, opened, limits)
             folder.mkdir(parents=True)
             written = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +13,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 
 from shared.stage import RejectScene
+from shared.zips import open_zip
 
 MARGIN_M = 1000
 """The spatial filter reaches this far beyond the grid: shifts between CRS stay below it."""
@@ -65,7 +65,7 @@ def extract_member(archive: Path, member: str, folder: Path) -> Path:
     """
     inside = PurePosixPath(member)
     found = False
-    with zipfile.ZipFile(archive) as opened:
+    with open_zip(archive) as opened:
         for info in opened.infolist():
             name = PurePosixPath(info.filename)
             beside = member.lower().endswith(".shp") and name.with_suffix("") == inside.with_suffix("")

@@ -14,6 +14,7 @@ from blake3 import blake3
 from services.ingest.fetch.described import HASHES
 from services.ingest.fetch.errors import Corrupt
 from shared.observe.logs import get_logger
+from shared.zips import open_zip
 
 _PIECE: Final = 2**20
 _SWELL: Final = 10
@@ -59,7 +60,7 @@ def check_archive(path: Path) -> None:
         Corrupt: one is wrong, it is not an archive, or it would swell beyond measure.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             swollen = sum(member.file_size for member in archive.infolist())
             if swollen > _SWELL * path.stat().st_size + _ROOM:
                 raise Corrupt(f"{path.name} would swell to {swollen} bytes")
