@@ -7,7 +7,7 @@ from collections import Counter
 from threading import Event, Lock
 
 from services.ingest.fetch.book import Book
-from services.ingest.fetch.outcome import LONGEST_S, Again, Landed, Outcome, doubled
+from services.ingest.fetch.outcome import Again, Landed, Outcome, doubled
 from services.ingest.fetch.queue import LANES, Wanted
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.work import Work
@@ -28,7 +28,10 @@ ONCE_OFFLINE_S = 5.0
 ONCE_ASKED_S = 60.0
 """Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
 
-ONCE_TRIES = 8
+ONCE_PAUSE_S = 60.0
+"""Seconds that it waits for a product at most before the next try."""
+
+ONCE_TRIES = 12
 """Tries of a product that such a run makes while the provider does not answer."""
 
 ONCE_SILENT = 32
@@ -91,7 +94,7 @@ class Ending:
             self._work.end(wanted, again.reason)
             self._work.leave_all(again.reason)
         else:
-            pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), LONGEST_S)))
+            pause_s = max(again.asked_s, min(again.after_s, doubled(ONCE_OFFLINE_S, max(1, tries), ONCE_PAUSE_S)))
             self._work.again(wanted, now + pause_s, again.reason)
 
     def _held_s(self, again: Again, silent: int) -> float:

@@ -25,7 +25,16 @@ class Offline(Unavailable):
 
 
 class Corrupt(FetchError):
-    """Raised when what came is not what was promised (size, checksum, archive): tried again, a few times."""
+    """Raised when what came is not what was promised (size, checksum, archive): tried again, a few times.
+
+    Args:
+        message: what came.
+        digest: of what came, where it is known: the same one again is no accident on its way.
+    """
+
+    def __init__(self, message: str, digest: str = "") -> None:
+        super().__init__(message)
+        self.digest = digest
 
 
 class Gone(FetchError):

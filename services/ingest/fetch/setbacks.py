@@ -19,8 +19,15 @@ from shared.observe.logs import get_logger
 from shared.run.context import Observer
 from shared.store import Store
 
-SURE_TRIES = 3
-"""Askings after which what a provider says for good is believed: one 404, or one odd redirect, may be a hiccup."""
+SURE_TRIES = 5
+"""Askings in a row after which what a provider says for good is believed: one 404, or one odd redirect, may be a
+hiccup."""
+
+TURNED_AWAY = 3
+"""Products in a row, or times that one product, may be turned away before credentials, or the product, are blamed."""
+
+SAME_TRIES = 3
+"""Times that a product comes with the same wrong checksum after which that is believed."""
 
 MISSING = "not there any more"
 """How the reason of a product begins that was not found, without the provider's word that it was taken away."""
@@ -60,13 +67,15 @@ class Setbacks:
     observer: Observer
     _tries: Counter[str] = field(default_factory=Counter)
     _faults: Counter[str] = field(default_factory=Counter)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _digests: dict[str, Counter[str]] = field(default_factory=dict)
     _turned_away: set[str] = field(default_factory=set)
     _accepted: bool = False
 
     def overcome(self, product: str) -> None:
         """Forget the tries of a product: it came."""
         self._tries.pop(product, None)
-        self._faults.pop(product, None)
+        self._forget(product)
         self._turned_away.clear()
         if not self._accepted:
             self.book.answered(CREDENTIALS)
@@ -79,6 +88,7 @@ class Setbacks:
         if known is not None and known.state not in OPEN:
             return Ended()  # taken away meanwhile
         get_logger(service="fetch").info("not fetched", product=product, error=str(error), why=type(error).__name__)
+        row = self._rows[product] = self._rows.get(product, 0) + 1 if isinstance(error, (Gone, Refused)) else 0
         match error:
             case Offline():
                 self.book.say(wanted.collection, wanted.week, product, "deferred", str(error))
@@ -90,11 +100,11 @@ class Setbacks:
                 return Again(max(asked_s, pause_s), str(error), "provider", asked_s)
             case Misconfigured():
                 return self._turn_away(wanted, error)
-            case Gone() | Refused() if self._count(wanted) < SURE_TRIES:
+            case Gone() | Refused() if row < SURE_TRIES and not isinstance(error, TooLarge):
                 return self._later(wanted, error)
             case Gone():
                 return self._miss(wanted, error)
-            case Corrupt() if self._count(wanted) < self.settings.attempts:
+            case Corrupt() if self._count(wanted) < self.settings.attempts and not self._is_same(wanted, error):
                 return self._later(wanted, error)
             case _:
                 return self._fail(wanted, error, _remedy(error))
@@ -113,11 +123,11 @@ class Setbacks:
     def _turn_away(self, wanted: Wanted, error: Misconfigured) -> Ended | Again:
         """Blame the product while others come, and credentials or addresses when several in a row do not."""
         self._turned_away.add(wanted.product)
-        if not self._accepted or len(self._turned_away) >= SURE_TRIES:
+        if not self._accepted or len(self._turned_away) >= TURNED_AWAY:
             self._accepted = False
             self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
             return Again(self.settings.poll_s, str(error), "everything")
-        if self._count(wanted) < SURE_TRIES:
+        if self._count(wanted) < TURNED_AWAY:
             return Again(self.back_off(wanted), str(error))
         self._turned_away.discard(wanted.product)
         return self._fail(wanted, error, _REFUSED)
@@ -127,7 +137,7 @@ class Setbacks:
         there = is_registered(self.store, wanted.collection, wanted.week, wanted.product)
         state: State = "registered" if there else "withdrawn"
         self.book.say(wanted.collection, wanted.week, wanted.product, state, f"{MISSING}: {error}")
-        self._faults.pop(wanted.product, None)
+        self._forget(wanted.product)
         return Ended()
 
     def weigh_unexpected(self, wanted: Wanted, error: Exception) -> Ended | Again:
@@ -139,12 +149,24 @@ class Setbacks:
         return self._fail(wanted, error, "read the traceback; after a fix, `landstream requeue` this record", text)
 
     def _fail(self, wanted: Wanted, error: Exception, remedy: str, text: str = "") -> Ended:
-        tries = max(1, self._faults.pop(wanted.product, 1))
+        tries = max(1, self._faults[wanted.product], self._rows.get(wanted.product, 0))
+        self._forget(wanted.product)
         record = make_record(wanted.product, wanted.collection, wanted.week, error, tries, remedy, text)
         self.book.fail(wanted.collection, wanted.week, wanted.product, record)
         shutil.rmtree(self.folder / wanted.product, ignore_errors=True)
         self.observer("fetch", "failed", wanted.product, note=str(error))
         return Ended()
+
+    def _is_same(self, wanted: Wanted, error: Corrupt) -> bool:
+        """Return whether a product came damaged in the same way again and again: that is how it is upstream."""
+        seen = self._digests.setdefault(wanted.product, Counter())
+        seen[error.digest] += 1
+        return bool(error.digest) and seen[error.digest] >= SAME_TRIES
+
+    def _forget(self, product: str) -> None:
+        self._faults.pop(product, None)
+        self._rows.pop(product, None)
+        self._digests.pop(product, None)
 
     def _count(self, wanted: Wanted) -> int:
         self._faults[wanted.product] += 1

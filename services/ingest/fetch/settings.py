@@ -26,8 +26,8 @@ class FetchSettings(OwnSettings):
     """Products that may lie in `landing/` and wait for ingest before downloads pause."""
     free_gb: float = Field(default=4.0, ge=0)
     """Gigabytes (10^9 bytes) of the work folder's disk that downloads leave free."""
-    attempts: int = Field(default=8, ge=1)
-    """Tries of a product that does not come whole, before it gets a failure record."""
+    attempts: int = Field(default=16, ge=1)
+    """Tries of a product that comes damaged in another way each time, before it gets a failure record."""
     back_off_s: float = Field(default=2.0, gt=0)
     """Seconds before the second try, doubled after each."""
     offline_s: float = Field(default=900.0, gt=0)

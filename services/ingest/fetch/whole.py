@@ -50,7 +50,7 @@ def check_whole(path: Path, size: int | None, checksums: Mapping[str, str]) -> N
     digests = _digests(path, wanted)
     for algorithm, digest in wanted.items():
         if digests[algorithm] != digest.lower():
-            raise Corrupt(f"{path.name} does not have the {algorithm} that was promised")
+            raise Corrupt(f"{path.name} does not have the {algorithm} that was promised", digests[algorithm])
 
 
 def check_archive(path: Path) -> None:

@@ -20,6 +20,7 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, Landed, Outcome, doubled
 from services.ingest.fetch.queue import Wanted
+from services.ingest.fetch.setbacks import SAME_TRIES, SURE_TRIES
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.usage import Usage
 from shared.items.keys import failure_key
@@ -185,9 +186,17 @@ def test_errors_lead_to_another_try(desk: Desk, error: Exception, state: str, wh
     assert desk.usage.used == 0, "what did not come is not counted"
 
 
-@pytest.mark.parametrize(("error", "tries"), [(Refused("a bomb"), 3), (Corrupt("a byte"), 3), (ValueError("a bug"), 3)])
+ENDINGS = [
+    (Refused("a bomb"), SURE_TRIES),
+    (Corrupt("a byte"), 6),
+    (Corrupt("a byte", "00"), SAME_TRIES),
+    (ValueError("a bug"), 6),
+]
+
+
+@pytest.mark.parametrize(("error", "tries"), ENDINGS)
 def test_what_fails_for_good_has_one_record_and_leaves_nothing(tmp_path: Path, error: Exception, tries: int) -> None:
-    desk = Desk(tmp_path, attempts=3)
+    desk = Desk(tmp_path, attempts=6)
     desk.fail("download", error)
     outcomes = [desk.downloads.fetch(WANTED) for _ in range(tries)]
     assert outcomes[-1] == Ended()
@@ -200,12 +209,21 @@ def test_what_fails_for_good_has_one_record_and_leaves_nothing(tmp_path: Path, e
     assert (b"Traceback" in record) == (not isinstance(error, FetchError))
 
 
-def test_one_404_is_a_hiccup_and_three_are_a_loss(desk: Desk) -> None:
+def test_a_404_is_a_hiccup_and_some_in_a_row_are_a_loss(desk: Desk) -> None:
     desk.fail("describe", Gone("404"))
-    outcomes = [desk.downloads.fetch(WANTED) for _ in range(3)]
-    assert [type(each) for each in outcomes] == [Again, Again, Ended]
+    outcomes = [desk.downloads.fetch(WANTED) for _ in range(SURE_TRIES)]
+    assert [type(each) for each in outcomes] == [Again] * (SURE_TRIES - 1) + [Ended]
     assert desk.bench.state(NAME) == "withdrawn"
     assert desk.bench.reason(NAME) == "not there any more: 404"
+
+
+def test_what_comes_between_breaks_the_row(desk: Desk) -> None:
+    """A provider that fails in many ways now and then says a wrong word as often as it likes."""
+    for _ in range(3):
+        for error in [Refused("another host")] * (SURE_TRIES - 1) + [Unavailable("no answer")]:
+            desk.fail("download", error)
+            assert isinstance(desk.downloads.fetch(WANTED), Again)
+    assert desk.bench.state(NAME) == "fetching"
 
 
 def test_what_had_come_stays_when_its_newer_bytes_are_not_there(desk: Desk) -> None:
@@ -213,7 +231,7 @@ def test_what_had_come_stays_when_its_newer_bytes_are_not_there(desk: Desk) -> N
     desk.book.say(L2A, WEEK, NAME, "registered", "")
     desk.book.say(L2A, WEEK, NAME, "found", "its checksum changed upstream")
     desk.fail("describe", Gone("404"))
-    for _ in range(3):
+    for _ in range(SURE_TRIES):
         desk.downloads.fetch(WANTED)
     assert desk.bench.state(NAME) == "registered"
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.ingest.fetch import ending, term
+from services.ingest.fetch import ending, setbacks, term
 from services.ingest.fetch import fetcher as fetcher_module
 from services.ingest.fetch.book import Book, record_id
 from services.ingest.fetch.errors import Corrupt, Misconfigured, Refused, Unavailable
@@ -32,6 +32,7 @@ WEEK = "2018-W23"
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(ending, "ONCE_OFFLINE_S", 0.01)
     monkeypatch.setattr(ending, "ONCE_TRIES", 3)
+    monkeypatch.setattr(setbacks, "SURE_TRIES", 3)
     monkeypatch.setattr(ending, "TURN_S", 0.05)
     monkeypatch.setattr(fetcher_module, "STANDBY_S", 0.2)
     monkeypatch.setattr(term, "TICK_S", 0.05)
