@@ -40,9 +40,9 @@ test-arrivals: install
 test-stores: services-all
 	$(BIN)/pytest -m stores tests/live/test_stores.py
 
-# The whole stack in containers, where a Docker engine answers: images, products, a restart of the engine.
+# The whole stack in containers, where a Docker engine answers: images, products by hand, a restart of the engine, arrivals.
 test-compose: install
-	$(BIN)/pytest -s -m compose tests/live/test_compose.py
+	$(BIN)/pytest -s -m compose tests/live/test_compose.py tests/live/test_compose_arrivals.py
 
 # Real servers for the live tests, below .services; a first start needs java, mvn and go.
 services: install

@@ -8,6 +8,7 @@ from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
 from services.ingest.item import check_place, make_delivery_item, make_frame_item, make_scene_item
 from services.ingest.names import SafeName, parse_label
+from services.ingest.read_grids import crop_footprint, read_grids
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
@@ -51,8 +52,8 @@ def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
     if isinstance(product.name, SafeName):
         scene = (read_cogs if product.cogs else read_safe).read_facts(root, product.name, files)
         check_place(product.name.product, scene.footprint, scene.datatake_start, task.area)
-        grids = read_safe.read_grids(root, scene, task.settings.decode, task.settings.threads)
-        footprint = read_safe.crop_footprint(scene, grids)
+        grids = read_grids(root, scene, task.settings.decode, task.settings.threads)
+        footprint = crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
         return make_scene_item(product.name, scene, grids, footprint, root, task.folder, cogs=product.cogs)
     frame = read_sen3.read_facts(root, product.name, files)

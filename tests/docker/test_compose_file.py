@@ -6,10 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
+from importlib.metadata import requires
 from typing import Any, get_args
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from landstream.provision.grants import grants
 from shared.stage import registry
@@ -94,6 +98,37 @@ def test_what_plans_or_syncs_is_no_heavier_than_its_dependencies() -> None:
     code = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert loaded == "[]\n"
+
+
+PLAIN = [declared for declared in registry.all_services() if declared.deployment.image == "plain"]
+
+
+@pytest.mark.parametrize("declared", PLAIN, ids=lambda declared: declared.name)
+def test_a_plain_image_holds_all_that_its_service_imports(declared: Service) -> None:
+    code = (
+        "import pkgutil, sys, importlib as i; from importlib.metadata import packages_distributions as of;"
+        f"root = i.import_module('services.{declared.package}');"
+        "names = [m.name for m in pkgutil.walk_packages(root.__path__, root.__name__ + '.')];"
+        "[i.import_module(name) for name in names if not name.endswith('__main__')];"
+        "found = of(); print(*{d for m in {m.partition('.')[0] for m in sys.modules} for d in found.get(m, ())})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    installed = required(PROJECT["dependencies"] + PROJECT["optional-dependencies"].get(declared.extra, []))
+    assert {canonicalize_name(name) for name in loaded.split()} - installed <= {"setuptools", "landstream"}
+
+
+def required(lines: Iterable[str]) -> set[str]:
+    """The names of distributions that requirements name, and of what these require in turn."""
+    left, known = [(line, "") for line in lines], set[tuple[str, str]]()
+    while left:
+        line, extra = left.pop()
+        need = Requirement(line)
+        if need.marker is None or need.marker.evaluate({"extra": extra}):
+            name = canonicalize_name(need.name)
+            for own in {"", *need.extras} - {own for known_name, own in known if known_name == name}:
+                known.add((name, own))
+                left += [(further, own) for further in requires(name) or ()]
+    return {name for name, _ in known}
 
 
 def test_extras_exist() -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from tools.servers.catalogue import CatalogueServer, Product
+from tools.servers.catalogue.threads import HOST
 
 
 def main() -> None:
@@ -14,9 +15,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.servers.catalogue", description=__doc__)
     parser.add_argument("--products", type=Path, required=True, help="folder of SAFE and SEN3 folders or zips")
     parser.add_argument("--port", type=int, default=0, help="0 = any that is free")
+    parser.add_argument("--host", default=HOST, help="address of this machine to listen on [default: %(default)s]")
     arguments = parser.parse_args()
     products = [Product.at(path) for path in sorted(arguments.products.iterdir()) if _is_product(path)]
-    with CatalogueServer(products, port=arguments.port) as server:
+    with CatalogueServer(products, port=arguments.port, host=arguments.host) as server:
         print(f"{len(products)} products")
         for name, address in {**server.addresses, "api_url (dhus)": server.dhus_url}.items():
             print(f"{name}: {address}")

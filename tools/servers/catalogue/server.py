@@ -1,4 +1,4 @@
-"""One server on loopback that speaks as the catalogues do, each below its prefix; it counts what it is asked."""
+"""One server that speaks as the catalogues do, each below its prefix; it counts what it is asked."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ class CatalogueServer:
         refresh_s: seconds that a refresh token holds.
         ranges: whether the download host answers ranges.
         port: to listen on; 0 = any that is free.
+        host: address of this machine to listen on, and that is named in answers; loopback, but where containers ask.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class CatalogueServer:
         refresh_s: float = 3600.0,
         ranges: bool = True,
         port: int = 0,
+        host: str = HOST,
     ) -> None:
         limits = limits or Limits()
         self._folder = tempfile.TemporaryDirectory(prefix="catalogue-")
@@ -95,8 +97,8 @@ class CatalogueServer:
         self.tokens = Tokens(self.account, self.seen, access_s, refresh_s, limits.sessions)
         self._pages = Pages()
         self._routes = self._all_routes(ranges)
-        self._server = Threads((HOST, port), type("SiteHandler", (Handler,), {"site": self}))
-        self.address = f"http://{HOST}:{self._server.server_port}"
+        self._server = Threads((host, port), type("SiteHandler", (Handler,), {"site": self}))
+        self.address = f"http://{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
