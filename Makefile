@@ -30,7 +30,7 @@ test: install
 # What needs Kafka and the store first, alone: it measures how soon a stack is itself again.
 test-chaos: install
 	$(BIN)/pytest -m chaos tests/chaos/test_distributed.py tests/live --ignore tests/live/test_arrivals.py
-	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/landstream tests/services
+	$(BIN)/pytest -m chaos -n 2 tests/chaos/test_kill.py tests/chaos/test_order.py tests/chaos/test_eight_weeks.py tests/landstream tests/services
 
 # Whole seasons that come by themselves from servers that fail, killed over and over.
 test-arrivals: install
