@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from services.ingest.fetch.usage import Usage
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.products import OPEN, Standing, product_prefix, reason_of
 from shared.observe.failpoint import failpoint
+from shared.observe.logs import get_logger
 from shared.observe.metrics import FETCHED_BYTES
 from shared.run.context import Observer
 from shared.run.deliver import DeliveryStopped
@@ -153,6 +155,7 @@ class Downloads:
         collection, week, product = wanted.collection, wanted.week, wanted.product
         folder = self.folder / product
         folder.mkdir(parents=True, exist_ok=True)
+        begun_s = time.monotonic()
         came = Came(lease, folder, self.stop, partial(self.observer, "fetch", "progress", product, note="bytes"))
         try:
             fetching = self.book.say(collection, week, product, "fetching", f"from {self.provider.name}", last)
@@ -170,6 +173,9 @@ class Downloads:
         self.book.say(collection, week, product, "fetching", WHOLE, fetching)
         self._setbacks.overcome(product)
         self.observer("fetch", "done", product)
+        took_s = round(time.monotonic() - begun_s, 1)
+        log = get_logger(service="fetch")
+        log.info("fetched", product=product, lane=wanted.lane, bytes=came.fetched, took_s=took_s)
         return Landed(unit.name)
 
     @contextmanager
