@@ -21,10 +21,10 @@ def asking(source: Catalogue, *, for_search: bool) -> Iterator[Provider]:
         source: who is asked.
         for_search: nothing is downloaded: the Copernicus Data Space needs no account for that.
     """
-    from services.ingest.fetch.credentials import credentials_for
     from services.ingest.fetch.errors import FetchError
     from services.ingest.fetch.provider import Credentials
-    from services.ingest.fetch.providers import provider_for
+    from services.ingest.fetch.providers.choose import provider_for
+    from services.ingest.fetch.providers.credentials import credentials_for
     from shared.area.source import CdseSource
 
     try:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from landstream.provision import ProvisionSettings
-from services.ingest.fetch.credentials import CdseSettings, DhusSettings
+from services.ingest.fetch.providers.credentials import CdseSettings, DhusSettings
 from services.ingest.fetch.settings import FetchSettings
 from services.model_sync.sync import SyncSettings
 from services.sweeper.settings import SweeperSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from services.ingest.fetch.provider import Query
+from services.ingest.fetch.providers.subscription import Subscription
 from services.ingest.fetch.searches import Searches
-from services.ingest.fetch.subscription import Subscription
 from shared.area import Area
 from shared.area.source import ProductType
 
@@ -22,7 +22,7 @@ class Subscribed(Protocol):
     """A provider that tells of new products."""
 
     def subscription(self, wanted: list[Query]) -> Subscription:
-        """Return the account's subscription; see `services.ingest.fetch.cdse.Cdse`."""
+        """Return the account's subscription; see `services.ingest.fetch.providers.cdse.Cdse`."""
 
 
 def queries_of(area: Area, types: tuple[ProductType, ...]) -> list[Query]:

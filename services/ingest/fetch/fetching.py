@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from services.ingest.fetch.credentials import credentials_for
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.provider import Provider
-from services.ingest.fetch.providers import provider_for
+from services.ingest.fetch.providers.choose import provider_for
+from services.ingest.fetch.providers.credentials import credentials_for
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.spans import Catalogue
@@ -82,7 +82,7 @@ def _is_own(word: Item | None) -> bool:
 def _provider(source: Catalogue, area: Area) -> Provider:
     provider = provider_for(source, credentials_for(source))
     if isinstance(source, CdseSource):
-        from services.ingest.fetch.cdse import Cdse
+        from services.ingest.fetch.providers.cdse import Cdse
 
         assert isinstance(provider, Cdse)
         provider.odata.outline = area.polygon  # a year's deletions of the whole world would be too many

@@ -1,6 +1,6 @@
 """The declaration of fetching, as it is deployed."""
 
-from services.ingest.fetch.credentials import CdseSettings, DhusSettings
+from services.ingest.fetch.providers.credentials import CdseSettings, DhusSettings
 from shared.settings import variables
 from shared.stage.deployment import Deployment, Service
 

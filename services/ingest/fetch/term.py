@@ -19,11 +19,11 @@ from services.ingest.fetch.hearing import collection_of
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.outcome import LONGEST_S, doubled
 from services.ingest.fetch.provider import Deletion
+from services.ingest.fetch.providers.subscription import Subscription
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.searches import Searches
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.spans import lane_of
-from services.ingest.fetch.subscription import Subscription
 from services.ingest.fetch.usage import Usage
 from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from services.ingest.fetch.book import Book
-from services.ingest.fetch.folder import QUIET_S, State, whole_products
+from services.ingest.fetch.providers.folder import QUIET_S, State, whole_products
 from shared.area.source import FolderSource
 from shared.items.landing import LandingUnit
 from shared.observe.logs import get_logger

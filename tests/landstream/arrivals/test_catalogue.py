@@ -155,7 +155,7 @@ def test_a_name_that_would_be_a_path_elsewhere_is_left_out(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("services.ingest.fetch.providers.provider_for", lambda *_: Odd())
+    monkeypatch.setattr("services.ingest.fetch.providers.choose.provider_for", lambda *_: Odd())
     result = asked("fetch", *berlin(area, "--out", tmp_path / "out"))
     assert "'../../etc/x' is left out" in result.output
     assert not (tmp_path / "out").exists()

@@ -14,9 +14,9 @@ from typing import Any
 import boto3
 import pytest
 
-from services.ingest.fetch.hosts import Hosts
-from services.ingest.fetch.http import Http, Limits
-from services.ingest.fetch.pace import Clock
+from services.ingest.fetch.network.hosts import Hosts
+from services.ingest.fetch.network.http import Http, Limits
+from services.ingest.fetch.network.pace import Clock
 
 PATIENT = Limits(10.0, 10.0, 20.0)
 
@@ -173,7 +173,7 @@ def one_boto(boto: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def session(**given: Any) -> boto3.Session:
         return make(**given) if given else boto  # rasterio asks for one of its own where keys are in the environment
 
-    monkeypatch.setattr("services.ingest.fetch.s3.boto3.Session", session)
+    monkeypatch.setattr("services.ingest.fetch.network.s3.boto3.Session", session)
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.ingest.fetch import ending, term
-from services.ingest.fetch.cdse import Cdse
-from services.ingest.fetch.cogs import Cogs
-from services.ingest.fetch.dhus import Dhus
 from services.ingest.fetch.fetcher import Fetcher
-from services.ingest.fetch.http import Limits
+from services.ingest.fetch.network.http import Limits
 from services.ingest.fetch.provider import Credentials, Provider
+from services.ingest.fetch.providers.cdse import Cdse
+from services.ingest.fetch.providers.cogs import Cogs
+from services.ingest.fetch.providers.dhus import Dhus
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
 from services.ingest.fetch.spans import Catalogue

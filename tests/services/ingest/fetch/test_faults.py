@@ -12,10 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.ingest.fetch import ending
-from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.fetcher import Fetcher
-from services.ingest.fetch.http import Limits
+from services.ingest.fetch.network.http import Limits
 from services.ingest.fetch.provider import Credentials
+from services.ingest.fetch.providers.cdse import Cdse
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
 from shared.area.source import CdseSource

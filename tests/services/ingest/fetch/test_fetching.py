@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.errors import Misconfigured
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.fetching import fetcher_of
+from services.ingest.fetch.providers.cdse import Cdse
 from services.ingest.fetch.watched import Watched
 from shared.area.source import CdseSource, FolderSource
 from shared.bus import MemoryBus

@@ -14,9 +14,9 @@ from threading import Event
 import pytest
 
 from services.ingest.fetch import ending
-from services.ingest.fetch.cdse import Cdse
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.provider import Credentials
+from services.ingest.fetch.providers.cdse import Cdse
 from services.ingest.fetch.settings import FetchSettings
 from services.ingest.fetch.setup import Setup
 from shared.area.source import CdseSource
