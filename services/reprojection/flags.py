@@ -43,10 +43,10 @@ class FlagTable:
     def unusable(self, band: int) -> int:
         """Bits that make a pixel of band 1..21 unusable.
 
-        The old layout says of each band whether it is saturated. The new one says whether all are; single
-        saturated samples hold the fill value there.
+        The old layout says of each band whether it is saturated. The new one says that at least one is, and its
+        samples hold the fill value: the other bands of the pixel are sound.
         """
-        return self.mask("invalid") | self.mask("saturated") | self.mask(f"saturated@Oa{band:02d}")
+        return self.mask("invalid") | self.mask(f"saturated@Oa{band:02d}")
 
 
 def has(flags: NDArray[np.uint32], mask: int) -> NDArray[np.bool_]:

@@ -30,11 +30,20 @@ def latitudes_deg(window: Window) -> NDArray[np.float64]:
     return 90 - (window.y + np.arange(window.ny) + 0.5) / CELLS_PER_DEG
 
 
-def unwrap(longitude_deg: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitudes (any shape, NaN = unknown) without a jump at the antimeridian: 0..360 where the swath crosses it."""
+def unwrap(longitude_deg: NDArray[np.float64], around_deg: float) -> NDArray[np.float64]:
+    """Longitudes without a jump where it would divide the swath or the area.
+
+    Args:
+        longitude_deg: any shape, -180..180, NaN = unknown.
+        around_deg: longitude of the area's middle, -180..180.
+
+    Returns:
+        As given where the swath spans half the globe at most; else within 180 degrees of the area's middle, taken as
+        0..360, so that a swath around a pole is cut on the far side of the area.
+    """
     if np.nanmax(longitude_deg, initial=-np.inf) - np.nanmin(longitude_deg, initial=np.inf) <= 180:
         return longitude_deg
-    return np.where(longitude_deg < 0, longitude_deg + 360, longitude_deg)
+    return np.where(longitude_deg < around_deg % 360 - 180, longitude_deg + 360, longitude_deg)
 
 
 def window_over(

@@ -46,7 +46,8 @@ def process(task: Task[Settings]) -> NewItem:
     latitude, longitude = read_positions(frame.paths["geo_coordinates"])
     flags, table = read_flags(frame.paths["qualityFlags"], latitude.shape)
     ties = read_view_zenith(frame.paths["tie_geometries"], latitude.shape)
-    longitude = unwrap(longitude)
+    west, _, east, _ = task.area.polygon.bounds
+    longitude = unwrap(longitude, (west + east) / 2)
     # A duplicated pixel is a copy laid where its original is not; the original is at hand.
     candidate = np.isfinite(latitude) & ~has(flags, table.mask("duplicated"))
     window = _window(latitude[candidate], longitude[candidate], task.area)
@@ -74,7 +75,8 @@ def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area:
     window = window_over(latitude, longitude)
     if window is not None and window.ny * window.nx > MAX_CELLS:
         west, south, east, north = area.polygon.bounds
-        around = (west - _MARGIN_DEG, south - _MARGIN_DEG, east + _MARGIN_DEG, north + _MARGIN_DEG)
+        beside_deg = _MARGIN_DEG / math.cos(math.radians(max(abs(south), abs(north))))
+        around = (west - beside_deg, south - _MARGIN_DEG, east + beside_deg, north + _MARGIN_DEG)
         window = window_over(latitude, longitude, around)
     if window is None or window.ny * window.nx > MAX_CELLS:
         raise RejectScene("geo_coordinates.nc", "holds no usable position over the area", "deliver the product again")

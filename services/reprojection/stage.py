@@ -23,7 +23,7 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: Settings) -> li
 
 STAGE = Stage(
     name="reprojection",
-    version=1,
+    version=2,  # 2: the bands beside a saturated one are kept; a frame around a pole is cut opposite the area
     consumes=(OLCI_L1B,),
     publishes=(Collection(OLCI_GRID, "OLCI on a lattice", "Radiance on an EPSG:4326 lattice of 1/360 degree."),),
     plan=plan,

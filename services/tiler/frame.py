@@ -47,7 +47,8 @@ class Frame:
         with rasterio.open(self._frame.paths["radiance"], driver="GTiff") as file:
             a, _, left, _, e, top = file.transform[:6]
             rows = np.floor((latitude - top) / e).astype(np.intp)
-            cols = np.floor((longitude - left) / a).astype(np.intp)
+            # A frame over the antimeridian goes on beyond 180 degrees east, the area's longitudes do not.
+            cols = np.floor((longitude - left) % 360 / a).astype(np.intp)
             inside = (rows >= 0) & (rows < file.height) & (cols >= 0) & (cols < file.width)
             if not inside.any():
                 return slice(0), slice(0), _nothing()

@@ -101,11 +101,32 @@ def test_over_the_antimeridian() -> None:
     latitude, longitude = swath(10, 10, 60.0, 179.98, 5)
     wrapped = (longitude + 180) % 360 - 180
     assert wrapped.min() < -179
-    lon = unwrap(wrapped)
+    lon = unwrap(wrapped, 179.9)
+    assert np.array_equal(lon, unwrap(wrapped, -179.9)), "one lattice for the areas of both sides"
     window = window_over(latitude.ravel(), lon.ravel())
     assert window is not None
     assert window.nx < 40
     assert (nearest_source(latitude, lon, np.ones(lon.shape, bool), window) >= 0).mean() > 0.4
+
+
+def test_a_swath_of_one_side_stays_as_it_is() -> None:
+    longitude = np.array([-90.0, np.nan, 90.0])
+    for around in (-180.0, 0.0, 180.0):
+        assert unwrap(longitude, around) is longitude
+
+
+@pytest.mark.parametrize("around_deg", [-180.0, -179.9, -90.0, -1.0, 0.0, 1.0, 120.0, 180.0])
+def test_a_swath_around_a_pole_is_cut_opposite_the_area(around_deg: float) -> None:
+    longitude = np.arange(-180.0, 180.0, 0.5)
+    moved = unwrap(longitude, around_deg)
+    assert np.array_equal((moved - longitude) % 360, np.zeros(longitude.size))
+    near = moved[np.abs((longitude - around_deg + 180) % 360 - 180) < 90]
+    assert np.ptp(near) < 180
+    latitude = np.full(longitude.shape, 80.0)
+    middle = min(max(around_deg, -179.0), 179.0)
+    window = window_over(latitude, moved, (middle - 1, 79.0, middle + 1, 81.0))
+    assert window is not None
+    assert window.nx > 600, "both sides of the area's middle"
 
 
 def test_windows_are_cut_to_an_aoi() -> None:
@@ -127,9 +148,10 @@ def test_old_flags_tell_the_band() -> None:
     assert table.mask("saturated_Oa03") == table.mask("saturated@Oa03") != 0
 
 
-def test_new_flags_tell_the_pixel() -> None:
+def test_new_flags_tell_of_no_band() -> None:
+    """`saturated` says that at least one band is; which one, its fill value tells."""
     table = FlagTable.parse([1 << n for n in range(len(NEW))], " ".join(NEW))
-    assert {table.unusable(b) for b in range(1, 22)} == {table.mask("invalid") | table.mask("saturated")}
+    assert {table.unusable(b) for b in range(1, 22)} == {table.mask("invalid")}
 
 
 def test_signed_masks() -> None:

@@ -140,9 +140,9 @@ def test_values_are_those_of_the_pixel(area: Area, content: OlciContent, tmp_pat
     assert hits > len(range(0, len(rows), 499)) * 0.6
 
 
-@pytest.mark.parametrize("collection", ["002", "003"])
+@pytest.mark.parametrize("collection", ["002", "003", "004"])
 def test_saturation_and_invalid(collection: str, area: Area, content: OlciContent, tmp_path: Path) -> None:
-    """Old layout: the flag names the band. New layout: `saturated` is all bands, single samples are fill."""
+    """Old layout: the flag names the band. New layout: it says of the pixel that a band's sample is fill."""
     root = write_efr(tmp_path, dataclasses.replace(NAME, collection=collection), content)
     row, column = 40, 100
     while content.duplicated[row, column] or content.invalid[row, column]:
@@ -153,12 +153,13 @@ def test_saturation_and_invalid(collection: str, area: Area, content: OlciConten
         data["quality_flags"][:] = masks["land"]
         name = "saturated@Oa05" if collection == "002" else "saturated"
         data["quality_flags"][row - 3 : row + 4, column - 3 : column + 4] = masks["land"] | masks[name]
+    if collection != "002":
+        with netCDF4.Dataset(root / "Oa05_radiance.nc", "a") as data:
+            data.set_auto_maskandscale(False)
+            data["Oa05_radiance"][row - 3 : row + 4, column - 3 : column + 4] = 65535
     item = run(root, area, tmp_path / "out")
     values = at(item, "radiance", content.longitude_deg[row, column], content.latitude_deg[row, column])
-    if collection == "002":
-        assert np.isnan(values).tolist() == [band == 5 for band in range(1, 22)]
-    else:
-        assert np.isnan(values).all()
+    assert np.isnan(values).tolist() == [band == 5 for band in range(1, 22)]
 
 
 def test_reduced_resolution_is_refused(area: Area, content: OlciContent, tmp_path: Path) -> None:
