@@ -18,7 +18,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 
 from services.rasterize.burn import burn, reproject
-from shared.area import LabelScheme, UnknownClass
+from shared.area import LabelScheme, UnknownClass, is_missing
 from shared.geo import TILE_10M_PX, Grid
 from shared.raster.grid import Lattice
 
@@ -88,6 +88,9 @@ def _values_of(
     values = np.zeros(len(codes), np.uint8)
     for i, code in enumerate(codes):
         text = renamed.get(str(code).strip(), code)
+        if is_missing(text):
+            unknown[str(code).strip()] += 1
+            continue
         try:
             values[i] = by_code.get(str(text).strip()) or scheme.value_of(text)
         except UnknownClass:

@@ -13,6 +13,8 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 from shapely.geometry import box
 
+from services.rasterize.repair import repair
+
 LONGEST_EDGE_M = 1000.0
 """Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
 
@@ -23,6 +25,8 @@ ValueT = TypeVar("ValueT", np.uint8, np.uint32)
 def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
     """Polygons in another CRS, datum shift included.
 
+    Invalid ones are repaired: edges of theirs that are cut would lose what lies beyond a crossing.
+
     Args:
         geometries: (polygon,), in units of `source`.
         source: CRS as `EPSG:n` or WKT.
@@ -31,11 +35,12 @@ def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
     Returns:
         (polygon,); those that the target cannot show are None.
     """
+    sound, _ = repair(shapely.force_2d(geometries))
     transformer = Transformer.from_crs(source, target, always_xy=True)
     if transformer.source_crs == transformer.target_crs:
-        return shapely.force_2d(geometries)
+        return sound
     metre = 1.0 if transformer.source_crs is None or transformer.source_crs.is_projected else 1 / 111_320
-    cut = shapely.segmentize(shapely.force_2d(geometries), LONGEST_EDGE_M * metre)
+    cut = shapely.segmentize(sound, LONGEST_EDGE_M * metre)
 
     def shift(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = transformer.transform(xy[:, 0], xy[:, 1])

@@ -33,6 +33,8 @@ def make_item(
     *,
     counts: NDArray[np.int64],
     polygons: int,
+    uncoded: int,
+    repaired: int,
     attribution: str,
     folder: Path,
 ) -> NewItem:
@@ -44,6 +46,8 @@ def make_item(
         band: of the raster of classes.
         counts: pixels of each value, (256,).
         polygons: how many were burned.
+        uncoded: how many of them have no class code.
+        repaired: how many of them were invalid.
         attribution: the line that the item carries.
         folder: where its files are.
     """
@@ -61,6 +65,8 @@ def make_item(
         release=facts.release,
         scheme=scheme.scheme,
         polygons=polygons,
+        uncoded_polygons=uncoded,
+        repaired_polygons=repaired,
         class_area_m2={c.code: int(counts[v]) * PIXEL_M**2 for v, c in scheme.values.items()},
         unlabelled_area_m2=int(counts[0]) * PIXEL_M**2,
         attribution=attribution,

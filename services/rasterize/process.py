@@ -16,7 +16,8 @@ from services.rasterize.burn import burn, number_polygons, reproject
 from services.rasterize.distance import edge_distances
 from services.rasterize.item import CONFIDENCE, CONFIDENCE_UNIT, LABELS, PIXEL_M, POLYGON, make_item
 from services.rasterize.read_polygons import extract_member, read_polygons
-from shared.area import LabelScheme, UnknownClass
+from services.rasterize.repair import repair
+from shared.area import LabelScheme, UnknownClass, is_missing
 from shared.items.classes import UNLABELLED, classes_of
 from shared.items.properties import DeliveryFacts
 from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
@@ -48,6 +49,7 @@ def process(task: Task[Settings]) -> NewItem:
         grid.bounds_m,
         grid.crs,
     )
+    geometries, repaired = repair(geometries)
     classes = class_values(codes, scheme, facts.layer)
     attribution = scheme.attribution or facts.attribution
     outlines, lattice = reproject(geometries, crs, grid.crs), Lattice.of_area(grid, PIXEL_M)
@@ -78,6 +80,8 @@ def process(task: Task[Settings]) -> NewItem:
         band,
         counts=counts,
         polygons=len(geometries),
+        uncoded=sum(map(is_missing, codes.tolist())),
+        repaired=repaired,
         attribution=attribution,
         folder=task.folder,
     )
@@ -94,12 +98,13 @@ def class_values(codes: NDArray[Any], scheme: LabelScheme, layer: str) -> NDArra
     Raises:
         RejectScene: the scheme does not know a code.
     """
+    listed = codes.tolist()  # once: a NaN is the key of itself alone
     try:
-        known = {code: scheme.value_of(code) for code in dict.fromkeys(codes.tolist())}
+        known = {code: scheme.value_of(code) for code in dict.fromkeys(listed)}
     except UnknownClass as error:
         remedy = "correct the polygon, or add the code to the area's label scheme"
         raise RejectScene(f"layer {layer}", str(error), remedy) from error
-    return np.array([known[code] for code in codes.tolist()], np.uint8)
+    return np.array([known[code] for code in listed], np.uint8)
 
 
 def _dataset(path: Path, member: str, folder: Path) -> Path:

@@ -43,7 +43,7 @@ def read_polygons(path: Path, layer: str, attribute: str, bounds_m: tuple[float,
         crs = str(pyogrio.read_info(path, layer=layer)["crs"])
         box = Transformer.from_crs(grid_crs, crs, always_xy=True).transform_bounds(*around, densify_pts=21)
         _, _, wkb, fields = pyogrio.raw.read(path, layer=layer, columns=[attribute], bbox=box, force_2d=True)
-        geometries = np.asarray(shapely.from_wkb(wkb), dtype=object)
+        geometries = np.asarray(shapely.from_wkb(wkb, on_invalid="fix"), dtype=object)
     except (DataSourceError, DataLayerError, UnicodeError, shapely.errors.GEOSException) as error:
         raise RejectScene(path.name, f"cannot be read ({str(error)[:200]})", "deliver the labels again") from error
     return geometries, fields[0], crs

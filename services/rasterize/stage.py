@@ -27,7 +27,7 @@ def is_current_raster(item: Item, catalogue: Catalogue) -> bool:
 
 STAGE = Stage(
     name="rasterize",
-    version=2,  # 2: confidence and polygon beside the classes
+    version=3,  # 2: confidence and polygon beside the classes; 3: invalid polygons are repaired
     consumes=(LABEL_POLYGONS,),
     publishes=(
         Collection(

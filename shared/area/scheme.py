@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -23,6 +24,13 @@ VEGETATION_8 = ("21", "22", "23", "24", "31", "32", "33", "41")
 
 class UnknownClass(ValueError):
     """Raised when a polygon carries a code that its label scheme does not know."""
+
+
+def is_missing(source: object) -> bool:
+    """Return whether a polygon's attribute value is none: a null, NaN (a null among numbers), or blank."""
+    if isinstance(source, str):
+        return not source.strip()
+    return source is None or (isinstance(source, float) and math.isnan(source))
 
 
 class LabelClass(BaseModel):
@@ -79,11 +87,13 @@ class LabelScheme(BaseModel):
         return dict(enumerate(self.classes, start=1))
 
     def value_of(self, source: object) -> int:
-        """Raster value of a polygon's attribute value; 0 = known and unlabelled.
+        """Raster value of a polygon's attribute value; 0 = known and unlabelled, or missing.
 
         Raises:
             UnknownClass: the scheme knows no such value.
         """
+        if is_missing(source):
+            return 0
         text = str(int(source)) if isinstance(source, float) and source.is_integer() else str(source).strip()
         try:
             return self._lookup[text]

@@ -267,6 +267,12 @@ class LabelFacts(Facts):
     attribution: str
     """The label source's line."""
 
+    uncoded_polygons: int | None = None
+    """How many of the polygons have no class code, so that they label nothing; absent before version 3."""
+
+    repaired_polygons: int | None = None
+    """How many of the polygons were invalid and were repaired; absent before version 3."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts(Facts):

@@ -217,6 +217,39 @@ def test_unclassified_codes_stay_unlabelled(area: Area, tmp_path: Path) -> None:
     assert item.properties["landstream:class_area_m2"]["3"] == pytest.approx(15e6, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [
+        np.array(["311", None, "512", " "], dtype=object),
+        np.array([311.0, np.nan, 512.0, np.nan]),
+    ],
+)
+def test_polygons_without_a_code_are_counted_and_label_nothing(codes: np.ndarray, area: Area, tmp_path: Path) -> None:
+    squares = around(area, (-2000, -2000, 0, 0), (0, -2000, 2000, 0), (-2000, 0, 0, 2000), (0, 0, 2000, 2000))
+    path = tmp_path / "clc18_ro.gpkg"
+    write = {"layer": "clc18_ro", "driver": "GPKG", "crs": "EPSG:3035", "geometry_type": "Unknown"}
+    pyogrio.raw.write(path, shapely.to_wkb(squares), [codes], ["CODE_18"], **write)
+    p = run(delivery(path, "clc18_ro", "CODE_18", 2018), area, tmp_path / "out").properties
+    assert (p["landstream:polygons"], p["landstream:uncoded_polygons"], p["landstream:repaired_polygons"]) == (4, 2, 0)
+    areas = p["landstream:class_area_m2"]
+    assert (areas["3"], areas["5"]) == (pytest.approx(4e6, rel=0.01), pytest.approx(4e6, rel=0.01))
+    assert sum(areas.values()) == areas["3"] + areas["5"]
+
+
+def test_repaired_polygons_are_counted_and_points_are_left_out(area: Area, tmp_path: Path) -> None:
+    (square,) = around(area, (-2000, -2000, 2000, 2000))
+    west, south, east, north = square.bounds
+    eight = shapely.Polygon([(west, south), (east, north), (east, south), (west, north)])
+    geometries = shapely.to_wkb(np.array([eight, square.centroid], dtype=object))
+    path = tmp_path / "clc18_ro.gpkg"
+    write = {"layer": "clc18_ro", "driver": "GPKG", "crs": "EPSG:3035", "geometry_type": "Unknown"}
+    pyogrio.raw.write(path, geometries, [np.array([311, 512])], ["CODE_18"], **write)
+    p = run(delivery(path, "clc18_ro", "CODE_18", 2018), area, tmp_path / "out").properties
+    assert p["landstream:repaired_polygons"] == 1
+    assert p["landstream:class_area_m2"]["3"] == pytest.approx(8e6, rel=0.01)
+    assert p["landstream:class_area_m2"]["5"] == 0
+
+
 def test_unknown_class(area: Area, tmp_path: Path) -> None:
     path = write_polygons(tmp_path, around(area, (0, 0, 500, 500)), np.array([777], np.int32))
     with pytest.raises(RejectScene, match=r"777.*unknown.*clc-level1"):

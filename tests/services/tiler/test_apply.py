@@ -63,7 +63,7 @@ def test_labels_that_an_older_version_burned_are_burned_again_on_request(tmp_pat
     store = FolderStore(root)
     (burned,) = label_items(store)
     older = json.loads(store.get(burned.key))
-    older["id"] = burned.id.replace("--v2-", "--v1-")
+    older["id"] = burned.id.replace("--v3-", "--v1-")
     older["assets"] = {name: older["assets"][name] for name in ("labels", "labels_aux")}
     store.delete(burned.key)
     store.put(burned.key.replace(burned.id, older["id"]), json.dumps(older).encode())
