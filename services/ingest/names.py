@@ -23,8 +23,9 @@ _SEN3 = re.compile(
     r"_(?P<class>[A-Z])_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})\Z",
     re.ASCII,
 )
-_CAMPAIGN = re.compile(r"U(\d{4})_CLC(\d{4})(?:_(V\d{4}_\w+?))?(?:$|_(?:FR|ES|PT)_)", re.IGNORECASE)
-_YEAR = re.compile(r"(?:clc|cha)_?(\d{4})", re.IGNORECASE)
+_CAMPAIGN = re.compile(r"(?:U|CLC)(\d{4})_CLC(\d{4})(?!\d)", re.IGNORECASE)
+_RELEASE = re.compile(r"_V(?:ersion_?)?(\d{2,4})[_.](\d+(?:[_.]\d+)?(?:[bu]\d*)?)(?![a-z0-9])", re.IGNORECASE)
+_YEAR = re.compile(r"(?:clc|cha)_?((?:19|20)\d{2})", re.IGNORECASE)
 ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 """How programs end the names of what they have not sent whole yet; lower case."""
 
@@ -183,14 +184,23 @@ def manifest_of(name: str) -> str:
 
 
 def parse_label(name: str) -> LabelName:
-    """Read a label delivery's file name: `clc2018_mt.gpkg`, `U2018_CLC2018_V2020_20u1.gpkg`, `osm.gpkg`."""
+    """Read a label delivery's file name.
+
+    Known are those of EEA since 2020, `U2018_CLC2018_V2020_20u1`, with what an archive's name adds (`_geoPackage`, the
+    place overseas), of 2019, `CLC2018_CLC2012_V2018_20`, and of states, `clc2018_mt`; others tell the product alone.
+    """
     stem = re.sub(r"(?i)(\.gdb|\.shp)?\.zip$|\.gpkg$", "", name)
     product = _KEY.sub("_", stem.encode("ascii", "replace").decode()).strip("._") or "labels"
     if match := _CAMPAIGN.search(stem):
-        return LabelName(product[:120], int(match[2]), match[1], (match[3] or "").upper())
+        return LabelName(product[:120], int(match[2]), match[1], _release(stem))
     if match := _YEAR.search(stem):
-        return LabelName(product[:120], int(match[1]), match[1], "")
+        return LabelName(product[:120], int(match[1]), match[1], _release(stem))
     return LabelName(product[:120], None, "", "")
+
+
+def _release(stem: str) -> str:
+    match = _RELEASE.search(stem)
+    return f"V{match[1]}_{match[2].replace('.', '_')}".upper() if match else ""
 
 
 def year_of_field(field: str) -> int | None:

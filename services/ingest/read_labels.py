@@ -18,12 +18,14 @@ from shapely.geometry.base import BaseGeometry
 from services.ingest.names import LabelName, year_of_field
 from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
-from shared.area import Area, LabelScheme, UnknownClass
+from shared.area import Area, UnknownClass
 from shared.raster.grid import outline
 from shared.raster.options import NO_NETWORK
 from shared.stage import RejectScene
 
-_CHANGES = re.compile(r"^(cha|sol)|_?cha\d{4}", re.IGNORECASE)
+_CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
+_CHANGE_FIELDS = frozenset({"change", "chtype"})
+_NOT_AREAL = re.compile("Point|Line|Curve(?!Polygon)")  # a layer of any geometry is `Unknown`
 _SQLITE = b"SQLite format 3\x00"
 
 # A vector file may name others by address; none is fetched.
@@ -57,7 +59,7 @@ class _Layer:
     path: Path
     name: str
     attribute: str
-    year: int | None
+    year: int
 
 
 def find_datasets(root: Path, files: list[str]) -> list[str]:
@@ -97,7 +99,7 @@ def check_dataset(path: Path, relative: str) -> None:
 
 
 def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LayerFacts:
-    """Choose the layer that holds the classes of the delivery's year, and check its codes over the area.
+    """Choose the layer that holds the classes of the year nearest the area's, and check its codes over the area.
 
     Args:
         datasets: member path ('' for a plain file) -> local dataset, each checked.
@@ -109,24 +111,16 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
         RejectScene: no such layer, no usable CRS, an unknown class code, or nothing over the area.
     """
     scheme = area.labels
-    layers = [layer for member, path in sorted(datasets.items()) for layer in _layers(member, path, scheme, unit)]
+    layers = [layer for member, path in sorted(datasets.items()) for layer in _layers(member, path, name, area, unit)]
     if not layers:
         fault = f"has no polygons with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
         raise RejectScene(unit, fault, "deliver a status layer, or name its attribute in the area file")
-    if scheme.source == "clc":
-        years = sorted({layer.year for layer in layers if layer.year is not None})
-        wanted = name.reference_year or (years[-1] if years else None)
-        layers = [layer for layer in layers if layer.year in {None, wanted}]
-        if not layers:
-            raise RejectScene(unit, f"has no status layer of {wanted}, only of {years}", DELIVER_AGAIN)
-    found = [(layer, *_look(layer, area, unit)) for layer in layers]
-    # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
-    layer, codes, facts = max(found, key=lambda f: (len(f[1]), f[0].name))
+    layer, codes, facts = _choose(layers, area, unit)
     if not len(codes):
         aoi = bounds_text(area.polygon)
         fault = f"covers {bounds_text(facts.outline)}, outside the area {area.name}, whose AOI is {aoi}"
         raise RejectScene(unit, fault, "deliver labels of the area, or another area file")
-    for code in sorted({str(c) for c in codes}):
+    for code in sorted(dict.fromkeys(codes.tolist()), key=str):
         try:
             scheme.value_of(code)
         except UnknownClass as error:
@@ -135,23 +129,44 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
     return facts
 
 
-def _layers(member: str, path: Path, scheme: LabelScheme, unit: str) -> list[_Layer]:
-    """Layers with one attribute that may hold classes; change layers have two, or say so in their name."""
+def _choose(layers: list[_Layer], area: Area, unit: str) -> tuple[_Layer, np.ndarray[Any, Any], LayerFacts]:
+    """Choose the layer of the year nearest the area's, of the later one of two, that holds something over the area."""
+
+    def nearness(year: int) -> tuple[int, int]:
+        return -abs(year - area.label_year), year
+
+    for year in sorted({layer.year for layer in layers}, key=nearness, reverse=True):
+        found = [(layer, *_look(layer, area, unit)) for layer in layers if layer.year == year]
+        # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
+        best = max(found, key=lambda f: (len(f[1]), f[0].name))
+        if len(best[1]):
+            break
+    return best
+
+
+def _layers(member: str, path: Path, name: LabelName, area: Area, unit: str) -> list[_Layer]:
+    """Layers with one attribute that may hold classes; change layers have two, or say so in a name."""
+    scheme, clc = area.labels, area.labels.source == "clc"
     pattern = re.compile(scheme.attribute, re.IGNORECASE)
     found = []
     try:
-        for name, geometry_type in pyogrio.list_layers(path):
-            if geometry_type is None or "Polygon" not in geometry_type:
+        for layer, geometry_type in pyogrio.list_layers(path):
+            if geometry_type is None or _NOT_AREAL.search(geometry_type):
                 continue
-            fields = [str(f) for f in pyogrio.read_info(path, layer=name)["fields"] if pattern.fullmatch(str(f))]
-            if scheme.source == "clc" and (len(fields) != 1 or _CHANGES.search(name)):
+            fields = [str(f) for f in pyogrio.read_info(path, layer=layer)["fields"]]
+            codes = [f for f in fields if pattern.fullmatch(f)]
+            if clc and (len(codes) != 1 or _is_change(layer, fields)):
                 continue
-            if fields:
-                year = year_of_field(fields[0]) or year_of_field(name)
-                found.append(_Layer(member, path, str(name), fields[0], year))
+            if codes:
+                year = (year_of_field(codes[0]) or year_of_field(layer) or name.reference_year) if clc else None
+                found.append(_Layer(member, path, str(layer), codes[0], year or area.label_year))
     except (DataSourceError, DataLayerError, UnicodeError) as error:
         raise RejectScene(member or unit, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     return found
+
+
+def _is_change(layer: str, fields: list[str]) -> bool:
+    return bool(_CHANGES.search(layer)) or any(f.lower() in _CHANGE_FIELDS for f in fields)
 
 
 def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LayerFacts]:
@@ -176,5 +191,4 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
         raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error
     except (DataSourceError, DataLayerError) as error:
         raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
-    year = layer.year if area.labels.source == "clc" and layer.year else area.label_year
-    return codes, LayerFacts(layer.member, layer.name, layer.attribute, year, crs, extent)
+    return codes, LayerFacts(layer.member, layer.name, layer.attribute, layer.year, crs, extent)

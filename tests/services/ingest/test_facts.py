@@ -40,6 +40,11 @@ def test_product_names() -> None:
     [
         ("U2018_CLC2018_V2020_20u1.gpkg", "U2018_CLC2018_V2020_20u1", 2018, "2018", "V2020_20U1"),
         ("U2018_CLC2012_V2020_20u1_FR_GLP.gpkg", "U2018_CLC2012_V2020_20u1_FR_GLP", 2012, "2018", "V2020_20U1"),
+        ("u2018_clc2018_v2020_20_fgdb.zip", "u2018_clc2018_v2020_20_fgdb", 2018, "2018", "V2020_20"),
+        ("u2018_clc2018_v2020_20b2_geoPackage.zip", "u2018_clc2018_v2020_20b2_geoPackage", 2018, "2018", "V2020_20B2"),
+        ("U2000_CLC1990_V2020_20u1 (1).zip", "U2000_CLC1990_V2020_20u1_1", 1990, "2000", "V2020_20U1"),
+        ("CLC2018_CLC2012_V2018_20.gpkg", "CLC2018_CLC2012_V2018_20", 2012, "2018", "V2018_20"),
+        ("clc2018_cha1218_V2018.20.zip", "clc2018_cha1218_V2018.20", 2018, "2018", "V2018_20"),
         ("CLC2024_MT.gdb.zip", "CLC2024_MT", 2024, "2024", ""),
         ("clc2012_mt.gdb.zip", "clc2012_mt", 2012, "2012", ""),
         ("osm landuse (Wälder).gpkg", "osm_landuse_W_lder", None, "", ""),
@@ -122,17 +127,28 @@ def test_empty_frames_are_refused(data: Path, ingest: Callable[..., NewItem]) ->
 
 @pytest.mark.realdata
 @pytest.mark.parametrize(
-    ("file", "layer", "attribute", "year", "member"),
+    ("file", "label_year", "layer", "attribute", "year", "member"),
     [
-        ("clc2018_mt.gpkg", "clc18_mt", "CODE_18", 2018, ""),
-        ("clc2012_mt.gdb.zip", "clc12_MT", "CODE_12", 2012, "clc2012_mt.gdb"),
-        ("CLC2024_MT.gdb.zip", "clc24_mt", "code_24", 2024, "CLC2024_MT.gdb"),
+        ("clc2018_mt.gpkg", 2018, "clc18_mt", "CODE_18", 2018, ""),
+        ("clc2018_mt.gpkg", 2000, "clc12_mt", "CODE_12", 2012, ""),
+        ("clc2012_mt.gdb.zip", 2018, "clc12_MT", "CODE_12", 2012, "clc2012_mt.gdb"),
+        ("clc2012_mt.gdb.zip", 2006, "clc06_MT", "CODE_06", 2006, "clc2012_mt.gdb"),
+        ("CLC2024_MT.gdb.zip", 2018, "clc18_mt", "code_18", 2018, "CLC2024_MT.gdb"),
+        ("CLC2024_MT.gdb.zip", 2024, "clc24_mt", "code_24", 2024, "CLC2024_MT.gdb"),
     ],
 )
 def test_malta(
-    file: str, layer: str, attribute: str, year: int, member: str, data: Path, ingest: Callable[..., NewItem]
+    file: str,
+    label_year: int,
+    layer: str,
+    attribute: str,
+    year: int,
+    member: str,
+    data: Path,
+    ingest: Callable[..., NewItem],
 ) -> None:
-    item = ingest(data / "clc-vector-malta" / file, make_area([14.1, 35.78, 14.6, 36.1], [2018]))
+    malta = make_area([14.1, 35.78, 14.6, 36.1], [2018], label_year=label_year)
+    item = ingest(data / "clc-vector-malta" / file, malta)
     p = item.properties
     assert (p["landstream:layer"], p["landstream:attribute"]) == (layer, attribute)
     assert (p["landstream:reference_year"], p["landstream:member"]) == (year, member)

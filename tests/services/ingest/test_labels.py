@@ -1,0 +1,141 @@
+"""Label deliveries as EEA, states and tools make them: which layer is taken, and what its codes may be."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from pyproj import Transformer
+
+from shared.area import Area
+from shared.stage import NewItem, RejectScene
+
+from .conftest import make_area
+
+Run = Callable[..., NewItem]
+AOI = [23.935, 45.905, 24.055, 45.985]
+
+
+def text(*codes: str | None) -> np.ndarray:
+    return np.array(codes, dtype=object)
+
+
+def write(
+    path: Path, layer: str, columns: dict[str, np.ndarray], kind: str = "MultiPolygon", east_m: float = 0.0
+) -> Path:
+    """Add a layer of two squares around the area's middle to a GeoPackage."""
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(23.995, 45.945)
+    x += east_m
+    squares = [shapely.MultiPolygon([shapely.box(x + d, y - 3000, x + d + 3000, y + 3000)]) for d in (-3000, 0)]
+    fields = {"fields": list(columns), "field_data": list(columns.values()), "geometry_type": kind}
+    wkb = shapely.to_wkb(np.array(squares, dtype=object))
+    pyogrio.raw.write(path, wkb, **fields, crs="EPSG:3035", driver="GPKG", layer=layer, append=path.exists())
+    return path
+
+
+def area_of(label_year: int) -> Area:
+    return make_area(AOI, [2018], "clc-level3", label_year)
+
+
+def facts(item: NewItem) -> tuple[str, str, int]:
+    p = item.properties
+    return p["landstream:layer"], p["landstream:attribute"], p["landstream:reference_year"]
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        text("311", "312"),
+        text(" 311", "312 "),
+        text("311", None),
+        text("311", ""),
+        np.array([311, 312], np.int32),
+        np.array([311.0, 312.0]),
+        np.array([311.0, np.nan]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["MultiPolygon", "Unknown"])
+def test_codes_of_any_type_with_nulls(kind: str, codes: np.ndarray, ingest: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "clc18_ro.gpkg", "clc18_ro", {"CODE_18": codes}, kind)
+    assert facts(ingest(path, area_of(2018))) == ("clc18_ro", "CODE_18", 2018)
+
+
+@pytest.mark.parametrize("codes", [text("311", "777"), np.array([311.0, 311.5]), text("311", "None")])
+def test_a_code_that_is_none_of_corine_is_refused(codes: np.ndarray, ingest: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "clc18_ro.gpkg", "clc18_ro", {"CODE_18": codes})
+    with pytest.raises(RejectScene, match=r"unknown to the label scheme.*correct CODE_18 in layer clc18_ro"):
+        ingest(path, area_of(2018))
+
+
+@pytest.mark.parametrize(
+    ("label_year", "year"), [(2018, 18), (2024, 24), (2021, 24), (2020, 18), (1990, 0), (2030, 24)]
+)
+def test_the_layer_nearest_the_label_year(label_year: int, year: int, ingest: Run, tmp_path: Path) -> None:
+    """Whatever year the file's name tells; the later one of two that are as near."""
+    path = tmp_path / "CLC2024_RO.gpkg"
+    for n in (24, 0, 18):
+        write(path, f"clc{n:02d}_ro", {f"code_{n:02d}": text("311", "312")})
+    assert facts(ingest(path, area_of(label_year))) == (f"clc{year:02d}_ro", f"code_{year:02d}", 2000 + year)
+
+
+def test_a_layer_of_elsewhere_is_passed_over(ingest: Run, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "U2018_CLC2018_V2020_20u1.gpkg", "clc18_fr_reu", {"Code_18": text("311", "312")}, east_m=9e5
+    )
+    write(path, "clc12", {"Code_12": text("311", "312")})
+    assert facts(ingest(path, area_of(2018))) == ("clc12", "Code_12", 2012)
+
+
+@pytest.mark.parametrize(
+    ("layer", "columns"),
+    [
+        ("cha1218_ro", ["CODE_18"]),
+        ("RO_cha18", ["CODE_18"]),
+        ("U2018_CHA1218_V2020_20u1", ["Code_18"]),
+        ("clc18_changes", ["CODE_18"]),
+        ("sol1824_ro", ["code_18"]),
+        ("clc18_ro", ["CODE_12", "CODE_18"]),
+        ("clc18_ro", ["CODE_18", "CHANGE"]),
+        ("clc18_ro", ["code_18", "chtype"]),
+    ],
+)
+def test_a_change_layer_is_no_status_layer(layer: str, columns: list[str], ingest: Run, tmp_path: Path) -> None:
+    changes = {column: text("311", "312") for column in columns}
+    path = write(tmp_path / "clc2018_ro.gpkg", layer, changes)
+    with pytest.raises(RejectScene, match="deliver a status layer"):
+        ingest(path, area_of(2018))
+    write(path, "status12", {"CODE_12": text("311", "312")})
+    assert facts(ingest(path, area_of(2018))) == ("status12", "CODE_12", 2012)
+
+
+@pytest.mark.parametrize("layer", ["Solothurn_clc18", "champagne18", "CLC18_Chablais"])
+def test_a_place_is_no_change(layer: str, ingest: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "clc2018.gpkg", layer, {"CODE_18": text("311", "312")})
+    assert facts(ingest(path, area_of(2018)))[0] == layer
+
+
+@pytest.mark.parametrize("name", ["u2018_clc2012_v2018_20_geoPackage.zip", "CLC2018_CLC2012_V2018_20.gpkg"])
+def test_names_of_eea(name: str, ingest: Run, tmp_path: Path) -> None:
+    layer = "CLC2018_CLC2012_V2018_20"
+    path = write(tmp_path / f"{layer}.gpkg", layer, {"Code_12": text("311", "312")})
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.write(path, f"DATA/{path.name}")
+    item = ingest(tmp_path / name, area_of(2018))
+    p = item.properties
+    assert facts(item) == (layer, "Code_12", 2012)
+    assert (p["landstream:campaign"], p["landstream:release"]) == ("2018", "V2018_20")
+
+
+def test_lines_hold_no_classes(ingest: Run, tmp_path: Path) -> None:
+    path = tmp_path / "clc18_ro.gpkg"
+    line = shapely.to_wkb(np.array([shapely.LineString([(0, 0), (1, 1)])], dtype=object))
+    fields = {"fields": ["CODE_18"], "field_data": [text("311")], "geometry_type": "LineString"}
+    pyogrio.raw.write(path, line, **fields, crs="EPSG:3035", driver="GPKG", layer="clc18_ro")
+    with pytest.raises(RejectScene, match="has no polygons"):
+        ingest(path, area_of(2018))
