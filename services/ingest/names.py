@@ -34,6 +34,9 @@ COGS = ".COG"
 COGS_MANIFEST = "item.json"
 """The STAC item in such a folder."""
 
+FRAME_STEP = 180
+"""OLCI's frames are three minutes long and numbered by seconds along the orbit; until 2018 numbers waver by one."""
+
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -109,7 +112,7 @@ class Sen3Name:
     @property
     def scene(self) -> str:
         """Identity of the scene; a stripe has no frame, its start stands in."""
-        frame = self.frame if self.frame != "____" else self.start.strftime("%Y%m%dT%H%M%S")
+        frame = _settled(self.frame) if self.frame != "____" else self.start.strftime("%Y%m%dT%H%M%S")
         return f"{self.platform}_{self.product_type}_{self.cycle}_{self.relative_orbit:03d}_{frame}"
 
     @property
@@ -210,6 +213,12 @@ def year_of_field(field: str) -> int | None:
         return None
     number = int(match[1])
     return number if number > 99 else (1900 if number >= 85 else 2000) + number
+
+
+def _settled(frame: str) -> str:
+    """Return a frame's number; 2159 and 2161 of one processing are 2160 of another, as frames lie 180 apart."""
+    nearest = FRAME_STEP * round(int(frame) / FRAME_STEP)
+    return f"{nearest:04d}" if abs(int(frame) - nearest) <= 1 else frame
 
 
 def _time(text: str) -> datetime:

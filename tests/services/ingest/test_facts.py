@@ -35,6 +35,22 @@ def test_product_names() -> None:
         assert parse_product(name) is None
 
 
+def test_frame_numbers_waver_by_one() -> None:
+    """Numbers of real products of 2016 and 2017, and of the same frames processed again."""
+
+    def scene(frame: str) -> str:
+        start = "S3A_OL_1_EFR____20170520T095410_20170520T095710_20170521T141215_0179_018_022"
+        name = parse_product(f"{start}_{frame}_LN1_O_NT_002.SEN3")
+        assert isinstance(name, Sen3Name)
+        assert name.frame == frame
+        return name.scene
+
+    assert {scene(f) for f in ("2159", "2160", "2161")} == {"S3A_EFR_018_022_2160"}
+    assert scene("2339") == scene("2340") != scene("2160")
+    assert scene("0001") == scene("0000") == "S3A_EFR_018_022_0000"
+    assert scene("2158").endswith("_2158"), "two off is another frame"
+
+
 @pytest.mark.parametrize(
     ("name", "product", "year", "campaign", "release"),
     [
