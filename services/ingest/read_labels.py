@@ -15,6 +15,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
+from services.ingest.datum import is_shift_known
 from services.ingest.names import LabelName, year_of_field
 from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
@@ -177,6 +178,9 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
         if not info["crs"]:
             raise RejectScene(where, f"layer {layer.name} has no CRS", "deliver the layer with its CRS")
         crs = str(info["crs"])
+        if not is_shift_known(crs):
+            fault = f"layer {layer.name} is in {crs[:80]}, whose datum shift to WGS 84 is unknown"
+            raise RejectScene(where, fault, "deliver the layer in a CRS of ETRS89 or WGS 84")
         to_layer = Transformer.from_crs(4326, crs, always_xy=True)
         bounds = to_layer.transform_bounds(*area.polygon.bounds, densify_pts=21)
         extent = outline(crs, [float(v) for v in info["total_bounds"]])

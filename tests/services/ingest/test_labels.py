@@ -132,6 +132,39 @@ def test_names_of_eea(name: str, ingest: Run, tmp_path: Path) -> None:
     assert (p["landstream:campaign"], p["landstream:release"]) == ("2018", "V2018_20")
 
 
+_TM = (
+    'PROJCS["own",GEOGCS["own",DATUM["own",SPHEROID[{}]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],'
+    'PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",0],PARAMETER["central_meridian",24],'
+    'PARAMETER["scale_factor",1],PARAMETER["false_easting",500000],PARAMETER["false_northing",0],UNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("crs", "known"),
+    [
+        ("EPSG:3844", True),  # Pulkovo 1942(58)
+        ("EPSG:23034", True),  # ED50
+        ("EPSG:3035", True),
+        (_TM.format('"GRS 1980",6378137,298.257222101'), True),
+        (_TM.format('"Bessel 1841",6377397.155,299.1528128'), False),
+    ],
+)
+def test_a_datum_whose_shift_nobody_knows_is_refused(crs: str, known: bool, ingest: Run, tmp_path: Path) -> None:
+    """Labels taken over without the shift would lie a hundred metres off, and nothing would tell."""
+    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(23.995, 45.945)
+    square = shapely.to_wkb(np.array([shapely.box(x - 900, y - 900, x + 900, y + 900)], dtype=object))
+    path = tmp_path / "clc18_ro.gpkg"
+    fields = {"fields": ["CODE_18"], "field_data": [text("311")], "geometry_type": "Polygon"}
+    pyogrio.raw.write(path, square, **fields, crs=crs, driver="GPKG", layer="clc18_ro")
+    if known:
+        assert facts(ingest(path, area_of(2018))) == ("clc18_ro", "CODE_18", 2018)
+    else:
+        with pytest.raises(
+            RejectScene, match=r"clc18_ro\.gpkg: layer clc18_ro is in .* datum shift to WGS 84 is unknown"
+        ):
+            ingest(path, area_of(2018))
+
+
 def test_lines_hold_no_classes(ingest: Run, tmp_path: Path) -> None:
     path = tmp_path / "clc18_ro.gpkg"
     line = shapely.to_wkb(np.array([shapely.LineString([(0, 0), (1, 1)])], dtype=object))

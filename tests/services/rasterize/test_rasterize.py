@@ -13,7 +13,7 @@ import rasterio
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from rio_cogeo import cog_validate
 
 from services.rasterize.burn import burn, number_polygons, reproject
@@ -103,6 +103,28 @@ def test_ed50_is_shifted_not_relabelled() -> None:
     shift = np.hypot(moved.centroid.x - 450050, moved.centroid.y - 3970050)
     assert 100 < shift < 300
     assert moved.area == pytest.approx(10000, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("crs", "longitude", "latitude", "least_m"),
+    [
+        ("EPSG:3844", 24.0, 45.9, 80),  # Romania, Pulkovo 1942(58)
+        ("EPSG:31467", 9.0, 50.0, 100),  # Germany, DHDN
+        ("EPSG:5514", 15.0, 50.0, 80),  # Czechia, S-JTSK
+        ("EPSG:2100", 23.7, 38.0, 200),  # Greece, GGRS87
+        ("EPSG:27700", -1.0, 52.0, 80),  # Great Britain, OSGB36
+    ],
+)
+def test_national_crs_are_shifted(crs: str, longitude: float, latitude: float, least_m: float) -> None:
+    """The same longitude and latitude of the national datum and of WGS 84 are two places."""
+    own = CRS.from_user_input(crs)
+    x, y = Transformer.from_crs(own.geodetic_crs, own, always_xy=True).transform(longitude, latitude)
+    utm = f"EPSG:{32631 + int(longitude // 6)}"
+    square = np.array([shapely.box(x - 50, y - 50, x + 50, y + 50)], dtype=object)
+    (moved,) = reproject(square, crs, utm)
+    there = shapely.Point(Transformer.from_crs(4326, utm, always_xy=True).transform(longitude, latitude))
+    assert least_m < moved.centroid.distance(there) < 400
+    assert moved.area == pytest.approx(10_000, rel=2e-3)
 
 
 def test_long_edges_are_cut_before_they_bend() -> None:
