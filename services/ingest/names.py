@@ -34,9 +34,6 @@ COGS = ".COG"
 COGS_MANIFEST = "item.json"
 """The STAC item in such a folder."""
 
-FRAME_STEP = 180
-"""OLCI's frames are three minutes long and numbered by seconds along the orbit; until 2018 numbers waver by one."""
-
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -78,6 +75,10 @@ class SafeName:
     def week(self) -> str:
         """ISO week of its sensing, in which it is registered."""
         return iso_week(self.datatake_start)
+
+
+FRAME_STEP = 180
+"""OLCI's frames are three minutes long and numbered by seconds along the orbit; until 2018 numbers waver by one."""
 
 
 @dataclass(frozen=True)
