@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
@@ -75,4 +77,7 @@ def _read_entries(product: Product) -> dict[str, Entry]:
 def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:
     name = parse_label(unit)
     layer = read_labels.read_facts(labels.datasets, name, task.area, unit)
+    inner = parse_label(PurePosixPath(layer.member).name)
+    if inner.release and not name.release:  # an archive of any name
+        name = replace(name, campaign=inner.campaign, release=inner.release)
     return make_delivery_item(name, layer, task.area, labels.file, task.folder)

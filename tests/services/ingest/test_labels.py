@@ -165,6 +165,17 @@ def test_a_datum_whose_shift_nobody_knows_is_refused(crs: str, known: bool, inge
             ingest(path, area_of(2018))
 
 
+@pytest.mark.parametrize("name", ["clc2018_ro.zip", "95719.zip", "CLC 2018.zip"])
+def test_an_archive_of_any_name_is_of_the_edition_that_it_holds(name: str, ingest: Run, tmp_path: Path) -> None:
+    edition = "U2018_CLC2018_V2020_20u1"
+    path = write(tmp_path / f"{edition}.gpkg", edition, {"Code_18": text("311", "312")})
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.write(path, f"DATA/{path.name}")
+    p = ingest(tmp_path / name, area_of(2018)).properties
+    assert (p["landstream:campaign"], p["landstream:release"]) == ("2018", "V2020_20U1")
+    assert p["landstream:product"] == Path(name).stem.replace(" ", "_")
+
+
 def test_lines_hold_no_classes(ingest: Run, tmp_path: Path) -> None:
     path = tmp_path / "clc18_ro.gpkg"
     line = shapely.to_wkb(np.array([shapely.LineString([(0, 0), (1, 1)])], dtype=object))
