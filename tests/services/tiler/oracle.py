@@ -212,9 +212,7 @@ class Frame:
         flags = int(self.flags[at])
         radiances = []
         for band in range(1, 22):
-            unusable = (
-                self.mask["invalid"] | self.mask.get("saturated", 0) | self.mask.get(f"saturated@Oa{band:02d}", 0)
-            )
+            unusable = self.mask["invalid"] | self.mask.get(f"saturated@Oa{band:02d}", 0)
             value = self._read(f"Oa{band:02d}_radiance", f"Oa{band:02d}_radiance")[at]
             radiances.append(math.nan if flags & unusable else float(np.float32(value)))
         zenith = self._zenith(int(at[0]), int(at[1]))
