@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.ingest.names import SafeName
 from services.ingest.read_xml import all_below, attribute, parse, to_int
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
 from services.ingest.unpack import Limits
@@ -16,6 +17,8 @@ from shared.stage import RejectScene
 
 _ALGORITHMS = {"MD5": "md5", "SHA3256": "sha3_256", "SHA256": "sha256", "SHA1": "sha1", "SHA512": "sha512"}
 _BLOCK = 1 << 20
+_NODE = re.compile(r"^/(?:.*/)?(?=(?:GRANULE|DATASTRIP)/)", re.DOTALL)
+"""The processing node's folder: baseline 02.08 was published with its paths in `manifest.safe`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def read_manifest(path: Path) -> dict[str, Entry]:
         checksum = next(iter(all_below(stream, "checksum")), None)
         if location is None:
             continue
-        relative = check_relative(attribute(location, "href"), path.name)
+        relative = check_relative(_inside(attribute(location, "href"), path.name), path.name)
         algorithm, digest = "", ""
         if checksum is not None:
             stated = attribute(checksum, "checksumName")
@@ -77,6 +80,10 @@ def read_manifest(path: Path) -> dict[str, Entry]:
     if not entries:
         raise RejectScene(path.name, "lists no file, so it is not a manifest", DELIVER_AGAIN)
     return entries
+
+
+def _inside(href: str, manifest: str) -> str:
+    return _NODE.sub("", href) if manifest == SafeName.manifest else href
 
 
 def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
