@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +36,9 @@ from shared.items.weeks import STATIC, iso_week, rfc3339
 from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem, RejectScene
 
+MOST_LEFT_OUT = 50
+"""Files that an item names of those that were left out."""
+
 _LABEL_TYPES = {".gpkg": GEOPACKAGE, ".zip": ZIP}
 
 
@@ -66,6 +69,7 @@ def make_scene_item(
     folder: Path,
     *,
     cogs: bool = False,
+    left_out: Sequence[str] = (),
 ) -> NewItem:
     """Make the item of a Sentinel-2 scene.
 
@@ -77,6 +81,7 @@ def make_scene_item(
         root: the product's folder.
         folder: the task's folder.
         cogs: whether it came as COGs, which the product as ESA delivers it outranks.
+        left_out: files that were delivered with it, and that no stage can read.
     """
     level: Literal["l1c", "l2a"] = "l1c" if name.level == "L1C" else "l2a"
     own = SceneFacts(
@@ -89,6 +94,7 @@ def make_scene_item(
         quantification=facts.quantification,
         offsets=facts.offsets,
         baseline=facts.baseline,
+        left_out=_told(left_out),
     )
     properties = {
         "datetime": rfc3339(facts.datatake_start),
@@ -128,7 +134,16 @@ def _type_of(path: str) -> str:
     return {".tif": COG, ".json": JSON, ".xml": XML}.get(Path(path).suffix.lower(), JP2)
 
 
-def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
+def _told(left_out: Sequence[str]) -> tuple[str, ...] | None:
+    """Return names as an item tells them: some of many, and none that a reader could not show."""
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in left_out[:MOST_LEFT_OUT]]
+    more = len(left_out) - len(shown)
+    return (*shown, *([f"and {more} more"] if more else [])) or None
+
+
+def make_frame_item(
+    name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path, *, left_out: Sequence[str] = ()
+) -> NewItem:
     """Make the item of an OLCI frame or stripe; see `make_scene_item`."""
     own = FrameFacts(
         scene=name.scene,
@@ -140,6 +155,7 @@ def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) 
         shape=facts.shape,
         baseline=facts.baseline or None,
         bright_percent=facts.bright_percent,
+        left_out=_told(left_out),
     )
     properties: dict[str, Any] = {
         "datetime": rfc3339(facts.start),

@@ -7,12 +7,12 @@ import time
 from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
 from services.ingest.item import check_place, make_delivery_item, make_frame_item, make_scene_item
+from services.ingest.members import Limits
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_grids import crop_footprint, read_grids
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
-from services.ingest.unpack import Limits
 from services.ingest.verify import Entry, read_manifest, require_complete, verify
 from shared.stage import NewItem, RejectScene, RetryLater, Task
 
@@ -55,11 +55,13 @@ def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
         grids = read_grids(root, scene, task.settings.decode, task.settings.threads)
         footprint = crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return make_scene_item(product.name, scene, grids, footprint, root, task.folder, cogs=product.cogs)
+        return make_scene_item(
+            product.name, scene, grids, footprint, root, task.folder, cogs=product.cogs, left_out=product.left_out
+        )
     frame = read_sen3.read_facts(root, product.name, files)
     check_place(product.name.product, frame.footprint, frame.start, task.area)
     read_sen3.check_files(root, frame, task.settings.decode)
-    return make_frame_item(product.name, frame, root, task.folder)
+    return make_frame_item(product.name, frame, root, task.folder, left_out=product.left_out)
 
 
 def _read_entries(product: Product) -> dict[str, Entry]:

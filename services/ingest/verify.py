@@ -9,10 +9,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.ingest.members import Limits
 from services.ingest.names import SafeName
 from services.ingest.read_xml import all_below, attribute, parse, to_int
-from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
-from services.ingest.unpack import Limits
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative, is_odd
 from shared.stage import RejectScene
 
 _ALGORITHMS = {"MD5": "md5", "SHA3256": "sha3_256", "SHA256": "sha256", "SHA1": "sha1", "SHA512": "sha512"}
@@ -30,29 +30,39 @@ class Entry:
     digest: str
 
 
-def list_files(root: Path, limits: Limits) -> dict[str, int]:
-    """Every file below a folder: relative POSIX path -> size in bytes.
+def list_files(root: Path, limits: Limits) -> tuple[dict[str, int], list[str]]:
+    """List every file below a folder.
+
+    Returns:
+        Relative POSIX path -> size in bytes; and the paths of what has a name that no product's file has.
 
     Raises:
         RejectScene: a link, a device, an unsafe name, or too much of anything.
     """
     found: dict[str, int] = {}
+    odd: list[str] = []
     total = 0
     for folder, folders, names in os.walk(root, followlinks=False):
         for name in sorted([*folders, *names]):
             path = Path(folder) / name
-            relative = check_relative(path.relative_to(root).as_posix(), root.name)
+            relative = path.relative_to(root).as_posix()
+            is_left_out = is_odd(relative)
+            if not is_left_out:
+                relative = check_relative(relative, root.name)
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode):
                 continue
             if not stat.S_ISREG(status.st_mode):
-                raise RejectScene(relative, "is a link or a device, not a file", DELIVER_AGAIN)
+                raise RejectScene(ascii(relative)[1:-1], "is a link or a device, not a file", DELIVER_AGAIN)
+            if is_left_out:
+                odd.append(relative)
+            else:
+                found[relative] = status.st_size
             total += status.st_size
-            found[relative] = status.st_size
-            if len(found) > limits.members or total > limits.bytes:
+            if len(found) + len(odd) > limits.members or total > limits.bytes:
                 fault = f"holds more than {limits.members} files or {limits.bytes} bytes"
                 raise RejectScene(root.name, fault, DELIVER_AGAIN)
-    return found
+    return found, sorted(odd)
 
 
 def read_manifest(path: Path) -> dict[str, Entry]:
