@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,10 @@ _ALGORITHMS = {"MD5": "md5", "SHA3256": "sha3_256", "SHA256": "sha256", "SHA1": 
 _BLOCK = 1 << 20
 _NODE = re.compile(r"^/(?:.*/)?(?=(?:GRANULE|DATASTRIP)/)", re.DOTALL)
 """The processing node's folder: baseline 02.08 was published with its paths in `manifest.safe`."""
+
+
+_UNREAD = re.compile(r"(?:HTML|rep_info)/|INSPIRE\.xml\Z|.*(?:-ql\.(?:jpg|png)|_PVI\.(?:jp2|TIF))\Z", re.IGNORECASE)
+"""What mirrors leave away of a Sentinel-2 product, and no stage reads: pages, schemas, INSPIRE's metadata, previews."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,11 @@ def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
         here = f"has {files[first]} of {entries[first].size} bytes" if first in files else "is missing"
         more = f", as do {len(lacking) - 1} more files of the manifest" if len(lacking) > 1 else ""
         raise Incomplete(first, here + more)
+
+
+def list_absent(entries: Mapping[str, Entry], files: Collection[str]) -> list[str]:
+    """List the files of a Sentinel-2 manifest that are not there and that no stage reads, by name."""
+    return sorted(path for path in entries if path not in files and _UNREAD.match(path))
 
 
 def list_lacking(entries: dict[str, Entry], files: dict[str, int]) -> list[str]:

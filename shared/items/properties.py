@@ -123,6 +123,9 @@ class SceneFacts(ProductFacts):
     left_out: tuple[str, ...] | None = None
     """Files that were delivered with the product under names that no product's file has, and were left out."""
 
+    absent: tuple[str, ...] | None = None
+    """Files that the product's manifest lists and that did not come: pages and previews, which mirrors leave away."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameFacts(ProductFacts):

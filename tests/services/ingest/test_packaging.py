@@ -14,6 +14,7 @@ import pytest
 
 from landstream.verdict import verdict_of
 from services.ingest.completeness import why_incomplete
+from services.ingest.fetch.network.manifest import require_stated
 from shared.area import Area
 from shared.stage import NewItem, RejectScene, RetryLater
 from tests.services.ingest.conftest import unit_of
@@ -184,3 +185,45 @@ def test_what_is_packed_alone_is_no_product(ingest: Run, tmp_path: Path) -> None
     (tmp_path / "note.tar").write_bytes(io.BytesIO(b"a note" * 1000).getvalue())
     with pytest.raises(RejectScene, match="damaged tar"):
         ingest(tmp_path / "note.tar")
+
+
+def without_what_nobody_reads(scene: Path) -> list[str]:
+    """Leave away of a product what mirrors leave away; the paths."""
+    gone = [scene / "INSPIRE.xml", next(scene.glob("GRANULE/*/QI_DATA/*_PVI.jp2"))]
+    for path in gone:
+        path.unlink()
+    return sorted(path.relative_to(scene).as_posix() for path in gone)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_mirror_leaves_away_what_no_stage_reads(packed: bool, ingest: Run, scene: Path, tmp_path: Path) -> None:
+    plain = ingest(scene, **QUICK)
+    absent = without_what_nobody_reads(scene)
+    path = tarred(scene, tmp_path / "a.tar", scene.name) if packed else scene
+    item = ingest(path, patience_s=60.0 if packed else 0.0, **QUICK)
+    assert item.properties == plain.properties | {"landstream:absent": absent}
+    require_stated(scene, scene.name, {p.relative_to(scene).as_posix(): p.stat().st_size for p in scene.rglob("*.*")})
+
+
+def test_it_is_waited_for_while_it_may_arrive(ingest: Run, scene: Path) -> None:
+    without_what_nobody_reads(scene)
+    with pytest.raises(RetryLater, match=r"is missing, as do 1 more"):
+        ingest(scene, patience_s=60.0)
+    assert why_incomplete(unit_of(scene), lambda relative: (scene / relative).read_bytes())
+
+
+def test_a_preview_that_is_there_is_whole(ingest: Run, scene: Path) -> None:
+    preview = next(scene.glob("GRANULE/*/QI_DATA/*_PVI.jp2"))
+    preview.write_bytes(preview.read_bytes()[:-1])
+    with pytest.raises(RejectScene, match="_PVI"):
+        ingest(scene, **QUICK)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*_B02_10m.jp2", "*_TCI_10m.jp2", "MTD_TL.xml", "MSK_CLDPRB_20m.jp2", "MTD_DS.xml"]
+)
+def test_all_else_of_the_manifest_has_to_be_there(pattern: str, ingest: Run, scene: Path) -> None:
+    without_what_nobody_reads(scene)
+    next(scene.rglob(pattern)).unlink()
+    with pytest.raises(RejectScene, match="is missing; "):
+        ingest(scene, **QUICK)
