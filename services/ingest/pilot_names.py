@@ -17,6 +17,7 @@ NAMES: Final[Mapping[str, str]] = {
     "L2A_Product_Image_Characteristics": "Product_Image_Characteristics",
     "L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST",
     "L2A_BOA_QUANTIFICATION_VALUE": "BOA_QUANTIFICATION_VALUE",
+    "L2A_Quality_Indicators_Info": "Quality_Indicators_Info",
     "IMAGE_FILE_2A": "IMAGE_FILE",
     "PRODUCT_URI_2A": "PRODUCT_URI",
 }

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from services.ingest.members import Limits
 from services.ingest.names import SafeName
@@ -51,9 +52,9 @@ def list_files(root: Path, limits: Limits) -> tuple[dict[str, int], list[str]]:
         for name in sorted([*folders, *names]):
             path = Path(folder) / name
             relative = path.relative_to(root).as_posix()
-            is_left_out = is_odd(relative)
-            if not is_left_out:
-                relative = check_relative(relative, root.name)
+            called = unquote(relative, errors="surrogateescape")  # what no key can hold is delivered as in a URL
+            is_left_out = is_odd(called)
+            relative = called if is_left_out else check_relative(relative, root.name)
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode):
                 continue

@@ -47,8 +47,9 @@ def assert_same(dressed: NewItem, plain: NewItem) -> None:
         split_the_list,
         make_pilot,
         lambda root: split_the_list(name_the_node(root)),
+        lambda root: make_pilot(split_the_list(root)),
     ],
-    ids=["node", "node-datastrip", "three-lists", "pilot", "node-and-lists"],
+    ids=["node", "node-datastrip", "three-lists", "pilot", "node-and-lists", "pilot-of-three-lists"],
 )
 def test_each_is_read_as_the_product_that_it_is(dress: Callable[[Path], Path], ingest: Run, old: Path) -> None:
     plain = ingest(old, **NO_DECODE)

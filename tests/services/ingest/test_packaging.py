@@ -9,14 +9,19 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from landstream.verdict import verdict_of
 from services.ingest.completeness import why_incomplete
 from services.ingest.fetch.network.manifest import require_stated
+from services.ingest.members import Limits
+from services.ingest.verify import list_files
 from shared.area import Area
+from shared.run.deliver import deliver
 from shared.stage import NewItem, RejectScene, RetryLater
+from shared.store import FolderStore
 from tests.services.ingest.conftest import unit_of
 
 Run = Callable[..., NewItem]
@@ -107,6 +112,24 @@ def test_files_with_odd_names_are_left_out_and_named(kind: str, ingest: Run, sce
     assert item.properties["landstream:left_out"] == sorted(prefix + name for name in ODD)
     assert {k: v for k, v in item.properties.items() if k != "landstream:left_out"} == plain.properties
     assert not [p for p in tmp_path.glob("task*/**/*") if not p.name.isascii()]
+
+
+def test_their_names_outlive_the_way_into_the_store(ingest: Run, frame: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(frame, tmp_path / frame.name))
+    names = ["Oa01_radiance.nc:Zone.Identifier", "Légende.txt"]
+    for name in names:
+        (path / name).touch()
+    (path / "100%25.txt").touch()
+    store = FolderStore(tmp_path / "store")
+    unit = deliver(store, path, Event())
+    assert ingest(store.root / "landing" / unit.name, **QUICK).properties["landstream:left_out"] == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["ä%2F..", "%00:x", "%5C:x"])
+def test_what_stands_in_a_name_as_in_a_url_leads_nowhere(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(RejectScene, match="unsafe path"):
+        list_files(tmp_path, Limits(10, 1000, 200))
 
 
 def test_what_lies_beside_the_inner_folder_is_named(ingest: Run, frame: Path, tmp_path: Path) -> None:
