@@ -88,6 +88,7 @@ applicability: false  # whether maps carry a layer of where their model applies
 source: null  # {{kind: cdse}}: products come by themselves; docs/area.md names all sources and their keys
 patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true
+toolbox_baselines: below  # where products of baselines 99.xx stand: below each official one of their scene, or above
 mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too
 """
 

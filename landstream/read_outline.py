@@ -169,14 +169,15 @@ def _crs_of_geojson(stated: dict[str, Any]) -> str:
 
 def _of_archive(path: Path, layer: str | None) -> Outline:
     """Read the one file with an outline in a zip archive, which nobody vouches for."""
+    from services.ingest.members import Limits
     from services.ingest.refuse import Incomplete
-    from services.ingest.unpack import Limits, unpack
+    from services.ingest.unpack import unpack
     from shared.stage import RejectScene
 
     with tempfile.TemporaryDirectory(prefix="landstream-aoi-") as name:
         folder = Path(name) / "unpacked"
         try:
-            files = unpack(path, folder, Limits(members=1_000, bytes=4 << 30, ratio=200))
+            files = unpack(path, folder, Limits(members=1_000, bytes=4 << 30, ratio=200)).files
         except (RejectScene, Incomplete) as error:
             raise AreaError(error.fault) from error
         wanted = (".shp", ".gpkg", ".geojson", ".json", ".wkt")

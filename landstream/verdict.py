@@ -11,7 +11,17 @@ from typing import Any, Final
 from shapely.geometry.base import BaseGeometry
 
 from services.cloudmask.stage import STAGE as CLOUDMASK
-from services.ingest.names import ARRIVING, SafeName, Sen3Name, manifest_of, parse_product
+from services.ingest.archives import unpacker_of
+from services.ingest.names import (
+    ARRIVING,
+    SafeName,
+    Sen3Name,
+    is_long,
+    is_packed,
+    manifest_of,
+    parse_product,
+    product_folder,
+)
 from services.reprojection.stage import STAGE as REPROJECTION
 from services.tiler.stage import STAGE as TILER
 from shared.area import Area
@@ -45,7 +55,9 @@ def verdict(name: str, area: Area) -> str:
             return _verdict_s2(product, area)
         case Sen3Name() as product:
             return _verdict_olci(product, area)
-    if name.lower().endswith((".gpkg", ".zip")):
+    if is_long(name):
+        return "refused: the long format of before December 2016 is not read"
+    if name.lower().endswith(".gpkg") or is_packed(name):
         return "read to tell: labels, or a product inside"
     return UNKNOWN
 
@@ -53,11 +65,14 @@ def verdict(name: str, area: Area) -> str:
 def verdict_of(path: Path, area: Area) -> str:
     """Say what an area would make of a product; see `verdict`. Of a path that exists it is seen what lies there."""
     product = parse_product(path.name)
-    if product is not None and path.is_file() and not path.name.lower().endswith(".zip"):
-        return "refused: a product is a folder or a .zip, this is another file"
+    if product is not None and path.is_file() and unpacker_of(path) is None:
+        return "refused: a product is a folder, a .zip or a .tar, this is another file"
     if product is not None and path.is_dir():
-        manifest = manifest_of(path.name)
-        if not (path / manifest).is_file():
+        inner = product_folder(
+            path.name, (p.relative_to(path).as_posix() for p in (*path.glob("*"), *path.glob("*/*")))
+        )
+        manifest = manifest_of(inner or path.name)
+        if not (path / inner / manifest).is_file():
             return f"refused: incomplete, {manifest} is missing"
     return verdict(path.name, area)
 

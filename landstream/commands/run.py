@@ -25,7 +25,7 @@ def run(
     store: StoreOption,
     products: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PRODUCT]...", help="SAFE or SEN3 folders or .zip; label polygons."),
+        typer.Argument(metavar="[PRODUCT]...", help="SAFE or SEN3 folders, .zip or .tar; label polygons."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
     keep_snapshots: Annotated[
@@ -116,7 +116,7 @@ def _report(outcome: RunOutcome, store: Store, area: Area, log_path: Path) -> No
 
 def deliver(
     products: Annotated[
-        list[Path], typer.Argument(metavar="PRODUCT...", help="SAFE or SEN3 folders or .zip; label polygons.")
+        list[Path], typer.Argument(metavar="PRODUCT...", help="SAFE or SEN3 folders, .zip or .tar; label polygons.")
     ],
     store: StoreOption,
     link: LinkOption = False,

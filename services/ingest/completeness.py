@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from services.ingest.names import is_cogs, manifest_of
+from services.ingest.names import is_cogs, manifest_of, product_folder
 from services.ingest.read_cogs import read_entries
 from services.ingest.read_xml import MAX_BYTES, NotXml
 from services.ingest.refuse import Incomplete
@@ -22,19 +22,23 @@ def why_incomplete(unit: LandingUnit, read: Callable[[str], bytes]) -> str | Non
         unit: the landing unit as listed.
         read: path in the unit -> bytes.
     """
-    manifest = manifest_of(unit.name)
-    if not manifest or not unit.is_folder:
+    if not unit.is_folder:
         return None
-    sizes = {o.path: o.size for o in unit.objects}
+    inner = product_folder(unit.name, (o.path for o in unit.objects))
+    name, start = inner or unit.name, f"{inner}/" if inner else ""
+    manifest = manifest_of(name)
+    if not manifest:
+        return None
+    sizes = {o.path.removeprefix(start): o.size for o in unit.objects if o.path.startswith(start)}
     if manifest not in sizes:
         return f"{manifest}: is missing"
     if sizes[manifest] > MAX_BYTES:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / manifest
-        path.write_bytes(read(manifest))
+        path.write_bytes(read(start + manifest))
         try:
-            entries = read_entries(path) if is_cogs(unit.name) else read_manifest(path)
+            entries = read_entries(path) if is_cogs(name) else read_manifest(path)
         except (NotXml, Incomplete) as error:
             return str(error)
         except RejectScene:

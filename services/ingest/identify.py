@@ -6,15 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from services.ingest.names import ARRIVING, COGS_MANIFEST, SafeName, Sen3Name, is_cogs, parse_product
+from services.ingest.archives import unpacker_of
+from services.ingest.members import Limits, Unpacked
+from services.ingest.names import (
+    ARRIVING,
+    COGS_MANIFEST,
+    SafeName,
+    Sen3Name,
+    is_cogs,
+    is_long,
+    parse_product,
+    product_folder,
+)
 from services.ingest.read_labels import check_dataset, find_datasets
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
-from services.ingest.unpack import Limits, unpack
 from services.ingest.verify import list_files
 from shared.stage import RejectScene
 
 MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
-REMEDY = "deliver a SAFE or SEN3 product (folder or .zip) or label polygons (.gpkg, .gdb.zip, zipped .shp)"
+REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar) or label polygons (.gpkg, .gdb.zip, zipped .shp)"
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Product:
         files: relative path -> bytes.
         whole: it comes from an archive, so that nothing more will arrive.
         cogs: it is a STAC item with its COGs.
+        left_out: files that were delivered with it, and that no stage can read.
     """
 
     root: Path
@@ -34,6 +45,7 @@ class Product:
     files: dict[str, int]
     whole: bool
     cogs: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def manifest(self) -> str:
@@ -78,13 +90,19 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if name.endswith(".gpkg"):
         check_dataset(path, unit)
         return Labels({"": path}, path)
-    if not name.endswith(".zip"):
-        raise Incomplete(unit, "is empty (0 bytes)") if path.stat().st_size == 0 else _unknown(unit)
-    return _archive(path, unit, folder, unpack(path, folder, limits), limits)
+    if path.stat().st_size == 0:
+        raise Incomplete(unit, "is empty (0 bytes)")
+    unpacker = unpacker_of(path)
+    if unpacker is None:
+        raise _unknown(unit)
+    return _archive(path, unit, folder, unpacker(path, folder, limits), limits)
 
 
-def _archive(path: Path, unit: str, root: Path, files: list[str], limits: Limits) -> Product | Labels:
+def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | Labels:
+    files, odd = found.files, found.left_out
     if datasets := find_datasets(root, files):
+        if not unit.lower().endswith(".zip"):
+            raise RejectScene(unit, "holds label polygons, but is not named .zip", "deliver them as a .zip file")
         try:
             for member in datasets:
                 check_dataset(root / member, member)
@@ -98,21 +116,32 @@ def _archive(path: Path, unit: str, root: Path, files: list[str], limits: Limits
     if products:
         if outer and outer != parse_product(products[0]):
             raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
-        return _folder(root / products[0], products[0], limits, whole=True)
+        return _folder(root / products[0], products[0], limits, whole=True, odd=odd)
     if outer and tops & {SafeName.manifest, Sen3Name.manifest, COGS_MANIFEST}:
-        return _folder(root, unit, limits, whole=True)  # packed without its folder
+        return _folder(root, unit, limits, whole=True, odd=odd)  # packed without its folder
+    if long := sorted(t for t in tops if is_long(t)):
+        raise _unknown(long[0])
     nested = sorted({str(f) for p in files for f in PurePosixPath(p).parents if parse_product(f.name)})
     if nested:
         raise RejectScene(unit, f"holds its product deeper, as {nested[0]}", "pack the product's folder at the top")
     raise _unknown(unit)
 
 
-def _folder(root: Path, name: str, limits: Limits, whole: bool) -> Product:
+def _folder(root: Path, name: str, limits: Limits, whole: bool, odd: Iterable[str] = ()) -> Product:
     product = parse_product(name)
     if product is None:
         raise _unknown(name)
-    return Product(root, product, list_files(root, limits), whole, is_cogs(name))
+    files, left_out = list_files(root, limits)
+    left_out += odd
+    if inner := product_folder(name, files):
+        left_out += (f for f in files if not f.startswith(f"{inner}/") and f not in MARKERS)
+        files = {f.removeprefix(f"{inner}/"): size for f, size in files.items() if f.startswith(f"{inner}/")}
+        root, name = root / inner, inner
+    return Product(root, product, files, whole, is_cogs(name), tuple(sorted(left_out)))
 
 
 def _unknown(name: str) -> RejectScene:
+    if is_long(name):
+        fault = "is in the long format of before December 2016, which is not read"
+        return RejectScene(name, fault, "deliver the scene of the reprocessed Collection-1, one product a tile")
     return RejectScene(name, "is not a product: neither its name nor its content is known", REMEDY)

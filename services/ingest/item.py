@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +37,23 @@ from shared.items.weeks import STATIC, iso_week, rfc3339
 from shared.raster.grid import Lattice
 from shared.stage import NewAsset, NewItem, RejectScene
 
+MOST_NAMES = 50
+"""Files that an item names of those that were left out, or are absent."""
+
 _LABEL_TYPES = {".gpkg": GEOPACKAGE, ".zip": ZIP}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What no stage reads of a product.
+
+    Attributes:
+        left_out: files that were delivered with it, under names that no product's file has.
+        absent: files that its manifest lists, and that were not delivered.
+    """
+
+    left_out: Sequence[str] = ()
+    absent: Sequence[str] = ()
 
 
 def check_place(product: str, footprint: BaseGeometry, start: datetime, area: Area) -> None:
@@ -64,6 +81,7 @@ def make_scene_item(
     footprint: BaseGeometry,
     root: Path,
     folder: Path,
+    beside: Beside,
     *,
     cogs: bool = False,
 ) -> NewItem:
@@ -76,6 +94,7 @@ def make_scene_item(
         footprint: longitude, latitude (degrees).
         root: the product's folder.
         folder: the task's folder.
+        beside: what no stage reads.
         cogs: whether it came as COGs, which the product as ESA delivers it outranks.
     """
     level: Literal["l1c", "l2a"] = "l1c" if name.level == "L1C" else "l2a"
@@ -89,6 +108,8 @@ def make_scene_item(
         quantification=facts.quantification,
         offsets=facts.offsets,
         baseline=facts.baseline,
+        left_out=_told(beside.left_out),
+        absent=_told(beside.absent),
     )
     properties = {
         "datetime": rfc3339(facts.datatake_start),
@@ -128,7 +149,14 @@ def _type_of(path: str) -> str:
     return {".tif": COG, ".json": JSON, ".xml": XML}.get(Path(path).suffix.lower(), JP2)
 
 
-def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) -> NewItem:
+def _told(names: Sequence[str]) -> tuple[str, ...] | None:
+    """Return names as an item tells them: some of many, and none that a reader could not show."""
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:MOST_NAMES]]
+    more = len(names) - len(shown)
+    return (*shown, *([f"and {more} more"] if more else [])) or None
+
+
+def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path, beside: Beside) -> NewItem:
     """Make the item of an OLCI frame or stripe; see `make_scene_item`."""
     own = FrameFacts(
         scene=name.scene,
@@ -140,6 +168,7 @@ def make_frame_item(name: Sen3Name, facts: Sen3Facts, root: Path, folder: Path) 
         shape=facts.shape,
         baseline=facts.baseline or None,
         bright_percent=facts.bright_percent,
+        left_out=_told(beside.left_out),
     )
     properties: dict[str, Any] = {
         "datetime": rfc3339(facts.start),

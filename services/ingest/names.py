@@ -6,6 +6,7 @@ Source: Sentinel-2 Products Specification Document; Sentinel-3 PDGS file naming 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -34,6 +35,8 @@ COGS = ".COG"
 COGS_MANIFEST = "item.json"
 """The STAC item in such a folder."""
 
+_PACKED = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
+_LONG = re.compile(r"S2[A-D]_(?:OPER|USER)_PRD_MSI", re.ASCII)
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -145,8 +148,8 @@ class LabelName:
 
 
 def parse_product(name: str) -> SafeName | Sen3Name | None:
-    """Read a product's name, with or without `.SAFE`, `.SEN3`, `.COG`, `.zip`; None if it is of neither grammar."""
-    stem = re.sub(r"(?i)\.(SAFE|SEN3|COG)$", "", re.sub(r"(?i)\.zip$", "", name))
+    """Read a product's name, with or without `.SAFE`, `.SEN3`, `.COG`, `.zip`, `.tar`; None if it is of no grammar."""
+    stem = re.sub(r"(?i)\.(SAFE|SEN3|COG)$", "", _PACKED.sub("", name))
     try:
         if match := _SAFE.match(stem):
             return SafeName(
@@ -178,13 +181,38 @@ def parse_product(name: str) -> SafeName | Sen3Name | None:
 
 def is_cogs(name: str) -> bool:
     """Return whether a name is that of a folder of COGs, packed or not."""
-    return name.upper().removesuffix(".ZIP").endswith(COGS)
+    return _PACKED.sub("", name).upper().endswith(COGS)
+
+
+def is_packed(name: str) -> bool:
+    """Return whether a name is that of an archive."""
+    return _PACKED.search(name) is not None
+
+
+def is_long(name: str) -> bool:
+    """Return whether a name is of the long format of Sentinel-2 products of before December 2016."""
+    return _LONG.match(name) is not None
 
 
 def manifest_of(name: str) -> str:
     """Return the name of the file that lists what a product's folder holds; empty where the name is no product's."""
     product = parse_product(name)
     return "" if product is None else COGS_MANIFEST if is_cogs(name) else product.manifest
+
+
+def product_folder(name: str, files: Iterable[str]) -> str:
+    """Return the folder of its own name in which a unit holds its product, as tools leave it; empty: at the top.
+
+    Args:
+        name: of the unit.
+        files: paths inside it.
+    """
+    product, paths = parse_product(name), set(files)
+    if product is None or manifest_of(name) in paths:
+        return ""
+    folders = {path.split("/")[0] for path in paths if "/" in path}
+    inner = [folder for folder in folders if parse_product(folder) == product]
+    return inner[0] if len(inner) == 1 else ""
 
 
 def parse_label(name: str) -> LabelName:

@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 
 from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
-from services.ingest.item import check_place, make_delivery_item, make_frame_item, make_scene_item
+from services.ingest.item import Beside, check_place, make_delivery_item, make_frame_item, make_scene_item
+from services.ingest.members import Limits
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_grids import crop_footprint, read_grids
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
-from services.ingest.unpack import Limits
-from services.ingest.verify import Entry, read_manifest, require_complete, verify
+from services.ingest.verify import Entry, list_absent, read_manifest, require_complete, verify
 from shared.stage import NewItem, RejectScene, RetryLater, Task
 
 
@@ -36,20 +36,25 @@ def process(task: Task[IngestSettings]) -> NewItem:
         if isinstance(found, Labels):
             return _register_labels(found, unit.name, task)
         may_grow = may_grow and not found.whole
-        return _register_product(found, task)
+        return _register_product(found, task, may_grow)
     except Incomplete as error:
         if may_grow:
             raise RetryLater(str(error)) from error
         raise error.rejection() from error
 
 
-def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
-    """Check the files against the manifest, then the metadata, the place and the images."""
+def _register_product(product: Product, task: Task[IngestSettings], may_grow: bool) -> NewItem:
+    """Check the files against the manifest, then the metadata, the place and the images.
+
+    Mirrors leave away what nobody reads: once nothing more will arrive, such a product is whole without it.
+    """
     root, files = product.root, product.files
     if product.manifest not in files:
         raise Incomplete(product.manifest, "is missing")
     entries = _read_entries(product)
-    require_complete(entries, files)
+    is_safe = isinstance(product.name, SafeName) and not product.cogs
+    absent = list_absent(entries, files) if is_safe and not may_grow else []
+    require_complete({path: entry for path, entry in entries.items() if path not in absent}, files)
     verify(root, entries, files)
     if isinstance(product.name, SafeName):
         scene = (read_cogs if product.cogs else read_safe).read_facts(root, product.name, files)
@@ -57,11 +62,12 @@ def _register_product(product: Product, task: Task[IngestSettings]) -> NewItem:
         grids = read_grids(root, scene, task.settings.decode, task.settings.threads)
         footprint = crop_footprint(scene, grids)
         check_place(product.name.product, footprint, scene.datatake_start, task.area)
-        return make_scene_item(product.name, scene, grids, footprint, root, task.folder, cogs=product.cogs)
+        beside = Beside(product.left_out, absent)
+        return make_scene_item(product.name, scene, grids, footprint, root, task.folder, beside, cogs=product.cogs)
     frame = read_sen3.read_facts(root, product.name, files)
     check_place(product.name.product, frame.footprint, frame.start, task.area)
     read_sen3.check_files(root, frame, task.settings.decode)
-    return make_frame_item(product.name, frame, root, task.folder)
+    return make_frame_item(product.name, frame, root, task.folder, Beside(product.left_out))
 
 
 def _read_entries(product: Product) -> dict[str, Entry]:

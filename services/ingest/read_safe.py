@@ -14,6 +14,7 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.names import SafeName
+from services.ingest.pilot_names import rename_pilot
 from services.ingest.read_xml import all_below, attribute, find, number, parse, parse_number, text, to_int
 from services.ingest.refuse import DELIVER_AGAIN, check_relative
 from shared.geo import MgrsTile
@@ -88,6 +89,7 @@ def read_facts(root: Path, name: SafeName, files: Collection[str]) -> SafeFacts:
     product_file = metadata_file(name.level)
     _require(product_file, files)
     product = parse(root / product_file)
+    rename_pilot(product)
     info = find(product, "General_Info/Product_Info")
     characteristics = find(product, "General_Info/Product_Image_Characteristics")
     if info is None or characteristics is None:
@@ -147,27 +149,32 @@ def _agree(file: str, what: str, stated: object, named: object) -> None:
 
 
 def _images(info: Element, level: str, file: str) -> tuple[dict[str, str], str]:
-    """(asset name -> path, granule folder) from the list of images."""
+    """(asset name -> path, granule folder) from the list of images, of which some baselines have one a resolution."""
     organisation = find(info, "Product_Organisation")
-    granules = list(all_below(organisation, "Granule")) if organisation is not None else []
+    lists = list(all_below(organisation, "Granule")) if organisation is not None else []
+    granules = {attribute(part, "granuleIdentifier") for part in lists}
     if len(granules) != 1:
         raise RejectScene(file, f"lists {len(granules)} granules, not one", "deliver single-tile products")
-    if (kind := attribute(granules[0], "imageFormat")) not in {"", "JPEG2000"}:
-        raise RejectScene(file, f"states images of format {kind[:20]!r}, not JPEG2000", "deliver ESA's own product")
     pattern = _L2A_IMAGE if level == "L2A" else _L1C_IMAGE
     found: dict[str, str] = {}
-    for element in all_below(granules[0], "IMAGE_FILE"):
-        path = check_relative((element.text or "").strip().removesuffix(".jp2"), file)
-        match = pattern.search(path)
-        if match is None:
-            continue
-        resolution = match["resolution"] if level == "L2A" else str(MSI_RESOLUTION_M.get(match["band"], 0))
-        found[f"{match['band']}_{resolution}m"] = f"{path}.jp2"
+    for part in lists:
+        if (kind := attribute(part, "imageFormat")) not in {"", "JPEG2000"}:
+            raise RejectScene(file, f"states images of format {kind[:20]!r}, not JPEG2000", "deliver ESA's own product")
+        for element in all_below(part, "IMAGE_FILE"):
+            path = check_relative((element.text or "").strip().removesuffix(".jp2"), file)
+            match = pattern.search(path)
+            if match is None:
+                continue
+            resolution = match["resolution"] if level == "L2A" else str(MSI_RESOLUTION_M.get(match["band"], 0))
+            found[f"{match['band']}_{resolution}m"] = f"{path}.jp2"
     wanted = required_images(level)
     missing = [n for n in wanted if n not in found]
     if missing:
         raise RejectScene(file, f"lists no image of {', '.join(missing)}", DELIVER_AGAIN)
-    return {n: found[n] for n in wanted}, "/".join(found[wanted[0]].split("/")[:2])
+    folders = {"/".join(found[n].split("/")[:2]) for n in wanted}
+    if len(folders) != 1:
+        raise RejectScene(file, f"lists images of {len(folders)} granules, not one", "deliver single-tile products")
+    return {n: found[n] for n in wanted}, folders.pop()
 
 
 def _epsg(tile: Element, mgrs_tile: str, file: str) -> int:

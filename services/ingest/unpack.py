@@ -6,44 +6,24 @@ import stat
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
+from services.ingest.members import SMALL_BYTES, Limits, Members, Unpacked
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from shared.stage import RejectScene
 from shared.zips import open_zip
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _BLOCK = 1 << 20
-_SMALL_BYTES = 16 << 20
-"""Below this a member's ratio does not matter: XML and empty geodatabase pages shrink further than pictures."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a product may hold at most.
-
-    Attributes:
-        members: files.
-        bytes: of all files together, unpacked.
-        ratio: unpacked to packed, of one large member.
-    """
-
-    members: int
-    bytes: int
-    ratio: int
-
-
-def unpack(archive: Path, folder: Path, limits: Limits) -> list[str]:
+def unpack(archive: Path, folder: Path, limits: Limits) -> Unpacked:
     """Unpack a zip file into an empty folder.
 
     Args:
         archive: the file.
         folder: where to; made here.
         limits: what it may hold at most.
-
-    Returns:
-        Relative POSIX paths of the files, sorted.
 
     Raises:
         Incomplete: the archive is empty or ends early.
@@ -54,7 +34,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> list[str]:
         raise Incomplete(name, "is empty (0 bytes)")
     try:
         with open_zip(archive) as opened:
-            members = _check_members(archive, opened, limits)
+            members, found = _check_members(archive, opened, limits)
             folder.mkdir(parents=True)
             written = 0
             for path, info in sorted(members.items()):
@@ -65,10 +45,12 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> list[str]:
         raise RejectScene(name, f"is a damaged zip ({error})", DELIVER_AGAIN) from error
     except (zlib.error, EOFError, NotImplementedError, UnicodeError, struct.error, OSError) as error:
         raise RejectScene(name, f"cannot be unpacked ({error})", DELIVER_AGAIN) from error
-    return sorted(members)
+    return found
 
 
-def _check_members(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
+def _check_members(
+    archive: Path, opened: zipfile.ZipFile, limits: Limits
+) -> tuple[dict[str, zipfile.ZipInfo], Unpacked]:
     name, infos = archive.name, opened.infolist()
     if len(infos) > limits.members:
         raise RejectScene(name, f"holds {len(infos)} members, more than {limits.members}", DELIVER_AGAIN)
@@ -76,28 +58,20 @@ def _check_members(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> di
         raise RejectScene(name, f"unpacks to more than {limits.bytes} bytes", DELIVER_AGAIN)
     _check_overlaps(archive, opened)
     found: dict[str, zipfile.ZipInfo] = {}
-    seen: set[str] = set()
+    members = Members(name)
     for info in infos:
-        path = check_relative(info.filename.removesuffix("/"), name)
+        path = members.take(info.filename, info.filename.endswith(("/", "\\")))
+        shown = ascii(info.filename)[1:120]
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-            raise RejectScene(name, f"{path} is a link or a device", DELIVER_AGAIN)
+            raise RejectScene(name, f"{shown} is a link or a device", DELIVER_AGAIN)
         if info.flag_bits & 1:
-            raise RejectScene(name, f"{path} is encrypted", DELIVER_AGAIN)
-        if info.file_size > _SMALL_BYTES and info.file_size > limits.ratio * max(info.compress_size, 1):
-            raise RejectScene(name, f"{path} unpacks to more than {limits.ratio} times its packed size", DELIVER_AGAIN)
-        if info.is_dir():
-            continue
-        if path.casefold() in seen:
-            raise RejectScene(name, f"holds {path} twice", DELIVER_AGAIN)
-        seen.add(path.casefold())
-        found[path] = info
-    if not found:
-        raise RejectScene(name, "is an empty archive", DELIVER_AGAIN)
-    folders = {str(p) for path in found for p in Path(path).parents}
-    if clash := sorted(folders & found.keys()):
-        raise RejectScene(name, f"holds {clash[0]} as a file and as a folder", DELIVER_AGAIN)
-    return found
+            raise RejectScene(name, f"{shown} is encrypted", DELIVER_AGAIN)
+        if info.file_size > SMALL_BYTES and info.file_size > limits.ratio * max(info.compress_size, 1):
+            raise RejectScene(name, f"{shown} unpacks to more than {limits.ratio} times its packed size", DELIVER_AGAIN)
+        if path is not None:
+            found[path] = info
+    return found, members.end()
 
 
 def _check_overlaps(archive: Path, opened: zipfile.ZipFile) -> None:

@@ -6,16 +6,25 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
+from services.ingest.members import Limits
+from services.ingest.names import SafeName
 from services.ingest.read_xml import all_below, attribute, parse, to_int
-from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative
-from services.ingest.unpack import Limits
+from services.ingest.refuse import DELIVER_AGAIN, Incomplete, check_relative, is_odd
 from shared.stage import RejectScene
 
 _ALGORITHMS = {"MD5": "md5", "SHA3256": "sha3_256", "SHA256": "sha256", "SHA1": "sha1", "SHA512": "sha512"}
 _BLOCK = 1 << 20
+_NODE = re.compile(r"^/(?:.*/)?(?=(?:GRANULE|DATASTRIP)/)", re.DOTALL)
+"""The processing node's folder: baseline 02.08 was published with its paths in `manifest.safe`."""
+
+
+_UNREAD = re.compile(r"(?:HTML|rep_info)/|INSPIRE\.xml\Z|.*(?:-ql\.(?:jpg|png)|_PVI\.(?:jp2|TIF))\Z", re.IGNORECASE)
+"""What mirrors leave away of a Sentinel-2 product, and no stage reads: pages, schemas, INSPIRE's metadata, previews."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +36,39 @@ class Entry:
     digest: str
 
 
-def list_files(root: Path, limits: Limits) -> dict[str, int]:
-    """Every file below a folder: relative POSIX path -> size in bytes.
+def list_files(root: Path, limits: Limits) -> tuple[dict[str, int], list[str]]:
+    """List every file below a folder.
+
+    Returns:
+        Relative POSIX path -> size in bytes; and the paths of what has a name that no product's file has.
 
     Raises:
         RejectScene: a link, a device, an unsafe name, or too much of anything.
     """
     found: dict[str, int] = {}
+    odd: list[str] = []
     total = 0
     for folder, folders, names in os.walk(root, followlinks=False):
         for name in sorted([*folders, *names]):
             path = Path(folder) / name
-            relative = check_relative(path.relative_to(root).as_posix(), root.name)
+            relative = path.relative_to(root).as_posix()
+            called = unquote(relative, errors="surrogateescape")  # what no key can hold is delivered as in a URL
+            is_left_out = is_odd(called)
+            relative = called if is_left_out else check_relative(relative, root.name)
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode):
                 continue
             if not stat.S_ISREG(status.st_mode):
-                raise RejectScene(relative, "is a link or a device, not a file", DELIVER_AGAIN)
+                raise RejectScene(ascii(relative)[1:-1], "is a link or a device, not a file", DELIVER_AGAIN)
+            if is_left_out:
+                odd.append(relative)
+            else:
+                found[relative] = status.st_size
             total += status.st_size
-            found[relative] = status.st_size
-            if len(found) > limits.members or total > limits.bytes:
+            if len(found) + len(odd) > limits.members or total > limits.bytes:
                 fault = f"holds more than {limits.members} files or {limits.bytes} bytes"
                 raise RejectScene(root.name, fault, DELIVER_AGAIN)
-    return found
+    return found, sorted(odd)
 
 
 def read_manifest(path: Path) -> dict[str, Entry]:
@@ -65,7 +84,7 @@ def read_manifest(path: Path) -> dict[str, Entry]:
         checksum = next(iter(all_below(stream, "checksum")), None)
         if location is None:
             continue
-        relative = check_relative(attribute(location, "href"), path.name)
+        relative = check_relative(_inside(attribute(location, "href"), path.name), path.name)
         algorithm, digest = "", ""
         if checksum is not None:
             stated = attribute(checksum, "checksumName")
@@ -79,6 +98,10 @@ def read_manifest(path: Path) -> dict[str, Entry]:
     return entries
 
 
+def _inside(href: str, manifest: str) -> str:
+    return _NODE.sub("", href) if manifest == SafeName.manifest else href
+
+
 def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
     """Check that each file of a manifest is there and not shorter than stated.
 
@@ -90,6 +113,11 @@ def require_complete(entries: dict[str, Entry], files: dict[str, int]) -> None:
         here = f"has {files[first]} of {entries[first].size} bytes" if first in files else "is missing"
         more = f", as do {len(lacking) - 1} more files of the manifest" if len(lacking) > 1 else ""
         raise Incomplete(first, here + more)
+
+
+def list_absent(entries: Mapping[str, Entry], files: Collection[str]) -> list[str]:
+    """List the files of a Sentinel-2 manifest that are not there and that no stage reads, by name."""
+    return sorted(path for path in entries if path not in files and _UNREAD.match(path))
 
 
 def list_lacking(entries: dict[str, Entry], files: dict[str, int]) -> list[str]:

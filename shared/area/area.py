@@ -118,6 +118,9 @@ class Area(BaseModel):
     """Seconds that an incomplete unit may wait in landing/."""
     thin_cirrus_is_cloud: bool = True
     """Whether thin cirrus (class 10 of the L2A scene classification) counts as cloud."""
+    toolbox_baselines: Literal["below", "above"] = "below"
+    """Where products of baselines 99.xx (Sen2Cor's toolbox, stop-gap processing) stand among those of their scene:
+    `below` each official baseline, so that one is used only where there is no other, or `above`."""
     mask_other_level: bool = False
     """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
 
@@ -180,6 +183,8 @@ class Area(BaseModel):
             del data["applicability"]
         if self.source is None:
             data.pop("source", None)
+        if self.toolbox_baselines == "below":
+            del data["toolbox_baselines"]
         return data
 
     @property

@@ -120,6 +120,12 @@ class SceneFacts(ProductFacts):
     baseline: str | None = None
     """Processing baseline as the metadata write it, `05.09`."""
 
+    left_out: tuple[str, ...] | None = None
+    """Files that were delivered with the product under names that no product's file has, and were left out."""
+
+    absent: tuple[str, ...] | None = None
+    """Files that the product's manifest lists and that did not come: pages and previews, which mirrors leave away."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameFacts(ProductFacts):
@@ -139,6 +145,9 @@ class FrameFacts(ProductFacts):
 
     bright_percent: float | None = None
     """Share of bright pixels in percent, as the manifest states it; of delivered frames only."""
+
+    left_out: tuple[str, ...] | None = None
+    """Files that were delivered with the product under names that no product's file has, and were left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from shared.items.item import Item
 from shared.items.properties import WithdrawalFacts
 
 if TYPE_CHECKING:
+    from shared.area import Area
     from shared.items.catalogue import Catalogue
 
 WITHDRAWN: Final = "withdrawn"
@@ -17,13 +18,31 @@ RESTORED: Final = "restored"
 """The states that a withdrawal can say; the highest number of a product rules."""
 
 
-def product_version(item: Item) -> tuple[tuple[int, int, str], ...]:
-    """Return the product's version as a sortable tuple: numbers before texts, and an absent number is 0.
+STOPGAP: Final = 9900
+"""First baseline that is none of ESA's own processing: 99.xx is what Sen2Cor and stop-gap processing write."""
 
-    Of one baseline, COGs are -1 and what ESA delivers says nothing.
+Rank = tuple[tuple[int, int, str], ...]
+"""What the products of a scene are ordered by: the highest is current."""
+
+
+def rank(version: Sequence[object], area: Area) -> Rank:
+    """Return what a product's version is ordered by in an area: numbers before texts, and an absent number is 0.
+
+    Of one baseline, COGs are -1 and what ESA delivers says nothing. Baselines 99.xx are below every official one where
+    the area does not say otherwise.
+
+    Args:
+        version: as the item's `product_version` or the product's name tells it.
+        area: the study area.
     """
-    parts: Sequence[object] = (*item.properties.get("landstream:product_version", ()), 0)
-    return tuple((0, int(p), "") if isinstance(p, int | float) else (1, 0, str(p)) for p in parts)
+    parts = tuple((0, int(p), "") if isinstance(p, int | float) else (1, 0, str(p)) for p in (*version, 0))
+    kind, number, _ = parts[0]
+    is_below = kind == 0 and number >= STOPGAP and area.toolbox_baselines == "below"
+    return ((0, 0 if is_below else 1, ""), *parts)
+
+
+def _rank(item: Item, catalogue: Catalogue) -> Rank:
+    return rank(item.properties.get("landstream:product_version", ()), catalogue.area)
 
 
 def is_current_scene(item: Item, catalogue: Catalogue) -> bool:
@@ -42,10 +61,10 @@ def current_of_scene(item: Item, catalogue: Catalogue) -> frozenset[str]:
         same = [i for i in same if not catalogue.is_broken(i)] or same
     if not same:
         return frozenset()
-    version = max(map(product_version, same))
+    highest = max(_rank(i, catalogue) for i in same)
     latest: dict[str, Item] = {}
     for other in sorted(same, key=lambda i: (i.stage_version, i.id)):
-        if product_version(other) == version:
+        if _rank(other, catalogue) == highest:
             latest[other.product] = other
     return frozenset(i.id for i in latest.values())
 
@@ -63,8 +82,8 @@ def outdated_products(item: Item, catalogue: Catalogue) -> list[str]:
 
 def products_below(item: Item, catalogue: Catalogue) -> list[str]:
     """Return the products of an item's scene that are current and of a lower version, by name: it was above them."""
-    same, current = scene_items(item, catalogue), current_of_scene(item, catalogue)
-    return sorted({i.product for i in same if i.id in current and product_version(i) < product_version(item)})
+    same, current, own = scene_items(item, catalogue), current_of_scene(item, catalogue), _rank(item, catalogue)
+    return sorted({i.product for i in same if i.id in current and _rank(i, catalogue) < own})
 
 
 def is_current_withdrawal(item: Item, catalogue: Catalogue) -> bool:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
+from urllib.parse import quote
 
+from shared.items.keys import is_key
 from shared.items.landing import PREFIX, LandingUnit, landing_unit
 from shared.items.weeks import BadKey
 from shared.observe.failpoint import failpoint
@@ -97,7 +99,12 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
             file = Path(folder) / name
             if not file.is_symlink():
                 relative = file.relative_to(path)
-                yield "/".join(unit_name(part) for part in relative.parts), file
+                yield "/".join(map(_segment, relative.parts)), file
+
+
+def _segment(part: str) -> str:
+    """Return a name as a key's segment; what no key can hold is written as in a URL, so that its reader can name it."""
+    return unit_name(part) if is_key(part) else quote(os.fsencode(part))[:200]
 
 
 def _existing(store: Store, key: str, file: Path) -> ObjectInfo | None:

@@ -13,9 +13,9 @@ from pyproj import Transformer
 
 from landstream.verdict import UNKNOWN, verdict, verdict_of
 from services.ingest.identify import Product, identify
+from services.ingest.members import Limits
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
-from services.ingest.unpack import Limits
 from shared.area import load_area
 from shared.stage import RejectScene
 from simulator.msi import Lattice
@@ -55,6 +55,10 @@ L2A = "S2A_MSIL2A_20180529T092031_N0206_R093_T34TGR_20180529T123138.SAFE"
         ("scene.zip.part", "refused: the name of an unfinished"),
         (L2A + ".zip.crdownload", "refused: the name of an unfinished"),
         ("holiday.jpg", "refused: not a product"),
+        (L2A + ".tar", "used: copied"),
+        (L2A.removesuffix(".SAFE") + ".tar.gz", "used: copied"),
+        ("scene.tgz", "read to tell: labels, or a product inside"),
+        ("S2A_OPER_PRD_MSIL1C_PDMC_20160605T162121_R050_V20160605T095032_20160605T095032.SAFE", "refused: the long"),
     ],
 )
 def test_products_are_judged_by_name(name: str, expected: str) -> None:
@@ -94,7 +98,7 @@ def test_of_what_is_there_it_is_seen_what_it_is(tmp_path: Path) -> None:
     (tmp_path / L2A / "manifest.safe").touch()
     assert verdict_of(tmp_path / L2A, AREA) == "used: copied"
     (tmp_path / EFR).write_text("a note")
-    assert verdict_of(tmp_path / EFR, AREA).startswith("refused: a product is a folder or a .zip")
+    assert verdict_of(tmp_path / EFR, AREA).startswith("refused: a product is a folder, a .zip or a .tar")
 
 
 STEM = L2A.removesuffix(".SAFE")

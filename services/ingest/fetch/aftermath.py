@@ -12,7 +12,9 @@ from services.ingest.fetch.book import Book, Overtaken, record_id
 from services.ingest.fetch.downloads import BY_INGEST
 from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
+from shared.area import Area
 from shared.items.products import Standing, State, history, reason_of
+from shared.items.scenes import rank
 from shared.run.landed import unit_of
 from shared.store import Store
 
@@ -32,6 +34,7 @@ class Aftermath:
         work: what is left to do.
         take_up: puts a product of the book into the queue.
         restore: told of each that was taken away, was offered again, and is registered by now.
+        area: the study area.
     """
 
     def __init__(
@@ -41,9 +44,10 @@ class Aftermath:
         work: Work,
         take_up: Callable[[Standing], None],
         restore: Callable[[Standing], None],
+        area: Area,
     ) -> None:
         self._store, self._book, self._work, self._take_up = store, book, work, take_up
-        self._restore = restore
+        self._restore, self._area = restore, area
         self._refused: OrderedDict[str, Standing] = OrderedDict()
         self._to_repair: dict[str, Standing] = {}
 
@@ -132,7 +136,7 @@ class Aftermath:
         for other in list(self._book.week(known.collection, known.week).values()):
             parsed = parse_product(other.product)
             if parsed is not None and parsed.scene == own.scene and other.state in {"registered", "superseded"}:
-                same.append((parsed.version, other))
+                same.append((rank(parsed.version, self._area), other))
         highest = max((version for version, _ in same), default=())
         for version, other in same:
             if version < highest and other.state == "registered":

@@ -70,7 +70,7 @@ class Term:
             min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
         )
         self._ending = Ending(setup, self._book, self._work, self._ended)
-        self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up, self._restore)
+        self._aftermath = Aftermath(setup.store, self._book, self._work, self._take_up, self._restore, setup.area)
         self._usage = Usage(setup.store, setup.source.monthly_gb, clock.now)
         self._first_look = self._begun(clock)
         self._downloads = Downloads(

@@ -92,8 +92,6 @@ def test_zip_without_its_folder(ingest: Run, scene: Path, tmp_path: Path) -> Non
 def test_nested_products(ingest: Run, scene: Path, tmp_path: Path) -> None:
     with pytest.raises(RejectScene, match="deeper"):
         ingest(pack(scene, tmp_path / "nested.zip", f"downloads/{scene.name}/"))
-    with pytest.raises(RejectScene, match=r"manifest\.safe: is missing"):
-        ingest(pack(scene, tmp_path / "twice.zip", f"{scene.name}/{scene.name}/"))
 
 
 def test_an_archive_does_not_wait(ingest: Run, scene: Path, tmp_path: Path) -> None:

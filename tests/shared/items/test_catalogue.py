@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from shared.area import load_area
 from shared.items.item import Item
 from shared.items.labels import label_winner
-from shared.items.scenes import outdated_products
-from tests.catalogues import WEEK, broken, catalogue_of, chain, labels, make, scene, withdrawal
+from shared.items.scenes import outdated_products, products_below, rank
+from tests.catalogues import AREA, WEEK, broken, catalogue_of, chain, labels, make, scene, withdrawal
 from tests.conftest import AREAS
 
 COLLECTIONS = ("sentinel-2-l2a", "cloud-masks", "cube-updates")
@@ -25,6 +27,32 @@ def test_the_higher_baseline_supersedes_in_either_order_of_arrival() -> None:
             assert len(catalogue.items(collection, WEEK)) == 2
         assert outdated_products(new[0], catalogue) == ["old"]
     assert catalogue_of(old).is_current(old[2])
+
+
+@pytest.mark.parametrize(("toolbox", "said"), [("below", "esa"), ("above", "toolbox")])
+def test_a_toolbox_baseline_is_below_each_official_one_where_the_area_does_not_say_otherwise(
+    toolbox: str, said: str
+) -> None:
+    area = AREA.model_copy(update={"toolbox_baselines": toolbox})
+    esa, own = chain(scene("esa", 204), [[0, 0, 1]]), chain(scene("toolbox", 9933), [[0, 0, 3]])
+    other = {"esa": "toolbox", "toolbox": "esa"}[said]
+    for items in ([*esa, *own], [*own, *esa]):
+        catalogue = catalogue_of(items, area)
+        for collection in COLLECTIONS:
+            assert [i.product for i in catalogue.current(collection, WEEK)] == [said]
+        assert outdated_products(esa[0], catalogue) == [other]
+        top = {"esa": esa, "toolbox": own}
+        assert products_below(top[other][0], catalogue) == []
+        withdrawn = catalogue_of([*items, withdrawal(said, 1)], area)
+        assert [i.product for i in withdrawn.current("cube-updates", WEEK)] == [other]
+        assert products_below(top[said][0], withdrawn) == [other]
+
+
+def test_toolbox_baselines_have_an_order_of_their_own() -> None:
+    ranks = [rank(version, AREA) for version in ([9901], [9933, -1], [9933], [9999], [204, -1], [204], [512])]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == len(ranks)
+    assert rank([1, 3, "20180606T000000"], AREA) < rank([1, 3, "20180607T000000"], AREA)
 
 
 def test_a_broken_higher_version_never_takes_a_good_one_out() -> None:

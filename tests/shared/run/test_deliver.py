@@ -75,6 +75,14 @@ def test_what_lies_there_is_not_sent_again_and_what_changed_is(store: FolderStor
     assert store.get("landing/scene.SAFE/manifest.safe") == b"<new/>"
 
 
+def test_a_name_that_no_key_can_hold_is_written_as_in_a_url(store: FolderStore, product: Path) -> None:
+    for name in ("manifest.safe:Zone.Identifier", "Lies mich.txt", "ä", "L\udce9gende", "a%3A"):
+        (product / name).touch()
+    paths = {o.path for o in deliver(store, product, Event()).objects}
+    odd = {"manifest.safe%3AZone.Identifier", "Lies_mich.txt", "%C3%A4", "L%E9gende", "a_3A"}
+    assert paths == {"GRANULE/B02.jp2", "manifest.safe"} | odd
+
+
 def test_links_are_not_followed(store: FolderStore, product: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("elsewhere")
     (product / "link").symlink_to(tmp_path / "secret")

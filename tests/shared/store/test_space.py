@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from icechunk import IcechunkError
 
-from services.ingest.unpack import Limits, unpack
+from services.ingest.members import Limits
+from services.ingest.unpack import unpack
 from shared.run.outcome import Failed, NoSpace, Rejected, outcome_of
 from shared.stage import RejectScene
 from shared.store import NotFound, StoreFull

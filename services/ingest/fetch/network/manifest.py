@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services.ingest.fetch.errors import Corrupt
-from services.ingest.names import manifest_of
+from services.ingest.names import SafeName, manifest_of
 from services.ingest.refuse import Incomplete
-from services.ingest.verify import Entry, read_manifest, require_complete, verify
+from services.ingest.verify import Entry, list_absent, read_manifest, require_complete, verify
 from shared.stage import RejectScene
 
 
@@ -33,7 +33,9 @@ def require_stated(root: Path, name: str, files: Mapping[str, int]) -> None:
     except (RejectScene, Incomplete) as error:
         (root / manifest).unlink()
         raise Corrupt(f"{name}: {error}") from error
-    faults = [fault for path, entry in sorted(entries.items()) if (fault := _fault(root, path, entry, files))]
+    absent = list_absent(entries, files) if manifest == SafeName.manifest else []
+    wanted = sorted((path, entry) for path, entry in entries.items() if path not in absent)
+    faults = [fault for path, entry in wanted if (fault := _fault(root, path, entry, files))]
     if faults:
         raise Corrupt(f"{name}: {faults[0]}" + (f", and {len(faults) - 1} more" if len(faults) > 1 else ""))
 

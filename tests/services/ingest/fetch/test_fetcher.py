@@ -563,8 +563,9 @@ def test_what_is_taken_away_during_its_download_is_not_put_into_landing(bench: B
     assert not bench.store.exists(f"{PREFIX}{NAMES[0]}.zip")
 
 
-def test_a_newer_baseline_supersedes_the_older_one_in_either_order(bench: Bench) -> None:
-    old, new = name_of(0, baseline="0400"), name_of(0, baseline="0510")
+@pytest.mark.parametrize(("lower", "higher"), [("0400", "0510"), ("9933", "0510")])
+def test_a_newer_baseline_supersedes_the_older_one_in_either_order(lower: str, higher: str, bench: Bench) -> None:
+    old, new = name_of(0, baseline=lower), name_of(0, baseline=higher)
     for first, second in ((old, new), (new, old)):
         with Intake(bench.store):
             bench.shop.offers.clear()

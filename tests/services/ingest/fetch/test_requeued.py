@@ -105,7 +105,7 @@ def test_some_are_taken_up_in_each_round_and_none_twice(tmp_path: Path, monkeypa
     products = [name.replace("T34TFR", f"T34TF{letter}") for name in NAMES for letter in "GHJ"]
     for product in products:
         failed(book, product)
-    aftermath = module.Aftermath(store, book, Work(3, 32), lambda known: taken.append(known.product), lambda _: None)
+    aftermath = module.Aftermath(store, book, Work(3, 32), lambda k: taken.append(k.product), lambda _: None, AREA)
     aftermath.repair()
     assert taken == [], "nothing was to be repaired"
     aftermath.begin_repair()
