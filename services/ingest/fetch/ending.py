@@ -28,14 +28,15 @@ ONCE_OFFLINE_S = 5.0
 ONCE_ASKED_S = 60.0
 """Seconds that such a run waits at most when a provider asks to be left alone; what it is asked for longer is left."""
 
-ONCE_PAUSE_S = 60.0
+ONCE_PAUSE_S = 20.0
 """Seconds that it waits for a product at most before the next try."""
 
 ONCE_TRIES = 12
-"""Tries of a product that such a run makes while the provider does not answer."""
+"""Tries of a product that such a run makes where what fails is the product's, such as that it is offline."""
 
-ONCE_SILENT = 32
-"""Downloads in a row without an answer after which such a run leaves the rest to the next one."""
+ONCE_SILENT = 48
+"""Downloads in a row without an answer after which such a run leaves the rest to the next one: a provider of which one
+answer in eight is good gets through."""
 
 
 class Ending:
@@ -85,7 +86,7 @@ class Ending:
             self._work.again(wanted, now + again.after_s, again.reason)
             return
         with self._lock:
-            counts = again.why in {"product", "provider"} or (again.why == "room" and self._work.running == 1)
+            counts = again.why == "product" or (again.why == "room" and self._work.running == 1)
             self._tries[wanted.product] += counts
             tries = self._tries[wanted.product]
         if tries >= ONCE_TRIES or again.asked_s > ONCE_ASKED_S:
