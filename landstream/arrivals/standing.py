@@ -7,9 +7,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from services.ingest.fetch.book import Book, record_id
-from services.ingest.fetch.downloads import ASSUMED_BYTES, BY_INGEST
-from services.ingest.fetch.usage import DAYS, used_bytes
+from services.ingest.fetch.book import BY_INGEST, Book, record_id
+from services.ingest.fetch.usage import ASSUMED_BYTES, DAYS, used_bytes
 from shared.area import Area
 from shared.area.source import FolderSource
 from shared.items.keys import dismissal_key, failure_key

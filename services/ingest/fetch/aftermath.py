@@ -8,8 +8,7 @@ from contextlib import suppress
 from itertools import islice
 
 from services.ingest.fetch.arrival import arrival, is_registered, landed
-from services.ingest.fetch.book import Book, Overtaken, record_id
-from services.ingest.fetch.downloads import BY_INGEST
+from services.ingest.fetch.book import BY_INGEST, Book, Overtaken, record_id
 from services.ingest.fetch.work import Work
 from services.ingest.names import parse_product
 from shared.area import Area

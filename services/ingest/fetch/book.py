@@ -34,6 +34,12 @@ from shared.store import NotFound, PreconditionFailed, Store
 WEEKS = 160
 """Weeks of a collection whose standings are kept in memory: a search goes through its weeks one after the other."""
 
+WHOLE = "lies in landing/"
+"""Why a product is `fetching` that was fetched, and is not registered yet."""
+
+BY_INGEST = "ingest: "
+"""How the reason of a product begins that came whole, and that ingest refused."""
+
 
 class Overtaken(Exception):
     """Raised when another process said something of a product meanwhile."""

@@ -13,7 +13,7 @@ from threading import Event, Lock
 
 from services.ingest.completeness import why_incomplete
 from services.ingest.fetch.arrival import is_registered, landed
-from services.ingest.fetch.book import Book, Overtaken
+from services.ingest.fetch.book import WHOLE, Book, Overtaken
 from services.ingest.fetch.came import Came, Interrupted
 from services.ingest.fetch.errors import FetchError, Offline
 from services.ingest.fetch.lease import Lease
@@ -22,7 +22,7 @@ from services.ingest.fetch.provider import Offer, Provider
 from services.ingest.fetch.queue import Lane, Wanted
 from services.ingest.fetch.setbacks import Setbacks, TooLarge
 from services.ingest.fetch.settings import FetchSettings
-from services.ingest.fetch.usage import Usage
+from services.ingest.fetch.usage import ASSUMED_BYTES, Usage
 from shared.items.landing import LandingUnit, unit_keys
 from shared.items.products import OPEN, Standing, product_prefix, reason_of
 from shared.observe.failpoint import failpoint
@@ -33,17 +33,8 @@ from shared.run.deliver import DeliveryStopped
 from shared.store import Store, StoreUnavailable
 from shared.store.space import free_bytes, space_fault
 
-ASSUMED_BYTES = 1_200_000_000
-"""Bytes that are counted for a product whose size the provider does not state, until it is there."""
-
 FOR_FORWARD = 0.2
 """Share of `monthly_gb` that is kept for what is new: the past does without it."""
-
-WHOLE = "lies in landing/"
-"""Why a product is `fetching` that was fetched, and is not registered yet."""
-
-BY_INGEST = "ingest: "
-"""How the reason of a product begins that came whole, and that ingest refused."""
 
 
 @dataclass

@@ -18,6 +18,9 @@ PREFIX = f"{OWN}usage/"
 DAYS = 30
 """The services count rolling 30 days."""
 
+ASSUMED_BYTES = 1_200_000_000
+"""Bytes that are counted for a product whose size the provider does not state, until it is there."""
+
 
 def used_bytes(store: Store, today: datetime) -> int:
     """Return the bytes that were fetched in the 30 days up to today, UTC."""

@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 from landstream import cli
 from landstream.arrivals.account import Difference, Followed, Line, counts_of, differences_of, lines_of
 from landstream.arrivals.follow import Following, unsearched
-from services.ingest.fetch.book import Book
-from services.ingest.fetch.downloads import BY_INGEST, WHOLE
+from services.ingest.fetch.book import BY_INGEST, WHOLE, Book
 from services.ingest.fetch.usage import Usage
 from shared.area.source import CdseSource
 from shared.items.keys import dismissal_key, failure_key

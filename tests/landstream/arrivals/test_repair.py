@@ -7,8 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from landstream import cli
-from services.ingest.fetch.book import record_id
-from services.ingest.fetch.downloads import BY_INGEST
+from services.ingest.fetch.book import BY_INGEST, record_id
 from shared.items.keys import FAILURES, dismissal_key, failure_key
 from shared.items.products import FETCH
 from tests.landstream.arrivals.worlds import World, named

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from services.ingest.fetch import downloads as downloads_module
 from services.ingest.fetch import downloads as module
-from services.ingest.fetch.book import Book, record_id
-from services.ingest.fetch.downloads import WHOLE, Downloads
+from services.ingest.fetch.book import WHOLE, Book, record_id
+from services.ingest.fetch.downloads import Downloads
 from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigured, Offline, Refused, Unavailable
 from services.ingest.fetch.lease import Lease, StoreClock
 from services.ingest.fetch.outcome import DAY_S, LONGEST_S, Again, Ended, Landed, Outcome, doubled
