@@ -38,6 +38,9 @@ STATES: Final[tuple[State, ...]] = get_args(State)
 OPEN: Final[frozenset[State]] = frozenset({"found", "deferred", "fetching"})
 """States that something is still to be done about."""
 
+MISSING: Final[frozenset[State]] = OPEN | {"failed"}
+"""States of a product that did not come, and is neither superseded nor taken away."""
+
 OFFER: Final = "offer.json"
 _STATE = re.compile(rf"(?P<number>\d{{6}})-(?P<state>{'|'.join(STATES)})\.json\Z", re.ASCII)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from services.ingest.fetch.queue import LANES
 from services.ingest.fetch.usage import Usage
 from services.ingest.fetch.work import Work
-from shared.items.products import State
+from shared.items.products import MISSING, State
 from shared.observe.metrics import (
     FETCH_FAILED,
     FETCH_MISSING,
@@ -40,9 +40,8 @@ def tell_failed(provider: str, count: int) -> None:
 
 def tell_missing(missing: Mapping[State, int]) -> None:
     """Tell what two recounts named and did not come."""
-    FETCH_MISSING.clear()
-    for state, count in missing.items():
-        FETCH_MISSING.labels(state).set(count)
+    for state in MISSING:
+        FETCH_MISSING.labels(state).set(missing.get(state, 0))
 
 
 def clear() -> None:

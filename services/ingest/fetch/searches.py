@@ -21,7 +21,7 @@ from services.ingest.names import parse_product
 from shared.area import Area
 from shared.area.source import ProductType
 from shared.items.ids import digest8
-from shared.items.products import COLLECTIONS, OPEN, Standing, State, expected_key
+from shared.items.products import COLLECTIONS, MISSING, Standing, State, expected_key
 from shared.items.weeks import rfc3339
 from shared.observe.failpoint import failpoint
 from shared.observe.logs import get_logger
@@ -32,9 +32,6 @@ REMEDIES: dict[type[FetchError], str] = {
     Refused: "check that the address is that of the service; the search is repeated by itself",
     Unavailable: "nothing: it is tried again by itself; look at the service's own status page if it lasts",
 }
-
-_MISSING = OPEN | {"failed"}
-"""States of a product that did not come, and is neither superseded nor taken away."""
 
 _SETTLED = frozenset({"registered", "superseded", "failed"})
 """States of a product that is fetched again when its bytes change: what is under way is described anew anyway."""
@@ -205,7 +202,7 @@ class Searches:
                     self._want_again(known, counted[product])
         standings = self.book.week(collection, week)
         stood = (standings[product].state for product in counted.keys() & before.keys() & standings.keys())
-        self._missing[collection, week] = Counter(state for state in stood if state in _MISSING)
+        self._missing[collection, week] = Counter(state for state in stood if state in MISSING)
         if counted != before or (kept is None and counted):
             self.book.keep_at(name, {"products": counted})
 
