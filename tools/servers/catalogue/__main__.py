@@ -1,11 +1,11 @@
-"""`python -m tools.servers.catalogue`: offer the products of a folder until interrupted."""
+"""`python -m tools.servers.catalogue`: offer the products of a folder until told to stop."""
 
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
+from shared.run.signals import stop_on_signals
 from tools.servers.catalogue import CatalogueServer, Product
 from tools.servers.catalogue.threads import HOST
 
@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 = any that is free")
     parser.add_argument("--host", default=HOST, help="address of this machine to listen on [default: %(default)s]")
     arguments = parser.parse_args()
+    told = stop_on_signals()
     products = [Product.at(path) for path in sorted(arguments.products.iterdir()) if _is_product(path)]
     with CatalogueServer(products, port=arguments.port, host=arguments.host) as server:
         print(f"{len(products)} products")
@@ -25,11 +26,8 @@ def main() -> None:
         account = server.account
         print(f"username: {account.username}\npassword: {account.password}")
         print(f"access key: {account.access_key}\nsecret key: {account.secret_key}", flush=True)
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            print("stopped")
+        told.wait()
+        print("stopped")
 
 
 def _is_product(path: Path) -> bool:

@@ -22,7 +22,7 @@ def test_it_prints_its_addresses_and_offers_a_folder(tmp_path: Path) -> None:
         assert process.stdout.readline() == "1 products\n"
         address = process.stdout.readline().removeprefix("stac_url: ").strip()
         found = httpx.get(f"{address}/search").json()["features"]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert "secret key: " in process.stdout.read()
         assert process.wait(10) == 0
     assert [item["id"] for item in found] == [safe(0)]
