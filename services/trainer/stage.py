@@ -69,7 +69,7 @@ def _plan_import(brought: Item, catalogue: Catalogue, area: Area) -> list[Job]:
 
 STAGE = Stage(
     name="trainer",
-    version=3,
+    version=3,  # 3: means over squares by convolutions; other bits
     consumes=(REQUESTS, HOLD_OUTS, MODELS, MODEL_IMPORTS),
     publishes=(
         Collection(MODELS, "Models", "Networks, trained here or brought, with their model cards.", current=is_champion),
