@@ -37,23 +37,28 @@ def serve(
     from shared.run.signals import stop_on_signals
 
     stop = stop_on_signals()
-    if taken := why_taken(port):
-        fail(taken)
     try:
         context = Context.of_store(*open_bound(store))
-        typer.echo("starting; TensorFlow takes some seconds", err=True)
+    except WorkspaceError as error:
+        fail(error)
+    if taken := why_taken(port):
+        fail(taken)
+    typer.echo("starting; TensorFlow takes some seconds", err=True)
+    try:
         with serve_champion(context, port) as served:
             facts = served.facts
             typer.echo(f"address  {served.address}")
             typer.echo(f"model    {facts.model_name}, version {facts.model_version}")
             typer.echo(f"item     {served.model.id}")
-            while not stop.wait(LOOK_S):
-                if not served.server.running:
-                    fail("the model server ended by itself; its message is above", 1)
-    except (WorkspaceError, NoModel) as error:
+            while served.server.running and not stop.wait(LOOK_S):
+                pass
+            ended_by_itself = not stop.is_set()
+    except NoModel as error:
         fail(error)
     except RuntimeError as error:
         fail(error, 1)
+    if ended_by_itself:
+        fail("the model server ended by itself; its message is above", 1)
 
 
 def why_taken(port: int) -> str:

@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
+import pytest
+from typer.testing import CliRunner
 
-from landstream.serving.command import why_taken
+from landstream.serving import champion
+from landstream.serving.command import app, why_taken
 from landstream.workspace import bind
 from services.inference.client import Client
 from shared.store import FolderStore
@@ -43,7 +47,7 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
     bind(FolderStore(tmp_path / "store"), AREA)
     with listening() as port:
         for arguments, said in (
-            (("--store", tmp_path), "no store here"),
+            (("--store", tmp_path, "--port", port), "no store here"),
             (("--store", tmp_path / "store", "--port", 0), "no model yet; `landstream run`"),
             (("--store", tmp_path / "store", "--port", port), "Address already in use"),
         ):
@@ -52,6 +56,18 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
             told = [line for line in result.stderr.splitlines() if not line.startswith("starting")]
             assert len(told) == 1, told
             assert said in told[0]
+
+
+def test_a_server_that_ends_by_itself_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bind(FolderStore(tmp_path / "store"), AREA)
+    served = Mock()  # stands for a TensorFlow that dies: none can be made to here without a model
+    served.server.running = False
+    monkeypatch.setattr(champion, "serve_champion", lambda *_: nullcontext(served))
+    result = CliRunner().invoke(app, ["--store", str(tmp_path / "store"), "--port", "0"])
+    assert result.exit_code == 1
+    said = [line for line in result.stderr.splitlines() if not line.startswith("starting")]
+    assert len(said) == 1
+    assert "the model server ended by itself" in said[0]
 
 
 def test_the_champion_is_served_until_ctrl_c(mapped: Path, tmp_path: Path) -> None:
