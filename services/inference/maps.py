@@ -31,13 +31,22 @@ def plan_remap(model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Jo
 
 def plan_maps(sheets: Iterable[Sheet], week: str, model: Item, catalogue: Catalogue, assets: Assets) -> Iterator[Job]:
     """Plan the maps of some sheets: in one of the last weeks, and where no model has mapped what the cube holds yet."""
-    recent = week in remapped_weeks(catalogue)
+    # Each of the many updates that touch a sheet asks for its map.
+    known = catalogue.once(week, f"maps wanted of {model.id}", dict[Sheet, Job | None])
     for sheet in sheets:
-        if recent or not is_mapped(sheet, week, catalogue):
-            job = map_job(sheet, week, model, catalogue, assets)
-            # A map that says more than is asked for is not made anew to say less.
-            if APPLICABILITY in job.parameters or not is_layered(sheet, week, model, catalogue):
-                yield job
+        if sheet not in known:
+            known[sheet] = _wanted_map(sheet, week, model, catalogue, assets)
+        if (job := known[sheet]) is not None:
+            yield job
+
+
+def _wanted_map(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets) -> Job | None:
+    if week not in remapped_weeks(catalogue) and is_mapped(sheet, week, catalogue):
+        return None
+    job = map_job(sheet, week, model, catalogue, assets)
+    # A map that says more than is asked for is not made anew to say less.
+    said_more = APPLICABILITY not in job.parameters and is_layered(sheet, week, model, catalogue)
+    return None if said_more else job
 
 
 def map_job(sheet: Sheet, week: str, model: Item, catalogue: Catalogue, assets: Assets, collection: str = MAPS) -> Job:

@@ -60,11 +60,15 @@ def read_updates(sheet: Sheet, week: str, inputs: ModelInputs, catalogue: Catalo
 
 
 def concerned(update: Item, inputs: ModelInputs, catalogue: Catalogue) -> Iterator[tuple[str, list[Sheet]]]:
-    """Yield the weeks, and of each the sheets, whose maps an update changes: its own week and those that look back."""
+    """Yield the weeks, and of each the sheets, whose maps an update changes: its own week and those that look back.
+
+    Sheets are those with data in the week, ascending.
+    """
     if not any(touches(update, sensor) for sensor in inputs.sensors):
         return
     known = set(data_weeks(catalogue)) if inputs.history_weeks else {update.week}
+    near = sheets_near(update)
     for later in range(inputs.history_weeks + 1):
         week = later_week(update.week, later)
         if week in known:
-            yield week, sheets_near(update, week_tiles(catalogue, week))
+            yield week, sorted(near & week_tiles(catalogue, week).inside.keys())

@@ -76,7 +76,7 @@ def _boxes(runs: Runs) -> Iterator[Box]:
     first: Sequence[int] | None = None
     last = -1
     for run in runs:
-        if first is not None and list(run[1:]) == list(first[1:]) and run[0] == last + 1:
+        if first is not None and run[0] == last + 1 and run[1] == first[1] and run[2] == first[2]:
             last = run[0]
             continue
         if first is not None:
@@ -116,7 +116,7 @@ def _week_tiles(catalogue: Catalogue, week: str, sensor: str) -> WeekTiles:
     boxes: dict[str, list[Box]] = {}
     updates = [u for u in catalogue.current(UPDATES, week) if touches(u, sensor)]
     for update in updates:
-        boxes[update.id] = _boxes_of(update)
+        boxes[update.id] = list(_boxes(update.properties["landstream:tiles"]))
         for sheet in set(_sheets(boxes[update.id], 0)):
             inside.setdefault(sheet, []).append(update)
         for sheet in set(_sheets(boxes[update.id], 1)):
@@ -124,13 +124,9 @@ def _week_tiles(catalogue: Catalogue, week: str, sensor: str) -> WeekTiles:
     return WeekTiles(catalogue.area.grid, updates, inside, around, boxes)
 
 
-def sheets_near(update: Item, tiles: WeekTiles) -> list[Sheet]:
-    """Return the sheets with data in a week that an update touches, halo included, ascending."""
-    return sorted(set(_sheets(_boxes_of(update), 1)) & tiles.inside.keys())
-
-
-def _boxes_of(update: Item) -> list[Box]:
-    return list(_boxes(update.properties["landstream:tiles"]))
+def sheets_near(update: Item) -> set[Sheet]:
+    """Return the sheets that an update touches, halo included."""
+    return set(_sheets(_boxes(update.properties["landstream:tiles"]), 1))
 
 
 def touches(update: Item, sensor: str) -> bool:
