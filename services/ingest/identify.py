@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from services.ingest.archives import unpacker_of
+from services.ingest.label_datasets import Dataset, datasets_of, inner_datasets, plain_dataset
 from services.ingest.members import Limits, Unpacked
 from services.ingest.names import (
     ARRIVING,
@@ -18,13 +19,12 @@ from services.ingest.names import (
     parse_product,
     product_folder,
 )
-from services.ingest.read_labels import check_dataset, find_datasets
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.verify import list_files
 from shared.stage import RejectScene
 
 MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
-REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar) or label polygons (.gpkg, .gdb.zip, zipped .shp)"
+REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar) or label polygons (.gpkg, .gdb, zipped .shp)"
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Labels:
     """A delivery of polygons.
 
     Attributes:
-        datasets: path inside the archive ('' for a plain file) -> local dataset.
-        file: the file as delivered.
+        datasets: what it holds.
+        whole: it comes from one file, so that nothing more will arrive.
     """
 
-    datasets: dict[str, Path]
-    file: Path
+    datasets: list[Dataset]
+    whole: bool = True
 
 
 def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | Labels:
@@ -86,10 +86,10 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if not path.exists() or (path.is_dir() and all(o.rsplit("/", 1)[-1] in MARKERS for o in objects)):
         raise Incomplete(unit, "is an empty folder")
     if path.is_dir():
-        return _folder(path, unit, limits, whole=False)
+        datasets = [] if parse_product(unit) else _open_labels(path, unit, folder, limits)
+        return Labels(datasets, whole=False) if datasets else _folder(path, unit, limits, whole=False)
     if name.endswith(".gpkg"):
-        check_dataset(path, unit)
-        return Labels({"": path}, path)
+        return Labels([plain_dataset(path, unit)])
     if path.stat().st_size == 0:
         raise Incomplete(unit, "is empty (0 bytes)")
     unpacker = unpacker_of(path)
@@ -100,15 +100,14 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
 
 def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | Labels:
     files, odd = found.files, found.left_out
-    if datasets := find_datasets(root, files):
-        if not unit.lower().endswith(".zip"):
-            raise RejectScene(unit, "holds label polygons, but is not named .zip", "deliver them as a .zip file")
-        try:
-            for member in datasets:
-                check_dataset(root / member, member)
-        except Incomplete as error:
-            raise error.rejection() from error
-        return Labels({member: root / member for member in datasets}, path)
+    try:
+        datasets = datasets_of(root, files, unit, path, root.with_name("named"))
+        if not datasets and not parse_product(unit):
+            datasets = inner_datasets(root, files, root.with_name("inner"), limits.less(root, files))
+    except Incomplete as error:
+        raise error.rejection() from error
+    if datasets:
+        return Labels(datasets)
     outer, tops = parse_product(unit), {f.split("/")[0] for f in files}
     products = sorted(t for t in tops if parse_product(t))
     if len(products) > 1:
@@ -125,6 +124,13 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     if nested:
         raise RejectScene(unit, f"holds its product deeper, as {nested[0]}", "pack the product's folder at the top")
     raise _unknown(unit)
+
+
+def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> list[Dataset]:
+    """Find the polygons in a folder as delivered: a geodatabase, or an archive that somebody unpacked."""
+    files, _ = list_files(path, limits)
+    found = datasets_of(path, files, unit, None, folder.with_name("named"))
+    return found or inner_datasets(path, files, folder, limits.less(path, files))
 
 
 def _folder(root: Path, name: str, limits: Limits, whole: bool, odd: Iterable[str] = ()) -> Product:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from shapely.geometry.base import BaseGeometry
 
+from services.ingest.label_datasets import Dataset
 from services.ingest.names import LabelName, SafeName, Sen3Name
 from services.ingest.outline import bounds_text
 from services.ingest.read_labels import LayerFacts
@@ -39,8 +40,6 @@ from shared.stage import NewAsset, NewItem, RejectScene
 
 MOST_NAMES = 50
 """Files that an item names of those that were left out, or are absent."""
-
-_LABEL_TYPES = {".gpkg": GEOPACKAGE, ".zip": ZIP}
 
 
 @dataclass(frozen=True)
@@ -209,9 +208,18 @@ def _orbit_state(state: str) -> dict[str, str]:
     return {"sat:orbit_state": state} if state in {"ascending", "descending"} else {}
 
 
-def make_delivery_item(name: LabelName, layer: LayerFacts, area: Area, file: Path, folder: Path) -> NewItem:
-    """Make the item of a delivery of label polygons, kept as delivered."""
-    scheme = area.labels
+def make_delivery_item(name: LabelName, layer: LayerFacts, kept: Dataset, area: Area, folder: Path) -> NewItem:
+    """Make the item of a delivery of label polygons.
+
+    Args:
+        name: what its name tells.
+        layer: which of its layers holds the classes.
+        kept: that layer's dataset, in the file that is kept.
+        area: the area.
+        folder: of the task.
+    """
+    scheme, file = area.labels, kept.file
+    assert file is not None
     own = DeliveryFacts(
         scene=name.product,
         product=name.product,
@@ -219,30 +227,32 @@ def make_delivery_item(name: LabelName, layer: LayerFacts, area: Area, file: Pat
         attribution=scheme.attribution,
         layer=layer.layer,
         attribute=layer.attribute,
-        member=layer.member,
+        member=kept.member,
         reference_year=layer.reference_year,
         campaign=name.campaign,
         release=name.release,
         label_source=scheme.source,
         crs=layer.crs,
     )
-    media_type = _LABEL_TYPES[file.suffix.lower()]
+    suffix, media_type = (".zip", ZIP) if kept.member else (".gpkg", GEOPACKAGE)
+    called = file.name if file.suffix.lower() == suffix else file.name + suffix
     return NewItem(
         geometry=geojson(layer.outline),
         bbox=bbox(layer.outline),
         properties={"datetime": f"{layer.reference_year:04d}-01-01T00:00:00Z"} | own.properties(),
-        assets={"polygons": NewAsset(place(file, folder), media_type, ("data",), "Polygons as delivered")},
+        assets={"polygons": NewAsset(place(file, folder, called), media_type, ("data",), "Polygons as delivered")},
         collection="label-polygons",
         product=name.product,
         week=STATIC,
     )
 
 
-def place(path: Path, folder: Path) -> Path:
-    """Return the file below the task's folder: where it is, or linked (copied across disks)."""
-    if path.is_relative_to(folder):
+def place(path: Path, folder: Path, called: str = "") -> Path:
+    """Return the file below the task's folder: where it is, or linked (copied across disks), by its name or another."""
+    called = called or path.name
+    if path.is_relative_to(folder) and path.name == called:
         return path
-    target = folder / "delivered" / str(len(list((folder / "delivered").glob("*")))) / path.name
+    target = folder / "delivered" / str(len(list((folder / "delivered").glob("*")))) / called
     target.parent.mkdir(parents=True)
     try:
         os.link(path, target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from services.ingest.refuse import DELIVER_AGAIN, check_relative, is_odd
 from shared.stage import RejectScene
@@ -25,6 +26,12 @@ class Limits:
     members: int
     bytes: int
     ratio: int
+
+    def less(self, root: Path, files: Collection[str]) -> Limits:
+        """Return what is left of them beside some files below a folder."""
+        return replace(
+            self, members=self.members - len(files), bytes=self.bytes - sum((root / f).stat().st_size for f in files)
+        )
 
 
 @dataclass(frozen=True)

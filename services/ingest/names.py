@@ -37,6 +37,7 @@ COGS_MANIFEST = "item.json"
 
 _PACKED = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 _LONG = re.compile(r"S2[A-D]_(?:OPER|USER)_PRD_MSI", re.ASCII)
+_LABEL_SUFFIX = re.compile(r"(?:\.gdb|\.shp|\.gpkg)?(?:\.zip|\.tar|\.tar\.gz|\.tgz)$|\.gpkg$|\.gdb$", re.IGNORECASE)
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -221,13 +222,18 @@ def parse_label(name: str) -> LabelName:
     Known are those of EEA since 2020, `U2018_CLC2018_V2020_20u1`, with what an archive's name adds (`_geoPackage`, the
     place overseas), of 2019, `CLC2018_CLC2012_V2018_20`, and of states, `clc2018_mt`; others tell the product alone.
     """
-    stem = re.sub(r"(?i)(\.gdb|\.shp)?\.zip$|\.gpkg$", "", name)
+    stem = label_stem(name)
     product = _KEY.sub("_", stem.encode("ascii", "replace").decode()).strip("._") or "labels"
     if match := _CAMPAIGN.search(stem):
         return LabelName(product[:120], int(match[2]), match[1], _release(stem))
     if match := _YEAR.search(stem):
         return LabelName(product[:120], int(match[1]), match[1], _release(stem))
     return LabelName(product[:120], None, "", "")
+
+
+def label_stem(name: str) -> str:
+    """Return the name of a label delivery without what tells its format."""
+    return _LABEL_SUFFIX.sub("", name)
 
 
 def _release(stem: str) -> str:

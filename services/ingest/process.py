@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from services.ingest import read_cogs, read_labels, read_safe, read_sen3
 from services.ingest.identify import REMEDY, Labels, Product, identify
 from services.ingest.item import Beside, check_place, make_delivery_item, make_frame_item, make_scene_item
+from services.ingest.label_datasets import kept_file
 from services.ingest.members import Limits
 from services.ingest.names import SafeName, parse_label
 from services.ingest.read_grids import crop_footprint, read_grids
@@ -34,6 +35,8 @@ def process(task: Task[IngestSettings]) -> NewItem:
     try:
         found = identify(path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
         if isinstance(found, Labels):
+            if may_grow and not found.whole:
+                raise RetryLater(f"{unit.name}: is a folder without a manifest; it is taken once nothing more arrives")
             return _register_labels(found, unit.name, task)
         may_grow = may_grow and not found.whole
         return _register_product(found, task, may_grow)
@@ -83,7 +86,9 @@ def _read_entries(product: Product) -> dict[str, Entry]:
 def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:
     name = parse_label(unit)
     layer = read_labels.read_facts(labels.datasets, name, task.area, unit)
-    inner = parse_label(PurePosixPath(layer.member).name)
-    if inner.release and not name.release:  # an archive of any name
-        name = replace(name, campaign=inner.campaign, release=inner.release)
-    return make_delivery_item(name, layer, task.area, labels.file, task.folder)
+    kept = kept_file(layer.dataset, task.folder / "kept")
+    for file in (layer.dataset.name, kept.file.name if kept.file else ""):
+        inner = parse_label(PurePosixPath(file).name)
+        if inner.release and not name.release:  # an archive of any name
+            name = replace(name, campaign=inner.campaign, release=inner.release)
+    return make_delivery_item(name, layer, kept, task.area, task.folder)

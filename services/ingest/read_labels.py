@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.datum import is_shift_known
+from services.ingest.label_datasets import Dataset
 from services.ingest.names import LabelName, year_of_field
 from services.ingest.outline import bounds_text
-from services.ingest.refuse import DELIVER_AGAIN, Incomplete
+from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area, UnknownClass
 from shared.raster.grid import outline
 from shared.raster.options import NO_NETWORK
@@ -27,7 +27,6 @@ from shared.stage import RejectScene
 _CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
 _CHANGE_FIELDS = frozenset({"change", "chtype"})
 _NOT_AREAL = re.compile("Point|Line|Curve(?!Polygon)")  # a layer of any geometry is `Unknown`
-_SQLITE = b"SQLite format 3\x00"
 
 # A vector file may name others by address; none is fetched.
 pyogrio.set_gdal_config_options(dict(NO_NETWORK))
@@ -38,7 +37,7 @@ class LayerFacts:
     """Where the polygons of a delivery are.
 
     Attributes:
-        member: the dataset's path inside the archive; empty for a plain file.
+        dataset: the dataset that holds them.
         layer: layer name.
         attribute: field that holds the class code, as spelt in the layer.
         reference_year: year that the polygons describe.
@@ -46,7 +45,7 @@ class LayerFacts:
         outline: extent of the layer in longitude, latitude (degrees).
     """
 
-    member: str
+    dataset: Dataset
     layer: str
     attribute: str
     reference_year: int
@@ -56,54 +55,17 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class _Layer:
-    member: str
-    path: Path
+    dataset: Dataset
     name: str
     attribute: str
     year: int
 
 
-def find_datasets(root: Path, files: list[str]) -> list[str]:
-    """GeoPackages, file geodatabases and shapefiles among unpacked files, as relative paths."""
-    geodatabases = {f.rsplit("/", 1)[0] for f in files if f.lower().endswith(".gdb/a00000001.gdbtable")}
-    single = {f for f in files if f.lower().endswith((".gpkg", ".shp")) and not f.rsplit("/", 1)[-1].startswith(".")}
-    return sorted(geodatabases | single)
-
-
-def check_dataset(path: Path, relative: str) -> None:
-    """Check that a dataset is by content what its name says, so that GDAL opens it with that one driver.
-
-    Raises:
-        Incomplete: a GeoPackage is shorter than its header says.
-        RejectScene: it is something else.
-    """
-    if path.is_dir():
-        # OpenFileGDB is told by the folder's name and its first table; read_facts lets GDAL see nothing else.
-        return
-    with path.open("rb") as file:
-        head = file.read(100)
-    if not head:
-        raise Incomplete(relative, "is empty (0 bytes)")
-    if relative.lower().endswith(".shp"):
-        parts = {s for s in (".shx", ".dbf", ".prj") if not any(path.with_suffix(c).exists() for c in (s, s.upper()))}
-        if head[:4] != b"\x00\x00\x27\x0a" or parts:
-            missing = f"lacks its {', '.join(sorted(parts))}"
-            fault = missing if parts else f"is not a shapefile: it begins with {head[:8]!r}"
-            raise RejectScene(relative, fault, DELIVER_AGAIN)
-        return
-    # The application id makes GDAL take its GeoPackage driver, never the SQLite one, whose tables may name other files.
-    if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] != b"GP":
-        raise RejectScene(relative, f"is not a GeoPackage: it begins with {head[:16]!r}", DELIVER_AGAIN)
-    page_bytes, pages = struct.unpack(">H", head[16:18])[0], struct.unpack(">I", head[28:32])[0]
-    if (65536 if page_bytes == 1 else page_bytes) * pages > path.stat().st_size:
-        raise Incomplete(relative, f"is truncated: its header states {pages} pages of {page_bytes} bytes")
-
-
-def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str) -> LayerFacts:
+def read_facts(datasets: Sequence[Dataset], name: LabelName, area: Area, unit: str) -> LayerFacts:
     """Choose the layer that holds the classes of the year nearest the area's, and check its codes over the area.
 
     Args:
-        datasets: member path ('' for a plain file) -> local dataset, each checked.
+        datasets: the delivery's, each checked.
         name: what the file name tells.
         area: the study area.
         unit: what to call the delivery in messages.
@@ -112,11 +74,11 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
         RejectScene: no such layer, no usable CRS, an unknown class code, or nothing over the area.
     """
     scheme = area.labels
-    layers = [layer for member, path in sorted(datasets.items()) for layer in _layers(member, path, name, area, unit)]
+    layers = [layer for dataset in datasets for layer in _layers(dataset, name, area)]
     if not layers:
         fault = f"has no polygons with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
         raise RejectScene(unit, fault, "deliver a status layer, or name its attribute in the area file")
-    layer, codes, facts = _choose(layers, area, unit)
+    layer, codes, facts = _choose(layers, area)
     if not len(codes):
         aoi = bounds_text(area.polygon)
         fault = f"covers {bounds_text(facts.outline)}, outside the area {area.name}, whose AOI is {aoi}"
@@ -130,14 +92,14 @@ def read_facts(datasets: dict[str, Path], name: LabelName, area: Area, unit: str
     return facts
 
 
-def _choose(layers: list[_Layer], area: Area, unit: str) -> tuple[_Layer, np.ndarray[Any, Any], LayerFacts]:
+def _choose(layers: list[_Layer], area: Area) -> tuple[_Layer, np.ndarray[Any, Any], LayerFacts]:
     """Choose the layer of the year nearest the area's, of the later one of two, that holds something over the area."""
 
     def nearness(year: int) -> tuple[int, int]:
         return -abs(year - area.label_year), year
 
     for year in sorted({layer.year for layer in layers}, key=nearness, reverse=True):
-        found = [(layer, *_look(layer, area, unit)) for layer in layers if layer.year == year]
+        found = [(layer, *_look(layer, area)) for layer in layers if layer.year == year]
         # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
         best = max(found, key=lambda f: (len(f[1]), f[0].name))
         if len(best[1]):
@@ -145,24 +107,24 @@ def _choose(layers: list[_Layer], area: Area, unit: str) -> tuple[_Layer, np.nda
     return best
 
 
-def _layers(member: str, path: Path, name: LabelName, area: Area, unit: str) -> list[_Layer]:
+def _layers(dataset: Dataset, name: LabelName, area: Area) -> list[_Layer]:
     """Layers with one attribute that may hold classes; change layers have two, or say so in a name."""
     scheme, clc = area.labels, area.labels.source == "clc"
     pattern = re.compile(scheme.attribute, re.IGNORECASE)
     found = []
     try:
-        for layer, geometry_type in pyogrio.list_layers(path):
+        for layer, geometry_type in pyogrio.list_layers(dataset.path):
             if geometry_type is None or _NOT_AREAL.search(geometry_type):
                 continue
-            fields = [str(f) for f in pyogrio.read_info(path, layer=layer)["fields"]]
+            fields = [str(f) for f in pyogrio.read_info(dataset.path, layer=layer)["fields"]]
             codes = [f for f in fields if pattern.fullmatch(f)]
             if clc and (len(codes) != 1 or _is_change(layer, fields)):
                 continue
             if codes:
                 year = (year_of_field(codes[0]) or year_of_field(layer) or name.reference_year) if clc else None
-                found.append(_Layer(member, path, str(layer), codes[0], year or area.label_year))
+                found.append(_Layer(dataset, str(layer), codes[0], year or area.label_year))
     except (DataSourceError, DataLayerError, UnicodeError) as error:
-        raise RejectScene(member or unit, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
+        raise RejectScene(dataset.name, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     return found
 
 
@@ -170,11 +132,11 @@ def _is_change(layer: str, fields: list[str]) -> bool:
     return bool(_CHANGES.search(layer)) or any(f.lower() in _CHANGE_FIELDS for f in fields)
 
 
-def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], LayerFacts]:
+def _look(layer: _Layer, area: Area) -> tuple[np.ndarray[Any, Any], LayerFacts]:
     """Class codes of the features over the AOI's bounds, and where the layer is."""
-    where = layer.member or unit
+    where, path = layer.dataset.name, layer.dataset.path
     try:
-        info = pyogrio.read_info(layer.path, layer=layer.name, force_total_bounds=True)
+        info = pyogrio.read_info(path, layer=layer.name, force_total_bounds=True)
         if not info["crs"]:
             raise RejectScene(where, f"layer {layer.name} has no CRS", "deliver the layer with its CRS")
         crs = str(info["crs"])
@@ -189,10 +151,10 @@ def _look(layer: _Layer, area: Area, unit: str) -> tuple[np.ndarray[Any, Any], L
         codes = np.array([])
         if inside:
             wanted = {"columns": [layer.attribute], "read_geometry": False}
-            codes = pyogrio.raw.read(layer.path, layer=layer.name, bbox=bounds, **wanted)[3][0]
+            codes = pyogrio.raw.read(path, layer=layer.name, bbox=bounds, **wanted)[3][0]
     except (CRSError, ProjError, ValueError) as error:
         fault = f"layer {layer.name} has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error
     except (DataSourceError, DataLayerError) as error:
         raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
-    return codes, LayerFacts(layer.member, layer.name, layer.attribute, layer.year, crs, extent)
+    return codes, LayerFacts(layer.dataset, layer.name, layer.attribute, layer.year, crs, extent)

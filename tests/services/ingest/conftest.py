@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
+import shapely
+from pyproj import Transformer
 
 from services.ingest.process import process
 from services.ingest.stage import IngestSettings
@@ -28,6 +31,7 @@ from simulator.sky import Sun, Weather
 from simulator.spectra import S2_RESOLUTION_M
 
 ROOT = Path(__file__).parents[3]
+LABELS_AOI = [23.935, 45.905, 24.055, 45.985]
 START = datetime(2018, 6, 5, 9, 20, 31, 24000, tzinfo=UTC)
 
 
@@ -100,3 +104,17 @@ def make_area(aoi: list[float], years: list[int], labels: object = "clc-level1",
     """An area made by hand."""
     fields = {"name": "here", "aoi": aoi, "labels": labels, "label_year": label_year, "years": years}
     return parse_area(fields, "test")
+
+
+def write_squares(
+    path: Path, layer: str, columns: dict[str, np.ndarray], kind: str = "MultiPolygon", east_m: float = 0.0
+) -> Path:
+    """Add a layer of two squares around the middle of `LABELS_AOI` to a vector file: of the suffix's format."""
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(23.995, 45.945)
+    x += east_m
+    squares = [shapely.MultiPolygon([shapely.box(x + d, y - 3000, x + d + 3000, y + 3000)]) for d in (-3000, 0)]
+    fields = {"fields": list(columns), "field_data": list(columns.values()), "geometry_type": kind}
+    driver = {".gpkg": "GPKG", ".gdb": "OpenFileGDB", ".shp": "ESRI Shapefile"}[path.suffix]
+    wkb = shapely.to_wkb(np.array(squares, dtype=object))
+    pyogrio.raw.write(path, wkb, **fields, crs="EPSG:3035", driver=driver, layer=layer, append=path.exists())
+    return path

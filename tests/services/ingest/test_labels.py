@@ -15,31 +15,18 @@ from pyproj import Transformer
 from shared.area import Area
 from shared.stage import NewItem, RejectScene
 
-from .conftest import make_area
+from .conftest import LABELS_AOI, make_area
+from .conftest import write_squares as write
 
 Run = Callable[..., NewItem]
-AOI = [23.935, 45.905, 24.055, 45.985]
 
 
 def text(*codes: str | None) -> np.ndarray:
     return np.array(codes, dtype=object)
 
 
-def write(
-    path: Path, layer: str, columns: dict[str, np.ndarray], kind: str = "MultiPolygon", east_m: float = 0.0
-) -> Path:
-    """Add a layer of two squares around the area's middle to a GeoPackage."""
-    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(23.995, 45.945)
-    x += east_m
-    squares = [shapely.MultiPolygon([shapely.box(x + d, y - 3000, x + d + 3000, y + 3000)]) for d in (-3000, 0)]
-    fields = {"fields": list(columns), "field_data": list(columns.values()), "geometry_type": kind}
-    wkb = shapely.to_wkb(np.array(squares, dtype=object))
-    pyogrio.raw.write(path, wkb, **fields, crs="EPSG:3035", driver="GPKG", layer=layer, append=path.exists())
-    return path
-
-
 def area_of(label_year: int) -> Area:
-    return make_area(AOI, [2018], "clc-level3", label_year)
+    return make_area(LABELS_AOI, [2018], "clc-level3", label_year)
 
 
 def facts(item: NewItem) -> tuple[str, str, int]:

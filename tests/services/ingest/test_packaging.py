@@ -195,12 +195,6 @@ def test_the_long_format_is_refused_by_name(inside: bool, ingest: Run, tmp_path:
         ingest(path)
 
 
-def test_a_tar_of_labels_is_to_be_a_zip(ingest: Run, tmp_path: Path) -> None:
-    (tmp_path / "clc18_mt.gpkg").write_bytes(b"SQLite format 3\x00" + bytes(100))
-    with pytest.raises(RejectScene, match=r"deliver them as a \.zip"):
-        ingest(tarred(tmp_path / "clc18_mt.gpkg", tmp_path / "packed" / "clc18.tar", "clc18_mt.gpkg"))
-
-
 def test_what_is_packed_alone_is_no_product(ingest: Run, tmp_path: Path) -> None:
     (tmp_path / "note.gz").write_bytes(gzip.compress(b"a note" * 1000))
     with pytest.raises(RejectScene, match="damaged tar"):
