@@ -12,10 +12,10 @@ from landstream.trace.subject import Subject
 from services.ingest.names import SafeName, parse_label, parse_product
 from shared.items.catalogue import Catalogue
 from shared.items.champion import champion
-from shared.items.collections import LABEL_POLYGONS, MAPS, SCENES, UPDATES
+from shared.items.collections import MAPS, SCENES, UPDATES
 from shared.items.item import Item
 from shared.items.keys import dismissal_key, failure_key, items_prefix
-from shared.items.labels import label_winner
+from shared.items.labels import DELIVERIES, label_winner
 from shared.items.landing import PREFIX, LandingUnit
 from shared.items.properties import WithdrawalFacts
 from shared.items.scenes import current_of_scene, is_withdrawn, last_word
@@ -50,7 +50,7 @@ class Tracer:
         registered = set[str]()
         for week in self._weeks(subject):
             week_maps = _WeekMaps(self._catalogue, week)
-            for collection in (*SCENES, LABEL_POLYGONS):
+            for collection in (*SCENES, *DELIVERIES):
                 for item, arrived in self._items(collection, week, subject):
                     registered.add(item.product)
                     yield self._of_item(item, arrived, week_maps)
@@ -184,7 +184,7 @@ class Tracer:
     def _add_end(self, item: Item, story: Story) -> None:
         """Say why nothing is made of a scene of another level or sensor, or of labels that others outdo."""
         area, level = self._context.area, item.properties.get("landstream:level")
-        if item.collection == LABEL_POLYGONS:
+        if item.collection in DELIVERIES:
             winner = label_winner(self._catalogue)
             why = f"not burned: {f'{winner.product} is used' if winner else 'they are not of the label scheme'}"
         elif level not in (None, area.level):

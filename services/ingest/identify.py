@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from services.ingest.archives import unpacker_of
-from services.ingest.label_datasets import Dataset, datasets_of, inner_datasets, plain_dataset
+from services.ingest.label_datasets import Dataset, datasets_of, open_zips, plain_dataset
 from services.ingest.members import Limits, Unpacked
 from services.ingest.names import (
     ARRIVING,
@@ -19,12 +19,13 @@ from services.ingest.names import (
     parse_product,
     product_folder,
 )
+from services.ingest.read_label_raster import find_rasters, is_geotiff
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.verify import list_files
 from shared.stage import RejectScene
 
 MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
-REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar) or label polygons (.gpkg, .gdb, zipped .shp)"
+REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar), or labels (.gpkg, .gdb, .shp, or .tif of classes)"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,20 @@ class Labels:
     whole: bool = True
 
 
-def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | Labels:
+@dataclass(frozen=True)
+class Rasters:
+    """A delivery of rasters of classes.
+
+    Attributes:
+        files: what to call each in messages -> GeoTIFF.
+        whole: it comes from one file, so that nothing more will arrive.
+    """
+
+    files: dict[str, Path]
+    whole: bool = True
+
+
+def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | Labels | Rasters:
     """Tell what a unit is; archives are unpacked.
 
     Args:
@@ -86,30 +100,26 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if not path.exists() or (path.is_dir() and all(o.rsplit("/", 1)[-1] in MARKERS for o in objects)):
         raise Incomplete(unit, "is an empty folder")
     if path.is_dir():
-        datasets = [] if parse_product(unit) else _open_labels(path, unit, folder, limits)
-        return Labels(datasets, whole=False) if datasets else _folder(path, unit, limits, whole=False)
+        labels = None if parse_product(unit) else _open_labels(path, unit, folder, limits)
+        return labels or _folder(path, unit, limits, whole=False)
     if name.endswith(".gpkg"):
         return Labels([plain_dataset(path, unit)])
     if path.stat().st_size == 0:
         raise Incomplete(unit, "is empty (0 bytes)")
+    if is_geotiff(path):
+        return Rasters({unit: path})
     unpacker = unpacker_of(path)
     if unpacker is None:
         raise _unknown(unit)
     return _archive(path, unit, folder, unpacker(path, folder, limits), limits)
 
 
-def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | Labels:
+def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | Labels | Rasters:
     files, odd = found.files, found.left_out
-    try:
-        datasets = datasets_of(root, files, unit, path, root.with_name("named"))
-        if not datasets and not parse_product(unit):
-            datasets = inner_datasets(root, files, root.with_name("inner"), limits.less(root, files))
-    except Incomplete as error:
-        raise error.rejection() from error
-    if datasets:
-        return Labels(datasets)
     outer, tops = parse_product(unit), {f.split("/")[0] for f in files}
     products = sorted(t for t in tops if parse_product(t))
+    if not (outer or products) and (labels := _labels(root, files, unit, path, root.with_name("inner"), limits)):
+        return labels
     if len(products) > 1:
         raise RejectScene(unit, f"holds {len(products)} products", "deliver one product an archive")
     if products:
@@ -126,11 +136,27 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     raise _unknown(unit)
 
 
-def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> list[Dataset]:
-    """Find the polygons in a folder as delivered: a geodatabase, or an archive that somebody unpacked."""
+def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> Labels | Rasters | None:
+    """Find the labels in a folder as delivered: a geodatabase, or an archive that somebody unpacked."""
     files, _ = list_files(path, limits)
-    found = datasets_of(path, files, unit, None, folder.with_name("named"))
-    return found or inner_datasets(path, files, folder, limits.less(path, files))
+    labels = _labels(path, list(files), unit, None, folder, limits)
+    return labels and replace(labels, whole=False)
+
+
+def _labels(
+    root: Path, files: list[str], unit: str, archive: Path | None, inner: Path, limits: Limits
+) -> Labels | Rasters | None:
+    """Find polygons, also in zips within; where there are none, rasters of classes."""
+    try:
+        datasets = datasets_of(root, files, unit, archive, inner.with_name("named"))
+        opened = [] if datasets else open_zips(root, files, inner, limits.less(root, files))
+        datasets += [d for zipped in opened for d in zipped.datasets]
+    except Incomplete as error:
+        raise error.rejection() from error
+    rasters = find_rasters(root, files)
+    for zipped in opened:
+        rasters |= find_rasters(zipped.folder, zipped.files)
+    return Labels(datasets) if datasets else Rasters(rasters) if rasters else None
 
 
 def _folder(root: Path, name: str, limits: Limits, whole: bool, odd: Iterable[str] = ()) -> Product:

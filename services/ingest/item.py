@@ -15,16 +15,19 @@ from shapely.geometry.base import BaseGeometry
 from services.ingest.label_datasets import Dataset
 from services.ingest.names import LabelName, SafeName, Sen3Name
 from services.ingest.outline import bounds_text
+from services.ingest.read_label_raster import RasterFacts
 from services.ingest.read_labels import LayerFacts
 from services.ingest.read_safe import SafeFacts
 from services.ingest.read_sen3 import MANIFEST, Sen3Facts
 from shared.area import Area
 from shared.geo.outline import bbox, geojson
-from shared.items.properties import DeliveryFacts, FrameFacts, SceneFacts
+from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS
+from shared.items.properties import DeliveryFacts, FrameFacts, PolygonFacts, SceneFacts
 from shared.items.stac import (
     COG,
     EO_EXTENSION,
     GEOPACKAGE,
+    GEOTIFF,
     JP2,
     JSON,
     NETCDF,
@@ -208,7 +211,7 @@ def _orbit_state(state: str) -> dict[str, str]:
     return {"sat:orbit_state": state} if state in {"ascending", "descending"} else {}
 
 
-def make_delivery_item(name: LabelName, layer: LayerFacts, kept: Dataset, area: Area, folder: Path) -> NewItem:
+def make_polygons_item(name: LabelName, layer: LayerFacts, kept: Dataset, area: Area, folder: Path) -> NewItem:
     """Make the item of a delivery of label polygons.
 
     Args:
@@ -218,31 +221,48 @@ def make_delivery_item(name: LabelName, layer: LayerFacts, kept: Dataset, area: 
         area: the area.
         folder: of the task.
     """
-    scheme, file = area.labels, kept.file
+    file = kept.file
     assert file is not None
-    own = DeliveryFacts(
-        scene=name.product,
-        product=name.product,
-        product_version=(),
-        attribution=scheme.attribution,
-        layer=layer.layer,
-        attribute=layer.attribute,
-        member=kept.member,
-        reference_year=layer.reference_year,
-        campaign=name.campaign,
-        release=name.release,
-        label_source=scheme.source,
-        crs=layer.crs,
+    own = PolygonFacts(
+        **_of_delivery(name, layer, area), layer=layer.layer, attribute=layer.attribute, member=kept.member
     )
     suffix, media_type = (".zip", ZIP) if kept.member else (".gpkg", GEOPACKAGE)
     called = file.name if file.suffix.lower() == suffix else file.name + suffix
+    asset = NewAsset(place(file, folder, called), media_type, ("data",), "Polygons as delivered")
+    return _make_delivery(LABEL_POLYGONS, layer, own, {"polygons": asset})
+
+
+def make_raster_item(name: LabelName, raster: RasterFacts, area: Area, folder: Path) -> NewItem:
+    """Make the item of a delivery of a raster of classes, kept as delivered."""
+    own = DeliveryFacts(**_of_delivery(name, raster, area))
+    asset = NewAsset(place(raster.path, folder), GEOTIFF, ("data",), "Classes as delivered")
+    return _make_delivery(LABEL_RASTERS, raster, own, {"classes": asset})
+
+
+def _of_delivery(name: LabelName, facts: LayerFacts | RasterFacts, area: Area) -> dict[str, Any]:
+    return {
+        "scene": name.product,
+        "product": name.product,
+        "product_version": (),
+        "attribution": area.labels.attribution,
+        "reference_year": facts.reference_year,
+        "campaign": name.campaign,
+        "release": name.release,
+        "label_source": area.labels.source,
+        "crs": facts.crs,
+    }
+
+
+def _make_delivery(
+    collection: str, facts: LayerFacts | RasterFacts, own: DeliveryFacts, assets: dict[str, NewAsset]
+) -> NewItem:
     return NewItem(
-        geometry=geojson(layer.outline),
-        bbox=bbox(layer.outline),
-        properties={"datetime": f"{layer.reference_year:04d}-01-01T00:00:00Z"} | own.properties(),
-        assets={"polygons": NewAsset(place(file, folder, called), media_type, ("data",), "Polygons as delivered")},
-        collection="label-polygons",
-        product=name.product,
+        geometry=geojson(facts.outline),
+        bbox=bbox(facts.outline),
+        properties={"datetime": f"{facts.reference_year:04d}-01-01T00:00:00Z"} | own.properties(),
+        assets=assets,
+        collection=collection,
+        product=own.product,
         week=STATIC,
     )
 

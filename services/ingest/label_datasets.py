@@ -79,8 +79,23 @@ def datasets_of(root: Path, files: Iterable[str], unit: str, archive: Path | Non
     return [replace(d, file=d.path) if opened is None and d.path.suffix.lower() == ".gpkg" else d for d in found]
 
 
-def inner_datasets(root: Path, files: Iterable[str], folder: Path, limits: Limits) -> list[Dataset]:
-    """Find the datasets in the zips of a delivery, as EEA's downloads hold one for each format.
+@dataclass(frozen=True)
+class InnerZip:
+    """A zip within a delivery, unpacked.
+
+    Attributes:
+        folder: where to.
+        files: relative POSIX paths in it.
+        datasets: what it holds.
+    """
+
+    folder: Path
+    files: list[str]
+    datasets: list[Dataset]
+
+
+def open_zips(root: Path, files: Iterable[str], folder: Path, limits: Limits) -> list[InnerZip]:
+    """Open the zips of a delivery, as EEA's downloads hold one for each format.
 
     Args:
         root: the folder of the delivery.
@@ -92,12 +107,13 @@ def inner_datasets(root: Path, files: Iterable[str], folder: Path, limits: Limit
         Incomplete: one is cut short.
         RejectScene: one is unsafe or damaged.
     """
-    found: list[Dataset] = []
+    found: list[InnerZip] = []
     for number, name in enumerate(sorted(n for n in files if n.lower().endswith(".zip"))):
         inside, path = folder / str(number), root / name
         unpacked = unpack(path, inside, limits)
         limits = limits.less(inside, unpacked.files)
-        found += datasets_of(inside, unpacked.files, path.name, path, folder / f"named-{number}")
+        datasets = datasets_of(inside, unpacked.files, path.name, path, folder / f"named-{number}")
+        found.append(InnerZip(inside, unpacked.files, datasets))
     return found
 
 

@@ -6,12 +6,19 @@ import time
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from services.ingest import read_cogs, read_labels, read_safe, read_sen3
-from services.ingest.identify import REMEDY, Labels, Product, identify
-from services.ingest.item import Beside, check_place, make_delivery_item, make_frame_item, make_scene_item
+from services.ingest import read_cogs, read_label_raster, read_labels, read_safe, read_sen3
+from services.ingest.identify import REMEDY, Labels, Product, Rasters, identify
+from services.ingest.item import (
+    Beside,
+    check_place,
+    make_frame_item,
+    make_polygons_item,
+    make_raster_item,
+    make_scene_item,
+)
 from services.ingest.label_datasets import kept_file
 from services.ingest.members import Limits
-from services.ingest.names import SafeName, parse_label
+from services.ingest.names import LabelName, SafeName, parse_label
 from services.ingest.read_grids import crop_footprint, read_grids
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
@@ -34,7 +41,7 @@ def process(task: Task[IngestSettings]) -> NewItem:
     may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
     try:
         found = identify(path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
-        if isinstance(found, Labels):
+        if isinstance(found, Labels | Rasters):
             if may_grow and not found.whole:
                 raise RetryLater(f"{unit.name}: is a folder without a manifest; it is taken once nothing more arrives")
             return _register_labels(found, unit.name, task)
@@ -83,12 +90,21 @@ def _read_entries(product: Product) -> dict[str, Entry]:
         raise Incomplete(error.file, error.fault) from error
 
 
-def _register_labels(labels: Labels, unit: str, task: Task[IngestSettings]) -> NewItem:
+def _register_labels(labels: Labels | Rasters, unit: str, task: Task[IngestSettings]) -> NewItem:
     name = parse_label(unit)
+    if isinstance(labels, Rasters):
+        raster = read_label_raster.read_facts(labels.files, name, task.area, unit)
+        return make_raster_item(_edition_of(name, raster.path.name), raster, task.area, task.folder)
     layer = read_labels.read_facts(labels.datasets, name, task.area, unit)
     kept = kept_file(layer.dataset, task.folder / "kept")
-    for file in (layer.dataset.name, kept.file.name if kept.file else ""):
+    name = _edition_of(name, layer.dataset.name, kept.file.name if kept.file else "")
+    return make_polygons_item(name, layer, kept, task.area, task.folder)
+
+
+def _edition_of(name: LabelName, *files: str) -> LabelName:
+    """Return what a delivery's name tells; of which edition an archive of any name is, its files tell."""
+    for file in files:
         inner = parse_label(PurePosixPath(file).name)
-        if inner.release and not name.release:  # an archive of any name
+        if inner.release and not name.release:
             name = replace(name, campaign=inner.campaign, release=inner.release)
-    return make_delivery_item(name, layer, kept, task.area, task.folder)
+    return name

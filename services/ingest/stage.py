@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, latest_of_product
-from shared.items.collections import LABEL_POLYGONS, OLCI_L1B, SENTINEL_2_L1C, SENTINEL_2_L2A
+from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS, OLCI_L1B, SENTINEL_2_L1C, SENTINEL_2_L2A
 from shared.items.landing import LandingUnit
 from shared.items.scenes import is_current_scene
 from shared.stage import Collection, Deployment, Job, LandingSource, Settings, Stage
@@ -48,6 +48,12 @@ STAGE = Stage(
             LABEL_POLYGONS,
             "Label polygons",
             "Corine Land Cover and other deliveries of label polygons.",
+            current=latest_of_product,
+        ),
+        Collection(
+            LABEL_RASTERS,
+            "Label rasters",
+            "Rasters of classes as delivered: Corine Land Cover, WorldCover, maps of one's own.",
             current=latest_of_product,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,15 @@ from rasterio.windows import Window
 
 from services.rasterize.burn import burn, number_polygons, reproject
 from services.rasterize.distance import edge_distances
-from services.rasterize.item import CONFIDENCE, CONFIDENCE_UNIT, LABELS, PIXEL_M, POLYGON, make_item
+from services.rasterize.item import CONFIDENCE, CONFIDENCE_UNIT, LABELS, PIXEL_M, POLYGON, Drawn, make_item
+from services.rasterize.patches import class_of_patch, number_patches
 from services.rasterize.read_polygons import extract_member, read_polygons
+from services.rasterize.read_raster import read_classes
 from services.rasterize.repair import repair
 from shared.area import LabelScheme, UnknownClass, is_missing
 from shared.items.classes import UNLABELLED, classes_of
-from shared.items.properties import DeliveryFacts
+from shared.items.collections import LABEL_RASTERS
+from shared.items.properties import DeliveryFacts, PolygonFacts
 from shared.raster.cog import Band, Encoding, Strip, write_cog, write_sidecar
 from shared.raster.grid import Lattice
 from shared.stage import NewItem, RejectScene, Settings, Task
@@ -40,33 +43,24 @@ def process(task: Task[Settings]) -> NewItem:
     Raises:
         RejectScene: unreadable, a class code that the scheme does not know, or nothing on the grid.
     """
-    delivery, scheme, grid = task.inputs[0], task.area.labels, task.area.grid
-    facts = DeliveryFacts.of(delivery.item)
-    geometries, codes, crs = read_polygons(
-        _dataset(delivery.paths["polygons"], facts.member, task.folder),
-        facts.layer,
-        facts.attribute,
-        grid.bounds_m,
-        grid.crs,
-    )
-    geometries, repaired = repair(geometries)
-    classes = class_values(codes, scheme, facts.layer)
-    attribution = scheme.attribution or facts.attribution
-    outlines, lattice = reproject(geometries, crs, grid.crs), Lattice.of_area(grid, PIXEL_M)
-    numbers = number_polygons(outlines, classes, grid.bounds_m)
+    delivery, scheme = task.inputs[0], task.area.labels
+    lattice = Lattice.of_area(task.area.grid, PIXEL_M)
+    strip_px = strip_rows(lattice.shape[1])
+    draw = _draw_raster if delivery.item.collection == LABEL_RASTERS else _draw_polygons
+    drawn = draw(task, lattice, strip_px)
+    attribution = scheme.attribution or DeliveryFacts.of(delivery.item).attribution
     counts, band = np.zeros(256, np.int64), Band("class", classes=classes_of(scheme, UNLABELLED))
-    path, strip_px = task.folder / LABELS, strip_rows(lattice.shape[1])
+    path = task.folder / LABELS
 
     def write(name: str, what: Band, strips: Iterable[tuple[int, NDArray[Any]]], encoding: Encoding) -> None:
-        title = f"{scheme.scheme} of {delivery.item.product}, {facts.reference_year}"
+        title = f"{scheme.scheme} of {delivery.item.product}, {drawn.year}"
         title += "" if name == LABELS else f": {what.description}"
         reported = _reported(strips, task, FILES.index(name))
         write_cog(task.folder / name, lattice, [what], reported, encoding, title=title, attribution=attribution)
 
-    # Polygons are burned once; their raster tells the classes, and that of the classes the distances to their edges.
-    burned = burn(outlines, numbers, lattice.transform, lattice.shape, strip_px)
-    write(POLYGON, Band("polygon"), burned, Encoding("uint32", 0, "nearest"))
-    found = _classes(task.folder / POLYGON, classes, numbers, strip_px)
+    # A delivery is drawn once; the raster of polygons tells the classes, and theirs the distances to their edges.
+    write(POLYGON, Band("polygon"), drawn.polygons, Encoding("uint32", 0, "nearest"))
+    found = _classes(task.folder / POLYGON, drawn.class_of, strip_px)
     write(LABELS, band, _counted(found, counts), Encoding("uint8", 0, "mode"))
     write_sidecar(path, [band])
     if not counts[1:].any():
@@ -75,15 +69,43 @@ def process(task: Task[Settings]) -> NewItem:
     distances = edge_distances(partial(_read_rows, path), lattice.shape[0], strip_px)
     write(CONFIDENCE, Band("confidence", CONFIDENCE_UNIT), distances, Encoding("uint8", 0, "average"))
     return make_item(
-        delivery.item,
-        task.area,
-        band,
-        counts=counts,
-        polygons=len(geometries),
+        delivery.item, task.area, band, counts=counts, drawn=drawn, attribution=attribution, folder=task.folder
+    )
+
+
+def _draw_polygons(task: Task[Settings], lattice: Lattice, strip_px: int) -> Drawn:
+    delivery, grid = task.inputs[0], task.area.grid
+    facts = PolygonFacts.of(delivery.item)
+    geometries, codes, crs = read_polygons(
+        _dataset(delivery.paths["polygons"], facts.member, task.folder),
+        facts.layer,
+        facts.attribute,
+        grid.bounds_m,
+        grid.crs,
+    )
+    geometries, repaired = repair(geometries)
+    classes = class_values(codes, task.area.labels, facts.layer)
+    outlines = reproject(geometries, crs, grid.crs)
+    numbers = number_polygons(outlines, classes, grid.bounds_m)
+    class_of = np.zeros(int(numbers.max(initial=0)) + 1, np.uint8)
+    class_of[numbers] = np.where(numbers > 0, classes, 0)
+    return Drawn(
+        year=facts.reference_year,
+        polygons=burn(outlines, numbers, lattice.transform, lattice.shape, strip_px),
+        class_of=lambda pixels: class_of[pixels],
+        burned=len(geometries),
         uncoded=sum(map(is_missing, codes.tolist())),
         repaired=repaired,
-        attribution=attribution,
-        folder=task.folder,
+    )
+
+
+def _draw_raster(task: Task[Settings], lattice: Lattice, strip_px: int) -> Drawn:
+    delivery, width = task.inputs[0], lattice.shape[1]
+    strips = read_classes(delivery.paths["classes"], task.area.labels.pixel_values(), lattice, strip_px)
+    return Drawn(
+        year=DeliveryFacts.of(delivery.item).reference_year,
+        polygons=((top, number_patches(classes, top, width)) for top, classes in strips),
+        class_of=class_of_patch,
     )
 
 
@@ -119,25 +141,22 @@ def _read_rows(path: Path, top: int, bottom: int) -> NDArray[Any]:
 
 
 def _classes(
-    path: Path, classes: NDArray[np.uint8], numbers: NDArray[np.uint32], strip_px: int
+    path: Path, class_of: Callable[[NDArray[np.uint32]], NDArray[np.uint8]], strip_px: int
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Look up the class of each pixel of a raster of polygons, strip by strip.
 
     Args:
         path: the raster of polygons.
-        classes: class of each polygon, (polygon,).
-        numbers: number of each polygon, (polygon,), 0 = none.
+        class_of: numbers of polygons (y, x), 0 = none -> their classes.
         strip_px: rows of a strip.
 
     Yields:
         (first row, uint8 (y, x)): 0 = unlabelled.
     """
-    class_of = np.zeros(int(numbers.max(initial=0)) + 1, np.uint8)
-    class_of[numbers] = np.where(numbers > 0, classes, 0)
     with rasterio.open(path, driver="GTiff") as file:
         height = file.height
     for top in range(0, height, strip_px):
-        yield top, class_of[_read_rows(path, top, min(top + strip_px, height))]
+        yield top, class_of(_read_rows(path, top, min(top + strip_px, height)))
 
 
 def _counted(

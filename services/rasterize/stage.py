@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, latest_from_current_inputs
-from shared.items.collections import LABEL_POLYGONS, LABELS
+from shared.items.collections import LABELS
 from shared.items.item import Item
-from shared.items.labels import label_winner
+from shared.items.labels import DELIVERIES, label_winner
 from shared.stage import Collection, Deployment, Job, Settings, Source, Stage
 
 
@@ -28,11 +28,9 @@ def is_current_raster(item: Item, catalogue: Catalogue) -> bool:
 STAGE = Stage(
     name="rasterize",
     version=3,  # 2: confidence and polygon beside the classes; 3: invalid polygons are repaired
-    consumes=(LABEL_POLYGONS,),
+    consumes=DELIVERIES,
     publishes=(
-        Collection(
-            LABELS, "Land-cover labels", "Label polygons burned at 10 m on the area's grid.", current=is_current_raster
-        ),
+        Collection(LABELS, "Land-cover labels", "Labels at 10 m on the area's grid.", current=is_current_raster),
     ),
     plan=plan,
     process="services.rasterize.process:process",

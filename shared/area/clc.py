@@ -79,5 +79,14 @@ CLC_LEVEL_1: Final[dict[str, str]] = {
     "5": "Water bodies",
 }
 
+CLC_GRID_CODES: Final[dict[int, str]] = {
+    **dict(enumerate(sorted(CLC_LEVEL_3), start=1)),
+    48: "999",
+    49: "990",
+    50: "995",
+    255: "990",
+}
+"""Value of a pixel of EEA's rasters -> CLC code; rasters of 2018 that hold the codes themselves are read, too."""
+
 CLC_UNCLASSIFIED: Final = frozenset({"990", "995", "999"})
 """Codes of unclassified land, unclassified water and no data: known, and not labelled."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.area.clc import CLC_LEVEL_1, CLC_LEVEL_2, CLC_LEVEL_3, CLC_UNCLASSIFIED
+from shared.area.clc import CLC_GRID_CODES, CLC_LEVEL_1, CLC_LEVEL_2, CLC_LEVEL_3, CLC_UNCLASSIFIED
 
 CLC_ATTRIBUTE = r"code_?\d{2}"
 CLC_ATTRIBUTION = (
@@ -45,24 +45,25 @@ class LabelClass(BaseModel):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
     """Colour in maps and legends, `"#rrggbb"`."""
     sources: tuple[str, ...]
-    """Attribute values of the polygons that belong to the class."""
+    """Attribute values of the polygons, or values of the raster's pixels, that belong to the class."""
 
 
 class LabelScheme(BaseModel):
-    """A way to read classes off a polygon layer."""
+    """A way to read classes off a layer of polygons, or off a raster."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scheme: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     """Name of the scheme, part of the cube's path: lower case letters, digits and dashes."""
-    attribute: str
-    r"""Regular expression of the attribute that holds the code, in any case: `fclass`, `code_?\d{2}`."""
+    attribute: str = ""
+    r"""Regular expression of the attribute that holds the code, in any case: `fclass`, `code_?\d{2}`. Rasters: none."""
     classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=254)
     """2 to 254 classes, kept ascending by code."""
     ignored: tuple[str, ...] = ()
-    """Attribute values that are known and stay unlabelled."""
-    source: Literal["clc", "polygons"] = "polygons"
-    """How a delivery of the scheme is told: `clc` by Corine's names and layers, `polygons` by the attribute alone."""
+    """Attribute values, or values of pixels, that are known and stay unlabelled."""
+    source: Literal["clc", "polygons", "raster"] = "polygons"
+    """What a delivery of the scheme is: `clc`, polygons with Corine's names or a raster of its grid codes; `polygons`,
+    told by the attribute alone; `raster`, a GeoTIFF of classes such as WorldCover's."""
     attribution: str = ""
     """Line that every derived item, TIFF and picture carries."""
 
@@ -74,6 +75,10 @@ class LabelScheme(BaseModel):
             twice = {v for v in values if values.count(v) > 1}
             if twice:
                 raise ValueError(f"{kind} {sorted(twice)[0]!r} is given to two classes")
+        if not self.attribute and self.source != "raster":
+            raise ValueError("attribute: is missing; name the field that holds the code, or set `source: raster`")
+        if self.source == "raster" and (odd := [s for s in sources if not s.isdecimal()]):
+            raise ValueError(f"source value {odd[0]!r} is not that of a pixel: a whole number from 0 on")
         try:
             re.compile(self.attribute)
         except re.error as error:
@@ -99,6 +104,13 @@ class LabelScheme(BaseModel):
             return self._lookup[text]
         except KeyError:
             raise UnknownClass(f"class code {text!r} is unknown to the label scheme {self.scheme}") from None
+
+    def pixel_values(self) -> dict[int, int]:
+        """Value of a delivered raster's pixel -> raster value 1..K; 0 = known and unlabelled."""
+        if self.source == "clc":
+            codes = {int(code): code for code in (*CLC_LEVEL_3, *CLC_UNCLASSIFIED)}
+            return {0: 0} | {value: self._lookup[code] for value, code in (CLC_GRID_CODES | codes).items()}
+        return {int(source): value for source, value in self._lookup.items()}
 
     @property
     def _lookup(self) -> dict[str, int]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from shared.items.collections import LABEL_POLYGONS
+from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS
 from shared.items.item import Item
 
 if TYPE_CHECKING:
     from shared.items.catalogue import Catalogue
 
+
+DELIVERIES: Final = (LABEL_POLYGONS, LABEL_RASTERS)
+"""Collections of labels as delivered."""
 
 _EDITION: Final = re.compile(r"V(\d{2,4})[_.](\d+)(?:[_.](\d+))?(?:([BU])(\d*))?(?![A-Z0-9])", re.IGNORECASE)
 
@@ -18,15 +21,22 @@ _EDITION: Final = re.compile(r"V(\d{2,4})[_.](\d+)(?:[_.](\d+))?(?:([BU])(\d*))?
 def label_winner(catalogue: Catalogue) -> Item | None:
     """Return the label delivery that is burned; None where none is of the area's source."""
     source = catalogue.area.labels.source
-    fitting = [i for i in catalogue.current(LABEL_POLYGONS) if i.properties["landstream:label_source"] == source]
+    delivered = (item for collection in DELIVERIES for item in catalogue.current(collection))
+    fitting = [i for i in delivered if i.properties["landstream:label_source"] == source]
     return max(fitting, key=lambda delivery: label_rank(delivery, catalogue), default=None)
 
 
 def label_rank(delivery: Item, catalogue: Catalogue) -> tuple[int, str, str, str]:
-    """Return what a delivery wins by, the larger one: reference year nearest the area's, then campaign, edition, id."""
+    """Return what a delivery wins by, the larger one: reference year nearest the area's, then campaign, edition, id.
+
+    Polygons win over the raster that was made of them.
+    """
     p = delivery.properties
     distance = abs(int(p["landstream:reference_year"]) - catalogue.area.label_year)
-    return (-distance, str(p["landstream:campaign"]), edition_order(str(p["landstream:release"])), delivery.id)
+    edition = edition_order(str(p["landstream:release"]))
+    if delivery.collection == LABEL_RASTERS:
+        edition = edition[:-1]  # sorts right before its edition, as cubes keep this text and have no place for more
+    return (-distance, str(p["landstream:campaign"]), edition, delivery.id)
 
 
 def edition_order(release: str) -> str:

@@ -11,6 +11,7 @@ from shared.items.collections import (
     EVALUATIONS,
     HOLD_OUTS,
     LABEL_POLYGONS,
+    LABEL_RASTERS,
     LABELS,
     MAPS,
     MASKS,
@@ -210,6 +211,26 @@ class UpdateFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryFacts(ProductFacts):
+    """Rasters of classes as delivered, and what they have in common with label polygons."""
+
+    reference_year: int
+    """Year that the labels describe."""
+
+    campaign: str
+    """Campaign of the delivery, as sortable text."""
+
+    release: str
+    """Release of the campaign, `V2020_20u1`, or empty."""
+
+    label_source: str
+    """`clc`, `polygons` or `raster`: how a label product of the scheme is told."""
+
+    crs: str
+    """CRS of the layer or raster, `EPSG:n` or WKT."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolygonFacts(DeliveryFacts):
     """Label polygons as delivered."""
 
     layer: str
@@ -221,21 +242,6 @@ class DeliveryFacts(ProductFacts):
     member: str
     """Path of the dataset inside the archive; empty for a plain file."""
 
-    reference_year: int
-    """Year that the polygons describe."""
-
-    campaign: str
-    """Campaign of the delivery, as sortable text."""
-
-    release: str
-    """Release of the campaign, `V2020_20u1`, or empty."""
-
-    label_source: str
-    """`clc` or `polygons`: how a label product of the scheme is told."""
-
-    crs: str
-    """CRS of the layer, `EPSG:n` or WKT."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFacts(Facts):
@@ -244,6 +250,8 @@ class LabelFacts(Facts):
     `labels` holds classes; `confidence`, how many pixels each lies from the nearest one of another class or without
     one, capped at 255; `polygon`, the number of the polygon that labelled it, counted in the delivery's order from 1 on
     among those that meet the grid. Where nothing is labelled all hold 0. Items of version 1 have `labels` alone.
+
+    Of a raster that was delivered, `polygon` holds patches: the pixels of one class in one square of 1.28 km.
     """
 
     scene: str
@@ -264,9 +272,6 @@ class LabelFacts(Facts):
     scheme: str
     """Name of the label scheme."""
 
-    polygons: int
-    """How many polygons were burned."""
-
     class_area_m2: Mapping[str, int]
     """Class code -> area in square metres."""
 
@@ -275,6 +280,9 @@ class LabelFacts(Facts):
 
     attribution: str
     """The label source's line."""
+
+    polygons: int | None = None
+    """How many polygons were burned; absent where a raster was delivered, as are the next two."""
 
     uncoded_polygons: int | None = None
     """How many of the polygons have no class code, so that they label nothing; absent before version 3."""
@@ -507,7 +515,8 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     OLCI_L1B: FrameFacts,
     OLCI_GRID: FrameFacts,
     MASKS: MaskFacts,
-    LABEL_POLYGONS: DeliveryFacts,
+    LABEL_POLYGONS: PolygonFacts,
+    LABEL_RASTERS: DeliveryFacts,
     LABELS: LabelFacts,
     UPDATES: UpdateFacts,
     WITHDRAWALS: WithdrawalFacts,

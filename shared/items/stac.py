@@ -21,6 +21,7 @@ PROJECTION_EXTENSION = f"{_SCHEMAS}/projection/v2.0.0/schema.json"
 SAT_EXTENSION = f"{_SCHEMAS}/sat/v1.0.0/schema.json"
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+GEOTIFF = "image/tiff; application=geotiff"
 GEOPACKAGE = "application/geopackage+sqlite3"
 HTML = "text/html"
 JP2 = "image/jp2"

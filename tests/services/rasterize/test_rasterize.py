@@ -23,7 +23,7 @@ from services.rasterize.stage import STAGE, plan
 from shared.area import Area, load_area
 from shared.area.area import parse_area
 from shared.items.item import Item
-from shared.items.properties import DeliveryFacts
+from shared.items.properties import PolygonFacts
 from shared.stage import LocalItem, NewItem, RejectScene, Task
 from simulator.clc import write_polygons
 from tests.catalogues import catalogue_of
@@ -136,7 +136,7 @@ def test_long_edges_are_cut_before_they_bend() -> None:
 
 def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "") -> LocalItem:
     stem = path.name.split(".")[0]
-    facts = DeliveryFacts(
+    facts = PolygonFacts(
         scene=stem,
         product=stem,
         product_version=(),

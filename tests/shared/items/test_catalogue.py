@@ -149,5 +149,5 @@ def test_an_output_is_known_by_its_id_alone() -> None:
 
 def test_area_files_of_the_examples_are_good() -> None:
     assert {load_area(p).name for p in Path(AREAS).glob("*.yaml")} == {
-        "small", "demo", "brandenburg", "malta", "east-anglia",
+        "small", "demo", "brandenburg", "malta", "east-anglia", "worldcover",
     }  # fmt: skip
