@@ -76,9 +76,7 @@ def read_facts(datasets: Sequence[Dataset], name: LabelName, area: Area, unit: s
     scheme = area.labels
     if scheme.source == "raster":
         fault = f"holds polygons, and label scheme {scheme.scheme} reads a raster"
-        raise RejectScene(
-            unit, fault, "deliver a GeoTIFF of its classes, or name the scheme's `attribute`"
-        )
+        raise RejectScene(unit, fault, "deliver a GeoTIFF of its classes, or name the scheme's `attribute`")
     layers = [layer for dataset in datasets for layer in _layers(dataset, name, area)]
     if not layers:
         fault = f"has no polygons with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
