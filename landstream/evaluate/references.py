@@ -21,9 +21,8 @@ from services.rasterize.burn import burn, reproject
 from shared.area import LabelScheme, UnknownClass, is_missing
 from shared.geo import TILE_10M_PX, Grid
 from shared.raster.grid import Lattice
+from shared.vector import LATITUDES, LONGITUDES
 
-LONGITUDES: Final = ("lon", "longitude", "x", "th_long", "point_long")
-LATITUDES: Final = ("lat", "latitude", "y", "th_lat", "point_lat")
 CODES: Final = ("class", "code", "label", "lc1", "survey_lc1")
 """Columns of a CSV file, in any case; the last ones are those of LUCAS."""
 

@@ -25,7 +25,7 @@ from services.ingest.verify import list_files
 from shared.stage import RejectScene
 
 MARKERS = frozenset({".empty-folder", ".keep", ".gitkeep", ".DS_Store"})
-REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar), or labels (.gpkg, .gdb, .shp, or .tif of classes)"
+REMEDY = "deliver a SAFE or SEN3 product (folder, .zip or .tar), or labels (.gpkg, .gdb, .shp, .csv, .tif)"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if path.is_dir():
         labels = None if parse_product(unit) else _open_labels(path, unit, folder, limits)
         return labels or _folder(path, unit, limits, whole=False)
-    if name.endswith(".gpkg"):
+    if name.endswith((".gpkg", ".csv")):
         return Labels([plain_dataset(path, unit)])
     if path.stat().st_size == 0:
         raise Incomplete(unit, "is empty (0 bytes)")

@@ -25,6 +25,7 @@ from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS
 from shared.items.properties import DeliveryFacts, FrameFacts, PolygonFacts, SceneFacts
 from shared.items.stac import (
     COG,
+    CSV,
     EO_EXTENSION,
     GEOPACKAGE,
     GEOTIFF,
@@ -226,7 +227,8 @@ def make_polygons_item(name: LabelName, layer: LayerFacts, kept: Dataset, area: 
     own = PolygonFacts(
         **_of_delivery(name, layer, area), layer=layer.layer, attribute=layer.attribute, member=kept.member
     )
-    suffix, media_type = (".zip", ZIP) if kept.member else (".gpkg", GEOPACKAGE)
+    own_type = (".csv", CSV) if file.suffix.lower() == ".csv" else (".gpkg", GEOPACKAGE)
+    suffix, media_type = (".zip", ZIP) if kept.member else own_type
     called = file.name if file.suffix.lower() == suffix else file.name + suffix
     asset = NewAsset(place(file, folder, called), media_type, ("data",), "Polygons as delivered")
     return _make_delivery(LABEL_POLYGONS, layer, own, {"polygons": asset})

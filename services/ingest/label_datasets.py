@@ -1,4 +1,4 @@
-"""The vector datasets of a label delivery: GeoPackages, file geodatabases, shapefiles, and the file that is kept."""
+"""The vector datasets of a label delivery: GeoPackages, geodatabases, shapefiles, tables, and the file that is kept."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from services.ingest.names import label_stem
 from services.ingest.refuse import DELIVER_AGAIN, Incomplete
 from services.ingest.unpack import unpack
 from shared.stage import RejectScene
+from shared.vector import LATITUDES, LONGITUDES, is_table, names_positions
 
 _SQLITE = b"SQLite format 3\x00"
 _ZIP = b"PK\x03\x04"
 _TABLE = "a00000001.gdbtable"
 _GDB = ".gdb"
+_ALONE = (".gpkg", ".csv")
+"""Suffixes of datasets that are one file."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -42,7 +46,7 @@ class Dataset:
 
 
 def plain_dataset(path: Path, unit: str) -> Dataset:
-    """Take a GeoPackage that was delivered as it is.
+    """Take a GeoPackage or a table of points that was delivered as it is.
 
     Raises:
         Incomplete: it is shorter than its header says.
@@ -73,10 +77,13 @@ def datasets_of(root: Path, files: Iterable[str], unit: str, archive: Path | Non
     if _TABLE in (name.lower() for name in here):
         return [Dataset(_at_the_top(root, unit, named))]
     opened = archive if archive is not None and _is_zip(archive) else None
-    found = [Dataset(root / name, opened, name if opened else "") for name in _names(here)]
+    names = [*_names(here), *(n for n in sorted(here) if is_table(Path(n)) and names_positions(root / n))]
+    found = [Dataset(root / name, opened, name if opened else "") for name in names]
     for dataset in found:
         _check(dataset.path, dataset.name)
-    return [replace(d, file=d.path) if opened is None and d.path.suffix.lower() == ".gpkg" else d for d in found]
+    if opened is None:
+        found = [replace(d, file=d.path) if d.path.suffix.lower() in _ALONE else d for d in found]
+    return found
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,11 @@ def _check(path: Path, relative: str) -> None:
             missing = f"lacks its {', '.join(sorted(parts))}"
             fault = missing if parts else f"is not a shapefile: it begins with {head[:8]!r}"
             raise RejectScene(relative, fault, DELIVER_AGAIN)
+        return
+    if is_table(path):
+        if not names_positions(path):
+            fault = "has no columns of longitude and latitude in its first line"
+            raise RejectScene(relative, fault, f"name them {LONGITUDES[0]},{LATITUDES[0]}; in degrees of WGS 84")
         return
     # The application id makes GDAL take its GeoPackage driver, never the SQLite one, whose tables may name other files.
     if not head.startswith(_SQLITE) or len(head) < 100 or head[68:70] != b"GP":

@@ -38,7 +38,7 @@ COGS_MANIFEST = "item.json"
 _PACKED = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 _LONG = re.compile(r"S2[A-D]_(?:OPER|USER)_PRD_MSI", re.ASCII)
 _LABEL_SUFFIX = re.compile(
-    r"(?:\.gdb|\.shp|\.gpkg|\.tiff?)?(?:\.zip|\.tar|\.tar\.gz|\.tgz)$|\.(?:gpkg|gdb|tiff?)$", re.IGNORECASE
+    r"(?:\.gdb|\.shp|\.gpkg|\.tiff?)?(?:\.zip|\.tar|\.tar\.gz|\.tgz)$|\.(?:gpkg|gdb|csv|tiff?)$", re.IGNORECASE
 )
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 

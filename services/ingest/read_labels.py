@@ -1,4 +1,4 @@
-"""Deliveries of label polygons: which layer and attribute hold the classes, of which year, all of them known."""
+"""Deliveries of label polygons or points: which layer and attribute hold the classes, of which year, all known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -21,15 +20,16 @@ from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area, UnknownClass
 from shared.raster.grid import outline
-from shared.raster.options import NO_NETWORK
 from shared.stage import RejectScene
+from shared.vector import list_layers, read_info, read_layer
 
 _CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
 _CHANGE_FIELDS = frozenset({"change", "chtype"})
 _NOT_AREAL = re.compile("Point|Line|Curve(?!Polygon)")  # a layer of any geometry is `Unknown`
+_POINTS = re.compile(r"(?:\w+ )*(?:Multi)?Point(?: \w+)?\Z")
 
-# A vector file may name others by address; none is fetched.
-pyogrio.set_gdal_config_options(dict(NO_NETWORK))
+LEAST_EXTENT = 1e-5
+"""Of a single point, which has none; in units of the CRS."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def read_facts(datasets: Sequence[Dataset], name: LabelName, area: Area, unit: s
         raise RejectScene(unit, fault, "deliver a GeoTIFF of its classes, or name the scheme's `attribute`")
     layers = [layer for dataset in datasets for layer in _layers(dataset, name, area)]
     if not layers:
-        fault = f"has no polygons with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
+        what = "polygons" if scheme.source == "clc" else "polygons or points"
+        fault = f"has no {what} with an attribute like {scheme.attribute!r}, as label scheme {scheme.scheme} needs"
         raise RejectScene(unit, fault, "deliver a status layer, or name its attribute in the area file")
     layer, codes, facts = _choose(layers, area)
     if not len(codes):
@@ -116,10 +117,11 @@ def _layers(dataset: Dataset, name: LabelName, area: Area) -> list[_Layer]:
     pattern = re.compile(scheme.attribute, re.IGNORECASE)
     found = []
     try:
-        for layer, geometry_type in pyogrio.list_layers(dataset.path):
-            if geometry_type is None or _NOT_AREAL.search(geometry_type):
+        for layer, geometry_type in list_layers(dataset.path):
+            if not _holds_labels(geometry_type, clc):
                 continue
-            fields = [str(f) for f in pyogrio.read_info(dataset.path, layer=layer)["fields"]]
+            info = read_info(dataset.path, layer)
+            fields = [str(f) for f in info["fields"]] if info["features"] else []
             codes = [f for f in fields if pattern.fullmatch(f)]
             if clc and (len(codes) != 1 or _is_change(layer, fields)):
                 continue
@@ -131,6 +133,13 @@ def _layers(dataset: Dataset, name: LabelName, area: Area) -> list[_Layer]:
     return found
 
 
+def _holds_labels(geometry_type: str | None, clc: bool) -> bool:
+    """Return whether a layer of a type of geometry may be labels; Corine's are polygons."""
+    if geometry_type is None:
+        return False
+    return not _NOT_AREAL.search(geometry_type) or (not clc and _POINTS.match(geometry_type) is not None)
+
+
 def _is_change(layer: str, fields: list[str]) -> bool:
     return bool(_CHANGES.search(layer)) or any(f.lower() in _CHANGE_FIELDS for f in fields)
 
@@ -139,22 +148,24 @@ def _look(layer: _Layer, area: Area) -> tuple[np.ndarray[Any, Any], LayerFacts]:
     """Class codes of the features over the AOI's bounds, and where the layer is."""
     where, path = layer.dataset.name, layer.dataset.path
     try:
-        info = pyogrio.read_info(path, layer=layer.name, force_total_bounds=True)
-        if not info["crs"]:
+        info = read_info(path, layer.name, force_total_bounds=True)
+        crs = info["crs"]
+        if not crs:
             raise RejectScene(where, f"layer {layer.name} has no CRS", "deliver the layer with its CRS")
-        crs = str(info["crs"])
         if not is_shift_known(crs):
             fault = f"layer {layer.name} is in {crs[:80]}, whose datum shift to WGS 84 is unknown"
             raise RejectScene(where, fault, "deliver the layer in a CRS of ETRS89 or WGS 84")
         to_layer = Transformer.from_crs(4326, crs, always_xy=True)
         bounds = to_layer.transform_bounds(*area.polygon.bounds, densify_pts=21)
-        extent = outline(crs, [float(v) for v in info["total_bounds"]])
+        if info["total_bounds"] is None:
+            raise RejectScene(where, f"layer {layer.name} says of none of its features where it is", DELIVER_AGAIN)
+        west, south, east, north = (float(v) for v in info["total_bounds"])
+        extent = outline(crs, (west, south, max(east, west + LEAST_EXTENT), max(north, south + LEAST_EXTENT)))
         # Inverse infinities: the area lies where this CRS cannot be, hence not in this layer.
         inside = bool(np.isfinite(bounds).all()) and extent.intersects(area.polygon)
         codes = np.array([])
         if inside:
-            wanted = {"columns": [layer.attribute], "read_geometry": False}
-            codes = pyogrio.raw.read(path, layer=layer.name, bbox=bounds, **wanted)[3][0]
+            codes = read_layer(path, layer.name, [layer.attribute], bounds, read_geometry=False)[1][0]
     except (CRSError, ProjError, ValueError) as error:
         fault = f"layer {layer.name} has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error

@@ -47,7 +47,7 @@ STAGE = Stage(
         Collection(
             LABEL_POLYGONS,
             "Label polygons",
-            "Corine Land Cover and other deliveries of label polygons.",
+            "Corine Land Cover and other deliveries of label polygons, or points.",
             current=latest_of_product,
         ),
         Collection(

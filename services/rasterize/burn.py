@@ -1,4 +1,4 @@
-"""The pure core: polygons of any CRS to values on a lattice, by the pixel-centre rule."""
+"""The pure core: polygons of any CRS to values on a lattice, by the pixel-centre rule; points to their own pixels."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
     Invalid ones are repaired: edges of theirs that are cut would lose what lies beyond a crossing.
 
     Args:
-        geometries: (polygon,), in units of `source`.
+        geometries: (polygon,), or points alone, in units of `source`.
         source: CRS as `EPSG:n` or WKT.
         target: projected CRS in metres.
 
     Returns:
         (polygon,); those that the target cannot show are None.
     """
-    sound, _ = repair(shapely.force_2d(geometries))
+    flat = shapely.force_2d(geometries)
+    sound = flat if are_points(flat) else repair(flat)[0]
     transformer = Transformer.from_crs(source, target, always_xy=True)
     if transformer.source_crs == transformer.target_crs:
         return sound
@@ -49,6 +50,12 @@ def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
     moved = np.asarray(shapely.transform(cut, shift), dtype=object)
     moved[~np.isfinite(shapely.bounds(moved)).all(axis=1)] = None
     return moved
+
+
+def are_points(geometries: Geometries) -> bool:
+    """Return whether geometries, None left aside, are points alone."""
+    there = geometries[~shapely.is_missing(geometries)]
+    return len(there) > 0 and bool((shapely.get_dimensions(there) == 0).all())
 
 
 def number_polygons(
@@ -81,7 +88,8 @@ def burn(
 ) -> Iterator[tuple[int, NDArray[ValueT]]]:
     """Values of a lattice, strip by strip from the north.
 
-    A pixel takes the value of the polygon that holds its centre; where polygons overlap, of the later one.
+    A pixel takes the value of the polygon that holds its centre, or of the point that lies in it; of the later one
+    where there are several.
 
     Args:
         geometries: (polygon,) in the lattice's CRS; None is skipped.
@@ -100,7 +108,8 @@ def burn(
         south = north + rows * transform[4]
         east = transform[2] + shape[1] * transform[0]
         # NaN bounds (None, empty) compare False.
-        inside = (bounds[:, 1] < north) & (bounds[:, 3] > south) & (bounds[:, 0] < east) & (bounds[:, 2] > transform[2])
+        inside = (bounds[:, 1] <= north) & (bounds[:, 3] >= south) & (bounds[:, 0] <= east)
+        inside &= bounds[:, 2] >= transform[2]
         strip = np.zeros((rows, shape[1]), values.dtype)
         shapes = [(geometries[i], int(values[i])) for i in np.flatnonzero(inside)]
         if shapes:

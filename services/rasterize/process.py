@@ -12,7 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from services.rasterize.burn import burn, number_polygons, reproject
+from services.rasterize.burn import are_points, burn, number_polygons, reproject
 from services.rasterize.distance import edge_distances
 from services.rasterize.item import CONFIDENCE, CONFIDENCE_UNIT, LABELS, PIXEL_M, POLYGON, Drawn, make_item
 from services.rasterize.patches import class_of_patch, number_patches
@@ -83,7 +83,7 @@ def _draw_polygons(task: Task[Settings], lattice: Lattice, strip_px: int) -> Dra
         grid.bounds_m,
         grid.crs,
     )
-    geometries, repaired = repair(geometries)
+    geometries, repaired = (geometries, 0) if are_points(geometries) else repair(geometries)
     classes = class_values(codes, task.area.labels, facts.layer)
     outlines = reproject(geometries, crs, grid.crs)
     numbers = number_polygons(outlines, classes, grid.bounds_m)

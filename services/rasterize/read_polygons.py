@@ -1,4 +1,4 @@
-"""The polygons of a label delivery around the area, as ingest has found and checked them."""
+"""The polygons or points of a label delivery around the area, as ingest has found and checked them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 
 from shared.stage import RejectScene
+from shared.vector import read_info, read_layer
 from shared.zips import open_zip
 
 MARGIN_M = 1000
@@ -22,10 +22,10 @@ Polygons = tuple[NDArray[np.object_], NDArray[Any], str]
 
 
 def read_polygons(path: Path, layer: str, attribute: str, bounds_m: tuple[float, ...], grid_crs: str) -> Polygons:
-    """Polygons around a grid, in file order.
+    """Polygons, or points, around a grid, in file order.
 
     Args:
-        path: GeoPackage, file geodatabase or shapefile.
+        path: GeoPackage, file geodatabase, shapefile or table of points.
         layer: layer name.
         attribute: field of the class code.
         bounds_m: west, south, east, north of the grid, in metres of `grid_crs`.
@@ -40,9 +40,9 @@ def read_polygons(path: Path, layer: str, attribute: str, bounds_m: tuple[float,
     west, south, east, north = bounds_m
     around = (west - MARGIN_M, south - MARGIN_M, east + MARGIN_M, north + MARGIN_M)
     try:
-        crs = str(pyogrio.read_info(path, layer=layer)["crs"])
+        crs = str(read_info(path, layer)["crs"])
         box = Transformer.from_crs(grid_crs, crs, always_xy=True).transform_bounds(*around, densify_pts=21)
-        _, _, wkb, fields = pyogrio.raw.read(path, layer=layer, columns=[attribute], bbox=box, force_2d=True)
+        wkb, fields = read_layer(path, layer, [attribute], box)
         geometries = np.asarray(shapely.from_wkb(wkb, on_invalid="fix"), dtype=object)
     except (DataSourceError, DataLayerError, UnicodeError, shapely.errors.GEOSException) as error:
         raise RejectScene(path.name, f"cannot be read ({str(error)[:200]})", "deliver the labels again") from error

@@ -63,7 +63,7 @@ class LabelScheme(BaseModel):
     """Attribute values, or values of pixels, that are known and stay unlabelled."""
     source: Literal["clc", "polygons", "raster"] = "polygons"
     """What a delivery of the scheme is: `clc`, polygons with Corine's names or a raster of its grid codes; `polygons`,
-    told by the attribute alone; `raster`, a GeoTIFF of classes such as WorldCover's."""
+    or points such as LUCAS's, told by the attribute alone; `raster`, a GeoTIFF of classes such as WorldCover's."""
     attribution: str = ""
     """Line that every derived item, TIFF and picture carries."""
 

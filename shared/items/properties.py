@@ -231,7 +231,7 @@ class DeliveryFacts(ProductFacts):
 
 @dataclass(frozen=True, kw_only=True)
 class PolygonFacts(DeliveryFacts):
-    """Label polygons as delivered."""
+    """Label polygons, or points, as delivered."""
 
     layer: str
     """Layer that holds the polygons."""

@@ -22,6 +22,7 @@ SAT_EXTENSION = f"{_SCHEMAS}/sat/v1.0.0/schema.json"
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOTIFF = "image/tiff; application=geotiff"
+CSV = "text/csv"
 GEOPACKAGE = "application/geopackage+sqlite3"
 HTML = "text/html"
 JP2 = "image/jp2"

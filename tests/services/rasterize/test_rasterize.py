@@ -134,7 +134,7 @@ def test_long_edges_are_cut_before_they_bend() -> None:
     assert moved.exterior.distance(shapely.Point(x, y)) < 1
 
 
-def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "") -> LocalItem:
+def delivery(path: Path, layer: str, attribute: str, year: int, member: str = "", source: str = "clc") -> LocalItem:
     stem = path.name.split(".")[0]
     facts = PolygonFacts(
         scene=stem,
@@ -147,7 +147,7 @@ def delivery(path: Path, layer: str, attribute: str, year: int, member: str = ""
         reference_year=year,
         campaign=str(year),
         release="",
-        label_source="clc",
+        label_source=source,
         crs="EPSG:3035",
     )
     properties = {"datetime": f"{year}-01-01T00:00:00Z"} | facts.properties()
@@ -367,3 +367,32 @@ def test_malta(file: str, layer: str, attribute: str, year: int, member: str, da
     if file == "clc2018_mt.gpkg":
         assert dict(zip(*np.unique(codes, return_counts=True), strict=True))["112"] == 40
         assert item.properties["landstream:polygons"] == 148
+
+
+def test_each_point_labels_its_own_pixel(area: Area, tmp_path: Path) -> None:
+    """Of LUCAS's table; the later one of two in a pixel, numbers by the order of the delivery."""
+    classes = [
+        {"code": "B", "name": "Cropland", "color": "#ffff00", "sources": ["B11"]},
+        {"code": "C", "name": "Woodland", "color": "#00ff00", "sources": ["C10"]},
+    ]
+    scheme = {"scheme": "lucas", "attribute": "lc1", "classes": classes, "ignored": ["8"]}
+    lucas = parse_area(area.model_dump(mode="json", by_alias=True) | {"labels": scheme}, "test")
+    west, _, _, north = lucas.grid.bounds_m
+    pixels = [(0, 0, "B11"), (511, 300, "C10"), (512, 300, "B11"), (700, 900, "8"), (40, 41, "B11"), (40, 41, "C10")]
+    to_degrees = Transformer.from_crs(lucas.grid.crs, 4326, always_xy=True)
+    rows = ["th_long,th_lat,lc1"]
+    for row, col, code in pixels:
+        longitude, latitude = to_degrees.transform(west + 10 * col + 4.0, north - 10 * row - 7.0)
+        rows.append(f"{longitude:.9f},{latitude:.9f},{code}")
+    path = tmp_path / "lucas.csv"
+    path.write_text("\n".join([*rows, "9.5,45.0,B11", ",,C10"]))
+    source = delivery(path, "lucas", "lc1", 2018, source="polygons")
+    item = run(source, lucas, tmp_path / "out")
+    with rasterio.open(item.assets["labels"].path) as file:
+        labels = file.read(1)
+    with rasterio.open(item.assets["polygon"].path) as file:
+        numbers = file.read(1)
+    expected = {(0, 0): (1, 1), (511, 300): (2, 2), (512, 300): (1, 3), (40, 41): (2, 6)}
+    assert {(r, c): (labels[r, c], numbers[r, c]) for r, c in np.argwhere(labels)} == expected
+    assert not numbers[labels == 0].any()
+    assert item.properties["landstream:polygons"] == 6

@@ -1,0 +1,96 @@
+"""Vector files as delivered: opened without a network, tables of points among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyogrio
+from numpy.typing import NDArray
+
+from shared.raster.options import NO_NETWORK
+
+LONGITUDES: Final = ("lon", "longitude", "x", "th_long", "point_long", "gps_long")
+LATITUDES: Final = ("lat", "latitude", "y", "th_lat", "point_lat", "gps_lat")
+"""Columns of a table that hold degrees of WGS 84, in any case; the last three are those of LUCAS."""
+
+MOST_HEADER_BYTES: Final = 1 << 16
+
+# A vector file may name others by address; none is fetched.
+pyogrio.set_gdal_config_options(dict(NO_NETWORK))
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table of points, by its name."""
+    return path.suffix.lower() == ".csv"
+
+
+def names_positions(path: Path) -> bool:
+    """Return whether the first line of a table names a column of longitudes and one of latitudes."""
+    with path.open("rb") as file:
+        line = file.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
+    names = {name.strip().strip('"').lower() for name in re.split(r"[,;\t|]", line)}
+    return not names.isdisjoint(LONGITUDES) and not names.isdisjoint(LATITUDES)
+
+
+def list_layers(path: Path) -> list[tuple[str, str | None]]:
+    """Return the layers of a file, and the geometry type of each as GDAL writes it; None of one that has none.
+
+    Raises:
+        pyogrio.errors.DataSourceError: it cannot be read.
+    """
+    layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    if not is_table(path):
+        return layers
+    kinds = [(name, str(read_info(path, name)["geometry_type"])) for name, _ in layers]
+    return [(name, None if kind == "None" else kind) for name, kind in kinds]
+
+
+def read_info(path: Path, layer: str, force_total_bounds: bool = False) -> Mapping[str, Any]:
+    """Return what pyogrio tells of a layer; `crs` is that of a table's degrees, or empty where nobody knows.
+
+    Raises:
+        pyogrio.errors.DataSourceError: it cannot be read.
+    """
+    info = dict(pyogrio.read_info(path, layer=layer, force_total_bounds=force_total_bounds, **_options(path)))
+    info["crs"] = "EPSG:4326" if is_table(path) else str(info["crs"] or "")
+    return info
+
+
+def read_layer(
+    path: Path, layer: str, columns: Sequence[str], bounds: Sequence[float], read_geometry: bool = True
+) -> tuple[NDArray[np.object_], list[NDArray[Any]]]:
+    """Read the features of a layer that meet a box, in the layer's order.
+
+    Args:
+        path: the file.
+        layer: name of the layer.
+        columns: names of the fields wanted.
+        bounds: west, south, east, north in the layer's CRS.
+        read_geometry: whether to read where they are.
+
+    Returns:
+        WKB in two dimensions (feature,), None where a feature has none; values of each column (feature,).
+
+    Raises:
+        pyogrio.errors.DataSourceError: it cannot be read.
+    """
+    _, _, geometries, fields = pyogrio.raw.read(
+        path,
+        layer=layer,
+        columns=list(columns),
+        bbox=tuple(bounds),
+        read_geometry=read_geometry,
+        force_2d=True,
+        **_options(path),
+    )
+    return geometries, fields
+
+
+def _options(path: Path) -> dict[str, str]:
+    if not is_table(path):
+        return {}
+    return {"X_POSSIBLE_NAMES": ",".join(LONGITUDES), "Y_POSSIBLE_NAMES": ",".join(LATITUDES)}

@@ -1,0 +1,95 @@
+"""Points as labels: LUCAS's table, a layer of points, and what is said where neither has a place."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+
+from shared.area import Area
+from shared.stage import NewItem, RejectScene
+
+from .conftest import LABELS_AOI, make_area
+
+Run = Callable[..., NewItem]
+SCHEME: dict[str, Any] = {
+    "scheme": "lucas",
+    "attribute": "lc1",
+    "classes": [
+        {"code": "B", "name": "Cropland", "color": "#ffff00", "sources": ["B11", "B16"]},
+        {"code": "C", "name": "Woodland", "color": "#00ff00", "sources": ["C10"]},
+    ],
+    "ignored": ["8"],
+}
+LUCAS = "point_id,th_lat,th_long,LC1\n1,45.940,23.990,B11\n2,45.950,23.980,C10\n3,45.945,23.985,8\n4,,,C10\n"
+
+
+@pytest.fixture
+def area() -> Area:
+    return make_area(LABELS_AOI, [2018], SCHEME)
+
+
+def test_a_table_of_lucas(ingest: Run, tmp_path: Path) -> None:
+    path = tmp_path / "EU_2018_LUCAS.csv"
+    path.write_text(LUCAS)
+    item = ingest(path)
+    p = item.properties
+    assert (item.collection, item.product) == ("label-polygons", "EU_2018_LUCAS")
+    assert (p["landstream:attribute"], p["landstream:crs"], p["landstream:member"]) == ("LC1", "EPSG:4326", "")
+    assert item.assets["polygons"].path.read_text() == LUCAS
+    assert item.bbox == pytest.approx((23.98, 45.94, 23.99, 45.95), abs=1e-4)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_tables_of_any_separator(separator: str, ingest: Run, tmp_path: Path) -> None:
+    rows = ["\ufeffLon", "Lat", "lc1\n23.99", "45.94", "C10\n"]
+    (tmp_path / "points.csv").write_text(separator.join(rows))
+    assert ingest(tmp_path / "points.csv").properties["landstream:layer"] == "points"
+
+
+def test_a_table_in_a_zip(ingest: Run, tmp_path: Path) -> None:
+    """Beside a table of something else."""
+    with zipfile.ZipFile(tmp_path / "lucas.zip", "w") as archive:
+        archive.writestr("lucas/legend.csv", "code;name\nB11;Wheat\n")
+        archive.writestr("lucas/EU_2018.csv", LUCAS)
+    p = ingest(tmp_path / "lucas.zip").properties
+    assert (p["landstream:member"], p["landstream:layer"]) == ("lucas/EU_2018.csv", "EU_2018")
+
+
+def test_a_layer_of_points(ingest: Run, tmp_path: Path) -> None:
+    points = shapely.to_wkb(np.asarray(shapely.points([23.99, 23.98], [45.94, 45.95]), object))
+    codes = np.array(["B11", "C10"], dtype=object)
+    path = tmp_path / "lucas.gpkg"
+    pyogrio.raw.write(path, points, [codes], ["lc1"], crs="EPSG:4326", driver="GPKG", geometry_type="Point")
+    assert ingest(path).properties["landstream:attribute"] == "lc1"
+    with pytest.raises(RejectScene, match="has no polygons with an attribute like"):
+        ingest(path, make_area(LABELS_AOI, [2018], "clc-level1"))
+
+
+def test_one_point_is_enough(ingest: Run, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("x,y,lc1\n23.99,45.94,C10\n")
+    assert ingest(tmp_path / "one.csv").geometry["type"] == "Polygon"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a,b,lc1\n1,2,B11\n", r"points\.csv: has no columns of longitude and latitude.*name them lon,lat"),
+        ("lon,lat,lc2\n23.99,45.94,B11\n", "has no polygons or points with an attribute like 'lc1'"),
+        ("lon,lat,lc1\n23.99,45.94,Z99\n", "class code 'Z99' is unknown to the label scheme lucas"),
+        ("lon,lat,lc1\n3.99,45.94,B11\n", "outside the area here"),
+        ("lon,lat,lc1\n", "has no polygons or points with an attribute like"),
+        ("lon,lat,lc1\n,,B11\n", "says of none of its features where it is"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_refused(text: str, why: str, ingest: Run, tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text(text)
+    with pytest.raises(RejectScene, match=why):
+        ingest(tmp_path / "points.csv")
