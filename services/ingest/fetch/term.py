@@ -64,7 +64,7 @@ class Term:
         self._ended, self._lock = Event(), Lock()
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
         self._look_tries, self._look_s, self._events_s = 0, 0.0, 0.0
-        self._recounts, self._is_repair_due, self._broken = 0, False, list[Exception]()
+        self._is_later_recount, self._is_repair_due, self._broken = False, False, list[Exception]()
         self._book = Book(setup.store, clock.now)
         self._work = Work(
             min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
@@ -230,6 +230,7 @@ class Term:
                 self._is_looked = True
             if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()
+                self._is_later_recount = searches.recounted is not None  # whoever counted before, this term or another
                 searches.begin_recount()
                 self._is_recounted = True
         if self._subscription is not None and time.monotonic() >= self._events_s:
@@ -238,9 +239,8 @@ class Term:
         if searches.recounting:
             answers.append(searches.recount())
             if not searches.recounting:
-                self._recounts += 1
                 gauges.tell_missing(searches.missing)
-                self._is_repair_due = self._recounts > 1 and not self._setup.once
+                self._is_repair_due = self._is_later_recount and not self._setup.once
         self._is_searched = self._is_looked and not searches.recounting
         return any(answers) or not answers
 

@@ -785,3 +785,18 @@ def test_what_failed_is_tried_again_after_a_later_recount(bench: Bench) -> None:
         until(lambda: len(records(bench)) == 1)
         spoilt[0] = False
         until(lambda: bench.state(NAMES[0]) == "registered")
+
+
+def test_what_failed_is_tried_again_after_a_recount_of_a_later_process(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+
+    def spoil(what: str, name: str) -> None:
+        if what == "download":
+            raise Corrupt("a byte is another one")
+
+    bench.shop.before = spoil
+    bench.run(attempts=1)
+    assert len(records(bench)) == 1
+    bench.shop.before = lambda what, name: None
+    with Intake(bench.store), Serving(bench, bench.fetcher(once=False, recount_s=0.01, poll_s=3600.0)):
+        until(lambda: bench.state(NAMES[0]) == "registered")
