@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Lock, Thread
 
 from services.ingest.fetch import gauges
 from services.ingest.fetch.aftermath import Aftermath
-from services.ingest.fetch.book import Book, Overtaken
+from services.ingest.fetch.book import WHOLE, Book, Overtaken
 from services.ingest.fetch.downloads import Downloads
 from services.ingest.fetch.ending import Ending
 from services.ingest.fetch.events import Subscribed, queries_of, take_events
@@ -192,6 +193,11 @@ class Term:
             offer = self._book.offer(known.collection, known.week, known.product)
         except NotFound:
             self._log.warning("nothing says what it is", product=known.product)
+            return
+        if not self._searches.is_asked_for(known, offer) and self._book.reason(known) != WHOLE:
+            with suppress(Overtaken):
+                reason = "of a type, or of days, that the area's `source:` does not ask for any more"
+                self._book.say(known.collection, known.week, known.product, "unwanted", reason)
             return
         lane = lane_of(offer.sensed, offer.published, self._first_look, self._setup.settings.forward_days)
         self._work.put(Wanted(known.collection, known.week, known.product, lane, offer.sensed.timestamp()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -586,6 +586,20 @@ def test_a_raised_cloud_limit_fetches_what_was_too_cloudy(bench: Bench) -> None:
         assert bench.shop.asked["download"] == 0
         with Serving(bench, bench.fetcher(once=False, source=source | {"max_cloud_percent": 70})):
             until(lambda: bench.state(NAMES[0]) == "registered")
+
+
+def test_what_a_narrower_source_does_not_ask_for_is_not_fetched_until_it_does_again(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    source = {"products": ["S2MSI2A"]}
+    bench.run(source=source, free_gb=1e9)
+    assert bench.state(NAMES[0]) == "found"
+    with Intake(bench.store):
+        for narrower in ({"products": ["OL_1_EFR___"]}, {**source, "end": date(2018, 1, 31)}):
+            bench.run(source=narrower)
+            assert bench.state(NAMES[0]) == "unwanted"
+        assert bench.shop.asked["download"] == 0
+        bench.run(source=source)
+    assert bench.state(NAMES[0]) == "registered"
 
 
 def test_without_a_backfill_only_what_was_published_since_is_fetched(bench: Bench) -> None:
