@@ -234,8 +234,8 @@ def check(
     """Check an area file, and judge products by their names.
 
     It says which are used, warped or refused, and why; nothing is opened. With --catalogue it also asks the catalogue
-    of the area's `source:`, or the Copernicus Data Space, for the last whole year of the area's years: a line for each
-    product type.
+    of the area's `source:`, or the Copernicus Data Space, for the last of the area's years that is over, or for last
+    year where none is: a line for each product type.
 
     Example: landstream area check sibiu.yaml downloads/*
     """

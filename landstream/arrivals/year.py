@@ -13,7 +13,7 @@ from shared.area import Area
 
 
 def year_lines(area: Area) -> Iterator[str]:
-    """Yield what the last whole year of an area is in its catalogue, a line for each product type.
+    """Yield what a year of an area is in its catalogue, see `last_whole_year`; a line for each product type.
 
     A catalogue that does not answer, or a source that is none, ends the command with one line.
     """
@@ -29,12 +29,6 @@ def year_lines(area: Area) -> Iterator[str]:
 
 
 def last_whole_year(area: Area, today: date) -> tuple[date, date]:
-    """Return the first and the last day of the newest calendar year of an area's that is over.
-
-    Raises:
-        BadQuery: none of its years is.
-    """
-    over = [year for year in area.years if year < today.year]
-    if not over:
-        raise BadQuery(f"none of the area's years ({', '.join(map(str, area.years))}) is over: nothing can be counted")
-    return date(max(over), 1, 1), date(max(over), 12, 31)
+    """Return the first and the last day of the newest calendar year of an area's that is over; else of last year."""
+    year = max((year for year in area.years if year < today.year), default=today.year - 1)
+    return date(year, 1, 1), date(year, 12, 31)

@@ -324,6 +324,8 @@ def _fault(error: ErrorDetails) -> str:
         return f"{error['ctx']['tag']!r} is not a kind; there are {', '.join(KINDS)}"
     if error["type"] in {"union_tag_not_found", "model_attributes_type"} and error["loc"][:1] == ("source",):
         return f"write `source: {{kind: ...}}`, where kind is one of {', '.join(KINDS)}"
+    if error["type"] == "literal_error" and isinstance(error["input"], str | int | float):
+        return f"{error['msg']}, and not {str(error['input'])[:100]!r}"
     return error["msg"].removeprefix("Value error, ")
 
 

@@ -20,7 +20,16 @@ from shared.observe.failpoint import FAILPOINTS
 from simulator.cogs import write_cogs
 from tests.chaos.conftest import digest_of
 from tests.conftest import AREAS, ROOT, content_of, landstream
-from tests.landstream.catalogues import cdse, environment, faults, labels_of, scenes_of, scenes_of_cogs, write_area
+from tests.landstream.catalogues import (
+    LIMITS,
+    cdse,
+    environment,
+    faults,
+    labels_of,
+    scenes_of,
+    scenes_of_cogs,
+    write_area,
+)
 from tools.servers.catalogue import CatalogueServer
 from tools.servers.catalogue.stranger import Stranger
 
@@ -51,7 +60,7 @@ def test_a_season_of_sixty_products(tmp_path: Path) -> None:
     store = tmp_path / "store"
     with Stranger() as stranger:
         wrong = faults(0.1, ("stac", "odata", "token", "download"), stranger.address)
-        with CatalogueServer(scenes_of(products), faults=wrong) as server:
+        with CatalogueServer(scenes_of(products), faults=wrong, limits=LIMITS) as server:
             area = write_area(tmp_path, cdse(server, products=["S2MSI2A", "S2MSI1C", "OL_1_EFR___"]))
             command = ("run", "--area", area, "--store", store, "--once", *labels_of(products))
             start = time.monotonic()
@@ -67,7 +76,8 @@ def test_a_season_of_sixty_products(tmp_path: Path) -> None:
 def test_dhus_with_offline_products(six: list[Path], undisturbed: list[str], tmp_path: Path) -> None:
     store = tmp_path / "store"
     offered = [replace(p, online=n % 2 == 0) for n, p in enumerate(scenes_of(six))]
-    with CatalogueServer(offered, faults=faults(0.05, ("dhus",), "http://127.0.0.1:9")) as server:
+    wrong = faults(0.05, ("dhus",), "http://127.0.0.1:9")
+    with CatalogueServer(offered, faults=wrong, limits=LIMITS) as server:
         area = write_area(tmp_path, {"kind": "dhus", "api_url": server.dhus_url})
         for _ in range(3):  # what is offline for long is left to the next run
             landstream("run", "--area", area, "--store", store, "--once", *labels_of(six), env=environment(server))

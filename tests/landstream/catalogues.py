@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import AREAS
-from tools.servers.catalogue import CatalogueServer, Product
+from tools.servers.catalogue import CatalogueServer, Limits, Product
 from tools.servers.catalogue.earth import Asset, Scene
 from tools.servers.catalogue.fault import Fault, Kind, RouteName
 
@@ -22,6 +22,9 @@ EVERYWHERE: Sequence[Kind] = (
 
 SENT: Sequence[Kind] = ("drip", "truncate", "short", "flip", "redirect")
 """What can go wrong with a file that is sent."""
+
+LIMITS = Limits(minute_rates={"stac": 300, "odata": 150, "download": 300, "token": 90, "s3": 2000, "dhus": 300})
+"""What a minute may have: five requests a second of STAC, 2,000 of S3; of OData no limit is published."""
 
 
 def faults(share: float, routes: Iterable[RouteName], stranger: str) -> list[Fault]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import landstream, run_over
-from tests.landstream.catalogues import cdse, environment, faults, labels_of, scenes_of, write_area
+from tests.landstream.catalogues import LIMITS, cdse, environment, faults, labels_of, scenes_of, write_area
 from tools.servers.catalogue import CatalogueServer
 from tools.servers.catalogue.stranger import Stranger
 
@@ -20,7 +20,7 @@ def test_a_catalogue_that_fails_gives_what_hands_give(six: list[Path], tmp_path:
     run_over([p for p in six if p not in labels_of(six)], by_hand)
     with Stranger() as stranger:
         wrong = faults(0.03, ("stac", "odata", "token", "download"), stranger.address)
-        with CatalogueServer(scenes_of(six), faults=wrong) as server:
+        with CatalogueServer(scenes_of(six), faults=wrong, limits=LIMITS) as server:
             area = write_area(tmp_path, cdse(server))
             given = environment(server)
             run = landstream("run", "--area", area, "--store", store, "--once", env=given)

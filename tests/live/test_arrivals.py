@@ -16,7 +16,7 @@ from services.ingest.fetch.spans import lane_of
 from shared.items.products import OFFER, OWN, PRODUCTS
 from shared.store.s3 import S3Store
 from tests.conftest import Servers, landstream
-from tests.landstream.catalogues import cdse, environment, labels_of, scenes_of, write_area
+from tests.landstream.catalogues import LIMITS, cdse, environment, labels_of, scenes_of, write_area
 from tests.live.test_up import becomes, up
 from tools.servers.catalogue import CatalogueServer
 
@@ -51,7 +51,7 @@ def test_the_digest_of_products_by_hand(
 ) -> None:
     expected = landstream("digest", "--store", mapped).stdout.splitlines()
     offered, store = scenes_of(six), S3Store(bucket)
-    with CatalogueServer(offered[1::2]) as server:
+    with CatalogueServer(offered[1::2], limits=LIMITS) as server:
         area = write_area(tmp_path, cdse(server, download=download))
         soon = {"LANDSTREAM_FETCH_FORWARD_DAYS": str(FORWARD_DAYS), "LANDSTREAM_FETCH_POLL_S": "5"}
         given = Servers(servers.kafka, servers.s3, environment(server, **soon, **servers.variables))

@@ -113,6 +113,11 @@ ROWS: Final = (
             ),
             Panel("Products that failed", "short", (Query("max(landstream_fetch_failed_products)", "failed"),)),
             Panel(
+                "Named by two recounts, and not here",
+                "short",
+                (Query("max by (state) (landstream_fetch_missing_products)", "{{state}}"),),
+            ),
+            Panel(
                 "Since the provider's last answer",
                 "s",
                 (Query("time() - max(landstream_fetch_answered_timestamp_seconds)", "silent"),),

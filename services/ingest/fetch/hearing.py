@@ -13,7 +13,7 @@ from services.ingest.fetch.provider import Offer
 from services.ingest.fetch.queue import Wanted
 from services.ingest.fetch.setbacks import MISSING
 from services.ingest.fetch.settings import FetchSettings
-from services.ingest.fetch.spans import Catalogue, lane_of, wanted_days, whole_days
+from services.ingest.fetch.spans import Catalogue, lane_of, wanted_days, wanted_types, whole_days
 from services.ingest.names import SafeName, Sen3Name, parse_product
 from shared.area import Area
 from shared.area.source import ProductType
@@ -61,13 +61,18 @@ class Hearing:
             return ""  # nobody asked for it here: its own search finds it
         offer = offer.model_copy(update={"name": parsed.product})
         collection, week = COLLECTIONS[kind], parsed.week
-        begin, end = whole_days(*wanted_days(self.area, self.source))
-        # The last day is that of the datatake's start: a tile may have been sensed a little after it.
-        if int(week[:4]) not in self.area.years or not begin <= offer.sensed <= end + DATATAKE:
+        if not self.is_asked_for(kind, week, offer):
             return ""
         with suppress(Overtaken):  # then another process heard it, too
             self._hear(collection, week, offer, is_recount)
         return week
+
+    def is_asked_for(self, kind: str, week: str, offer: Offer) -> bool:
+        """Return whether a product is of a type and of days that the area and its source ask for now."""
+        begin, end = whole_days(*wanted_days(self.area, self.source))
+        # The last day is that of the datatake's start: a tile may have been sensed a little after it.
+        is_then = int(week[:4]) in self.area.years and begin <= offer.sensed <= end + DATATAKE
+        return is_then and kind in wanted_types(self.area, self.source)
 
     def _hear(self, collection: str, week: str, offer: Offer, is_recount: bool) -> None:
         known, unwanted = self.book.week(collection, week).get(offer.name), self._unwanted(offer)

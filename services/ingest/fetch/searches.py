@@ -219,6 +219,10 @@ class Searches:
         """Take a product that was offered outside a search; see `Hearing.hear`."""
         return self._hearing.hear(kind, offer)
 
+    def is_asked_for(self, known: Standing, offer: Offer) -> bool:
+        """Return whether a product that was found once is asked for now; see `Hearing.is_asked_for`."""
+        return self._hearing.is_asked_for(offer.product_type, known.week, offer)
+
     def _deletions(self, kind: ProductType) -> None:
         """Ask for what was taken away since it was last asked for, whatever else the source asked for then."""
         name, years, now = f"deletions/{kind}", sorted(self.area.years), self.now()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Lock, Thread
 
 from services.ingest.fetch import gauges
 from services.ingest.fetch.aftermath import Aftermath
-from services.ingest.fetch.book import Book, Overtaken
+from services.ingest.fetch.book import WHOLE, Book, Overtaken
 from services.ingest.fetch.downloads import Downloads
 from services.ingest.fetch.ending import Ending
 from services.ingest.fetch.events import Subscribed, queries_of, take_events
@@ -64,7 +65,7 @@ class Term:
         self._ended, self._lock = Event(), Lock()
         self._is_searched = self._is_resumed = self._is_looked = self._is_recounted = False
         self._look_tries, self._look_s, self._events_s = 0, 0.0, 0.0
-        self._recounts, self._is_repair_due, self._broken = 0, False, list[Exception]()
+        self._is_later_recount, self._is_repair_due, self._broken = False, False, list[Exception]()
         self._book = Book(setup.store, clock.now)
         self._work = Work(
             min(settings.backfill_connections, settings.connections), settings.ahead, settings.connections
@@ -193,6 +194,11 @@ class Term:
         except NotFound:
             self._log.warning("nothing says what it is", product=known.product)
             return
+        if not self._searches.is_asked_for(known, offer) and self._book.reason(known) != WHOLE:
+            with suppress(Overtaken):
+                reason = "of a type, or of days, that the area's `source:` does not ask for any more"
+                self._book.say(known.collection, known.week, known.product, "unwanted", reason)
+            return
         lane = lane_of(offer.sensed, offer.published, self._first_look, self._setup.settings.forward_days)
         self._work.put(Wanted(known.collection, known.week, known.product, lane, offer.sensed.timestamp()))
 
@@ -230,6 +236,7 @@ class Term:
                 self._is_looked = True
             if not searches.silent and not searches.recounting and self._is_recount_due():
                 self._book.forget()
+                self._is_later_recount = searches.recounted is not None  # whoever counted before, this term or another
                 searches.begin_recount()
                 self._is_recounted = True
         if self._subscription is not None and time.monotonic() >= self._events_s:
@@ -238,9 +245,8 @@ class Term:
         if searches.recounting:
             answers.append(searches.recount())
             if not searches.recounting:
-                self._recounts += 1
                 gauges.tell_missing(searches.missing)
-                self._is_repair_due = self._recounts > 1 and not self._setup.once
+                self._is_repair_due = self._is_later_recount and not self._setup.once
         self._is_searched = self._is_looked and not searches.recounting
         return any(answers) or not answers
 

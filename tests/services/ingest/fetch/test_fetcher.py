@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -588,6 +588,20 @@ def test_a_raised_cloud_limit_fetches_what_was_too_cloudy(bench: Bench) -> None:
             until(lambda: bench.state(NAMES[0]) == "registered")
 
 
+def test_what_a_narrower_source_does_not_ask_for_is_not_fetched_until_it_does_again(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+    source = {"products": ["S2MSI2A"]}
+    bench.run(source=source, free_gb=1e9)
+    assert bench.state(NAMES[0]) == "found"
+    with Intake(bench.store):
+        for narrower in ({"products": ["OL_1_EFR___"]}, {**source, "end": date(2018, 1, 31)}):
+            bench.run(source=narrower)
+            assert bench.state(NAMES[0]) == "unwanted"
+        assert bench.shop.asked["download"] == 0
+        bench.run(source=source)
+    assert bench.state(NAMES[0]) == "registered"
+
+
 def test_without_a_backfill_only_what_was_published_since_is_fetched(bench: Bench) -> None:
     now = datetime.now(UTC)
     area = AREA.model_copy(update={"years": [2018, now.isocalendar().year]})
@@ -784,4 +798,19 @@ def test_what_failed_is_tried_again_after_a_later_recount(bench: Bench) -> None:
     with Intake(bench.store), Serving(bench, serving):
         until(lambda: len(records(bench)) == 1)
         spoilt[0] = False
+        until(lambda: bench.state(NAMES[0]) == "registered")
+
+
+def test_what_failed_is_tried_again_after_a_recount_of_a_later_process(bench: Bench) -> None:
+    bench.shop.add(NAMES[0])
+
+    def spoil(what: str, name: str) -> None:
+        if what == "download":
+            raise Corrupt("a byte is another one")
+
+    bench.shop.before = spoil
+    bench.run(attempts=1)
+    assert len(records(bench)) == 1
+    bench.shop.before = lambda what, name: None
+    with Intake(bench.store), Serving(bench, bench.fetcher(once=False, recount_s=0.01, poll_s=3600.0)):
         until(lambda: bench.state(NAMES[0]) == "registered")
