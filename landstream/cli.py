@@ -30,6 +30,7 @@ class LazyGroup(NamedTuple):
 GROUPS = {
     "area": LazyGroup("landstream.areas:app", "Write and check area files."),
     "catalogue": LazyGroup("landstream.arrivals.catalogue:app", "Search catalogues of Sentinel products, and fetch."),
+    "cube": LazyGroup("landstream.cube.command:app", "Show what the cube holds, and write it for other programs."),
     "evaluate": LazyGroup("landstream.evaluate.command:app", "Score a model on labels of your own."),
     "export": LazyGroup("landstream.export.command:app", "Write the maps of a week for QGIS and other programs."),
     "model": LazyGroup("landstream.model.command:app", "Show models, and choose the champion."),
@@ -43,7 +44,7 @@ GROUPS = {
 THEMES: Mapping[str, Sequence[Callable[..., None] | str]] = {
     "Make maps": ("area", "catalogue", run.run, run.deliver, "simulate"),
     "Learn": (orders.train, "model", "evaluate", "split"),
-    "Use maps": ("export", "predict", "serve"),
+    "Use maps": ("export", "cube", "predict", "serve"),
     "Look": (look.status, look.maps, look.items, look.sweep, trace.trace, arrivals.account, arrivals.freshness),
     "Put right": (
         failures.failures,

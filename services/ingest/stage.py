@@ -19,10 +19,11 @@ class IngestSettings(Settings):
     """Bytes to which a product may unpack (64 GiB); pan-European Corine takes 8 GB."""
     max_ratio: int = 200
     """Ratio of unpacked to packed bytes that a large archive member may have; honest ones stay below 30."""
-    decode: bool = True
-    """Whether to decode every image once: a checksum does not reveal a picture that was corrupt when it was written."""
+    decode: bool = False
+    """Whether to decode every image on arrival, too, which does half of a scene's work twice; else a picture that was
+    corrupt when it was written is found by the stage that reads it."""
     threads: int = 2
-    """Threads of the JPEG2000 decoder; 2 = the cores that its pod may take."""
+    """Threads of the JPEG2000 decoder, where it decodes; 2 = the cores that its pod may take."""
 
 
 def plan(unit: LandingUnit, catalogue: Catalogue, area: Area, settings: IngestSettings) -> list[Job]:

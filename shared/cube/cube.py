@@ -20,12 +20,14 @@ from shared.cube.layout import (
     LEDGER_SLOTS,
     MSI,
     OLCI,
+    bands_60m,
     create_coordinates,
     create_layers,
     label_layers,
     year_layers,
 )
 from shared.cube.repository import MAIN, one_at_a_time, open_repository
+from shared.cube.sample import Sample, tile_window
 from shared.geo import TILE_M, Grid, TileIndex
 from shared.items import tiles
 from shared.items.sheets import Sheet
@@ -192,6 +194,29 @@ class Cube:
         year, index = split_week(week)
         array = self.array(f"{year}/{OLCI}/300m")
         return read_window(array, (index,), window, (len(CUBE_BANDS["300m"]),), "float32", np.nan)
+
+    def tile(self, row: int, col: int, week: str) -> Sample:
+        """Read all that a tile holds in a week; see `Sample`.
+
+        Args:
+            row: of the tile, from 0.
+            col: of the tile, from 0.
+            week: `2018-W23`.
+
+        Raises:
+            IndexError: the grid has no such tile.
+        """
+        if not (0 <= row < self.grid.rows and 0 <= col < self.grid.cols):
+            raise IndexError(f"tile {row},{col} is not one of {self.grid.rows} x {self.grid.cols}")
+        fine = tile_window(row, col, 10)
+        msi_10m, msi_20m = self.msi(week, fine.y, fine.x, fine.ny, fine.nx)
+        return Sample(
+            msi_10m,
+            msi_20m,
+            self.msi_60m(week, tile_window(row, col, 60), len(bands_60m(self._area))),
+            self.olci(week, tile_window(row, col, 300)),
+            self.labels(fine.y, fine.x, fine.ny, fine.nx),
+        )
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""

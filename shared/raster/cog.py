@@ -28,11 +28,15 @@ class Band:
         description: its name.
         unit: of its values; empty = the strips say it, or there is none.
         classes: what its values mean, where they are classes.
+        scale: what is measured is value * scale + offset.
+        offset: see there.
     """
 
     description: str
     unit: str = ""
     classes: tuple[PixelClass, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ def write_cog(
                 if band.unit:
                     image.set_band_unit(number, band.unit)
                 image.update_tags(number, **{f"CLASS_{c.value}": c.title for c in band.classes})
+            if any((band.scale, band.offset) != (1.0, 0.0) for band in bands):
+                image.scales, image.offsets = [b.scale for b in bands], [b.offset for b in bands]
             if len(bands) == 1 and bands[0].classes:
                 image.write_colormap(1, {c.value: c.rgba for c in bands[0].classes})
             image.update_tags(

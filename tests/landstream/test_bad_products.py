@@ -134,23 +134,29 @@ def records(run: Run) -> list[dict[str, str]]:
     return [json.loads(line) for line in landstream("failures", "--store", run.store).stdout.splitlines()]
 
 
+def subject(record: dict[str, str]) -> str:
+    """The unit that could not be read, or the product whose picture a later stage could not."""
+    return Path(record["unit"] or record["id"].rpartition("--")[0]).stem
+
+
 def test_each_bad_product_gives_one_failure_record(run: Run, records: list[dict[str, str]]) -> None:
     assert run.result.returncode == 3, run.result.stderr
     assert "12 failure records" in run.result.stderr
-    assert sorted(r["unit"] for r in records) == sorted(run.units.values())
-    assert {r["stage"] for r in records} == {"ingest"}
+    assert sorted(map(subject, records)) == sorted(Path(unit).stem for unit in run.units.values())
+    undecodable = Path(run.units["corrupt_jp2"]).stem
+    assert {subject(r): r["stage"] for r in records if r["stage"] != "ingest"} == {undecodable: "tiler"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_record_names_file_fault_and_remedy(run: Run, records: list[dict[str, str]], kind: str) -> None:
     unit = run.units[kind]
-    (record,) = [r for r in records if r["unit"] == unit]
+    (record,) = [r for r in records if subject(r) == Path(unit).stem]
     file, fault = EXPECTED[kind]
     assert re.search(file.format(unit=re.escape(unit)), record["file"]), record
     assert re.search(fault, record["fault"], re.IGNORECASE), record
     assert "deliver" in record["remedy"] or "correct" in record["remedy"], record
     assert record["attempts"] == 1
-    assert record["error_class"].endswith("RejectScene")
+    assert record["error_class"].endswith("BrokenPicture" if kind == "corrupt_jp2" else "RejectScene")
 
 
 def test_good_products_are_mapped_as_if_alone(run: Run, mapped: Path) -> None:

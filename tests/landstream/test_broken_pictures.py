@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from landstream.digest import content_lines
-from services.ingest.stage import IngestSettings
 from shared.store import FolderStore
 from tests.conftest import AREAS, copy_store, landstream
 from tests.landstream.cubes import AREA, fill_cube, write_products
 from tests.products.bad import reseal
 
-DECODE = f"{IngestSettings.model_config['env_prefix']}DECODE"
 FAILED_EXIT = 3
 Versions = tuple[Path, Path]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _undecoded() -> Iterator[None]:
-    """Ingest believes the checksums of the manifest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(DECODE, "false")
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -241,7 +241,7 @@ def test_a_geotiff_that_is_none(ingest: Run, cogs: Path) -> None:
         ingest(cogs)
     (cogs / "green.tif").write_bytes(whole[: len(whole) - 4000])
     with pytest.raises(RejectScene, match="is a corrupt GeoTIFF file"):
-        ingest(cogs)
+        ingest(cogs, decode=True)
     with rasterio.open(cogs / "red.tif") as image:
         profile, dn = image.profile, image.read()
     with rasterio.open(cogs / "green.tif", "w", **(profile | {"count": 2})) as image:

@@ -17,7 +17,6 @@ from tests.products.old import NODE, make_pilot, name_the_node, split_the_list
 from tests.services.ingest.conftest import unit_of, write_scene
 
 Run = Callable[..., NewItem]
-NO_DECODE = {"decode": False}
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +51,10 @@ def assert_same(dressed: NewItem, plain: NewItem) -> None:
     ids=["node", "node-datastrip", "three-lists", "pilot", "node-and-lists", "pilot-of-three-lists"],
 )
 def test_each_is_read_as_the_product_that_it_is(dress: Callable[[Path], Path], ingest: Run, old: Path) -> None:
-    plain = ingest(old, **NO_DECODE)
+    plain = ingest(old)
     assert set(plain.properties["landstream:offsets"].values()) == {0}
     assert plain.properties["landstream:quantification"] == 10000
-    assert_same(ingest(dress(old), **NO_DECODE), plain)
+    assert_same(ingest(dress(old)), plain)
 
 
 def test_files_that_the_node_named_are_waited_for_and_compared(ingest: Run, old: Path) -> None:

@@ -26,7 +26,6 @@ from tests.services.ingest.conftest import unit_of
 
 Run = Callable[..., NewItem]
 Rename = Callable[[str], str]
-QUICK = {"decode": False}
 
 
 def zipped(root: Path, target: Path, rename: Rename, folders: Sequence[str] = ()) -> Path:
@@ -80,7 +79,7 @@ def test_it_is_the_same_product(
     pack: Callable[[Path, Path], Path], ingest: Run, scene: Path, area: Area, tmp_path: Path
 ) -> None:
     packed = pack(scene, tmp_path / "packed")
-    plain, item = ingest(scene, **QUICK), ingest(packed, **QUICK)
+    plain, item = ingest(scene), ingest(packed)
     assert (item.product, item.properties) == (plain.product, plain.properties)
     assert "landstream:left_out" not in item.properties
     assert item.assets["B02_10m"].path.read_bytes() == plain.assets["B02_10m"].path.read_bytes()
@@ -89,7 +88,7 @@ def test_it_is_the_same_product(
 
 @pytest.mark.parametrize("pack", [PACKED["tar"], PACKED["folder-of-its-title"]], ids=["tar", "folder"])
 def test_a_frame_too(pack: Callable[[Path, Path], Path], ingest: Run, frame: Path, tmp_path: Path) -> None:
-    assert ingest(pack(frame, tmp_path / "packed"), **QUICK).properties == ingest(frame, **QUICK).properties
+    assert ingest(pack(frame, tmp_path / "packed")).properties == ingest(frame).properties
 
 
 ODD = ("manifest.safe:Zone.Identifier", "Lies mich – bitte.txt", "GRANULE/Überblick/ä.txt", "what?.txt")
@@ -97,7 +96,7 @@ ODD = ("manifest.safe:Zone.Identifier", "Lies mich – bitte.txt", "GRANULE/Übe
 
 @pytest.mark.parametrize("kind", ["folder", "nested", "zip", "tar"])
 def test_files_with_odd_names_are_left_out_and_named(kind: str, ingest: Run, scene: Path, tmp_path: Path) -> None:
-    plain = ingest(scene, **QUICK)
+    plain = ingest(scene)
     for name in ODD:
         (scene / name).parent.mkdir(exist_ok=True)
         (scene / name).write_text("[ZoneTransfer]\nZoneId=3\n")
@@ -108,7 +107,7 @@ def test_files_with_odd_names_are_left_out_and_named(kind: str, ingest: Run, sce
         path, prefix = zipped(scene, tmp_path / "a.zip", lambda n: f"{scene.name}/{n}"), f"{scene.name}/"
     elif kind == "tar":
         path, prefix = tarred(scene, tmp_path / "a.tar", scene.name), f"{scene.name}/"
-    item = ingest(path, **QUICK)
+    item = ingest(path)
     assert item.properties["landstream:left_out"] == sorted(prefix + name for name in ODD)
     assert {k: v for k, v in item.properties.items() if k != "landstream:left_out"} == plain.properties
     assert not [p for p in tmp_path.glob("task*/**/*") if not p.name.isascii()]
@@ -122,7 +121,7 @@ def test_their_names_outlive_the_way_into_the_store(ingest: Run, frame: Path, tm
     (path / "100%25.txt").touch()
     store = FolderStore(tmp_path / "store")
     unit = deliver(store, path, Event())
-    assert ingest(store.root / "landing" / unit.name, **QUICK).properties["landstream:left_out"] == sorted(names)
+    assert ingest(store.root / "landing" / unit.name).properties["landstream:left_out"] == sorted(names)
 
 
 @pytest.mark.parametrize("name", ["ä%2F..", "%00:x", "%5C:x"])
@@ -136,7 +135,7 @@ def test_what_lies_beside_the_inner_folder_is_named(ingest: Run, frame: Path, tm
     path = nested(frame, tmp_path / frame.stem)
     (path / "quicklook.jpg").write_bytes(b"x")
     (path / ".DS_Store").write_bytes(b"x")
-    assert ingest(path, **QUICK).properties["landstream:left_out"] == ["quicklook.jpg"]
+    assert ingest(path).properties["landstream:left_out"] == ["quicklook.jpg"]
 
 
 def test_of_many_some_are_named(ingest: Run, frame: Path, tmp_path: Path) -> None:
@@ -144,7 +143,7 @@ def test_of_many_some_are_named(ingest: Run, frame: Path, tmp_path: Path) -> Non
     for number in range(60):
         (path / f"{number:02d}:x").touch()
     (path / "L\udce9gende.txt").touch()
-    left_out = ingest(path, **QUICK).properties["landstream:left_out"]
+    left_out = ingest(path).properties["landstream:left_out"]
     assert left_out[:2] == ["00:x", "01:x"]
     assert left_out[-1] == "and 11 more"
     assert len(left_out) == 51
@@ -172,7 +171,7 @@ def test_a_tar_that_is_still_arriving_is_waited_for(name: str, ingest: Run, fram
         with pytest.raises(RetryLater, match=r"empty|truncated"):
             ingest(path, patience_s=60.0)
     path.write_bytes(data)
-    assert ingest(path, patience_s=60.0, **QUICK).product == frame.stem
+    assert ingest(path, patience_s=60.0).product == frame.stem
 
 
 def test_a_product_of_another_name_inside_is_not_taken(ingest: Run, scene: Path, tmp_path: Path) -> None:
@@ -214,10 +213,10 @@ def without_what_nobody_reads(scene: Path) -> list[str]:
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_mirror_leaves_away_what_no_stage_reads(packed: bool, ingest: Run, scene: Path, tmp_path: Path) -> None:
-    plain = ingest(scene, **QUICK)
+    plain = ingest(scene)
     absent = without_what_nobody_reads(scene)
     path = tarred(scene, tmp_path / "a.tar", scene.name) if packed else scene
-    item = ingest(path, patience_s=60.0 if packed else 0.0, **QUICK)
+    item = ingest(path, patience_s=60.0 if packed else 0.0)
     assert item.properties == plain.properties | {"landstream:absent": absent}
     require_stated(scene, scene.name, {p.relative_to(scene).as_posix(): p.stat().st_size for p in scene.rglob("*.*")})
 
@@ -233,7 +232,7 @@ def test_a_preview_that_is_there_is_whole(ingest: Run, scene: Path) -> None:
     preview = next(scene.glob("GRANULE/*/QI_DATA/*_PVI.jp2"))
     preview.write_bytes(preview.read_bytes()[:-1])
     with pytest.raises(RejectScene, match="_PVI"):
-        ingest(scene, **QUICK)
+        ingest(scene)
 
 
 @pytest.mark.parametrize(
@@ -243,4 +242,4 @@ def test_all_else_of_the_manifest_has_to_be_there(pattern: str, ingest: Run, sce
     without_what_nobody_reads(scene)
     next(scene.rglob(pattern)).unlink()
     with pytest.raises(RejectScene, match="is missing; "):
-        ingest(scene, **QUICK)
+        ingest(scene)

@@ -1,0 +1,1 @@
+"""`landstream cube`: what the cube holds, for people and for other programs."""
