@@ -12,7 +12,9 @@ from services.cloudmask.detect import cloud_probability, codes_from_probability,
 from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
 from services.cloudmask.read_bands import REMEDY, read_all, read_l1c
+from services.cloudmask.read_delivered import read_delivered
 from services.cloudmask.stage import CloudmaskSettings
+from shared.area.masks import MaskSource
 from shared.items.properties import SceneFacts
 from shared.items.stac import attribution
 from shared.raster.cog import Encoding, Strip, write_cog, write_sidecar
@@ -25,10 +27,16 @@ def process(task: Task[CloudmaskSettings]) -> NewItem:
 
     Raises:
         BrokenPicture: one of its images cannot be decoded.
+        RejectScene: the mask that was delivered cannot be read.
     """
     scene = task.inputs[0]
     p = scene.item.properties
-    if scene.item.collection == "sentinel-2-l2a":
+    if delivered := task.inputs[1:]:
+        mask_source = MaskSource.model_validate(task.job.parameters["mask"])
+        source = mask_source.source
+        grid = scene.item.assets["B05_20m"]
+        codes = read_delivered(delivered[0].paths["mask"], mask_source, Lattice.of_asset(grid))
+    elif scene.item.collection == "sentinel-2-l2a":
         source = "SCL"
         grid = scene.item.assets["SCL_20m"]
         codes = classify_scl(_read_scl(scene), bool(task.job.parameters["thin_cirrus_is_cloud"]))

@@ -12,10 +12,12 @@ from services.ingest.members import Limits, Unpacked
 from services.ingest.names import (
     ARRIVING,
     COGS_MANIFEST,
+    MaskName,
     SafeName,
     Sen3Name,
     is_cogs,
     is_long,
+    parse_mask,
     parse_product,
     product_folder,
 )
@@ -80,7 +82,22 @@ class Rasters:
     whole: bool = True
 
 
-def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | Labels | Rasters:
+@dataclass(frozen=True)
+class MaskOf:
+    """A mask that others made of a scene.
+
+    Attributes:
+        name: what its name tells.
+        path: the GeoTIFF.
+    """
+
+    name: MaskName
+    path: Path
+
+
+def identify(
+    path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits
+) -> Product | Labels | Rasters | MaskOf:
     """Tell what a unit is; archives are unpacked.
 
     Args:
@@ -107,7 +124,8 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if path.stat().st_size == 0:
         raise Incomplete(unit, "is empty (0 bytes)")
     if is_geotiff(path):
-        return Rasters({unit: path})
+        mask = parse_mask(unit)
+        return MaskOf(mask, path) if mask else Rasters({unit: path})
     unpacker = unpacker_of(path)
     if unpacker is None:
         raise _unknown(unit)

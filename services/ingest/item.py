@@ -13,16 +13,24 @@ from typing import Any, Literal
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.label_datasets import Dataset
-from services.ingest.names import LabelName, SafeName, Sen3Name
+from services.ingest.names import LabelName, MaskName, SafeName, Sen3Name
 from services.ingest.outline import bounds_text
 from services.ingest.read_label_raster import RasterFacts
 from services.ingest.read_labels import LayerFacts
+from services.ingest.read_mask import DeliveredMask
 from services.ingest.read_safe import SafeFacts
 from services.ingest.read_sen3 import MANIFEST, Sen3Facts
 from shared.area import Area
 from shared.geo.outline import bbox, geojson
-from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS
-from shared.items.properties import DeliveryFacts, FrameFacts, PolygonFacts, SceneFacts
+from shared.items.collections import DELIVERED_MASKS, LABEL_POLYGONS, LABEL_RASTERS
+from shared.items.properties import (
+    DeliveredMaskFacts,
+    DeliveryFacts,
+    FrameFacts,
+    PolygonFacts,
+    SceneFacts,
+    mask_product,
+)
 from shared.items.stac import (
     COG,
     CSV,
@@ -266,6 +274,29 @@ def _make_delivery(
         collection=collection,
         product=own.product,
         week=STATIC,
+    )
+
+
+def make_mask_item(name: MaskName, mask: DeliveredMask, folder: Path) -> NewItem:
+    """Make the item of a mask that others made, kept as delivered."""
+    scene, product = name.scene, mask_product(name.scene.product, name.source)
+    own = DeliveredMaskFacts(
+        scene=scene.scene,
+        product=scene.product,
+        product_version=scene.version,
+        attribution=attribution([scene.datatake_start.year]),
+        mask_source=name.source,
+        crs=mask.crs,
+    )
+    asset = NewAsset(place(mask.path, folder), GEOTIFF, ("data", "cloud"), f"Mask of {name.source} as delivered")
+    return NewItem(
+        geometry=geojson(mask.outline),
+        bbox=bbox(mask.outline),
+        properties={"datetime": rfc3339(scene.datatake_start)} | own.properties(),
+        assets={"mask": asset},
+        collection=DELIVERED_MASKS,
+        product=product,
+        week=scene.week,
     )
 
 

@@ -40,6 +40,9 @@ _LONG = re.compile(r"S2[A-D]_(?:OPER|USER)_PRD_MSI", re.ASCII)
 _LABEL_SUFFIX = re.compile(
     r"(?:\.gdb|\.shp|\.gpkg|\.tiff?)?(?:\.zip|\.tar|\.tar\.gz|\.tgz)$|\.(?:gpkg|gdb|csv|tiff?)$", re.IGNORECASE
 )
+_MASK = re.compile(
+    r"(?P<product>.+?)(?:\.SAFE)?\.mask\.(?P<source>[A-Za-z0-9-]{1,32})\.tiff?\Z", re.IGNORECASE | re.ASCII
+)
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -134,6 +137,19 @@ class Sen3Name:
 
 
 @dataclass(frozen=True)
+class MaskName:
+    """The name of a mask that others made of a scene: `<product>.mask.<source>.tif`.
+
+    Attributes:
+        scene: the product's name.
+        source: what made it, as the area's `masks:` have it.
+    """
+
+    scene: SafeName
+    source: str
+
+
+@dataclass(frozen=True)
 class LabelName:
     """What a label delivery's file name tells.
 
@@ -216,6 +232,13 @@ def product_folder(name: str, files: Iterable[str]) -> str:
     folders = {path.split("/")[0] for path in paths if "/" in path}
     inner = [folder for folder in folders if parse_product(folder) == product]
     return inner[0] if len(inner) == 1 else ""
+
+
+def parse_mask(name: str) -> MaskName | None:
+    """Read the name of a mask that others made; None if it is of another grammar."""
+    match = _MASK.match(name)
+    scene = parse_product(match["product"]) if match else None
+    return MaskName(scene, match["source"].lower()) if match and isinstance(scene, SafeName) else None
 
 
 def parse_label(name: str) -> LabelName:

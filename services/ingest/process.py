@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from services.ingest import read_cogs, read_label_raster, read_labels, read_safe, read_sen3
-from services.ingest.identify import REMEDY, Labels, Product, Rasters, identify
+from services.ingest.identify import REMEDY, Labels, MaskOf, Product, Rasters, identify
 from services.ingest.item import (
     Beside,
     check_place,
     make_frame_item,
+    make_mask_item,
     make_polygons_item,
     make_raster_item,
     make_scene_item,
@@ -20,6 +21,7 @@ from services.ingest.label_datasets import kept_file
 from services.ingest.members import Limits
 from services.ingest.names import LabelName, SafeName, parse_label
 from services.ingest.read_grids import crop_footprint, read_grids
+from services.ingest.read_mask import read_mask
 from services.ingest.read_xml import NotXml
 from services.ingest.refuse import Incomplete
 from services.ingest.stage import IngestSettings
@@ -41,6 +43,8 @@ def process(task: Task[IngestSettings]) -> NewItem:
     may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
     try:
         found = identify(path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
+        if isinstance(found, MaskOf):
+            return _register_mask(found, unit.name, task)
         if isinstance(found, Labels | Rasters):
             if may_grow and not found.whole:
                 raise RetryLater(f"{unit.name}: is a folder without a manifest; it is taken once nothing more arrives")
@@ -99,6 +103,12 @@ def _register_labels(labels: Labels | Rasters, unit: str, task: Task[IngestSetti
     kept = kept_file(layer.dataset, task.folder / "kept")
     name = _edition_of(name, layer.dataset.name, kept.file.name if kept.file else "")
     return make_polygons_item(name, layer, kept, task.area, task.folder)
+
+
+def _register_mask(found: MaskOf, unit: str, task: Task[IngestSettings]) -> NewItem:
+    mask, scene = read_mask(found.path, found.name, task.area, unit), found.name.scene
+    check_place(scene.product, mask.outline, scene.datatake_start, task.area)
+    return make_mask_item(found.name, mask, task.folder)
 
 
 def _edition_of(name: LabelName, *files: str) -> LabelName:

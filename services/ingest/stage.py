@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from shared.area import Area
 from shared.items.catalogue import Catalogue, latest_of_product
-from shared.items.collections import LABEL_POLYGONS, LABEL_RASTERS, OLCI_L1B, SENTINEL_2_L1C, SENTINEL_2_L2A
+from shared.items.collections import (
+    DELIVERED_MASKS,
+    LABEL_POLYGONS,
+    LABEL_RASTERS,
+    OLCI_L1B,
+    SENTINEL_2_L1C,
+    SENTINEL_2_L2A,
+)
 from shared.items.landing import LandingUnit
 from shared.items.scenes import is_current_scene
 from shared.stage import Collection, Deployment, Job, LandingSource, Settings, Stage
@@ -55,6 +62,12 @@ STAGE = Stage(
             LABEL_RASTERS,
             "Label rasters",
             "Rasters of classes as delivered: Corine Land Cover, WorldCover, maps of one's own.",
+            current=latest_of_product,
+        ),
+        Collection(
+            DELIVERED_MASKS,
+            "Delivered masks",
+            "Cloud masks of scenes that others made, as delivered: Fmask, s2cloudless, OmniCloudMask.",
             current=latest_of_product,
         ),
     ),

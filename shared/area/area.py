@@ -27,6 +27,7 @@ from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from shared.area.extent import check_extent
+from shared.area.masks import OWN, Mask, known_mask
 from shared.area.moved import move_keys
 from shared.area.scheme import PRESETS, LabelScheme, preset
 from shared.area.source import KINDS, Source
@@ -123,6 +124,9 @@ class Area(BaseModel):
     `below` each official baseline, so that one is used only where there is no other, or `above`."""
     mask_other_level: bool = False
     """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
+    masks: tuple[Mask, ...] = Field(default=(OWN,), min_length=1)
+    """Cloud masks, the preferred first: `own`, `fmask`, `omnicloudmask`, `s2cloudless`, or a source with its values.
+    Those of others are put into `landing/` as `<product>.mask.<source>.tif`; a scene takes the first that there is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -149,6 +153,19 @@ class Area(BaseModel):
             raise ValueError("not a valid polygon")
         check_extent(geometry.bounds)
         return json.loads(json.dumps(mapping(geometry)))
+
+    @field_validator("masks", mode="before")
+    @classmethod
+    def _known_masks(cls, value: object) -> object:
+        return [known_mask(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("masks")
+    @classmethod
+    def _each_mask_once(cls, value: tuple[Mask, ...]) -> tuple[Mask, ...]:
+        names = [mask if isinstance(mask, str) else mask.source for mask in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]} stands there twice")
+        return value
 
     @field_validator("sensors")
     @classmethod
@@ -185,6 +202,8 @@ class Area(BaseModel):
             data.pop("source", None)
         if self.toolbox_baselines == "below":
             del data["toolbox_baselines"]
+        if self.masks == (OWN,):
+            del data["masks"]
         return data
 
     @property

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final, Literal, Self
 
 from shared.items.collections import (
+    DELIVERED_MASKS,
     EVALUATIONS,
     HOLD_OUTS,
     LABEL_POLYGONS,
@@ -186,7 +187,23 @@ class MaskFacts(ProductFacts):
     """How far cloud and shadow reach beyond their pixels, in metres."""
 
     mask_source: str
-    """What told the codes: `SCL`, or the detector and its version."""
+    """What told the codes: `SCL`, the detector and its version, or the source of the mask that was delivered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveredMaskFacts(ProductFacts):
+    """Masks of a scene that others made, as delivered; `product` is the scene's."""
+
+    mask_source: str
+    """Name of the source, as the area's `masks:` have it."""
+
+    crs: str
+    """CRS of the raster, `EPSG:n` or WKT."""
+
+
+def mask_product(product: str, source: str) -> str:
+    """Return the root of the id of a delivered mask, by its scene's product and its source."""
+    return f"{product}.mask.{source}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -515,6 +532,7 @@ KINDS: Final[Mapping[str, type[Facts]]] = {
     OLCI_L1B: FrameFacts,
     OLCI_GRID: FrameFacts,
     MASKS: MaskFacts,
+    DELIVERED_MASKS: DeliveredMaskFacts,
     LABEL_POLYGONS: PolygonFacts,
     LABEL_RASTERS: DeliveryFacts,
     LABELS: LabelFacts,

@@ -1,0 +1,39 @@
+"""Which mask of a scene is current: that of the first source of the area's `masks:` that there is."""
+
+from __future__ import annotations
+
+from shared.area import Area
+from shared.area.masks import OWN
+from shared.items.catalogue import Catalogue, from_current_inputs
+from shared.items.collections import DELIVERED_MASKS
+from shared.items.item import Item
+from shared.items.properties import mask_product
+
+
+def chosen_mask(scene: Item, catalogue: Catalogue, area: Area) -> Item | str:
+    """Return the delivered mask that a scene's mask is to be made of; `own` for one of our own; empty for none yet."""
+    for mask in area.masks:
+        if isinstance(mask, str):
+            return OWN
+        product = mask_product(scene.product, mask.source)
+        delivered = catalogue.of_product(DELIVERED_MASKS, product, scene.week)
+        if current := [item for item in delivered if catalogue.is_current(item)]:
+            return current[-1]
+    return ""
+
+
+def is_current_mask(item: Item, catalogue: Catalogue) -> bool:
+    """Return whether a mask is the latest of its scene's current product that is made of the chosen source."""
+    if not _is_as_chosen(item, catalogue):
+        return False
+    same = catalogue.of_product(item.collection, item.product, item.week)
+    fitting = (i for i in same if i.id == item.id or _is_as_chosen(i, catalogue))
+    return item.id == max(fitting, key=lambda i: (i.stage_version, i.id)).id
+
+
+def _is_as_chosen(item: Item, catalogue: Catalogue) -> bool:
+    if not from_current_inputs(item, catalogue):
+        return False
+    chosen = chosen_mask(catalogue.inputs(item)[0], catalogue, catalogue.area)
+    made_of = [source for collection, source in item.derived_from if collection == DELIVERED_MASKS]
+    return made_of == ([] if isinstance(chosen, str) else [chosen.id]) and chosen != ""

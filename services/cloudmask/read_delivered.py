@@ -1,0 +1,65 @@
+"""A mask that others made, in the codes of our own, on the lattice of a scene's 20 m bands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+
+from shared.area.masks import MaskSource
+from shared.raster.delivered import DECODER, GEOTIFF, decode_fault
+from shared.raster.grid import Lattice
+from shared.raster.options import DELIVERED
+from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA
+from shared.stage import RejectScene
+
+REMEDY = "deliver the mask again, or take its source out of the area's `masks:`"
+_EXACT_PX = 1e-6
+
+
+def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[np.uint8]:
+    """Read the codes of a lattice: each pixel's centre takes the pixel of the mask in which it lies.
+
+    Args:
+        path: a GeoTIFF of one band, of any CRS and pixel.
+        source: what its values mean.
+        lattice: of the scene's 20 m bands.
+
+    Returns:
+        uint8 (y, x): mask codes; 0 where the mask has nodata or does not reach.
+
+    Raises:
+        RejectScene: a value has no meaning, or the mask does not decode.
+    """
+    ny, nx = lattice.shape
+    on_scene = {"crs": lattice.crs, "transform": rasterio.Affine(*lattice.transform), "width": nx, "height": ny}
+    nearest = {"resampling": Resampling.nearest, "tolerance": _EXACT_PX, "add_alpha": True}
+    try:
+        with (
+            rasterio.Env(**DELIVERED, **DECODER),
+            rasterio.open(path, driver=GEOTIFF.driver) as delivered,
+            WarpedVRT(delivered, **on_scene, **nearest) as warped,
+        ):
+            values, alpha = warped.read()
+    except (RasterioError, OSError) as error:
+        raise RejectScene(path.name, decode_fault(error, path), REMEDY) from error
+    there = alpha > 0
+    if source.cloud_above is not None:
+        there &= np.isfinite(values)
+        codes = np.where(values > source.cloud_above, MASK_CLOUD, MASK_CLEAR)
+        return np.where(there, codes, MASK_NODATA).astype(np.uint8)
+    codes, seen = np.full(values.shape, MASK_NODATA, np.uint8), ~there
+    for value, code in source.codes.items():
+        own = there & (values == value)
+        codes[own] = code
+        seen |= own
+    if not seen.all():
+        odd = ", ".join(map(str, np.unique(values[~seen])[:8].tolist()))
+        fault = f"has pixels of {odd}, of which `masks:` does not say what they are for {source.source}"
+        raise RejectScene(path.name, fault, REMEDY)
+    return codes
