@@ -122,6 +122,7 @@ def test_a_mask_of_another_source_is_not_current() -> None:
     assert catalogue_of([s, given, own, theirs]).current("cloud-masks", s.week) == [own]
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_the_cube_is_the_same_in_every_order(tmp_path: Path) -> None:
     """A scene, a mask that hides its west, and the cube with our own mask before: the last word is the same."""
