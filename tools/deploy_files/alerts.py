@@ -183,9 +183,12 @@ RULES: Final = (
         expr="max(landstream_fetch_failed_products) > 0",
         wait="10m",
         severity="warning",
-        summary="{{ $value }} products could not be fetched",
-        reason="They are missing in the account: each was tried several times, and is not tried any more by itself.",
-        action="`landstream account` says why and what to do; then `landstream repair`, or `landstream dismiss ID`.",
+        summary="{{ $value }} failures of fetching stand: of products, searches or credentials",
+        reason=(
+            "A product was tried several times, and is not tried any more by itself; a search, or credentials, were "
+            "refused for ten minutes."
+        ),
+        action="`landstream failures` says which, why and what to do; `landstream repair` tries products again.",
         page=MISSING,
     ),
     Rule(
