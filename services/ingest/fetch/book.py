@@ -120,6 +120,18 @@ class Book:
         """Return why a product stands where it does; see `reason_of`."""
         return reason_of(self._store, known)
 
+    def waited_s(self, known: Standing) -> float:
+        """Return for how many seconds a product has waited: since it was last found; 0 where that cannot be told."""
+        said = [known] if known.state == "found" else history(self._store, known.collection, known.week, known.product)
+        found = [each for each in said if each.state == "found" and each.number]
+        if not found:
+            return 0.0
+        try:
+            at = datetime.fromisoformat(from_json(self._store.get(found[-1].key))["at"])
+            return max(0.0, (self._now() - at).total_seconds())
+        except (NotFound, ValueError, KeyError, TypeError):
+            return 0.0
+
     def say(
         self, collection: str, week: str, product: str, state: State, reason: str, after: Standing | None = None
     ) -> Standing:
