@@ -205,6 +205,22 @@ RULES: Final = (
         page=MISSING,
     ),
     Rule(
+        name="LandstreamFetchStands",
+        expr=(
+            'max(landstream_fetch_missing_products{state="found"})'
+            ' >= (max(landstream_fetch_missing_products{state="found"} offset 1d) > 0)'
+        ),
+        wait="6h",
+        severity="warning",
+        summary="{{ $value }} products that the catalogue named wait, and they have not become fewer in a day",
+        reason=(
+            "Two recounts named them, and of a backlog that is worked off each recount names fewer: volume or free "
+            "space is lacking. Six hours are for a recount that takes its time."
+        ),
+        action="`landstream account` says what they wait for: raise `monthly_gb`, or give the work folder more room.",
+        page=MISSING,
+    ),
+    Rule(
         name="LandstreamFetchVolume",
         expr=(
             'max(landstream_fetch_volume_bytes{what="used"}) / max(landstream_fetch_volume_bytes{what="limit"}) > 0.8'
