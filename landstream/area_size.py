@@ -132,12 +132,6 @@ def frames_over(bounds: tuple[float, float, float, float]) -> float:
     return 365 * passes_a_day * (1 + height_km / OLCI_FRAME_KM)
 
 
-def human(size: float) -> str:
-    """Return bytes for people: `1.8 TB`."""
-    power = min(5, int(math.log(max(size, 1), 1000)))
-    return f"{size / 1000**power:.1f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
-
-
 def hours(value: float) -> str:
     """Return hours for people."""
     return f"{value:.1f} h" if value < 10 else f"{value:.0f} h"

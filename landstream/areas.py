@@ -14,7 +14,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from landstream.aoi import read_aoi
-from landstream.area_size import Size, hours, human, size_of
+from landstream.area_size import Size, hours, size_of
 from landstream.corine_extent import share_with_corine
 from landstream.verdict import verdict_of
 from shared.area import Area, AreaError, load_area
@@ -22,6 +22,7 @@ from shared.area.area import MAX_FILE_BYTES, SENSORS, default_grid
 from shared.area.scheme import PRESETS
 from shared.geo import Grid
 from shared.geo.mgrs import tiles_over
+from shared.sizes import human
 
 app = typer.Typer(
     name="area",

@@ -166,7 +166,7 @@ def _asked(
     try:
         loaded = load_area(area) if area else None
         outline = read_aoi(aoi).polygon if aoi or loaded is None else loaded.polygon
-        source = source_of(loaded)
+        source = source_of(loaded, "give --aoi in place of the area file to ask the Data Space")
         limits = Limits(types or (), first, last, max_cloud, platform, tile)
         return _Asked(source, queries(outline, loaded, source, limits, datetime.now(UTC).date()))
     except (AreaError, BadQuery, OSError) as error:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from landstream.area_size import human
 from landstream.table import Column
 from services.ingest.fetch.provider import Offer
+from shared.sizes import human
 
 COLUMNS: Final = (
     Column("product", copied=True),

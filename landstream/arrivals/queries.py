@@ -47,15 +47,19 @@ class Limits:
     tile: str = ""
 
 
-def source_of(area: Area | None) -> Catalogue:
+def source_of(area: Area | None, instead: str) -> Catalogue:
     """Return whom to ask: the source of an area, or the Copernicus Data Space where there is none.
+
+    Args:
+        area: whose source is asked; None = that of nobody.
+        instead: what a person can do where the source is none that can be asked.
 
     Raises:
         BadQuery: the source is a folder.
     """
     source = area.source if area is not None else None
     if isinstance(source, FolderSource):
-        raise BadQuery("the area's source is a folder, which is not a catalogue: give --aoi to ask the Data Space")
+        raise BadQuery(f"the area's source is a folder, which is not a catalogue: {instead}")
     return source or CdseSource(kind="cdse")
 
 

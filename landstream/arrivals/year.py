@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Final
 
 from landstream.arrivals.asking import asking
 from landstream.arrivals.offers import total_of
 from landstream.arrivals.queries import BadQuery, Limits, queries, source_of
 from landstream.commands.opening import fail
 from shared.area import Area
+
+INSTEAD: Final = "name a catalogue in `source:`, or leave `source:` out to ask the Data Space"
 
 
 def year_lines(area: Area) -> Iterator[str]:
@@ -19,7 +22,7 @@ def year_lines(area: Area) -> Iterator[str]:
     """
     today = datetime.now(UTC).date()
     try:
-        source, days = source_of(area), last_whole_year(area, today)
+        source, days = source_of(area, INSTEAD), last_whole_year(area, today)
         asked = queries(area.polygon, area, source, Limits(start=days[0], end=days[1]), today)
     except BadQuery as error:
         fail(error)

@@ -76,6 +76,9 @@ class CdseSource(_Catalogue):
 
     kind: Literal["cdse"]
     """Which source this is."""
+    monthly_gb: float | None = Field(default=12_000, gt=0)
+    """Gigabytes (10^9 bytes) that may be fetched within 30 days; where absent, the 12 TB that the service grants an
+    account before it slows it down (its page of quotas, 2025). `null`: no limit of ours."""
     stac_url: str = "https://stac.dataspace.copernicus.eu/v1"
     """STAC API that is searched."""
     odata_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"

@@ -90,8 +90,11 @@ FETCH_QUEUE: Final = Gauge("landstream_fetch_queue_products", "Products that are
 # How long the product of a lane that was found first, in this process, has waited; 0 where none waits.
 FETCH_OLDEST: Final = Gauge("landstream_fetch_oldest_seconds", "Longest wait of a product to be fetched", ["lane"])
 
-# Products with a failure record of fetching that stands; neither those that were dismissed, nor what ingest refused.
-FETCH_FAILED: Final = Gauge("landstream_fetch_failed_products", "Products that failed to be fetched", ["provider"])
+# Failure records of fetching that stand: of products, and of searches and credentials that a person has to mend;
+# neither those that were dismissed, nor what ingest refused.
+FETCH_FAILED: Final = Gauge(
+    "landstream_fetch_failed_products", "Failures of products, searches and credentials that stand", ["provider"]
+)
 
 # Products that the last two recounts of the catalogue named and that did not come, by where they stand.
 FETCH_MISSING: Final = Gauge(

@@ -138,7 +138,7 @@ def is_void(record: Mapping[str, Any], store: Store, catalogue: Catalogue) -> bo
     """Return whether a failure record says nothing of what is there now; see `standing_failures`."""
     collection, week, unit = record.get("collection"), record.get("week"), record.get("unit")
     if record["stage"] == FETCH:
-        return _is_fetch_void(record, store)
+        return is_fetch_void(record, store)
     if unit and record.get("receipt"):
         found = unit_of(store, str(unit))
         return found is None or found.receipt_id != record["receipt"]
@@ -147,7 +147,7 @@ def is_void(record: Mapping[str, Any], store: Store, catalogue: Catalogue) -> bo
     return catalogue.has_output(str(collection), str(week), str(record["id"]))
 
 
-def _is_fetch_void(record: Mapping[str, Any], store: Store) -> bool:
+def is_fetch_void(record: Mapping[str, Any], store: Store) -> bool:
     """Return whether a product came after all, or a search was answered since; fetching itself deletes no record."""
     if record.get("collection") and record.get("week"):
         found = standing(store, str(record["collection"]), str(record["week"]), str(record["input"]))

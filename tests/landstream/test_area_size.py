@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from landstream import area_size
-from landstream.area_size import frames_over, hours, human, scenes_of_tile, size_of
+from landstream.area_size import frames_over, hours, scenes_of_tile, size_of
 from shared.area.area import default_grid
 from tests.conftest import ROOT
 
@@ -63,5 +63,4 @@ def test_a_country_is_large_and_a_county_is_not() -> None:
 
 
 def test_words_for_people() -> None:
-    assert [human(n) for n in (0, 999, 1_500, 2.5e12, 3e15)] == ["0.0 B", "999.0 B", "1.5 kB", "2.5 TB", "3.0 PB"]
     assert (hours(3.14), hours(240.4)) == ("3.1 h", "240 h")

@@ -183,9 +183,12 @@ RULES: Final = (
         expr="max(landstream_fetch_failed_products) > 0",
         wait="10m",
         severity="warning",
-        summary="{{ $value }} products could not be fetched",
-        reason="They are missing in the account: each was tried several times, and is not tried any more by itself.",
-        action="`landstream account` says why and what to do; then `landstream repair`, or `landstream dismiss ID`.",
+        summary="{{ $value }} failures of fetching stand: of products, searches or credentials",
+        reason=(
+            "A product was tried several times, and is not tried any more by itself; a search, or credentials, were "
+            "refused for ten minutes."
+        ),
+        action="`landstream failures` says which, why and what to do; `landstream repair` tries products again.",
         page=MISSING,
     ),
     Rule(
@@ -199,6 +202,22 @@ RULES: Final = (
             "archive, are not among them."
         ),
         action="`landstream account` says what each waits for: the provider, the volume, free space.",
+        page=MISSING,
+    ),
+    Rule(
+        name="LandstreamFetchStands",
+        expr=(
+            'max(landstream_fetch_missing_products{state="found"})'
+            ' >= (max(landstream_fetch_missing_products{state="found"} offset 1d) > 0)'
+        ),
+        wait="6h",
+        severity="warning",
+        summary="{{ $value }} products that the catalogue named wait, and they have not become fewer in a day",
+        reason=(
+            "Two recounts named them, and of a backlog that is worked off each recount names fewer: volume or free "
+            "space is lacking. Six hours are for a recount that takes its time."
+        ),
+        action="`landstream account` says what they wait for: raise `monthly_gb`, or give the work folder more room.",
         page=MISSING,
     ),
     Rule(

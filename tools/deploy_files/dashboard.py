@@ -111,7 +111,7 @@ ROWS: Final = (
                 "bytes",
                 (Query("max by (what) (landstream_fetch_volume_bytes)", "{{what}}"),),
             ),
-            Panel("Products that failed", "short", (Query("max(landstream_fetch_failed_products)", "failed"),)),
+            Panel("Failures of fetching", "short", (Query("max(landstream_fetch_failed_products)", "failed"),)),
             Panel(
                 "Named by two recounts, and not here",
                 "short",

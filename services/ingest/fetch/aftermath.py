@@ -111,9 +111,10 @@ class Aftermath:
                 self._want_again(known, "tried again after a recount")
 
     def count_failed(self) -> int:
-        """Return how many products failed to be fetched, and were not dismissed by people."""
+        """Return how many failures people have to see to, and did not dismiss: of products, searches, credentials."""
         dismissed = self._book.dismissed() if self._book.failed else frozenset()
-        return sum(record_id(product) not in dismissed for product in list(self._book.failed))
+        products = sum(record_id(product) not in dismissed for product in list(self._book.failed))
+        return products + self._book.count_unanswered()
 
     def _register(self, known: Standing) -> None:
         said = history(self._store, known.collection, known.week, known.product)

@@ -10,6 +10,7 @@ from threading import RLock
 
 from pydantic_core import from_json
 
+from services.ingest.fetch.errors import Offline, Unavailable
 from services.ingest.fetch.lease import utc_now
 from services.ingest.fetch.provider import Offer
 from shared.items.ids import canonical, digest8
@@ -29,6 +30,7 @@ from shared.items.products import (
     weeks_of,
 )
 from shared.items.weeks import rfc3339
+from shared.run.failure import BadRecord, is_fetch_void, parse_record
 from shared.store import NotFound, PreconditionFailed, Store
 
 WEEKS = 160
@@ -36,6 +38,12 @@ WEEKS = 160
 
 WHOLE = "lies in landing/"
 """Why a product is `fetching` that was fetched, and is not registered yet."""
+
+_ASKED = ("search-", "recount-", "deletions-", "events-", "credentials-")
+"""How the ids of records begin that are neither of a product nor of what is offered and unknown."""
+
+_PASSING = frozenset({f"{cls.__module__}.{cls.__qualname__}" for cls in (Unavailable, Offline)})
+"""What mends itself: the provider answers again."""
 
 BY_INGEST = "ingest: "
 """How the reason of a product begins that came whole, and that ingest refused."""
@@ -112,6 +120,18 @@ class Book:
         """Return why a product stands where it does; see `reason_of`."""
         return reason_of(self._store, known)
 
+    def waited_s(self, known: Standing) -> float:
+        """Return for how many seconds a product has waited: since it was last found; 0 where that cannot be told."""
+        said = [known] if known.state == "found" else history(self._store, known.collection, known.week, known.product)
+        found = [each for each in said if each.state == "found" and each.number]
+        if not found:
+            return 0.0
+        try:
+            at = datetime.fromisoformat(from_json(self._store.get(found[-1].key))["at"])
+            return max(0.0, (self._now() - at).total_seconds())
+        except (NotFound, ValueError, KeyError, TypeError):
+            return 0.0
+
     def say(
         self, collection: str, week: str, product: str, state: State, reason: str, after: Standing | None = None
     ) -> Standing:
@@ -171,6 +191,17 @@ class Book:
     def dismissed(self) -> frozenset[str]:
         """Return the ids of those of fetching's failure records that people dismissed."""
         return self._named(DISMISSED)
+
+    def count_unanswered(self) -> int:
+        """Return how many searches, and credentials, failed in a way that asks for a person, and still do."""
+        names = self.recorded() - self.dismissed()
+        return sum(self._is_unanswered(failure_key(FETCH, name)) for name in names if name.startswith(_ASKED))
+
+    def _is_unanswered(self, key: str) -> bool:
+        with suppress(NotFound, BadRecord):
+            record = parse_record(self._store.get(key), key)
+            return record.get("error_class") not in _PASSING and not is_fetch_void(record, self._store)
+        return False
 
     def _named(self, end: str) -> frozenset[str]:
         names = self._store.children(f"{FAILURES}{FETCH}/")

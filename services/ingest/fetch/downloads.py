@@ -30,6 +30,7 @@ from shared.observe.logs import get_logger
 from shared.observe.metrics import FETCHED_BYTES
 from shared.run.context import Observer
 from shared.run.deliver import DeliveryStopped
+from shared.sizes import human
 from shared.store import Store, StoreUnavailable
 from shared.store.space import free_bytes, space_fault
 
@@ -133,7 +134,7 @@ class Downloads:
             raise Offline(self._ordered(offer))
         size = offer.size or ASSUMED_BYTES
         if not self.usage.fits(size):
-            raise TooLarge(f"{product}: its {size / 1e9:.1f} GB are more than monthly_gb allows")
+            raise TooLarge(f"{product}: its {human(size)} are more than monthly_gb allows")
         with self._with_room(product, size) as there_is:
             if not there_is:
                 return self._no_room()

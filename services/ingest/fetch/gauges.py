@@ -34,7 +34,7 @@ def tell_answered(provider: str) -> None:
 
 
 def tell_failed(provider: str, count: int) -> None:
-    """Tell how many products failed to be fetched."""
+    """Tell how many failures of fetching stand that people have to see to."""
     FETCH_FAILED.labels(provider).set(count)
 
 

@@ -23,6 +23,10 @@ from shared.items.products import COLLECTIONS
 DATATAKE = timedelta(hours=2)
 """No datatake of Sentinel-2 is longer."""
 
+_TYPE_REMEDY = "leave it out of `products:`, or dismiss this record"
+_NAME = "its name is not one that ingest reads: those of Sentinel-2 and of OLCI, of satellites A to D"
+_NAME_REMEDY = "dismiss this record; a version of ingest that reads the name fetches the product at its next recount"
+
 
 @dataclass
 class Hearing:
@@ -93,11 +97,13 @@ class Hearing:
 
     def _refuse(self, offer: Offer) -> None:
         """Leave one record of what ingest does not read: of each type that is unknown, of each name that is."""
-        what = offer.product_type if offer.product_type not in COLLECTIONS else offer.name
-        name = f"unknown-{digest8(what)}"
+        is_named = offer.product_type in COLLECTIONS
+        name = f"unknown-{digest8(offer.name if is_named else offer.product_type)}"
         if name not in self._refused:
-            said = Refused(f"{offer.name[:200]!r}: is a {offer.product_type[:40]!r}, which ingest does not read")
-            remedy = "leave it out of `products:`, or dismiss this record"
+            why, remedy = f"is a {offer.product_type[:40]!r}, which ingest does not read", _TYPE_REMEDY
+            if is_named:
+                why, remedy = _NAME, _NAME_REMEDY
+            said = Refused(f"{offer.name[:200]!r}: {why}")
             self.book.refuse(name, make_record(name, "", "", said, 1, remedy))
             self._refused.add(name)
 

@@ -54,15 +54,23 @@ class Queue:
     )
     _later: list[tuple[float, tuple[float, str], Wanted]] = field(default_factory=list)
     _since: dict[Lane, dict[str, float]] = field(default_factory=lambda: {lane: {} for lane in LANES})
+    _first: dict[Lane, list[tuple[float, str]]] = field(default_factory=lambda: {lane: [] for lane in LANES})
     _known: set[str] = field(default_factory=set)
     _running: Counter[Lane] = field(default_factory=Counter)
     _waiting: Counter[Lane] = field(default_factory=Counter)
 
-    def put(self, wanted: Wanted, at_s: float = 0.0) -> None:
-        """Add a product, to be taken at a time or later; nothing happens where it is there, or under way."""
+    def put(self, wanted: Wanted, at_s: float = 0.0, waited_s: float = 0.0) -> None:
+        """Add a product; nothing happens where it is there, or under way.
+
+        Args:
+            wanted: the product.
+            at_s: when it is to be taken, or later.
+            waited_s: seconds that it has waited by now, in an earlier process.
+        """
         if wanted.product not in self._known:
             self._known.add(wanted.product)
-            self._since[wanted.lane][wanted.product] = self.clock()
+            since = self._since[wanted.lane][wanted.product] = self.clock() - waited_s
+            heapq.heappush(self._first[wanted.lane], (since, wanted.product))
             self._wait(wanted, at_s)
 
     def take(self, now_s: float, only_forward: bool = False) -> Wanted | None:
@@ -114,9 +122,11 @@ class Queue:
         return self._waiting[lane]
 
     def oldest_s(self, lane: Lane) -> float:
-        """Return for how many seconds the product of a lane that was added first has been here; 0 = there is none."""
-        first = next(iter(self._since[lane].values()), None)  # kept in the order in which they were added
-        return 0.0 if first is None else self.clock() - first
+        """Return for how many seconds the product of a lane that waits longest has waited; 0 = there is none."""
+        first, since = self._first[lane], self._since[lane]
+        while first and since.get(first[0][1]) != first[0][0]:
+            heapq.heappop(first)  # it came, or was put back later
+        return self.clock() - first[0][0] if first else 0.0
 
     def __len__(self) -> int:
         """Return how many are known, those under way included."""

@@ -126,9 +126,11 @@ class Setbacks:
         if not self._accepted or len(self._turned_away) >= TURNED_AWAY:
             self._accepted = False
             self.book.fail_search(CREDENTIALS, make_record(CREDENTIALS, "", "", error, 1, _CREDENTIALS))
+            self.back_off(wanted)
+            self._tell(wanted, Misconfigured(f"credentials or addresses do not serve: {error}"))
             return Again(self.settings.poll_s, str(error), "everything")
         if self._count(wanted) < TURNED_AWAY:
-            return Again(self.back_off(wanted), str(error))
+            return self._later(wanted, error)
         self._turned_away.discard(wanted.product)
         return self._fail(wanted, error, _REFUSED)
 

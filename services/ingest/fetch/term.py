@@ -200,7 +200,8 @@ class Term:
                 self._book.say(known.collection, known.week, known.product, "unwanted", reason)
             return
         lane = lane_of(offer.sensed, offer.published, self._first_look, self._setup.settings.forward_days)
-        self._work.put(Wanted(known.collection, known.week, known.product, lane, offer.sensed.timestamp()))
+        wanted = Wanted(known.collection, known.week, known.product, lane, offer.sensed.timestamp())
+        self._work.put(wanted, self._book.waited_s(known))
 
     def _search(self) -> None:
         """Search and recount until this term ends."""

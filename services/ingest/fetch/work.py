@@ -24,10 +24,10 @@ class Work:
         self._waits: dict[str, str] = {}
         self._held_s = self._past_held_s = 0.0
 
-    def put(self, wanted: Wanted) -> None:
-        """Add a product that is to be fetched; nothing happens where it is there."""
+    def put(self, wanted: Wanted, waited_s: float = 0.0) -> None:
+        """Add a product that is to be fetched, and waits since some seconds; nothing happens where it is there."""
         with self._lock:
-            self._queue.put(wanted)
+            self._queue.put(wanted, waited_s=waited_s)
 
     def take(self, now_s: float) -> Wanted | None:
         """Return what is to be fetched now; `land`, `again` or `end` must follow. None = nothing yet."""
@@ -104,7 +104,7 @@ class Work:
             return self._queue.count(lane)
 
     def oldest_s(self, lane: Lane) -> float:
-        """Return for how many seconds the product of a lane that was added first has been here; 0 = there is none."""
+        """Return for how many seconds the product of a lane that waits longest has waited; 0 = there is none."""
         with self._lock:
             return self._queue.oldest_s(lane)
 

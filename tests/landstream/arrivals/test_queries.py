@@ -65,7 +65,7 @@ def test_what_is_not_to_be_asked_is_said(given: dict[str, Any], said: str) -> No
 
 def test_the_source_of_an_area_is_asked() -> None:
     earth = StacSource(kind="stac")
-    assert source_of(None) == source_of(AREA) == CDSE
-    assert source_of(AREA.model_copy(update={"source": earth})) == earth
-    with pytest.raises(BadQuery, match="is a folder"):
-        source_of(AREA.model_copy(update={"source": FolderSource(kind="folder", path="/data")}))
+    assert source_of(None, "") == source_of(AREA, "") == CDSE
+    assert source_of(AREA.model_copy(update={"source": earth}), "") == earth
+    with pytest.raises(BadQuery, match=r"is a folder, .*: do this"):
+        source_of(AREA.model_copy(update={"source": FolderSource(kind="folder", path="/data")}), "do this")

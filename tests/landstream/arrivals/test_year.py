@@ -43,3 +43,5 @@ def test_a_catalogue_that_is_none_is_one_line(tmp_path: Path) -> None:
     code, lines = checked(write_area(tmp_path, {"kind": "folder", "path": "/data"}))
     assert code == 2
     assert "is a folder, which is not a catalogue" in lines[-1]
+    assert "leave `source:` out to ask the Data Space" in lines[-1]
+    assert "--aoi" not in lines[-1]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.area import AreaError, load_area
-from shared.area.source import StacSource
+from shared.area.source import CdseSource, StacSource
 from tests.conftest import AREAS
 
 
@@ -23,6 +23,12 @@ def test_what_is_no_host_is_refused(host: str) -> None:
 def test_hosts_and_addresses_are_kept_as_they_are_given() -> None:
     hosts = ("a.example", "a.example:8080", "http://127.0.0.1:9")
     assert StacSource(kind="stac", asset_hosts=hosts).asset_hosts == hosts
+
+
+def test_the_volume_that_the_data_space_grants_is_kept_to_without_a_setting() -> None:
+    assert CdseSource(kind="cdse").monthly_gb == 12_000
+    assert CdseSource(kind="cdse", monthly_gb=None).monthly_gb is None
+    assert StacSource(kind="stac").monthly_gb is None
 
 
 def test_a_product_type_that_is_unknown_is_refused_by_name(tmp_path: Path) -> None:

@@ -155,6 +155,18 @@ CASES = (
         {f'{FETCH_MISSING}{{state="fetching"}}': "0x60", f'{FETCH_MISSING}{{state="found"}}': "9x60"},
         {"60m": ()},
     ),
+    # One recount a day. A backlog that stands, and one that grows; one that is worked off, after late recounts.
+    Case(
+        "LandstreamFetchStands",
+        {f'{FETCH_MISSING}{{state="found"}}': "0x1440 9x1900", f'{FETCH_MISSING}{{state="fetching"}}': "0x3400"},
+        {"2870m": (), "3200m": (), "3260m": ("",)},
+    ),
+    Case("LandstreamFetchStands", {f'{FETCH_MISSING}{{state="found"}}': "9x1440 12x400"}, {"1820m": ("",)}),
+    Case(
+        "LandstreamFetchStands",
+        {f'{FETCH_MISSING}{{state="found"}}': "9x1500 6x1440 2x500", f'{FETCH_MISSING}{{state="deferred"}}': "5x3400"},
+        {"1490m": (), "1900m": (), "2990m": (), "3400m": ()},
+    ),
     Case("LandstreamFetchVolume", volume(85e9), {"4m": (), "6m": ("",)}),
     Case("LandstreamFetchVolume", volume(75e9), {"30m": ()}),
     Case("LandstreamFetchVolume", {f'{VOLUME}{{what="used"}}': "9e12x30"}, {"30m": ()}),

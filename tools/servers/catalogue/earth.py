@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -98,7 +99,9 @@ class Earth:
         asset = scene.assets.get(name.rpartition(".")[0]) if scene else None
         if asset is None:
             return text_answer("<Error><Code>NoSuchKey</Code></Error>", 404, "application/xml")
-        return file_answer(request, asset.path, f"{scene_id}/{name}", ranges=True, content_type=asset.media_type)
+        etag = hashlib.md5(asset.path.read_bytes(), usedforsecurity=False).hexdigest()
+        whole = f"{scene_id}/{name}"
+        return file_answer(request, asset.path, whole, ranges=True, etag=f'"{etag}"', content_type=asset.media_type)
 
     def _entries(self) -> list[tuple[Entry, bool]]:
         with self._lock:

@@ -118,6 +118,10 @@ def file_answer(request: Request, body: bytes | Path, whole: str, ranges: bool, 
     """
     size = body.stat().st_size if isinstance(body, Path) else len(body)
     answer = Answer(200, body, {}, whole, (0, size)).titled(**headers)
+    if request.headers.get("if-match", etag := headers.get("etag", "")) != etag:
+        return Answer(412, b"", {"Etag": etag})
+    if request.headers.get("if-range", etag) != etag:
+        return answer.titled(accept_ranges="bytes") if ranges else answer
     wanted = _RANGE.fullmatch(request.headers.get("range", "")) if ranges else None
     if wanted is None or not any(wanted.groups()):
         return answer.titled(accept_ranges="bytes") if ranges else answer

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Literal, Protocol
@@ -86,6 +87,10 @@ class Reply:
             Refused: it is a bomb.
             Unavailable: it is not JSON, but a maintenance page, or cut off.
         """
+        return self._json
+
+    @cached_property
+    def _json(self) -> Any:
         try:
             return parse_json(self.body)
         except (Refused, Unavailable) as error:
@@ -140,7 +145,7 @@ class Http:
         bearer: Bearer | None = None,
     ) -> Any:
         """Return what an answer in JSON says; arguments and errors are those of `fetch`."""
-        return self.fetch(method, address, params=params, body=body, bearer=bearer).json()
+        return self.fetch(method, address, params=params, body=body, bearer=bearer, is_json=True).json()
 
     def fetch(
         self,
@@ -152,6 +157,7 @@ class Http:
         form: Mapping[str, str] | None = None,
         bearer: Bearer | None = None,
         limit: int = BODY_LIMIT,
+        is_json: bool = False,
     ) -> Reply:
         """Ask, again after failures that pass, and return the answer.
 
@@ -163,6 +169,7 @@ class Http:
             form: to send as a form.
             bearer: shown to the hosts that it is for.
             limit: bytes of the answer, decoded.
+            is_json: whether a success must say JSON: a maintenance page with status 200 is a failure that passes.
 
         Raises:
             Unavailable: it does not answer well after several tries.
@@ -177,7 +184,10 @@ class Http:
         while True:
             tries += 1
             try:
-                return self._once(method, address, headers, content, bearer, limit)
+                reply = self._once(method, address, headers, content, bearer, limit)
+                if is_json:
+                    reply.json()
+                return reply
             except Offline:
                 raise
             except Unavailable as error:

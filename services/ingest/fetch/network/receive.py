@@ -44,7 +44,12 @@ class Span(NamedTuple):
 
 
 def receive(
-    pieces: Iterator[bytes], file: BinaryIO, span: Span, heard: Callable[[int, int | None], None], speed: Speed
+    pieces: Iterator[bytes],
+    file: BinaryIO,
+    span: Span,
+    heard: Callable[[int, int | None], None],
+    speed: Speed,
+    limit: int = SIZE_LIMIT,
 ) -> int:
     """Append pieces to a file, and return how long it is then; it is safely on the disk.
 
@@ -54,12 +59,13 @@ def receive(
         span: where it stands.
         heard: is told how far it has come.
         speed: what is too slow.
+        limit: bytes of what nobody stated a size of.
 
     Raises:
         Corrupt: more comes than was promised; that is not written.
         Unavailable: it is too slow, or breaks off.
     """
-    limit = SIZE_LIMIT if span.total is None else span.total
+    limit = limit if span.total is None else span.total
     done = span.done
     start, before = speed.now(), done
     while (piece := _next(pieces, speed.window_s)) is not None:

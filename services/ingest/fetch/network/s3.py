@@ -16,11 +16,14 @@ from services.ingest.fetch.errors import Corrupt, FetchError, Gone, Misconfigure
 from services.ingest.fetch.network.http import TRIES, Http
 from services.ingest.fetch.network.manifest import require_stated
 from services.ingest.fetch.network.receive import Span, Speed, receive, settle
+from services.ingest.fetch.network.resume import Version, range_start
 from services.ingest.fetch.network.s3_wire import speak_through
 from services.ingest.fetch.provider import Credentials, Progress, unheard
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 BUCKET: Final = "eodata"
 REGION: Final = "default"
@@ -89,7 +92,7 @@ class S3:
         self._client.close()
 
     def download(self, prefix: str, folder: Path, size: int | None = None, progress: Progress = unheard) -> Path:
-        """Fetch all objects below a prefix, but those that an earlier try fetched, and return the folder.
+        """Fetch all objects below a prefix, but what an earlier try fetched of them, and return the folder.
 
         Args:
             prefix: of keys, with a slash at its end.
@@ -168,27 +171,54 @@ class S3:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.part")
-        try:
-            answer = self._client.get_object(Bucket=BUCKET, Key=each.key)
-        except (ClientError, BotoCoreError, ValueError) as error:
-            raise _told(error, each.key) from error
+        version = Version(part)
+        opened, start = self._open(each, version)
 
         def heard(done: int, total: int | None) -> None:
             progress(span.done + done, span.total)
 
         try:
-            with closing(answer["Body"]) as body, open(part, "wb") as file:
+            with closing(opened) as body, open(part, "ab" if start else "wb") as file:
                 pieces = iter(lambda: body.read(_PIECE), b"")
-                done = receive(pieces, file, Span(0, each.size), heard, self._speed)
+                done = receive(pieces, file, Span(start, each.size), heard, self._speed)
         except (ClientError, BotoCoreError) as error:
             raise _told(error, each.key) from error
         except Corrupt:
-            part.unlink()
+            version.forget()
             raise
         if done != each.size:
-            part.unlink()
+            version.forget()
             raise Corrupt(f"{each.path.name} has {done} bytes, and not the {each.size} of the list")
         settle(part, path)
+        version.settled()
+
+    def _open(self, each: StoredObject, version: Version) -> tuple[StreamingBody, int]:
+        """Ask for an object, or for the rest of the version that has come in part; return what comes, and from where.
+
+        Raises:
+            FetchError: as `_told` says.
+        """
+        start = version.done if version.done < each.size else 0
+        try:
+            if start and (answer := self._rest(each.key, version, start)):
+                stated = range_start(answer.get("ContentRange", ""), Span(start, each.size))
+                if stated == start and answer.get("ETag", "") == version.text:
+                    return answer["Body"], start
+                answer["Body"].close()  # a service may not know of `If-Match`, or of ranges
+            answer = self._client.get_object(Bucket=BUCKET, Key=each.key)
+        except (ClientError, BotoCoreError, ValueError) as error:
+            raise _told(error, each.key) from error
+        version.begin(answer.get("ETag", ""))
+        return answer["Body"], 0
+
+    def _rest(self, key: str, version: Version, start: int) -> GetObjectOutputTypeDef | None:
+        """Ask for an object from a byte on; None = it is another version by now, or not so long."""
+        try:
+            return self._client.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={start}-", IfMatch=version.text)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in {412, 416}:
+                return None
+            raise
 
 
 def _inside(prefix: str, key: str) -> PurePosixPath:

@@ -77,10 +77,11 @@ def _answer(http: Http, request: AWSPreparedRequest) -> AWSResponse:
             response = stack.enter_context(http.stream(method, address, headers=_texts(request.headers), follow=False))
         if 300 <= response.status_code < 400:
             raise Refused("the S3 endpoint leads elsewhere")
-        if response.status_code == 200 and _is_page(response):
+        is_body = response.status_code in {200, 206}
+        if is_body and _is_page(response):
             raise Unavailable("a page came where an object was to come")
         headers: Any = dict(response.headers)
-        if response.status_code == 200 and not _is_list(response):
+        if is_body and not _is_list(response):
             return AWSResponse(address, response.status_code, headers, Body(chunks(response), stack.pop_all()))
         with within(http.limits.whole_s):
             body = read_body(chunks(response), response.headers.get("content-encoding", ""), LISTING_LIMIT)

@@ -117,7 +117,8 @@ class Tokens:
     def _ask(self, form: dict[str, str]) -> _Grant:
         asked = self._clock.now()
         try:
-            reply = self._http.fetch("POST", self._token_url, form={"client_id": CLIENT_ID, **form}, limit=2**18)
+            form = {"client_id": CLIENT_ID, **form}
+            reply = self._http.fetch("POST", self._token_url, form=form, limit=2**18, is_json=True)
             return _read(reply.json(), asked)
         except Refused as error:
             # No product is to blame for what all of them need.

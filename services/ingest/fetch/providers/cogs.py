@@ -111,7 +111,7 @@ class Cogs:
     def _item(self, offer: Offer) -> tuple[Mapping[str, Any], CogItem]:
         """Return a product's item, as it came and as it is read, if it can be used."""
         address = f"{self._source.api_url}/collections/{quote(self._source.collection, safe='')}/items/"
-        reply = self._http.fetch("GET", address + quote(offer.id, safe=""), limit=MAX_BYTES)
+        reply = self._http.fetch("GET", address + quote(offer.id, safe=""), limit=MAX_BYTES, is_json=True)
         value = reply.json()
         try:
             item = read_item(value)

@@ -65,9 +65,10 @@ class PoliteStacIO(StacApiIO):
             raise Refused(f"the list of products does not end: {PAGES_LIMIT} pages came")
         self._asked.add(page)
         if verb == "POST":
-            reply = self._http.fetch(verb, href, body=parameters)
+            reply = self._http.fetch(verb, href, body=parameters, is_json=True)
         else:
-            reply = self._http.fetch(verb, href, params={key: str(value) for key, value in (parameters or {}).items()})
+            params = {key: str(value) for key, value in (parameters or {}).items()}
+            reply = self._http.fetch(verb, href, params=params, is_json=True)
         return reply.body.decode(errors="replace")
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:

@@ -11,8 +11,8 @@ import pytest
 
 from services.ingest.fetch import book as module
 from services.ingest.fetch.book import Book, Overtaken, make_record, record_id
-from services.ingest.fetch.errors import Refused
-from shared.items.keys import failure_key
+from services.ingest.fetch.errors import Misconfigured, Refused, Unavailable
+from shared.items.keys import dismissal_key, failure_key
 from shared.items.products import OWN, reason_of, standing
 from shared.run.failure import parse_record
 from shared.store import FolderStore
@@ -108,6 +108,22 @@ def test_a_search_is_answered_only_where_it_had_failed(store: FolderStore) -> No
     book.fail_search("search", make_record("search", "", "", Refused("endless"), 1, "look"))
     book.answered("search")
     assert list(store.children(f"{OWN}answered/")) == [f"{record_id('search')}.json"]
+
+
+def test_what_asks_for_a_person_is_counted_until_it_is_answered_or_dismissed(store: FolderStore) -> None:
+    book = Book(store)
+    assert book.count_unanswered() == 0
+    for name in ("credentials", "search-S2MSI2A", "recount-S2MSI2A", "unknown-12345678"):
+        book.fail_search(name, make_record(name, "", "", Misconfigured("401"), 1, "look"))
+    book.fail_search("events", make_record("events", "", "", Unavailable("503"), 1, "nothing"))
+    book.fail(L2A, WEEK, NAME, make_record(NAME, L2A, WEEK, Refused("another host"), 1, "look"))
+    assert book.count_unanswered() == 3, "what passes, and what is not asked, does not count"
+    book.answered("search-S2MSI2A")
+    assert book.count_unanswered() == 2
+    store.put(dismissal_key("fetch", record_id("recount-S2MSI2A")), b"{}")
+    assert book.count_unanswered() == 1
+    store.put(failure_key("fetch", record_id("credentials")), b"damaged")
+    assert book.count_unanswered() == 0
 
 
 def test_what_was_refused_once_is_not_said_over(store: FolderStore) -> None:

@@ -309,6 +309,8 @@ def test_downloads_under_way_keep_their_room(desk: Desk, monkeypatch: pytest.Mon
 def test_credentials_that_are_right_again_answer_their_record(desk: Desk) -> None:
     desk.fail("download", Misconfigured("wrong"))
     desk.downloads.fetch(WANTED)
+    expected = "tried 1 time, to be tried again: credentials or addresses do not serve: wrong"
+    assert (desk.bench.state(NAME), desk.bench.reason(NAME)) == ("fetching", expected)
     desk.shop.before = lambda what, name: None
     desk.downloads.fetch(WANTED)
     assert list(desk.store.children("products/_source/answered/")) == [f"{record_id('credentials')}.json"]

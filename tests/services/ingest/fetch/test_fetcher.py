@@ -660,7 +660,7 @@ def test_a_product_larger_than_the_months_volume_fails_by_name(bench: Bench) -> 
     bench.shop.add(NAMES[0], size=2_000_000)
     bench.run(source={"products": ["S2MSI2A"], "monthly_gb": 0.001})
     assert bench.state(NAMES[0]) == "failed"
-    assert "monthly_gb" in bench.reason(NAMES[0])
+    assert "its 2.0 MB are more than monthly_gb allows" in bench.reason(NAMES[0])
     record = bench.store.get(f"failures/fetch/{record_id(NAMES[0])}.json")
     assert b"raise `monthly_gb` of `source:`" in record
 

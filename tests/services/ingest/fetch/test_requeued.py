@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from services.ingest.fetch import aftermath as module
 from services.ingest.fetch.book import Book, make_record, record_id
-from services.ingest.fetch.errors import Corrupt, Unavailable
+from services.ingest.fetch.errors import Corrupt, Misconfigured, Unavailable
 from services.ingest.fetch.fetcher import Fetcher
 from services.ingest.fetch.provider import Offer
 from services.ingest.fetch.settings import FetchSettings
@@ -91,6 +91,9 @@ def test_a_record_of_an_earlier_process_is_missed_when_it_is_taken_away(tmp_path
         assert becomes(lambda: counted() == 1)
         store.delete(failure_key(FETCH, record_id(NAMES[0])))
         assert becomes(lambda: state(NAMES[0]) == "found")
+        assert becomes(lambda: counted() == 0)
+        Book(store).fail_search("credentials", make_record("credentials", "", "", Misconfigured("401"), 1, "look"))
+        assert becomes(lambda: counted() == 1)
         assert state(NAMES[1]) == "failed"
     finally:
         stop.set()

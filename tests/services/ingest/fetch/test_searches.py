@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -384,6 +385,17 @@ def test_one_record_for_a_type_that_ingest_does_not_read(desk: Desk) -> None:
     assert desk.searches().look()
     (record,) = desk.store.children("failures/fetch/")
     assert b"'OTHER', which ingest does not read" in desk.store.get(f"failures/fetch/{record}")
+
+
+def test_a_name_that_ingest_does_not_read_is_told_as_such(desk: Desk) -> None:
+    name = NAME.replace("S2A_", "S2E_")
+    desk.shop.add(name, sensed=NOW, published=NOW)
+    assert desk.searches().hear("S2MSI2A", desk.shop.offers[name]) == ""
+    (record,) = desk.store.children("failures/fetch/")
+    said = json.loads(desk.store.get(f"failures/fetch/{record}"))
+    assert said["fault"].startswith(f"{name!r}: its name is not one that ingest reads")
+    assert "satellites A to D" in said["fault"]
+    assert "products:" not in said["remedy"]
 
 
 def test_years_that_the_area_does_not_want_are_left_out(desk: Desk) -> None:

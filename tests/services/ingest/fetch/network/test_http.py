@@ -153,10 +153,26 @@ def test_a_firewall_is_left_alone_for_hours_and_its_reference_told(scripted: Ser
     assert (caught.value.retry_after_s or 0) >= 3600
 
 
+@pytest.mark.parametrize("page", [b"<html>down</html>", b'{"a":'])
+def test_a_page_where_json_was_to_come_passes(page: bytes, scripted: Serve, client: Make, stood: StoodClock) -> None:
+    server = scripted(lambda asked: json_said({"a": 1}) if len(server.asked) > 2 else Said(200, page))
+    assert client(server.address).json("GET", server.address) == {"a": 1}
+    assert len(server.asked) == 3
+    assert 0 < sum(stood.slept) < 5
+
+
+def test_a_bomb_is_refused_at_once(scripted: Serve, client: Make) -> None:
+    server = scripted(lambda asked: Said(200, b"[" * 100_000))
+    with pytest.raises(Refused):
+        client(server.address).json("GET", server.address)
+    assert len(server.asked) == 1
+
+
 def test_a_page_where_json_was_to_come(scripted: Serve, client: Make) -> None:
     server = scripted(lambda asked: Said(200, b"<html>down</html>", {"Content-Type": "text/html"}))
     with pytest.raises(Unavailable, match="maintenance page"):
         client(server.address).json("GET", server.address)
+    assert len(server.asked) == TRIES
 
 
 def test_other_hosts_are_never_asked(scripted: Serve, client: Make) -> None:

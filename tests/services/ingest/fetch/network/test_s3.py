@@ -36,6 +36,7 @@ class Bucket:
             PREFIX + "HTML/a b+c.html": b"<html/>",
         }
         self.sizes: dict[str, int] = {}
+        self.ranges = True
         self.said: Callable[[Asked], Said | None] = lambda asked: None
         self.server = serve(self.answer)
         self.make = make
@@ -57,7 +58,17 @@ class Bucket:
         key = unquote(parts.path).removeprefix("/eodata/")
         if key not in self.objects:
             return error(404, "NoSuchKey")
-        return Said(200, self.objects[key], {"ETag": '"0"'})
+        return self.object(asked, self.objects[key])
+
+    def object(self, asked: Asked, body: bytes) -> Said:
+        etag = f'"{hashlib.md5(body).hexdigest()}"'
+        if asked.headers.get("if-match", etag) != etag:
+            return error(412, "PreconditionFailed")
+        start = int(asked.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        if not start or not self.ranges:
+            return Said(200, body, {"ETag": etag})
+        stated = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        return Said(206, body[start:], {"ETag": etag, "Content-Range": stated})
 
     def page(self, query: dict[str, str]) -> Said:
         keys = sorted(key for key in self.objects if key.startswith(query["prefix"]))
@@ -134,6 +145,56 @@ def test_a_broken_download_goes_on(bucket: Bucket) -> None:
     bucket.said = lambda asked: None
     bucket.s3().download(PREFIX, bucket.folder)
     assert files(bucket.folder)["manifest.safe"] == b"<manifest/>"
+
+
+IMAGE = "GRANULE/L2A_T33UUU/IMG_DATA/B02.jp2"
+
+
+def break_off(bucket: Bucket, came: int) -> bytes:
+    """Let the image break off after some bytes, and return all of it."""
+    body = bucket.objects[PREFIX + IMAGE]
+    etag = hashlib.md5(body).hexdigest()
+    head = f'HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nETag: "{etag}"\r\n\r\n'.encode()
+    bucket.said = lambda asked: Said(raw=[head, body[:came]]) if "B02" in asked.path else None
+    with pytest.raises(Unavailable):
+        bucket.s3().download(PREFIX, bucket.folder)
+    bucket.said = lambda asked: None
+    bucket.server.asked.clear()
+    return body
+
+
+def image_asked(bucket: Bucket) -> list[tuple[str | None, str | None]]:
+    asked = [each.headers for each in bucket.server.asked if "B02" in each.path]
+    return [(headers.get("range"), headers.get("if-match")) for headers in asked]
+
+
+def test_an_object_that_broke_off_is_gone_on_with(bucket: Bucket) -> None:
+    body = break_off(bucket, 100_000)
+    heard: list[int] = []
+    bucket.s3().download(PREFIX, bucket.folder, progress=lambda done, total: heard.append(done))
+    assert image_asked(bucket) == [("bytes=100000-", f'"{hashlib.md5(body).hexdigest()}"')]
+    assert files(bucket.folder)[IMAGE] == body
+    assert set(files(bucket.folder)) == {key.removeprefix(PREFIX) for key, body in bucket.objects.items() if body}
+    assert heard == sorted(heard)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_object_that_changed_since_is_never_mixed(knows: bool, bucket: Bucket) -> None:
+    before = break_off(bucket, 100_000)
+    body = bucket.objects[PREFIX + IMAGE] = bytes(reversed(before))
+    if not knows:  # a service that does not look at `If-Match`
+        honest = bucket.object
+        bucket.object = lambda asked, body: honest(asked, body) if asked.headers.pop("if-match", 1) else Said()  # type: ignore[method-assign]
+    bucket.s3().download(PREFIX, bucket.folder)
+    assert files(bucket.folder)[IMAGE] == body
+    assert len(image_asked(bucket)) == 2
+
+
+def test_without_ranges_an_object_begins_anew(bucket: Bucket) -> None:
+    body = break_off(bucket, 100_000)
+    bucket.ranges = False
+    bucket.s3().download(PREFIX, bucket.folder)
+    assert files(bucket.folder)[IMAGE] == body
 
 
 @pytest.mark.parametrize(

@@ -179,8 +179,82 @@ def test_an_image_that_goes_wrong(
     server.faults.add(Fault(kind, "assets", match="red.tif"))
     with pytest.raises(error):
         cogs.download(offer, tmp_path)
-    assert not list(tmp_path.rglob("red.tif*"))
+    left = {path.name for path in tmp_path.rglob("red.tif*")}
+    assert left == ({"red.tif.part", "red.tif.etag.part"} if kind == "truncate" else set())
     assert not list(tmp_path.rglob("item.json"))
+
+
+class Breaking:
+    """A host whose red image breaks off once, after some bytes."""
+
+    def __init__(self, serve: Serve, folder: Path, etag: str = '"1"') -> None:
+        self.folder, self.etag = folder, etag
+        self.body = (folder / "red.tif").read_bytes()
+        self.broken = self.knows_if_range = False
+        self.plain = _served(folder, "", lambda item: None)
+        self.server = serve(self.answer)
+
+    def answer(self, asked: Asked) -> Said:
+        if not asked.path.endswith("red.tif"):
+            return self.plain(asked)
+        if not self.broken:
+            self.broken = True
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.body)}\r\nETag: {self.etag}\r\n\r\n".encode()
+            return Said(raw=[head, self.body[:999]])
+        is_other = self.knows_if_range and asked.headers.get("if-range") != self.etag
+        if "range" not in asked.headers or is_other:
+            return Said(200, self.body, {"ETag": self.etag})
+        stated = f"bytes 999-{len(self.body) - 1}/{len(self.body)}"
+        return Said(206, self.body[999:], {"ETag": self.etag, "Content-Range": stated})
+
+    @property
+    def red_asked(self) -> list[tuple[str | None, str | None]]:
+        asked = [each.headers for each in self.server.asked if each.path.endswith("red.tif")]
+        return [(headers.get("range"), headers.get("if-range")) for headers in asked]
+
+
+def _fetched_red(host: Breaking, stood: StoodClock, folder: Path, then: Callable[[], object]) -> bytes:
+    client = client_of(host.server.address, stood)
+    with pytest.raises(Unavailable, match="broke off"):
+        client.download(_offer(host.folder), folder)
+    then()
+    root = client.download(_offer(host.folder), folder)
+    client.close()
+    assert [path.name for path in folder.iterdir()] == [root.name]
+    return (root / "red.tif").read_bytes()
+
+
+def test_an_image_that_broke_off_is_gone_on_with(
+    folder: Path, scripted: Serve, stood: StoodClock, tmp_path: Path
+) -> None:
+    host = Breaking(scripted, folder)
+    assert _fetched_red(host, stood, tmp_path, lambda: None) == host.body
+    assert host.red_asked == [(None, None), ("bytes=999-", '"1"')]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_image_that_changed_since_is_never_mixed(
+    knows: bool, folder: Path, scripted: Serve, stood: StoodClock, tmp_path: Path
+) -> None:
+    host = Breaking(scripted, folder)
+    host.knows_if_range = knows
+    plain = _served(folder, "", lambda item: item["assets"]["red"].pop("file:checksum"))
+    host.plain = plain
+
+    def change() -> None:
+        host.etag, host.body = '"2"', host.body[:4] + bytes(reversed(host.body[4:]))
+
+    assert _fetched_red(host, stood, tmp_path, change) == host.body
+    assert host.red_asked[-1] == (("bytes=999-", '"1"') if knows else (None, None))
+
+
+@pytest.mark.parametrize("etag", ['W/"1"', "1"])
+def test_an_image_of_an_unsure_version_begins_anew(
+    etag: str, folder: Path, scripted: Serve, stood: StoodClock, tmp_path: Path
+) -> None:
+    host = Breaking(scripted, folder, etag)
+    assert _fetched_red(host, stood, tmp_path, lambda: None) == host.body
+    assert host.red_asked == [(None, None), (None, None)]
 
 
 def test_a_scene_that_is_taken_away_or_becomes_another(
