@@ -29,6 +29,7 @@ from shared.items.keys import CUBE
 from shared.items.scenes import is_of_withdrawal
 from shared.items.stac import asset_key, sha256_of
 from shared.run.context import Context
+from shared.run.failure import standing_failures
 from shared.store import Store
 
 if TYPE_CHECKING:
@@ -47,18 +48,29 @@ def digest_lines(store: Store, area: Area) -> list[str]:
     """
     context = Context.of_store(store, area)
     catalogue = context.reader.snapshot()
+    broken = _broken_items(store, catalogue)
     lines = [
         f"{_item_digest(context, item)}  {item.key}"
         for collection in catalogue.collections
         if collection not in LEFT_OUT
         for item in current_items(catalogue, collection)
-        if not is_of_withdrawal(item)
+        if not (is_of_withdrawal(item) or item.id in broken or any(i in broken for _, i in item.derived_from))
     ]
     if any(True for _ in store.keys(CUBE)):
         from shared.cube import open_cube  # it takes the libraries of a cube, and a second to load
 
         lines += cube_lines(open_cube(context.cube, area, "read"))
     return sorted(lines)
+
+
+def _broken_items(store: Store, catalogue: Catalogue) -> frozenset[str]:
+    """Return the ids of scenes, and of what was made of them, whose pictures cannot be decoded.
+
+    Where a scene has no other version a broken one stays current, so that its failure stays in sight; nothing of it is
+    in the cube.
+    """
+    standing = standing_failures(store, catalogue, {})
+    return frozenset(str(i) for record in standing if record.get("broken") for i in record["inputs"])
 
 
 def current_items(catalogue: Catalogue, collection: str) -> Iterator[Item]:
