@@ -5,14 +5,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
+from landstream.arrivals.follow import place_of
 from landstream.table import Column
 from landstream.tally import duration
 from services.sweeper.moments import STEPS, Moments, Step, arrival_of, lags, mapped_products
 from shared.items.catalogue import Catalogue
 from shared.items.collections import MAPS
+from shared.items.weeks import rfc3339
 from shared.store import Store
 
 WHOLE: Final = "sensed to mapped"
@@ -61,8 +64,39 @@ def _lag(name: str, seconds: Sequence[float]) -> Lag:
     return Lag(name, len(seconds), round(statistics.median(seconds), 3), round(p95, 3))
 
 
-def moments_of(store: Store, catalogue: Catalogue, weeks: int) -> Iterator[Moments]:
-    """Yield when each mapped product of the newest weeks with maps took its steps; a week is let go before the next.
+@dataclass(frozen=True)
+class Way:
+    """The way of one mapped product.
+
+    Attributes:
+        week: in which it was sensed.
+        place: its MGRS tile, or `olci`.
+        product: its name.
+        moments: when it took each step.
+    """
+
+    week: str
+    place: str
+    product: str
+    moments: Moments
+
+    def json(self) -> dict[str, str]:
+        """Return it as JSON; times are of UTC, of steps that nobody knows of there are none."""
+        known = ((str(step), self.moments[step]) for step in STEPS if step in self.moments)
+        times = {step: rfc3339(datetime.fromtimestamp(at_s, UTC)) for step, at_s in known}
+        return {"week": self.week, "place": self.place, "product": self.product, **times}
+
+    def row(self) -> tuple[str, ...]:
+        """Return what `WAY_COLUMNS` say of it."""
+        said = self.json()
+        return self.week, self.place, *(said.get(step, "")[5:16].replace("T", " ") for step in STEPS)
+
+
+WAY_COLUMNS: Final = (Column("week"), Column("place"), *map(Column, STEPS))
+
+
+def ways_of(store: Store, catalogue: Catalogue, weeks: int) -> Iterator[Way]:
+    """Yield the ways of the mapped products of the newest weeks with maps; a week is let go before the next.
 
     Args:
         store: where items and offers lie.
@@ -70,8 +104,8 @@ def moments_of(store: Store, catalogue: Catalogue, weeks: int) -> Iterator[Momen
         weeks: how many.
     """
     for week in list(catalogue.weeks(MAPS))[-weeks:]:
-        for product, made in mapped_products(store, catalogue, week).items():
-            yield {**arrival_of(store, week, product), **made}
+        for product, made in sorted(mapped_products(store, catalogue, week).items()):
+            yield Way(week, place_of(product), product, {**arrival_of(store, week, product), **made})
         catalogue.let_go(week)
 
 

@@ -101,27 +101,32 @@ def repair(store: StoreOption) -> None:
 def freshness(
     store: StoreOption,
     weeks: Annotated[int, typer.Option(min=1, help="How many of the newest weeks with maps.")] = 8,
+    each: Annotated[bool, typer.Option("--each", help="The times themselves, for each mapped week and tile.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say how long products take from the satellite to the map.
 
     For each step, from sensed over published, found, fetched, registered, masked and tiled to mapped: how many mapped
     products tell it, the median, and the 95th percentile. Of what came by hand nothing is known before `registered`.
-    Piped, or with --json, one JSON a line, with seconds.
+    With --each the times (UTC) of each product, by week and MGRS tile. Piped, or with --json, one JSON a line.
 
     Example: landstream freshness --weeks 4 --store stores/sibiu
     """
     from dataclasses import asdict
 
-    from landstream.arrivals.freshness import COLUMNS, Lag, lags_of, moments_of
+    from landstream.arrivals.freshness import COLUMNS, WAY_COLUMNS, Lag, Way, lags_of, ways_of
     from shared.run.context import Context
 
     def line(lag: Lag) -> str:
         return json.dumps(asdict(lag))
 
     folder, area = opened(store)
-    found = lags_of(moments_of(folder, Context.of_store(folder, area).reader.snapshot(), weeks))
-    show(found, as_json, line, COLUMNS, Lag.row, "no map yet; `landstream status` says what is missing")
+    ways = ways_of(folder, Context.of_store(folder, area).reader.snapshot(), weeks)
+    none = "no map yet; `landstream status` says what is missing"
+    if each:
+        show(ways, as_json, lambda way: json.dumps(way.json()), WAY_COLUMNS, Way.row, none)
+        return
+    show(lags_of(way.moments for way in ways), as_json, line, COLUMNS, Lag.row, none)
 
 
 def _read_place(text: str) -> str:

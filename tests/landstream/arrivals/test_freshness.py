@@ -44,6 +44,12 @@ def test_the_command_tells_the_steps_of_mapped_products(tmp_path: Path, monkeypa
         "registered to masked", "masked to tiled", "tiled to mapped", "sensed to mapped",
     ]  # fmt: skip
     assert {lag["products"] for lag in found} == {1}
+    (way,) = map(json.loads, asked(world, "--each").splitlines())
+    steps = ["sensed", "published", "found", "fetched", "registered", "masked", "tiled", "mapped"]
+    assert list(way) == ["week", "place", "product", *steps]
+    assert (way["product"], way["place"]) == (product, product.split("_")[5])
+    assert [way[step] for step in steps] == sorted(way[step] for step in steps)
     assert asked(world, "--weeks", "1") == ""
     monkeypatch.setattr("landstream.commands.showing.for_people", lambda as_json: True)
     assert asked(world).splitlines()[0].split() == ["step", "products", "median", "95", "%"]
+    assert asked(world, "--each").splitlines()[0].split()[:3] == ["week", "place", "sensed"]
