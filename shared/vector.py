@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pyogrio
 from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
 
 from shared.raster.options import NO_NETWORK
 
@@ -42,7 +43,7 @@ def list_layers(path: Path) -> list[tuple[str, str | None]]:
     Raises:
         pyogrio.errors.DataSourceError: it cannot be read.
     """
-    layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    layers = [(str(name), kind) for name, kind in pyogrio.list_layers(_address(path))]
     if not is_table(path):
         return layers
     kinds = [(name, str(read_info(path, name)["geometry_type"])) for name, _ in layers]
@@ -55,7 +56,7 @@ def read_info(path: Path, layer: str, force_total_bounds: bool = False) -> Mappi
     Raises:
         pyogrio.errors.DataSourceError: it cannot be read.
     """
-    info = dict(pyogrio.read_info(path, layer=layer, force_total_bounds=force_total_bounds, **_options(path)))
+    info = dict(pyogrio.read_info(_address(path), layer=layer, force_total_bounds=force_total_bounds, **_options(path)))
     info["crs"] = "EPSG:4326" if is_table(path) else str(info["crs"] or "")
     return info
 
@@ -79,7 +80,7 @@ def read_layer(
         pyogrio.errors.DataSourceError: it cannot be read.
     """
     _, _, geometries, fields = pyogrio.raw.read(
-        path,
+        _address(path),
         layer=layer,
         columns=list(columns),
         bbox=tuple(bounds),
@@ -88,6 +89,22 @@ def read_layer(
         **_options(path),
     )
     return geometries, fields
+
+
+def _address(path: Path) -> str:
+    """Return by what GDAL opens a file, and no other one.
+
+    A table is read by the driver of tables alone: by its content GDAL would take it for XML, or a database, that names
+    other files. What stands behind an exclamation mark pyogrio takes for a path of its own.
+
+    Raises:
+        pyogrio.errors.DataSourceError: its path cannot be opened.
+    """
+    if is_table(path):
+        return f"CSV:{path}"
+    if "!" in str(path):
+        raise DataSourceError(f"{path.name}: its path has an exclamation mark, which no vector file may have")
+    return str(path)
 
 
 def _options(path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -93,3 +94,42 @@ def test_what_is_refused(text: str, why: str, ingest: Run, tmp_path: Path) -> No
     (tmp_path / "points.csv").write_text(text)
     with pytest.raises(RejectScene, match=why):
         ingest(tmp_path / "points.csv")
+
+
+def other_file(folder: Path) -> str:
+    """A layer of GDAL's XML, whose first line is a table's, over a file beside it."""
+    (folder / "secret.csv").write_text("lon,lat,lc1\n23.99,45.94,B11\n")
+    return (
+        '<OGRVRTDataSource><!--,lon,lat,lc1,--><OGRVRTLayer name="points">'
+        f"<SrcDataSource>{folder / 'secret.csv'}</SrcDataSource><SrcLayer>secret</SrcLayer>"
+        '<GeometryType>wkbPoint</GeometryType><GeometryField encoding="PointFromColumns" x="lon" y="lat"/>'
+        "</OGRVRTLayer></OGRVRTDataSource>\n"
+    )
+
+
+def test_a_table_that_names_another_file(ingest: Run, tmp_path: Path) -> None:
+    """It is read as a table, whatever GDAL would take it for."""
+    (tmp_path / "points.csv").write_text(other_file(tmp_path))
+    with pytest.raises(RejectScene, match="has no polygons or points with an attribute like"):
+        ingest(tmp_path / "points.csv")
+
+
+def test_a_database_by_the_name_of_a_table(ingest: Run, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "points.csv") as database:
+        database.execute("create table points (a,lon,lat,lc1)")
+        database.execute("insert into points values (1, 23.99, 45.94, 'B11')")
+    with pytest.raises(RejectScene, match=r"points\.csv"):
+        ingest(tmp_path / "points.csv")
+
+
+def test_a_path_that_would_leave_the_delivery(ingest: Run, tmp_path: Path) -> None:
+    """What follows an exclamation mark is another file's path to pyogrio."""
+    points = shapely.to_wkb(np.asarray(shapely.points([23.99], [45.94]), object))
+    made = tmp_path / "made.gpkg"
+    pyogrio.raw.write(made, points, [np.array(["B11"], object)], ["lc1"], crs="EPSG:4326", geometry_type="Point")
+    with zipfile.ZipFile(tmp_path / "lucas.zip", "w") as archive:
+        archive.write(made, f"a!{made}")
+    with pytest.raises(RejectScene, match="has an exclamation mark"):
+        ingest(tmp_path / "lucas.zip")
+    (tmp_path / "a!b.csv").write_text(LUCAS)
+    assert ingest(tmp_path / "a!b.csv").properties["landstream:layer"] == "a!b"
