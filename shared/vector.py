@@ -14,9 +14,10 @@ from pyogrio.errors import DataSourceError
 
 from shared.raster.options import NO_NETWORK
 
-LONGITUDES: Final = ("lon", "longitude", "x", "th_long", "point_long", "gps_long")
-LATITUDES: Final = ("lat", "latitude", "y", "th_lat", "point_lat", "gps_lat")
-"""Columns of a table that hold degrees of WGS 84, in any case; the last three are those of LUCAS."""
+LONGITUDES: Final = ("lon", "longitude", "th_long", "point_long", "gps_long", "x")
+LATITUDES: Final = ("lat", "latitude", "th_lat", "point_lat", "gps_lat", "y")
+"""Columns of a table that hold degrees of WGS 84, in any case, the first that there is of each; three are LUCAS's: where
+no satellite was received its `gps_` are 88.9, and an `x` beside them may be metres."""
 
 MOST_HEADER_BYTES: Final = 1 << 16
 
@@ -31,10 +32,16 @@ def is_table(path: Path) -> bool:
 
 def names_positions(path: Path) -> bool:
     """Return whether the first line of a table names a column of longitudes and one of latitudes."""
+    return None not in _positions(path)
+
+
+def _positions(path: Path) -> tuple[str | None, str | None]:
+    """Return the columns of longitudes and latitudes that the first line of a table names, in lower case."""
     with path.open("rb") as file:
         line = file.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
     names = {name.strip().strip('"').lower() for name in re.split(r"[,;\t|]", line)}
-    return not names.isdisjoint(LONGITUDES) and not names.isdisjoint(LATITUDES)
+    longitude, latitude = (next((n for n in known if n in names), None) for known in (LONGITUDES, LATITUDES))
+    return longitude, latitude
 
 
 def list_layers(path: Path) -> list[tuple[str, str | None]]:
@@ -110,4 +117,6 @@ def _address(path: Path) -> str:
 def _options(path: Path) -> dict[str, str]:
     if not is_table(path):
         return {}
-    return {"X_POSSIBLE_NAMES": ",".join(LONGITUDES), "Y_POSSIBLE_NAMES": ",".join(LATITUDES)}
+    # GDAL would take the first column that has any of several names.
+    longitude, latitude = _positions(path)
+    return {"X_POSSIBLE_NAMES": longitude or "", "Y_POSSIBLE_NAMES": latitude or ""}

@@ -54,6 +54,17 @@ def test_tables_of_any_separator(separator: str, ingest: Run, tmp_path: Path) ->
     assert ingest(tmp_path / "points.csv").properties["landstream:layer"] == "points"
 
 
+@pytest.mark.parametrize(
+    "head", ["gps_lat,gps_long,th_lat,th_long,lc1", "x,y,Lat,LON,lc1", "gps_long,gps_lat,latitude,longitude,lc1"]
+)
+def test_the_columns_that_hold_the_position(head: str, ingest: Run, tmp_path: Path) -> None:
+    """Of several the one that is degrees, wherever it stands: LUCAS's of satellites are 88.9 without any."""
+    (tmp_path / "points.csv").write_text(
+        f"{head}\n88.88888,88.88888,45.94,23.99,B11\n88.88888,88.88888,45.95,23.98,C10\n"
+    )
+    assert ingest(tmp_path / "points.csv").bbox == pytest.approx((23.98, 45.94, 23.99, 45.95), abs=1e-4)
+
+
 def test_a_table_in_a_zip(ingest: Run, tmp_path: Path) -> None:
     """Beside a table of something else."""
     with zipfile.ZipFile(tmp_path / "lucas.zip", "w") as archive:
