@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,8 @@ from shared.raster.options import NO_NETWORK
 
 LONGITUDES: Final = ("lon", "longitude", "th_long", "point_long", "gps_long", "x")
 LATITUDES: Final = ("lat", "latitude", "th_lat", "point_lat", "gps_lat", "y")
-"""Columns of a table that hold degrees of WGS 84, in any case, the first that there is of each; three are LUCAS's: where
-no satellite was received its `gps_` are 88.9, and an `x` beside them may be metres."""
+"""Columns of a table that hold degrees of WGS 84, in any case, the first that there is of each; three are LUCAS's, whose
+`gps_` are 88.9 where no satellite was received; an `x` beside others may be metres."""
 
 MOST_HEADER_BYTES: Final = 1 << 16
 
@@ -119,4 +120,17 @@ def _options(path: Path) -> dict[str, str]:
         return {}
     # GDAL would take the first column that has any of several names.
     longitude, latitude = _positions(path)
-    return {"X_POSSIBLE_NAMES": longitude or "", "Y_POSSIBLE_NAMES": latitude or ""}
+    return {"encoding": _encoding(path), "X_POSSIBLE_NAMES": longitude or "", "Y_POSSIBLE_NAMES": latitude or ""}
+
+
+def _encoding(path: Path) -> str:
+    """Return how a table is written: UTF-8 where all of it is, else Latin-1, as spreadsheets of old write."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"

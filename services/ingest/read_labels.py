@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area, UnknownClass
 from shared.raster.grid import outline
 from shared.stage import RejectScene
-from shared.vector import list_layers, read_info, read_layer
+from shared.vector import is_table, list_layers, read_info, read_layer
 
 _CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
 _CHANGE_FIELDS = frozenset({"change", "chtype"})
@@ -159,16 +160,24 @@ def _look(layer: _Layer, area: Area) -> tuple[np.ndarray[Any, Any], LayerFacts]:
         bounds = to_layer.transform_bounds(*area.polygon.bounds, densify_pts=21)
         if info["total_bounds"] is None:
             raise RejectScene(where, f"layer {layer.name} says of none of its features where it is", DELIVER_AGAIN)
-        west, south, east, north = (float(v) for v in info["total_bounds"])
+        west, south, east, north = _sensible(info["total_bounds"], path)
         extent = outline(crs, (west, south, max(east, west + LEAST_EXTENT), max(north, south + LEAST_EXTENT)))
         # Inverse infinities: the area lies where this CRS cannot be, hence not in this layer.
         inside = bool(np.isfinite(bounds).all()) and extent.intersects(area.polygon)
         codes = np.array([])
         if inside:
             codes = read_layer(path, layer.name, [layer.attribute], bounds, read_geometry=False)[1][0]
+    except (DataSourceError, DataLayerError, UnicodeError) as error:
+        raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     except (CRSError, ProjError, ValueError) as error:
         fault = f"layer {layer.name} has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(where, fault, "deliver the layer in a CRS of the EPSG register") from error
-    except (DataSourceError, DataLayerError) as error:
-        raise RejectScene(where, f"is a damaged vector file ({str(error)[:200]})", DELIVER_AGAIN) from error
     return codes, LayerFacts(layer.dataset, layer.name, layer.attribute, layer.year, crs, extent)
+
+
+def _sensible(bounds: Sequence[float], path: Path) -> tuple[float, float, float, float]:
+    """Return the bounds of a layer (west, south, east, north); a table's end where the Earth does."""
+    west, south, east, north = (float(v) for v in bounds)
+    if is_table(path) and west <= 180 and south <= 90 and east >= -180 and north >= -90:
+        return max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)
+    return west, south, east, north

@@ -65,6 +65,21 @@ def test_the_columns_that_hold_the_position(head: str, ingest: Run, tmp_path: Pa
     assert ingest(tmp_path / "points.csv").bbox == pytest.approx((23.98, 45.94, 23.99, 45.95), abs=1e-4)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_a_table_with_letters_of_a_country(encoding: str, ingest: Run, tmp_path: Path) -> None:
+    scheme = SCHEME | {"attribute": "n\u00e4he", "ignored": ["S\u00fcmpfe"]}
+    text = "lon,lat,n\u00e4he,h\u00f6he\n23.99,45.94,S\u00fcmpfe,3\n23.98,45.95,B11,4\n"
+    (tmp_path / "points.csv").write_bytes(text.encode(encoding))
+    assert ingest(tmp_path / "points.csv", make_area(LABELS_AOI, [2018], scheme)).geometry["type"] == "Polygon"
+
+
+@pytest.mark.parametrize("nowhere", ["-9999,-9999", "23.98,999", "inf,nan"])
+def test_a_point_that_is_nowhere(nowhere: str, ingest: Run, tmp_path: Path) -> None:
+    """Tables write so where they know no position."""
+    (tmp_path / "points.csv").write_text(f"lon,lat,lc1\n23.99,45.94,B11\n23.98,45.95,C10\n{nowhere},C10\n")
+    assert ingest(tmp_path / "points.csv").geometry["type"] == "Polygon"
+
+
 def test_a_table_in_a_zip(ingest: Run, tmp_path: Path) -> None:
     """Beside a table of something else."""
     with zipfile.ZipFile(tmp_path / "lucas.zip", "w") as archive:
