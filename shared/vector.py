@@ -17,8 +17,10 @@ from shared.raster.options import NO_NETWORK
 
 LONGITUDES: Final = ("lon", "longitude", "th_long", "point_long", "gps_long", "x")
 LATITUDES: Final = ("lat", "latitude", "th_lat", "point_lat", "gps_lat", "y")
-"""Columns of a table that hold degrees of WGS 84, in any case, the first that there is of each; three are LUCAS's, whose
-`gps_` are 88.9 where no satellite was received; an `x` beside others may be metres."""
+"""Columns of a table that hold degrees of WGS 84, in any case; of each kind the first that there is.
+
+Three are LUCAS's, whose `gps_` are 88.9 where no satellite was received; an `x` beside others may be metres.
+"""
 
 MOST_HEADER_BYTES: Final = 1 << 16
 
