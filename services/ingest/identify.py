@@ -16,6 +16,7 @@ from services.ingest.names import (
     SafeName,
     Sen3Name,
     is_cogs,
+    is_image,
     is_long,
     parse_mask,
     parse_product,
@@ -89,15 +90,19 @@ class MaskOf:
     Attributes:
         name: what its name tells.
         path: the GeoTIFF.
+        whole: it comes from one file, so that nothing more will arrive.
     """
 
     name: MaskName
     path: Path
+    whole: bool = True
 
 
-def identify(
-    path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits
-) -> Product | Labels | Rasters | MaskOf:
+NoProduct = Labels | Rasters | MaskOf
+"""What is delivered and is no product."""
+
+
+def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits: Limits) -> Product | NoProduct:
     """Tell what a unit is; archives are unpacked.
 
     Args:
@@ -124,6 +129,8 @@ def identify(
     if path.stat().st_size == 0:
         raise Incomplete(unit, "is empty (0 bytes)")
     if is_geotiff(path):
+        if is_image(unit):
+            raise RejectScene(unit, "is one image of a product", "deliver the product with all of its files")
         mask = parse_mask(unit)
         return MaskOf(mask, path) if mask else Rasters({unit: path})
     unpacker = unpacker_of(path)
@@ -132,7 +139,7 @@ def identify(
     return _archive(path, unit, folder, unpacker(path, folder, limits), limits)
 
 
-def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | Labels | Rasters:
+def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits) -> Product | NoProduct:
     files, odd = found.files, found.left_out
     outer, tops = parse_product(unit), {f.split("/")[0] for f in files}
     products = sorted(t for t in tops if parse_product(t))
@@ -143,6 +150,7 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     if products:
         if outer and outer != parse_product(products[0]):
             raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
+        odd = [*odd, *(f for f in files if not f.startswith(f"{products[0]}/"))]
         return _folder(root / products[0], products[0], limits, whole=True, odd=odd)
     if outer and tops & {SafeName.manifest, Sen3Name.manifest, COGS_MANIFEST}:
         return _folder(root, unit, limits, whole=True, odd=odd)  # packed without its folder
@@ -154,8 +162,8 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     raise _unknown(unit)
 
 
-def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> Labels | Rasters | None:
-    """Find the labels in a folder as delivered: a geodatabase, or an archive that somebody unpacked."""
+def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> NoProduct | None:
+    """Find the labels, or the mask, in a folder as delivered: a geodatabase, or an archive that somebody unpacked."""
     files, _ = list_files(path, limits)
     labels = _labels(path, list(files), unit, None, folder, limits)
     return labels and replace(labels, whole=False)
@@ -163,18 +171,25 @@ def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> Labels 
 
 def _labels(
     root: Path, files: list[str], unit: str, archive: Path | None, inner: Path, limits: Limits
-) -> Labels | Rasters | None:
-    """Find polygons, also in zips within; where there are none, rasters of classes."""
+) -> NoProduct | None:
+    """Find polygons, also in zips within; where there are none, rasters of classes, or a mask."""
     try:
         datasets = datasets_of(root, files, unit, archive, inner.with_name("named"))
         opened = [] if datasets else open_zips(root, files, inner, limits.less(root, files))
         datasets += [d for zipped in opened for d in zipped.datasets]
     except Incomplete as error:
         raise error.rejection() from error
-    rasters = find_rasters(root, files)
+    if datasets:
+        return Labels(datasets)
+    found = find_rasters(root, files)
     for zipped in opened:
-        rasters |= find_rasters(zipped.folder, zipped.files)
-    return Labels(datasets) if datasets else Rasters(rasters) if rasters else None
+        found |= find_rasters(zipped.folder, zipped.files)
+    masks = {f: mask for f in found if (mask := parse_mask(PurePosixPath(f).name))}
+    if rasters := {f: path for f, path in found.items() if f not in masks}:
+        return Rasters(rasters)
+    if len(masks) > 1:
+        raise RejectScene(unit, f"holds {len(masks)} masks", "deliver each as a file of its own")
+    return next((MaskOf(mask, found[f]) for f, mask in masks.items()), None)
 
 
 def _folder(root: Path, name: str, limits: Limits, whole: bool, odd: Iterable[str] = ()) -> Product:

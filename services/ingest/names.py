@@ -43,6 +43,10 @@ _LABEL_SUFFIX = re.compile(
 _MASK = re.compile(
     r"(?P<product>.+?)(?:\.SAFE)?\.mask\.(?P<source>[A-Za-z0-9-]{1,32})\.tiff?\Z", re.IGNORECASE | re.ASCII
 )
+_IMAGE = re.compile(
+    r"(?:(?:L2A_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_)?(?:B\d{2}|B8A|SCL|AOT|WVP|TCI)(?:_[126]0m)?\.tiff?\Z",
+    re.IGNORECASE | re.ASCII,
+)
 _KEY = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -239,6 +243,11 @@ def parse_mask(name: str) -> MaskName | None:
     match = _MASK.match(name)
     scene = parse_product(match["product"]) if match else None
     return MaskName(scene, match["source"].lower()) if match and isinstance(scene, SafeName) else None
+
+
+def is_image(name: str) -> bool:
+    """Return whether a name is that of an image of a Sentinel-2 product, as `T33UUU_20180605T102021_SCL_20m.tif`."""
+    return _IMAGE.match(name) is not None
 
 
 def parse_label(name: str) -> LabelName:

@@ -43,14 +43,14 @@ def process(task: Task[IngestSettings]) -> NewItem:
     may_grow = unit.patience_s > 0 and time.time() - unit.modified_s < unit.patience_s
     try:
         found = identify(path, unit.name, [o.path for o in unit.objects], task.folder / "unpacked", limits)
+        may_grow = may_grow and not found.whole
+        if isinstance(found, Product):
+            return _register_product(found, task, may_grow)
+        if may_grow:
+            raise RetryLater(f"{unit.name}: is a folder without a manifest; it is taken once nothing more arrives")
         if isinstance(found, MaskOf):
             return _register_mask(found, unit.name, task)
-        if isinstance(found, Labels | Rasters):
-            if may_grow and not found.whole:
-                raise RetryLater(f"{unit.name}: is a folder without a manifest; it is taken once nothing more arrives")
-            return _register_labels(found, unit.name, task)
-        may_grow = may_grow and not found.whole
-        return _register_product(found, task, may_grow)
+        return _register_labels(found, unit.name, task)
     except Incomplete as error:
         if may_grow:
             raise RetryLater(str(error)) from error

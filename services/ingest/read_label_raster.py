@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import rasterio
 from pyproj.exceptions import CRSError, ProjError
@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.datum import is_shift_known
-from services.ingest.names import LabelName
+from services.ingest.names import LabelName, is_image
 from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area
@@ -50,8 +50,9 @@ def is_geotiff(path: Path) -> bool:
 
 
 def find_rasters(root: Path, files: list[str]) -> dict[str, Path]:
-    """Find the GeoTIFFs among files below a folder, by relative path."""
-    return {f: root / f for f in sorted(files) if f.lower().endswith(_SUFFIXES) and is_geotiff(root / f)}
+    """Find the GeoTIFFs among files below a folder, by relative path; images of products hold no classes."""
+    named = (f for f in sorted(files) if f.lower().endswith(_SUFFIXES) and not is_image(PurePosixPath(f).name))
+    return {f: root / f for f in named if is_geotiff(root / f)}
 
 
 def read_facts(rasters: Mapping[str, Path], name: LabelName, area: Area, unit: str) -> RasterFacts:

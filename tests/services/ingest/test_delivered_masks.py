@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import rasterio
 
 from shared.area import Area
 from shared.area.area import parse_area
-from shared.stage import NewItem, RejectScene
+from shared.stage import NewItem, RejectScene, RetryLater
 from tests.catalogues import AREA
 
 Run = Callable[..., NewItem]
@@ -58,3 +59,48 @@ def test_a_probability_may_be_a_float(ingest: Run, tmp_path: Path) -> None:
 def test_what_is_refused(source: str, made: dict[str, object], why: str, ingest: Run, tmp_path: Path) -> None:
     with pytest.raises(RejectScene, match=why):
         ingest(write(tmp_path / f"{PRODUCT}.mask.{source}.tif", **made))  # type: ignore[arg-type]
+
+
+def test_a_mask_in_a_zip_or_a_folder(ingest: Run, tmp_path: Path) -> None:
+    """It is no raster of labels, although its values are those of classes, too."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    path = write(folder / f"{PRODUCT}.mask.fmask.tif")
+    with zipfile.ZipFile(tmp_path / f"{PRODUCT}.mask.fmask.zip", "w") as archive:
+        archive.write(path, f"out/{path.name}")
+    for unit in (tmp_path / f"{PRODUCT}.mask.fmask.zip", folder):
+        assert ingest(unit).product == f"{PRODUCT}.mask.fmask"
+    with pytest.raises(RetryLater):
+        ingest(folder, patience_s=60)
+    write(folder / f"{PRODUCT}.mask.s2cloudless.tif")
+    with pytest.raises(RejectScene, match="masks: holds 2 masks; deliver each as a file of its own"):
+        ingest(folder)
+
+
+def test_labels_beside_a_mask(ingest: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    folder.mkdir()
+    write(folder / f"{PRODUCT}.mask.fmask.tif")
+    labels = write(folder / "clc.tif")
+    assert ingest(folder).assets["classes"].path.read_bytes() == labels.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["T34TGR_20180605T092031_SCL_20m.tif", "SCL.tif", "L2A_T34TGR_20180605T092031_B02_10m.TIF"]
+)
+def test_an_image_of_a_product_is_no_labels(name: str, ingest: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "R20m"
+    folder.mkdir()
+    with pytest.raises(RejectScene, match="is one image of a product"):
+        ingest(write(folder / name))
+    with pytest.raises(RejectScene, match="R20m: is not a product"):
+        ingest(folder)
+
+
+def test_what_lies_beside_a_product_in_its_zip_is_named(ingest: Run, scene: Path, tmp_path: Path) -> None:
+    mask = write(tmp_path / f"{PRODUCT}.mask.fmask.tif")
+    with zipfile.ZipFile(tmp_path / f"{scene.name}.zip", "w") as archive:
+        for file in (*scene.rglob("*"), mask):
+            archive.write(file, file.relative_to(tmp_path))
+    item = ingest(tmp_path / f"{scene.name}.zip")
+    assert item.properties["landstream:left_out"] == [mask.name]
