@@ -29,7 +29,13 @@ _CLEAR = f"1 = clear and farther than {DILATION_M} m from cloud and shadow"
 
 
 def make_item(
-    scene: Item, lattice: Lattice, shares: Mapping[str, float], source: str, attribution: str, path: Path
+    scene: Item,
+    lattice: Lattice,
+    shares: Mapping[str, float],
+    source: str,
+    attribution: str,
+    path: Path,
+    values: str | None = None,
 ) -> NewItem:
     """Make the item of a mask.
 
@@ -40,6 +46,7 @@ def make_item(
         source: what told the codes.
         attribution: the line that the item carries.
         path: the raster; its sidecar lies beside it.
+        values: digest of what the values of a delivered mask mean; None of one of our own.
     """
     p = scene.properties
     codes, clear = (classification(band.classes) for band in BANDS)
@@ -68,6 +75,7 @@ def make_item(
         snow_percent=shares["snow-or-ice"],
         dilation_m=DILATION_M,
         mask_source=source,
+        mask_values=values,
     )
     properties = {name: p[name] for name in _COPIED if name in p} | {"eo:cloud_cover": own.cloud_percent}
     west, south, east, north = scene.json["bbox"]

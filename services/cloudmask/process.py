@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.cloudmask.choose import values_digest
 from services.cloudmask.detect import cloud_probability, codes_from_probability, detector_version
 from services.cloudmask.item import BANDS, make_item
 from services.cloudmask.mask import classify_scl, dilate_clear, percentages
@@ -30,10 +31,10 @@ def process(task: Task[CloudmaskSettings]) -> NewItem:
         RejectScene: the mask that was delivered cannot be read.
     """
     scene = task.inputs[0]
-    p = scene.item.properties
+    p, values = scene.item.properties, None
     if delivered := task.inputs[1:]:
         mask_source = MaskSource.model_validate(task.job.parameters["mask"])
-        source = mask_source.source
+        source, values = mask_source.source, values_digest(mask_source)
         grid = scene.item.assets["B05_20m"]
         codes = read_delivered(delivered[0].paths["mask"], mask_source, Lattice.of_asset(grid))
     elif scene.item.collection == "sentinel-2-l2a":
@@ -53,7 +54,7 @@ def process(task: Task[CloudmaskSettings]) -> NewItem:
     strips = (Strip(codes, band=1), Strip(clear, band=2))
     write_cog(path, lattice, BANDS, strips, Encoding("uint8", None, "mode"), title=title, attribution=line)
     write_sidecar(path, BANDS)
-    return make_item(scene.item, lattice, percentages(codes, clear), source, line, path)
+    return make_item(scene.item, lattice, percentages(codes, clear), source, line, path, values)
 
 
 def _read_scl(scene: LocalItem) -> NDArray[np.uint8]:

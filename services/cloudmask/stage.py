@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.cloudmask.choose import chosen_mask, is_current_mask
+from services.cloudmask.choose import chosen_mask, is_current_mask, source_of
 from shared.area import Area
-from shared.area.masks import OWN, MaskSource
+from shared.area.masks import OWN
 from shared.items.catalogue import Catalogue
 from shared.items.collections import DELIVERED_MASKS, MASKS, SENTINEL_2_L1C, SENTINEL_2_L2A
 from shared.items.item import Item
@@ -44,10 +44,8 @@ def plan(item: Item, catalogue: Catalogue, area: Area, settings: CloudmaskSettin
         return [Job(MASKS, item.product, item.week, (own,), parameters)]
     if isinstance(chosen, str):
         return []
-    name = DeliveredMaskFacts.of(chosen).mask_source
-    source = next(mask for mask in area.masks if isinstance(mask, MaskSource) and mask.source == name)
     inputs = (Source(item, ()), Source(chosen, ("mask",)))
-    return [Job(MASKS, item.product, item.week, inputs, {"mask": source.model_dump(mode="json")})]
+    return [Job(MASKS, item.product, item.week, inputs, {"mask": source_of(chosen, area).model_dump(mode="json")})]
 
 
 STAGE = Stage(

@@ -29,7 +29,7 @@ class MaskSource(BaseModel):
     """Values of snow and ice."""
     nodata: tuple[int, ...] = ()
     """Values of what was not observed; the file's own nodata value is, too."""
-    cloud_above: float | None = None
+    cloud_above: float | None = Field(default=None, allow_inf_nan=False)
     """In place of values: a probability above this is cloud, any other is clear."""
 
     @model_validator(mode="after")

@@ -189,6 +189,9 @@ class MaskFacts(ProductFacts):
     mask_source: str
     """What told the codes: `SCL`, the detector and its version, or the source of the mask that was delivered."""
 
+    mask_values: str | None = None
+    """Of a mask that was delivered: digest of what the area's `masks:` said that its values mean."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveredMaskFacts(ProductFacts):

@@ -14,10 +14,11 @@ from pyproj import Transformer
 
 from landstream.digest import content_lines, digest_lines
 from landstream.workspace import bind
+from services.cloudmask.choose import source_of, values_digest
 from services.cloudmask.read_delivered import read_delivered
 from services.cloudmask.stage import CloudmaskSettings, plan
 from shared.area import Area
-from shared.area.area import parse_area
+from shared.area.area import AreaError, parse_area
 from shared.area.masks import KNOWN, MaskSource
 from shared.items.item import Item
 from shared.process.command_line import do_what_is_due
@@ -26,7 +27,7 @@ from shared.run.context import Context
 from shared.run.deliver import deliver
 from shared.stage import RejectScene
 from shared.store import FolderStore
-from tests.catalogues import AREA, catalogue_of, make, scene
+from tests.catalogues import AREA, catalogue_of, item, make, scene
 from tests.landstream.cubes import write_products
 
 SCENE = Lattice("EPSG:32634", 600000.0, 5100000.0, 20.0, (90, 120))
@@ -120,6 +121,25 @@ def test_a_mask_of_another_source_is_not_current() -> None:
     assert catalogue_of([s, given, own], area).current("cloud-masks", s.week) == []
     assert catalogue_of([s, given, own, theirs], area).current("cloud-masks", s.week) == [theirs]
     assert catalogue_of([s, given, own, theirs]).current("cloud-masks", s.week) == [own]
+
+
+@pytest.mark.parametrize("percents", [(40, 60), (60, 40)])
+def test_a_mask_whose_values_meant_another_thing_is_not_current(percents: tuple[int, int]) -> None:
+    """Whichever of the two ids is the larger."""
+    s, given = scene("p", 500), delivered("p", "s2cloudless")
+    areas = [with_masks({"source": "s2cloudless", "cloud_above": percent}) for percent in percents]
+    masks = []
+    for number, area in enumerate(areas):
+        digest = values_digest(source_of(given, area))
+        masks.append(item("cloud-masks", f"p--v1-0000000{number}", [s, given], s.week, mask_values=digest))
+    for area, mask in zip(areas, masks, strict=True):
+        assert catalogue_of([s, given, *masks], area).current("cloud-masks", s.week) == [mask]
+
+
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf")])
+def test_a_threshold_is_a_number(nonsense: float) -> None:
+    with pytest.raises(AreaError, match="cloud_above: Input should be a finite number"):
+        with_masks({"source": "s2cloudless", "cloud_above": nonsense})
 
 
 @pytest.mark.chaos
