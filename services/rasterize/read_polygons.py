@@ -67,6 +67,7 @@ def extract_member(archive: Path, member: str, folder: Path) -> Path:
     found = False
     with open_zip(archive) as opened:
         for info in opened.infolist():
+            info.filename = info.filename.replace("\\", "/")  # of Windows' own archivers, as ingest reads them
             name = PurePosixPath(info.filename)
             beside = member.lower().endswith(".shp") and name.with_suffix("") == inside.with_suffix("")
             if info.is_dir() or not (name == inside or inside in name.parents or beside):

@@ -159,3 +159,13 @@ def test_an_inner_zip_that_climbs_out_is_refused(ingest: Run, tmp_path: Path) ->
     with pytest.raises(RejectScene, match=r"inner\.zip: names the unsafe path"):
         ingest(pack(tmp_path / "95719.zip", tmp_path / "download"))
     assert not list(tmp_path.rglob("clc18.gpkg"))
+
+
+@pytest.mark.parametrize("made", ["gpkg", "gdb"])
+def test_a_zip_of_windows_own_archivers(made: str, ingest: Run, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Their slashes are back-slashes: the next stage finds there what ingest has found."""
+    dataset: Path = request.getfixturevalue(made)
+    with zipfile.ZipFile(tmp_path / "clc.zip", "w") as archive:
+        for file in [dataset] if dataset.is_file() else dataset.iterdir():
+            archive.write(file, "\\".join(["DATA", *file.relative_to(tmp_path / "made").parts]))
+    assert codes_of(ingest(tmp_path / "clc.zip"), tmp_path) == ["311", "312"]
