@@ -23,7 +23,7 @@ from shared.stage import RejectScene
 
 _SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _SUFFIXES = (".tif", ".tiff")
-_INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32"})
+_INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"})
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def read_facts(rasters: Mapping[str, Path], name: LabelName, area: Area, unit: s
     if area.labels.source == "polygons":
         fault = f"is a raster of classes, and label scheme {area.labels.scheme} reads polygons"
         raise RejectScene(unit, fault, "set `source: raster` in the area's label scheme, with its values of pixels")
-    found = [_read(path, called, name, area) for called, path in rasters.items()]
+    found, faults = _read_all(rasters, name, area)
     over = [facts for facts in found if facts.outline.intersects(area.polygon)]
+    if not over and faults:
+        raise faults[0]
     if not over:
         aoi = bounds_text(area.polygon)
         fault = f"covers {bounds_text(found[0].outline)}, outside the area {area.name}, whose AOI is {aoi}"
@@ -80,6 +82,17 @@ def read_facts(rasters: Mapping[str, Path], name: LabelName, area: Area, unit: s
         fault = f"holds {len(over)} rasters over the area, {over[0].path.name} among them"
         raise RejectScene(unit, fault, "deliver one; `gdal_merge.py -o labels.tif ...` joins tiles")
     return over[0]
+
+
+def _read_all(rasters: Mapping[str, Path], name: LabelName, area: Area) -> tuple[list[RasterFacts], list[RejectScene]]:
+    """Read those that may be classes, and why the others are none: makers put pictures and measures beside them."""
+    found, faults = [], []
+    for called, path in rasters.items():
+        try:
+            found.append(_read(path, called, name, area))
+        except RejectScene as error:
+            faults.append(error)
+    return found, faults
 
 
 def _read(path: Path, called: str, name: LabelName, area: Area) -> RasterFacts:

@@ -113,6 +113,21 @@ def test_tiles_are_to_be_joined(ingest: Run, tmp_path: Path) -> None:
         ingest(pack(tmp_path / "tiles.zip", *tiles))
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_what_lies_beside_a_raster_of_classes(ingest: Run, tmp_path: Path) -> None:
+    """A picture, a probability, a raster without a place: none of them is classes, and none is in the way."""
+    made = tmp_path / "made"
+    classes = write(made / "clc.tif")
+    others = [write(made / "a.tif", count=3), write(made / "b.tif", dtype="float32"), write(made / "d.tif", crs=None)]
+    item = ingest(pack(tmp_path / "labels.zip", *others, classes))
+    assert item.assets["classes"].path.read_bytes() == classes.read_bytes()
+    with pytest.raises(RejectScene, match="has 3 bands of uint8"):
+        ingest(pack(tmp_path / "none.zip", *others))
+    away = write(made / "e.tif", east_m=9e5)
+    with pytest.raises(RejectScene, match="has 3 bands of uint8"):
+        ingest(pack(tmp_path / "away.zip", *others, away))
+
+
 def test_what_the_scheme_does_not_read(ingest: Run, tmp_path: Path) -> None:
     own = make_area(LABELS_AOI, [2018], OWN, 2021)
     codes = {"Code_18": np.array(["311", "312"], dtype=object)}

@@ -91,6 +91,8 @@ def test_each_centre_takes_the_pixel_it_lies_in(crs: str, tmp_path: Path) -> Non
         (np.array([[211, 999], [523, 311]], np.int16), -32768),  # codes for grid codes
         (np.array([[12, 999], [44, 23]], np.int32), None),
         (np.array([[211, 0], [523, 311]], np.uint32), 0),
+        (np.array([[12, -1], [44, 23]], np.int64), -1),  # NumPy's own type
+        (np.array([[211, 0], [523, 311]], np.uint64), None),
     ],
 )
 def test_what_is_no_class_stays_unlabelled(values: np.ndarray, nodata: int | None, tmp_path: Path) -> None:
