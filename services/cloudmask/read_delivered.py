@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -50,7 +51,8 @@ def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[
         raise RejectScene(path.name, decode_fault(error, path), REMEDY) from error
     there = alpha > 0
     if source.cloud_above is not None:
-        there &= np.isfinite(values)
+        there &= np.isfinite(values) & ~np.isin(values, source.nodata)
+        _check_unit(values, there, source, path.name)
         codes = np.where(values > source.cloud_above, MASK_CLOUD, MASK_CLEAR)
         return np.where(there, codes, MASK_NODATA).astype(np.uint8)
     codes, seen = np.full(values.shape, MASK_NODATA, np.uint8), ~there
@@ -63,3 +65,18 @@ def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[
         fault = f"has pixels of {odd}, of which `masks:` does not say what they are for {source.source}"
         raise RejectScene(path.name, fault, REMEDY)
     return codes
+
+
+def _check_unit(values: NDArray[Any], there: NDArray[np.bool_], source: MaskSource, name: str) -> None:
+    """Refuse shares of 1 where percent are read, of which each would be clear; a scene of whole percent may be so.
+
+    Raises:
+        RejectScene: they are.
+    """
+    seen = values[there]
+    if source.cloud_above is None or source.cloud_above <= 1 or values.dtype.kind != "f" or not seen.size:
+        return
+    if 0 < seen.max() <= 1:
+        read = f"{source.source} is read as cloud above {source.cloud_above:g}"
+        fault = f"has no probability above {seen.max():g}, and {read}"
+        raise RejectScene(name, fault, "give `cloud_above` in the unit of the file in `masks:`, or deliver percent")

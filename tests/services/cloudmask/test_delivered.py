@@ -73,6 +73,25 @@ def test_a_probability(tmp_path: Path) -> None:
     assert (read_delivered(percent, KNOWN["s2cloudless"], SCENE) == 2).all()
 
 
+def test_a_probability_with_nodata_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.tif", np.array([[41, 255], [3, 41]], np.uint8).repeat(100, axis=0).repeat(100, axis=1))
+    codes = read_delivered(path, MaskSource(source="p", cloud_above=40, nodata=(255,)), SCENE)
+    assert set(np.unique(codes)) == {0, 1, 2}
+
+
+def test_a_share_where_percent_are_read(tmp_path: Path) -> None:
+    """All of it would be clear: s2cloudless's own probabilities end at 1."""
+    path = write(tmp_path / "p.tif", np.full((200, 200), 0.97, np.float32))
+    with pytest.raises(RejectScene, match=r"no probability above 0\.97, and s2cloudless is read as cloud above 40"):
+        read_delivered(path, KNOWN["s2cloudless"], SCENE)
+    assert (
+        read_delivered(write(tmp_path / "0.tif", np.zeros((200, 200), np.float32)), KNOWN["s2cloudless"], SCENE) == 1
+    ).all()
+    assert (
+        read_delivered(write(tmp_path / "1.tif", np.ones((200, 200), np.uint8)), KNOWN["s2cloudless"], SCENE) == 1
+    ).all()
+
+
 def test_nodata_of_the_file_is_not_observed(tmp_path: Path) -> None:
     path = write(tmp_path / "mask.tif", np.full((200, 200), 7, np.uint8), nodata=7)
     assert not read_delivered(path, KNOWN["fmask"], SCENE).any()
