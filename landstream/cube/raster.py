@@ -24,11 +24,14 @@ from shared.raster.grid import Lattice, Window
 PIECE_CHUNKS: Final = 8
 """Chunks along a side of a mosaic's piece: a country has a thousand pieces, and no chunk is in two."""
 
+NEAR_DEG: Final = 0.1
+"""Around the grid, of which a box is cut to what is near."""
+
 _VRT_TYPES: Final = {"uint8": "Byte", "uint16": "UInt16", "float32": "Float32"}
 
 
 class Elsewhere(ValueError):
-    """Raised when a box shares nothing with the grid."""
+    """Raised when a box, or a point, shares nothing with the grid, or is none."""
 
 
 def window_of_box(area: Area, layer: Layer, bounds: tuple[float, float, float, float]) -> Window:
@@ -42,13 +45,21 @@ def window_of_box(area: Area, layer: Layer, bounds: tuple[float, float, float, f
     Raises:
         Elsewhere: there are none.
     """
+    west, south, east, north = bounds
+    shown = ",".join(f"{degrees:g}" for degrees in bounds)
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise Elsewhere(f"{shown}: is not a box of west,south,east,north in degrees")
     lattice = layer.lattice(area)
-    west, south, east, north = project_polygon(box(*bounds), area.grid.crs).bounds
+    # A projection cannot say what lies far from its own place.
+    near = box(*bounds).intersection(lattice.outline().buffer(NEAR_DEG))
+    if not near.area:
+        raise Elsewhere(f"the box {shown} lies outside the grid of {area.name}")
+    west, south, east, north = project_polygon(near, area.grid.crs).bounds
     (ny, nx), pixel = lattice.shape, lattice.pixel
     top, left = max(0, math.floor((lattice.y - north) / pixel)), max(0, math.floor((west - lattice.x) / pixel))
     bottom, right = min(ny, math.ceil((lattice.y - south) / pixel)), min(nx, math.ceil((east - lattice.x) / pixel))
     if top >= bottom or left >= right:
-        raise Elsewhere(f"the box {','.join(map(str, bounds))} lies outside the grid of {area.name}")
+        raise Elsewhere(f"the box {shown} lies outside the grid of {area.name}")
     return Window(top, left, bottom - top, right - left)
 
 
