@@ -71,18 +71,30 @@ def datasets_of(root: Path, files: Iterable[str], unit: str, archive: Path | Non
 
     Raises:
         Incomplete: one is cut short.
-        RejectScene: one is not what its name says.
+        RejectScene: none is what its name says.
     """
     here = list(files)
     if _TABLE in (name.lower() for name in here):
         return [Dataset(_at_the_top(root, unit, named))]
     opened = archive if archive is not None and _is_zip(archive) else None
     names = [*_names(here), *(n for n in sorted(here) if is_table(Path(n)) and names_positions(root / n))]
-    found = [Dataset(root / name, opened, name if opened else "") for name in names]
-    for dataset in found:
-        _check(dataset.path, dataset.name)
+    found = _sound([Dataset(root / name, opened, name if opened else "") for name in names])
     if opened is None:
         found = [replace(d, file=d.path) if d.path.suffix.lower() in _ALONE else d for d in found]
+    return found
+
+
+def _sound(datasets: Iterable[Dataset]) -> list[Dataset]:
+    """Return those that are what their names say; the others lie beside them, such as a shapefile without its parts."""
+    found, faults = [], []
+    for dataset in datasets:
+        try:
+            _check(dataset.path, dataset.name)
+            found.append(dataset)
+        except RejectScene as error:
+            faults.append(error)
+    if faults and not found:
+        raise faults[0]
     return found
 
 

@@ -169,3 +169,14 @@ def test_a_zip_of_windows_own_archivers(made: str, ingest: Run, tmp_path: Path, 
         for file in [dataset] if dataset.is_file() else dataset.iterdir():
             archive.write(file, "\\".join(["DATA", *file.relative_to(tmp_path / "made").parts]))
     assert codes_of(ingest(tmp_path / "clc.zip"), tmp_path) == ["311", "312"]
+
+
+def test_what_is_no_dataset_is_not_in_the_way_of_one(gpkg: Path, ingest: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "clc.zip", "w") as archive:
+        archive.writestr("A/legend.shp", b"\x00\x00\x27\x0a")
+        archive.write(gpkg, f"DATA/{gpkg.name}")
+    assert codes_of(ingest(tmp_path / "clc.zip"), tmp_path) == ["311", "312"]
+    with zipfile.ZipFile(tmp_path / "legend.zip", "w") as archive:
+        archive.writestr("A/legend.shp", b"\x00\x00\x27\x0a")
+    with pytest.raises(RejectScene, match=r"A/legend\.shp: lacks its \.dbf, \.prj, \.shx"):
+        ingest(tmp_path / "legend.zip")
