@@ -150,6 +150,8 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     if products:
         if outer and outer != parse_product(products[0]):
             raise RejectScene(unit, f"holds the product {products[0]}, which is not what its name says", DELIVER_AGAIN)
+        if (root / products[0]).is_file():
+            return _packed_twice(root, products[0], files, limits)
         odd = [*odd, *(f for f in files if not f.startswith(f"{products[0]}/"))]
         return _folder(root / products[0], products[0], limits, whole=True, odd=odd)
     if outer and tops & {SafeName.manifest, Sen3Name.manifest, COGS_MANIFEST}:
@@ -160,6 +162,22 @@ def _archive(path: Path, unit: str, root: Path, found: Unpacked, limits: Limits)
     if nested:
         raise RejectScene(unit, f"holds its product deeper, as {nested[0]}", "pack the product's folder at the top")
     raise _unknown(unit)
+
+
+def _packed_twice(root: Path, name: str, files: list[str], limits: Limits) -> Product:
+    """Open the archive of a product that was packed once more, as downloads of several are."""
+    path, inner, limits = root / name, root.with_name("product"), limits.less(root, files)
+    unpacker = unpacker_of(path)
+    if unpacker is None:
+        raise _unknown(name)
+    try:
+        found = unpacker(path, inner, limits)
+    except Incomplete as error:
+        raise error.rejection() from error
+    folders = {f.split("/")[0] for f in found.files}
+    beside = [*found.left_out, *(f for f in files if f != name)]
+    folder = next((f for f in sorted(folders) if parse_product(f) == parse_product(name) and (inner / f).is_dir()), "")
+    return _folder(inner / folder, folder or name, limits, whole=True, odd=beside)
 
 
 def _open_labels(path: Path, unit: str, folder: Path, limits: Limits) -> NoProduct | None:

@@ -53,11 +53,21 @@ def nested(root: Path, outer: Path) -> Path:
     return Path(shutil.copytree(root, outer / root.name)).parent
 
 
+def packed_twice(root: Path, inner: Path, target: Path) -> Path:
+    """Pack a product's archive once more."""
+    zipped(root, inner, lambda n: f"{root.name}/{n}")
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.write(inner, inner.name)
+    return target
+
+
 PACKED: dict[str, Callable[[Path, Path], Path]] = {
     "folder-of-its-title": lambda p, out: nested(p, out / p.stem),
     "folder-twice": lambda p, out: nested(p, out / p.name),
     "zip-of-folder-twice": lambda p, out: zipped(p, out / f"{p.stem}.zip", lambda n: f"{p.name}/{p.name}/{n}"),
     "zip-of-folder-of-its-title": lambda p, out: zipped(p, out / "a1b2.zip", lambda n: f"{p.stem}/{p.name}/{n}"),
+    "zip-in-a-zip": lambda p, out: packed_twice(p, out / "in" / f"{p.stem}.zip", out / f"{p.stem}.zip"),
+    "zip-in-a-zip-of-an-order": lambda p, out: packed_twice(p, out / "in" / f"{p.stem}.SAFE.zip", out / "order.zip"),
     "back-slashes": lambda p, out: zipped(
         p, out / f"{p.stem}.zip", lambda n: f"{p.name}/{n}".replace("/", "\\"), (f"{p.name}\\", f"{p.name}\\HTML\\")
     ),
@@ -243,3 +253,24 @@ def test_all_else_of_the_manifest_has_to_be_there(pattern: str, ingest: Run, sce
     next(scene.rglob(pattern)).unlink()
     with pytest.raises(RejectScene, match="is missing; "):
         ingest(scene)
+
+
+def test_a_product_that_is_packed_thrice(scene: Path, ingest: Run, tmp_path: Path) -> None:
+    """An archive is looked into once: one that holds itself has no end."""
+    once = packed_twice(scene, tmp_path / "in" / f"{scene.stem}.zip", tmp_path / f"{scene.stem}.zip")
+    with zipfile.ZipFile(tmp_path / "order.zip", "w") as archive:
+        archive.write(once, once.name)
+    with pytest.raises(RejectScene, match=r"manifest\.safe: is missing"):
+        ingest(tmp_path / "order.zip")
+
+
+def test_what_is_no_archive_within_one(ingest: Run, tmp_path: Path) -> None:
+    name = "S2A_MSIL2A_20180605T092031_N0509_R093_T34TGR_20180605T120000"
+    with zipfile.ZipFile(tmp_path / "order.zip", "w") as archive:
+        archive.writestr(name, b"abc")
+    with pytest.raises(RejectScene, match=f"{name}: is not a product"):
+        ingest(tmp_path / "order.zip")
+    with zipfile.ZipFile(tmp_path / "cut.zip", "w") as archive:
+        archive.writestr(f"{name}.zip", b"PK\x03\x04")
+    with pytest.raises(RejectScene, match="is a truncated zip"):
+        ingest(tmp_path / "cut.zip")
