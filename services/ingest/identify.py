@@ -18,6 +18,7 @@ from services.ingest.names import (
     is_cogs,
     is_image,
     is_long,
+    is_mask,
     parse_mask,
     parse_product,
     product_folder,
@@ -131,8 +132,7 @@ def identify(path: Path, unit: str, objects: Iterable[str], folder: Path, limits
     if is_geotiff(path):
         if is_image(unit):
             raise RejectScene(unit, "is one image of a product", "deliver the product with all of its files")
-        mask = parse_mask(unit)
-        return MaskOf(mask, path) if mask else Rasters({unit: path})
+        return _mask(unit, path) if is_mask(unit) else Rasters({unit: path})
     unpacker = unpacker_of(path)
     if unpacker is None:
         raise _unknown(unit)
@@ -202,12 +202,20 @@ def _labels(
     found = find_rasters(root, files)
     for zipped in opened:
         found |= find_rasters(zipped.folder, zipped.files)
-    masks = {f: mask for f in found if (mask := parse_mask(PurePosixPath(f).name))}
+    masks = [f for f in found if is_mask(PurePosixPath(f).name)]
     if rasters := {f: path for f, path in found.items() if f not in masks}:
         return Rasters(rasters)
     if len(masks) > 1:
         raise RejectScene(unit, f"holds {len(masks)} masks", "deliver each as a file of its own")
-    return next((MaskOf(mask, found[f]) for f, mask in masks.items()), None)
+    return _mask(PurePosixPath(masks[0]).name, found[masks[0]]) if masks else None
+
+
+def _mask(name: str, path: Path) -> MaskOf:
+    mask = parse_mask(name)
+    if mask is None:
+        remedy = "call it <product>.mask.<source>.tif, by the full name of the product that it masks"
+        raise RejectScene(name, "is called a mask, and not of a Sentinel-2 product", remedy)
+    return MaskOf(mask, path)
 
 
 def _folder(root: Path, name: str, limits: Limits, whole: bool, odd: Iterable[str] = ()) -> Product:

@@ -245,6 +245,11 @@ def parse_mask(name: str) -> MaskName | None:
     return MaskName(scene, match["source"].lower()) if match and isinstance(scene, SafeName) else None
 
 
+def is_mask(name: str) -> bool:
+    """Return whether a name is that of a mask, be it of a product whose name is not known."""
+    return _MASK.match(name) is not None
+
+
 def is_image(name: str) -> bool:
     """Return whether a name is that of an image of a Sentinel-2 product, as `T33UUU_20180605T102021_SCL_20m.tif`."""
     return _IMAGE.match(name) is not None

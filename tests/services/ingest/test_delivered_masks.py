@@ -77,6 +77,15 @@ def test_a_mask_in_a_zip_or_a_folder(ingest: Run, tmp_path: Path) -> None:
         ingest(folder)
 
 
+@pytest.mark.parametrize("product", ["berlin", PRODUCT.lower(), PRODUCT.replace("S2A_MSIL2A", "S3A_OL_1_EFR")])
+def test_a_mask_of_what_is_no_product_is_no_labels(product: str, ingest: Run, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    path = write(tmp_path / "masks" / f"{product}.mask.fmask.tif")
+    for unit in (path, path.parent):
+        with pytest.raises(RejectScene, match="is called a mask, and not of a Sentinel-2 product"):
+            ingest(unit)
+
+
 def test_labels_beside_a_mask(ingest: Run, tmp_path: Path) -> None:
     folder = tmp_path / "both"
     folder.mkdir()
