@@ -98,17 +98,30 @@ def read_facts(datasets: Sequence[Dataset], name: LabelName, area: Area, unit: s
 
 
 def _choose(layers: list[_Layer], area: Area) -> tuple[_Layer, np.ndarray[Any, Any], LayerFacts]:
-    """Choose the layer of the year nearest the area's, of the later one of two, that holds something over the area."""
+    """Choose the layer of the year nearest the area's, of the later one of two, that holds something over the area.
+
+    Raises:
+        RejectScene: none of the nearest year does, and one of them cannot be used.
+    """
 
     def nearness(year: int) -> tuple[int, int]:
         return -abs(year - area.label_year), year
 
     for year in sorted({layer.year for layer in layers}, key=nearness, reverse=True):
-        found = [(layer, *_look(layer, area)) for layer in layers if layer.year == year]
+        found, faults = [], []
+        for layer in (layer for layer in layers if layer.year == year):
+            try:
+                found.append((layer, *_look(layer, area)))
+            except RejectScene as error:
+                faults.append(error)
+        if not found:
+            raise faults[0]
         # The overseas parts of the pan-European file are layers of their own: the one over the area is meant.
         best = max(found, key=lambda f: (len(f[1]), f[0].name))
         if len(best[1]):
             break
+        if faults:
+            raise faults[0]  # rather than take another year
     return best
 
 

@@ -99,6 +99,19 @@ def test_a_layer_of_points(ingest: Run, tmp_path: Path) -> None:
         ingest(path, make_area(LABELS_AOI, [2018], "clc-level1"))
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_a_layer_that_cannot_be_used_is_not_in_the_way_of_one(ingest: Run, tmp_path: Path) -> None:
+    path, codes = tmp_path / "lucas.gpkg", [np.array(["B11"], dtype=object)]
+    for layer, crs in (("drawn", None), ("lucas", "EPSG:4326")):
+        point = shapely.to_wkb(np.array([shapely.Point(23.99, 45.94)], object))
+        more: dict[str, Any] = {"driver": "GPKG", "geometry_type": "Point", "append": path.exists()}
+        pyogrio.raw.write(path, point, codes, ["lc1"], crs=crs, layer=layer, **more)
+        if crs is None:
+            with pytest.raises(RejectScene, match="layer drawn has no CRS"):
+                ingest(path)
+    assert ingest(path).properties["landstream:layer"] == "lucas"
+
+
 def test_one_point_is_enough(ingest: Run, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("x,y,lc1\n23.99,45.94,C10\n")
     assert ingest(tmp_path / "one.csv").geometry["type"] == "Polygon"
