@@ -107,12 +107,22 @@ def _read(path: Path, called: str, name: LabelName, area: Area) -> RasterFacts:
             if not is_shift_known(crs):
                 fault = f"is in {crs[:80]}, whose datum shift to WGS 84 is unknown"
                 raise RejectScene(called, fault, "deliver the raster in a CRS of ETRS89 or WGS 84")
-            return RasterFacts(path, name.reference_year or area.label_year, crs, outline(crs, image.bounds))
+            return RasterFacts(path, name.reference_year or area.label_year, crs, outline(crs, _bounds(image)))
     except (RasterioError, OSError, UnicodeError) as error:
         raise RejectScene(called, decode_fault(error, path), DELIVER_AGAIN) from error
     except (CRSError, ProjError, ValueError) as error:
         fault = f"has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(called, fault, "deliver the raster in a CRS of the EPSG register") from error
+
+
+def _bounds(image: rasterio.DatasetReader) -> tuple[float, float, float, float]:
+    """Return west, south, east, north; those of the whole Earth may reach part of a pixel beyond it."""
+    west, south, east, north = image.bounds
+    if not image.crs.is_geographic:
+        return west, south, east, north
+    dx, dy = image.res
+    west, east = (-180.0 if -180 - dx < west < -180 else west), (180.0 if 180 < east < 180 + dx else east)
+    return west, (-90.0 if -90 - dy < south < -90 else south), east, (90.0 if 90 < north < 90 + dy else north)
 
 
 def _name_of(crs: rasterio.crs.CRS) -> str:

@@ -107,6 +107,20 @@ def test_what_is_refused(made: dict[str, Any], why: str, ingest: Run, tmp_path: 
         ingest(write(tmp_path / "clc.tif", **made))
 
 
+@pytest.mark.parametrize("west", [-180.0, -180.05, 0.0])
+def test_a_raster_of_the_whole_earth(west: float, ingest: Run, tmp_path: Path) -> None:
+    """Makers whose pixels' centres lie on the round degrees have one that ends beyond it."""
+    corner = rasterio.Affine(0.1, 0, west, 0, -0.1, 90 if west >= -180 else 90.05)
+    path, lines = tmp_path / "earth.tif", 1800 if west >= -180 else 1801
+    with rasterio.open(
+        path, "w", "GTiff", 3600, lines, 1, crs="EPSG:4326", transform=corner, dtype="uint8", sparse_ok=True
+    ):
+        pass
+    item = ingest(path)
+    assert item.bbox[0] <= 23.9
+    assert item.bbox[2] >= 24.1
+
+
 def test_tiles_are_to_be_joined(ingest: Run, tmp_path: Path) -> None:
     tiles = [write(tmp_path / "made" / f"{n}.tif", east_m=1000 * n) for n in range(2)]
     with pytest.raises(RejectScene, match=r"holds 2 rasters over the area.*joins tiles"):
