@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -83,17 +83,36 @@ def grants(stages: Iterable[AnyStage] | None = None, services: Iterable[Service]
     """
     stages = registry.all_stages() if stages is None else stages
     services = registry.other_services() if services is None else services
-    return [*map(_of_stage, stages), *(Grant(s.name, s.writes, s.deletes) for s in services), *PEOPLE]
+    stages = list(stages)
+    everywhere = frozenset(collection for stage in stages for collection in published(stage))
+    of_stages = (_of_stage(stage, everywhere - {*published(stage)}) for stage in stages)
+    return [*of_stages, *(Grant(s.name, s.writes, s.deletes) for s in services), *PEOPLE]
 
 
-def _of_stage(stage: AnyStage) -> Grant:
+def _of_stage(stage: AnyStage, others: Set[str]) -> Grant:
     """Return the grant of a stage: its own items, and results, failures and receipts."""
-    own = [f"items/{collection}/*" for collection in published(stage)]
+    own = _items_of(published(stage), others)
     if LANDING in stage.consumes:
         own.append("receipts/*")
     if stage.cube:
         own += CUBE if stage.cube == "write" else TAGS
     return Grant(stage.name, (*RESULTS, *own))
+
+
+def _items_of(collections: Sequence[str], others: Set[str]) -> list[str]:
+    """Return the patterns of a stage's items: one for several that begin alike, where nobody else's do.
+
+    The policy of a bucket has to be short, and nobody else may write below such a beginning.
+    """
+    families = [f"{collection.partition('-')[0]}-" for collection in collections]
+    one_for_all = {
+        family for family in families if families.count(family) > 1 and not any(o.startswith(family) for o in others)
+    }
+    patterns = (
+        f"items/{family}*" if family in one_for_all else f"items/{collection}/*"
+        for collection, family in zip(collections, families, strict=True)
+    )
+    return list(dict.fromkeys(patterns))
 
 
 def who_may(verb: str, key: str) -> str | None:
