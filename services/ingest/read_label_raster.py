@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path, PurePosixPath
 
 import rasterio
 from pyproj.exceptions import CRSError, ProjError
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, WindowError
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.datum import is_shift_known
@@ -24,6 +27,8 @@ from shared.stage import RejectScene
 _SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _SUFFIXES = (".tif", ".tiff")
 _INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"})
+PLACES, PLACE_PX = 4, 64
+"""Along each side: places whose values are looked at, and their pixels."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,37 @@ def _read(path: Path, called: str, name: LabelName, area: Area) -> RasterFacts:
             if not is_shift_known(crs):
                 fault = f"is in {crs[:80]}, whose datum shift to WGS 84 is unknown"
                 raise RejectScene(called, fault, "deliver the raster in a CRS of ETRS89 or WGS 84")
-            return RasterFacts(path, name.reference_year or area.label_year, crs, outline(crs, _bounds(image)))
+            facts = RasterFacts(path, name.reference_year or area.label_year, crs, outline(crs, _bounds(image)))
+            if facts.outline.intersects(area.polygon):
+                _check_values(image, called, area)
+            return facts
     except (RasterioError, OSError, UnicodeError) as error:
         raise RejectScene(called, decode_fault(error, path), DELIVER_AGAIN) from error
     except (CRSError, ProjError, ValueError) as error:
         fault = f"has an unusable CRS or extent ({str(error)[:200]})"
         raise RejectScene(called, fault, "deliver the raster in a CRS of the EPSG register") from error
+
+
+def _check_values(image: rasterio.DatasetReader, called: str, area: Area) -> None:
+    """Look at some places over the area: a raster of heights would win over good labels and be refused only then.
+
+    Raises:
+        RejectScene: a value there is none of the label scheme's.
+    """
+    whole, known = Window(0, 0, image.width, image.height), area.labels.pixel_values()
+    try:
+        over = image.window(*transform_bounds("EPSG:4326", image.crs, *area.polygon.bounds)).intersection(whole)
+    except WindowError:  # rotated, or only a corner of it is over the area
+        over = whole
+    odd = set[int]()
+    for row, col in product(range(PLACES), range(PLACES)):
+        y, x = over.row_off + (row + 0.5) / PLACES * over.height, over.col_off + (col + 0.5) / PLACES * over.width
+        place = Window(int(x) - PLACE_PX // 2, int(y) - PLACE_PX // 2, PLACE_PX, PLACE_PX).intersection(whole)
+        odd |= set(image.read(1, window=place, masked=True).compressed().tolist()) - known.keys()
+    if odd:
+        listed = ", ".join(map(str, sorted(odd)[:8])) + (" ..." if len(odd) > 8 else "")
+        fault = f"has pixels of {listed}, unknown to the label scheme {area.labels.scheme}"
+        raise RejectScene(called, fault, "add the values to `sources` or `ignored` of the area file's label scheme")
 
 
 def _bounds(image: rasterio.DatasetReader) -> tuple[float, float, float, float]:

@@ -34,13 +34,20 @@ def area() -> Area:
     return make_area(LABELS_AOI, [2018], "clc-level3", 2018)
 
 
-def write(path: Path, count: int = 1, dtype: str = "uint8", east_m: float = 0, crs: str | None = "EPSG:3035") -> Path:
+def write(
+    path: Path,
+    count: int = 1,
+    dtype: str = "uint8",
+    east_m: float = 0,
+    crs: str | None = "EPSG:3035",
+    value: int = 10,
+) -> Path:
     x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(23.995, 45.945)
     corner = rasterio.Affine(100, 0, x - 5000 + east_m, 0, -100, y + 5000)
     given = {} if crs is None else {"crs": crs, "transform": corner}
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", driver="GTiff", height=100, width=100, count=count, dtype=dtype, **given) as file:
-        file.write(np.full((count, 100, 100), 10, dtype))
+        file.write(np.full((count, 100, 100), value, dtype))
     return path
 
 
@@ -119,6 +126,12 @@ def test_a_raster_of_the_whole_earth(west: float, ingest: Run, tmp_path: Path) -
     item = ingest(path)
     assert item.bbox[0] <= 23.9
     assert item.bbox[2] >= 24.1
+
+
+def test_heights_are_no_classes(ingest: Run, tmp_path: Path) -> None:
+    """They would win over labels of another year, and rasterize would refuse them."""
+    with pytest.raises(RejectScene, match=r"dem\.tif: has pixels of 700, unknown to the label scheme clc-level3"):
+        ingest(write(tmp_path / "dem.tif", dtype="int16", value=700))
 
 
 def test_tiles_are_to_be_joined(ingest: Run, tmp_path: Path) -> None:
