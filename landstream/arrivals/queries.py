@@ -19,7 +19,7 @@ from shared.geo import MgrsTile
 RECENT_DAYS: Final = 30
 """Days up to today that are searched where neither an area nor a person says which."""
 
-_PLATFORM = re.compile(r"(?:S|SENTINEL-)([23][A-D])\Z", re.ASCII)
+_PLATFORM = re.compile(r"(?:S|SENTINEL-)([23][A-Z])\Z", re.ASCII)
 
 
 class BadQuery(ValueError):

@@ -14,12 +14,12 @@ from typing import ClassVar
 from shared.items.weeks import iso_week
 
 _SAFE = re.compile(
-    r"^(?P<platform>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
+    r"^(?P<platform>S2[A-Z])_MSI(?P<level>L1C|L2A)_(?P<start>\d{8}T\d{6})_N(?P<baseline>\d{4})_R(?P<orbit>\d{3})"
     r"_(?P<tile>T\d{2}[A-Z]{3})_(?P<discriminator>\d{8}T\d{6})\Z",
     re.ASCII,
 )
 _SEN3 = re.compile(
-    r"^(?P<platform>S3[A-D])_OL_1_(?P<type>EFR|ERR)____(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<created>\d{8}T\d{6})"
+    r"^(?P<platform>S3[A-Z])_OL_1_(?P<type>EFR|ERR)____(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<created>\d{8}T\d{6})"
     r"_(?P<duration>\d{4})_(?P<cycle>\d{3})_(?P<orbit>\d{3})_(?P<frame>\d{4}|____)_(?P<centre>[A-Z0-9_]{3})"
     r"_(?P<class>[A-Z])_(?P<timeliness>NR|NT|ST)_(?P<collection>\d{3})\Z",
     re.ASCII,
@@ -36,7 +36,7 @@ COGS_MANIFEST = "item.json"
 """The STAC item in such a folder."""
 
 _PACKED = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
-_LONG = re.compile(r"S2[A-D]_(?:OPER|USER)_PRD_MSI", re.ASCII)
+_LONG = re.compile(r"S2[A-Z]_(?:OPER|USER)_PRD_MSI", re.ASCII)
 _LABEL_SUFFIX = re.compile(
     r"(?:\.gdb|\.shp|\.gpkg|\.tiff?)?(?:\.zip|\.tar|\.tar\.gz|\.tgz)$|\.(?:gpkg|gdb|csv|tiff?)$", re.IGNORECASE
 )
@@ -56,7 +56,7 @@ class SafeName:
 
     Attributes:
         product: full name without `.SAFE`.
-        platform: `S2A` .. `S2D`.
+        platform: `S2A`, `S2B` ...
         level: `L1C` or `L2A`.
         datatake_start: UTC, whole seconds.
         baseline: four digits, `0509`.

@@ -56,12 +56,12 @@ def source_code(weekday: int, platform: str, warped: bool = False, column: int =
 
     Args:
         weekday: Monday = 0.
-        platform: unit letter `a`..`d`.
+        platform: unit letter, `a`, `b` ...; E shares the code of A, as no five fly at once.
         warped: the scene is not on the area's lattice.
         column: parity of the MGRS column letter's index.
         row: parity of the MGRS row letter's index.
     """
-    return 1 + 8 * (4 * weekday + "abcd".index(platform)) + 4 * warped + 2 * column + row
+    return 1 + 8 * (4 * weekday + ((ord(platform) - ord("a")) % 4)) + 4 * warped + 2 * column + row
 
 
 def vector(cells: Cells, where: tuple[NDArray[np.intp], ...]) -> U16:

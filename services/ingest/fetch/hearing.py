@@ -24,7 +24,7 @@ DATATAKE = timedelta(hours=2)
 """No datatake of Sentinel-2 is longer."""
 
 _TYPE_REMEDY = "leave it out of `products:`, or dismiss this record"
-_NAME = "its name is not one that ingest reads: those of Sentinel-2 and of OLCI, of satellites A to D"
+_NAME = "its name is not one that ingest reads: those of Sentinel-2 and of OLCI"
 _NAME_REMEDY = "dismiss this record; a version of ingest that reads the name fetches the product at its next recount"
 
 

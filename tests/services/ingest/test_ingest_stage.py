@@ -148,6 +148,12 @@ def test_items_are_stac(ingest: Run, scene: Path, frame: Path) -> None:
         assert pystac.Item.from_dict(feature).id == "x"
 
 
+def test_a_satellite_that_nobody_has_seen_yet(ingest: Run, tmp_path: Path) -> None:
+    item = ingest(write_scene(tmp_path, platform="S2E"))
+    assert item.properties["platform"] == "sentinel-2e"
+    assert item.product.startswith("S2E_MSIL2A_")
+
+
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "unknown_class"])
 def test_bad_product(kind: str, ingest: Run, scene: Path, frame: Path, tmp_path: Path) -> None:
     bad = make_bad(kind, frame if kind.startswith("sen3") else scene, tmp_path / "bad")

@@ -83,6 +83,11 @@ def test_ten_metre_pixels_stay_together() -> None:
     assert np.array_equal(merge(a, b).layers[0], a.layers[0])
 
 
+def test_a_satellite_that_nobody_has_seen_yet_has_a_code() -> None:
+    assert source_code(3, "e") == source_code(3, "a")
+    assert 1 <= source_code(6, "z", True, 1, 1) <= 255
+
+
 def test_source_codes_are_distinct_and_fit() -> None:
     codes = {
         source_code(day, platform, warped, column, row)

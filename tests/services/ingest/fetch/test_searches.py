@@ -388,13 +388,13 @@ def test_one_record_for_a_type_that_ingest_does_not_read(desk: Desk) -> None:
 
 
 def test_a_name_that_ingest_does_not_read_is_told_as_such(desk: Desk) -> None:
-    name = NAME.replace("S2A_", "S2E_")
+    name = NAME.replace("S2A_MSIL2A_", "S2A_MSIL2B_")
     desk.shop.add(name, sensed=NOW, published=NOW)
     assert desk.searches().hear("S2MSI2A", desk.shop.offers[name]) == ""
     (record,) = desk.store.children("failures/fetch/")
     said = json.loads(desk.store.get(f"failures/fetch/{record}"))
     assert said["fault"].startswith(f"{name!r}: its name is not one that ingest reads")
-    assert "satellites A to D" in said["fault"]
+    assert "those of Sentinel-2 and of OLCI" in said["fault"]
     assert "products:" not in said["remedy"]
 
 
