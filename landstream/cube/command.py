@@ -65,6 +65,10 @@ def read(
     """
     if bool(at) == bool(tile):
         fail("say what to read: --at LON,LAT, or --tile ROW,COL with --week")
+    if at and week:
+        fail("--at shows all weeks; leave --week out")
+    if tile and out:
+        fail("--out writes a point's series; `landstream cube export` writes a tile")
     found, area = _open(store)
     if at:
         _read_point(found, area, at, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.area import Area
 from shared.area.masks import OWN, MaskSource
-from shared.items.catalogue import Catalogue, from_current_inputs
+from shared.items.catalogue import Catalogue, from_current_inputs, is_latest
 from shared.items.collections import DELIVERED_MASKS
 from shared.items.ids import digest8
 from shared.items.item import Item
@@ -39,11 +39,7 @@ def is_current_mask(item: Item, catalogue: Catalogue) -> bool:
 
     Of its source's values, too, as the area has them now.
     """
-    if not _is_as_chosen(item, catalogue):
-        return False
-    same = catalogue.of_product(item.collection, item.product, item.week)
-    fitting = (i for i in same if i.id == item.id or _is_as_chosen(i, catalogue))
-    return item.id == max(fitting, key=lambda i: (i.stage_version, i.id)).id
+    return is_latest(item, catalogue, _is_as_chosen)
 
 
 def _is_as_chosen(item: Item, catalogue: Catalogue) -> bool:

@@ -6,21 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
 
 from shared.area.masks import MaskSource
-from shared.raster.delivered import DECODER, GEOTIFF, decode_fault
+from shared.raster.delivered import decode_fault
 from shared.raster.grid import Lattice
-from shared.raster.options import DELIVERED
+from shared.raster.nearest import open_nearest
 from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA
 from shared.stage import RejectScene
 
 REMEDY = "deliver the mask again, or take its source out of the area's `masks:`"
-_EXACT_PX = 1e-6
 
 
 def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[np.uint8]:
@@ -37,15 +33,8 @@ def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[
     Raises:
         RejectScene: a value has no meaning, or the mask does not decode.
     """
-    ny, nx = lattice.shape
-    on_scene = {"crs": lattice.crs, "transform": rasterio.Affine(*lattice.transform), "width": nx, "height": ny}
-    nearest = {"resampling": Resampling.nearest, "tolerance": _EXACT_PX, "add_alpha": True}
     try:
-        with (
-            rasterio.Env(**DELIVERED, **DECODER),
-            rasterio.open(path, driver=GEOTIFF.driver) as delivered,
-            WarpedVRT(delivered, **on_scene, **nearest) as warped,
-        ):
+        with open_nearest(path, lattice) as warped:
             values, alpha = warped.read()
     except (RasterioError, OSError) as error:
         raise RejectScene(path.name, decode_fault(error, path), REMEDY) from error

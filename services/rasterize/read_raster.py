@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from shared.raster.delivered import DECODER, GEOTIFF, decode_fault
+from shared.raster.delivered import decode_fault
 from shared.raster.grid import Lattice
-from shared.raster.options import DELIVERED
+from shared.raster.nearest import open_nearest
 from shared.stage import RejectScene
-
-EXACT_PX: Final = 1e-6
-"""Pixels of the delivery by which a position may be off; GDAL's usual eighth of one moves the edges of classes."""
 
 
 def read_classes(
@@ -41,14 +34,8 @@ def read_classes(
         RejectScene: a value is not known, or the raster does not decode.
     """
     height, width = lattice.shape
-    on_grid = {"crs": lattice.crs, "transform": rasterio.Affine(*lattice.transform), "width": width, "height": height}
-    nearest = {"resampling": Resampling.nearest, "tolerance": EXACT_PX, "add_alpha": True}
     try:
-        with (
-            rasterio.Env(**DELIVERED, **DECODER),
-            rasterio.open(path, driver=GEOTIFF.driver) as delivered,
-            WarpedVRT(delivered, **on_grid, **nearest) as warped,
-        ):
+        with open_nearest(path, lattice) as warped:
             for top in range(0, height, strip_px):
                 window = Window(0, top, width, min(strip_px, height - top))
                 values, alpha = warped.read(window=window)

@@ -56,7 +56,7 @@ def source_code(weekday: int, platform: str, warped: bool = False, column: int =
 
     Args:
         weekday: Monday = 0.
-        platform: unit letter, `a`, `b` ...; E shares the code of A, as no five fly at once.
+        platform: unit letter, `a`, `b` ...; there is room for four, so E shares the place of A.
         warped: the scene is not on the area's lattice.
         column: parity of the MGRS column letter's index.
         row: parity of the MGRS row letter's index.

@@ -212,10 +212,15 @@ class Catalogue:
 
 def latest_from_current_inputs(item: Item, catalogue: Catalogue) -> bool:
     """Return whether an item is of the highest stage version of its product among those derived from current items."""
-    if not from_current_inputs(item, catalogue):
+    return is_latest(item, catalogue, from_current_inputs)
+
+
+def is_latest(item: Item, catalogue: Catalogue, fits: Rule) -> bool:
+    """Return whether an item is of the highest stage version of its product among those that fit."""
+    if not fits(item, catalogue):
         return False
     same = catalogue.of_product(item.collection, item.product, item.week)
-    fitting = (i for i in same if i.id == item.id or from_current_inputs(i, catalogue))
+    fitting = (i for i in same if i.id == item.id or fits(i, catalogue))
     return item.id == max(fitting, key=lambda i: (i.stage_version, i.id)).id
 
 

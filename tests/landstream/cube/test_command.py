@@ -153,6 +153,8 @@ def test_a_points_series(mapped: Path, cube: Cube, tmp_path: Path) -> None:
         (("read",), "--at LON,LAT, or --tile ROW,COL with --week"),
         (("read", "--at", "1,2"), "the point 1.0,2.0 lies outside the grid of small"),
         (("read", "--at", "x"), "x: write --at LON,LAT"),
+        (("read", "--at", "24,46", "--week", "2018-W26"), "--at shows all weeks; leave --week out"),
+        (("read", "--tile", "0,0", "--out", "a.csv"), "`landstream cube export` writes a tile"),
         (("read", "--tile", "0,0", "--week", "1999-W01"), "1999-W01: not a week of the cube; there are 2018"),
         (("export", "--out", "a", "--layer", "5m"), "'5m' is not a layer; there are 10m, 20m"),
         (("export", "--out", "a"), "no --week: not a week of the cube"),
