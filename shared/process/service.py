@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -49,7 +49,8 @@ class ServiceSettings(BaseSettings):
     work: Path | None = None
     """Folder for scratch, with room for one unpacked product; a temporary folder where not given."""
     instance: str = ""
-    """Name of this replica, the same after a restart (a pod's name), so that a restart moves no partition."""
+    """Name of this replica, the same after a restart (a pod's name): a restart moves no partition, and goes on with
+    downloads."""
     grace_s: float = GRACE_S
     """Seconds for which a job may continue after SIGTERM. `up` waits 10 s longer before it kills the service; raise
     what an orchestrator grants (30 s by default) together with it."""
@@ -58,7 +59,12 @@ class ServiceSettings(BaseSettings):
 
 
 def run_service(
-    name: str, settings: ServiceSettings, kafka: str, work: Callable[[Context], None], **options: Any
+    name: str,
+    settings: ServiceSettings,
+    kafka: str,
+    work: Callable[[Context], None],
+    kept: str = "",
+    **options: Any,
 ) -> None:
     """Run a process until SIGTERM: wait for the stack, then `work` in it.
 
@@ -67,6 +73,7 @@ def run_service(
         settings: its settings.
         kafka: `HOST:PORT` of the brokers; empty = as the settings say.
         work: runs until the context's `stop` is set.
+        kept: a folder within the scratch of a named instance that its next start finds again; empty = none.
         options: further attributes of the context.
     """
     configure_logs(sys.stderr, settings.log_level)
@@ -88,7 +95,7 @@ def run_service(
             return
         area, stack = found
         proved.append(stack)
-        with _scratch(name, settings) as scratch:
+        with _scratch(name, settings, kept) as scratch:
             work(
                 Context.of_store(
                     store,
@@ -149,17 +156,29 @@ def _wait_for_stack(store: Store, stop: Event, health: Health, name: str) -> tup
 
 
 @contextmanager
-def _scratch(name: str, settings: ServiceSettings) -> Iterator[Path]:
-    """Make an empty folder for this process; that of a named instance loses what a killed process left in it."""
+def _scratch(name: str, settings: ServiceSettings, kept: str = "") -> Iterator[Path]:
+    """Make a folder for this process; a named instance's loses what a killed process left, save what is `kept`."""
     base = settings.work or Path(tempfile.gettempdir())
     base.mkdir(parents=True, exist_ok=True)
     if settings.instance:
         folder = base / f"{name}.{settings.instance}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     else:
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}.{socket.gethostname()}-", dir=base))
+        folder, kept = Path(tempfile.mkdtemp(prefix=f"{name}.{socket.gethostname()}-", dir=base)), ""
+    _empty(folder, kept)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder, kept)
+        with suppress(OSError):  # what is kept lies in it
+            folder.rmdir()
+
+
+def _empty(folder: Path, kept: str) -> None:
+    for path in folder.glob("*"):
+        if path.name == kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Two services of fetching over one store, of which the one that leads is killed again and again."""
+"""Services of fetching that are killed: two over one store, of which the one that leads dies, and one in a download."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -150,3 +151,55 @@ def test_nothing_is_lost_and_nothing_comes_twice_while_the_leader_is_killed(
     assert max(server.seen.whole.values()) <= 2
     assert server.seen.forbidden == []
     assert list(store.keys("failures/")) == []
+
+
+def test_one_that_is_started_again_goes_on_with_the_download(
+    bucket: str, servers: Servers, server: CatalogueServer, tmp_path: Path
+) -> None:
+    store = S3Store(bucket)
+    bind(store, load_area(write_area(tmp_path, cdse(server, products=["S2MSI2A"]))))
+    write_stack(store, Stack(keys="raw"))
+    command = [sys.executable, "-m", "services.ingest.fetch", "--store", f"s3://{bucket}", "--kafka", servers.kafka]
+    given = {
+        "LANDSTREAM_FETCH_LEASE_S": str(LEASE_S),
+        "LANDSTREAM_FETCH_CONNECTIONS": "1",
+        "LANDSTREAM_INSTANCE": "fetch",
+        "LANDSTREAM_WORK": str(tmp_path / "work"),
+    }
+    variables = environment(server, **given, **servers.variables)
+
+    def under_way() -> dict[str, int]:
+        parts = (tmp_path / "work").rglob("*.part")
+        return {path.parent.name: path.stat().st_size for path in parts if "etag" not in path.name}
+
+    def start(log: Path) -> subprocess.Popen[bytes]:
+        with log.open("wb") as file:
+            return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file)
+
+    def wait(condition: Callable[[], bool], log: Path) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline, log.read_text()[-1500:]
+            time.sleep(0.02)
+
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    process = start(first)
+    try:
+        wait(lambda: any(size > SIZE // 3 for size in under_way().values()), first)
+    finally:
+        process.kill()
+        process.wait(10)
+    (name,) = under_way()
+    had = under_way()[name]
+    process = start(second)
+    try:
+        wait(lambda: store.exists(f"{PREFIX}{name}.zip"), second)
+        wait(lambda: f'"product": "{name}"' in second.read_text(), second)
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+    fetched = [line for line in map(json.loads, second.read_text().splitlines()) if line["event"] == "fetched"]
+    came = {line["product"]: line["bytes"] for line in fetched}
+    whole = next(store.list(f"{PREFIX}{name}.zip")).size
+    assert came[name] == whole - had
+    assert server.seen.forbidden == []

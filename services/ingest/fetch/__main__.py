@@ -13,6 +13,8 @@ from shared.run.context import Context
 from shared.run.deliver import deliver
 
 NAME, IDLE_S = "fetch", 5.0
+UNDER_WAY = "products"
+"""Folder of downloads under way, which a restart goes on with."""
 
 
 def main() -> None:
@@ -28,11 +30,11 @@ def main() -> None:
                 context.health.tick(NAME)
             return
         try:
-            fetcher_of(context, context.work / "products", partial(deliver, context.store, stop=context.stop)).run()
+            fetcher_of(context, context.work / UNDER_WAY, partial(deliver, context.store, stop=context.stop)).run()
         except FetchError as error:
             raise ValueError(str(error)) from error
 
-    or_exit(lambda: run_service(NAME, settings, given.kafka, work))
+    or_exit(lambda: run_service(NAME, settings, given.kafka, work, kept=UNDER_WAY))
 
 
 main()

@@ -60,6 +60,19 @@ def test_a_named_instance_finds_an_empty_folder(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_named_instance_finds_again_what_is_kept(tmp_path: Path) -> None:
+    settings = ServiceSettings(work=tmp_path, instance="fetch")
+    for start in range(3):
+        with service._scratch("fetch", settings, kept="products") as folder:
+            assert sorted(path.name for path in folder.iterdir()) == (["products"] if start else [])
+            (folder / "products").mkdir(exist_ok=True)
+            (folder / "products" / f"half-{start}").touch()
+            (folder / "left").touch()
+            (folder / "others").mkdir()
+            (folder / "link").symlink_to(tmp_path)
+    assert {path.name for path in folder.rglob("*")} == {"products", "half-0", "half-1", "half-2"}
+
+
 def test_processes_without_a_name_do_not_share_a_folder(tmp_path: Path) -> None:
     settings = ServiceSettings(work=tmp_path)
     with service._scratch("tiler", settings) as one, service._scratch("tiler", settings) as two:
