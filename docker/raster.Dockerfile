@@ -10,5 +10,6 @@ ARG EXTRAS
 RUN --mount=type=tmpfs,target=/tmp --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=index \
     sh /install/install.sh "${EXTRAS}"
 COPY . /app
-RUN python -m compileall -q /app
+RUN python -m compileall -q /app \
+    && if python -c "import numba" 2>/dev/null; then python -m shared.compiled; fi
 USER 10001:10001
