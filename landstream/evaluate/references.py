@@ -172,8 +172,9 @@ def tile_rows(references: References, grid: Grid) -> Iterator[tuple[int, NDArray
     rows = np.floor((grid.origin_y_m - y) / PIXEL_M).astype(np.int64)
     inside = (rows >= 0) & (rows < ny) & (cols >= 0) & (cols < nx)
     rows, cols, values = rows[inside], cols[inside], references.values[are_points][inside]
-    polygons, classes = references.geometries[~are_points], references.values[~are_points]
-    for top, strip in burn(polygons, classes, lattice.transform, lattice.shape, TILE_10M_PX):
+    polygons, classes = references.geometries[~are_points], references.values[~are_points].astype(np.uint32)
+    for top, burned in burn(polygons, classes, lattice.transform, lattice.shape, TILE_10M_PX):
+        strip = burned.astype(np.uint8)
         here = rows // TILE_10M_PX == top // TILE_10M_PX
         strip[rows[here] - top, cols[here]] = values[here]
         if strip.any():

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
-from rasterio.features import rasterize
-from rasterio.transform import Affine
 from shapely.geometry import box
 
+from services.rasterize.kernels import fill
 from services.rasterize.repair import repair
+from shared.compiled import in_threads
 
 LONGEST_EDGE_M = 1000.0
 """Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
 
+STRIPE_PX: Final = 256
+"""Rows that one thread fills at a time."""
+
 Geometries = NDArray[np.object_]
-ValueT = TypeVar("ValueT", np.uint8, np.uint32)
+Transform = tuple[float, float, float, float, float, float]
 
 
 def reproject(geometries: Geometries, source: str, target: str) -> Geometries:
@@ -81,38 +84,67 @@ def number_polygons(
 
 def burn(
     geometries: Geometries,
-    values: NDArray[ValueT],
-    transform: tuple[float, float, float, float, float, float],
+    values: NDArray[np.uint32],
+    transform: Transform,
     shape: tuple[int, int],
     strip_px: int = 2048,
-) -> Iterator[tuple[int, NDArray[ValueT]]]:
+) -> Iterator[tuple[int, NDArray[np.uint32]]]:
     """Values of a lattice, strip by strip from the north.
 
     A pixel takes the value of the polygon that holds its centre, or of the point that lies in it; of the later one
-    where there are several.
+    where there are several. They are the pixels of GDAL's `rasterize`, of the whole lattice at once.
 
     Args:
-        geometries: (polygon,) in the lattice's CRS; None is skipped.
-        values: (polygon,), uint8 or uint32; 0 unlabels what it covers.
-        transform: (a, b, c, d, e, f) of a north-up lattice.
+        geometries: (polygon,) in the lattice's CRS, or points alone; None is skipped.
+        values: (polygon,); 0 unlabels what it covers.
+        transform: (a, 0, c, 0, e, f) of a north-up lattice.
         shape: (ny, nx) of the lattice.
-        strip_px: rows of a strip; changes nothing, save by rounding where an outline runs exactly through a centre.
+        strip_px: rows of a strip; changes nothing.
 
     Yields:
-        (first row, values (y, x) of the same type): 0 = unlabelled.
+        (first row, values (y, x)): 0 = unlabelled.
     """
-    bounds = shapely.bounds(geometries)
+    parts, whole = shapely.get_parts(geometries, return_index=True)
+    there = ~shapely.is_empty(parts)
+    parts, values = parts[there], values[whole[there]]
+    draw = _draw_points if are_points(parts) else _draw_polygons
+    south, north = _rows(shapely.bounds(parts)[:, [1, 3]], transform).T
     for top in range(0, shape[0], strip_px):
-        rows = min(strip_px, shape[0] - top)
-        north = transform[5] + top * transform[4]
-        south = north + rows * transform[4]
-        east = transform[2] + shape[1] * transform[0]
-        # NaN bounds (None, empty) compare False.
-        inside = (bounds[:, 1] <= north) & (bounds[:, 3] >= south) & (bounds[:, 0] <= east)
-        inside &= bounds[:, 2] >= transform[2]
-        strip = np.zeros((rows, shape[1]), values.dtype)
-        shapes = [(geometries[i], int(values[i])) for i in np.flatnonzero(inside)]
-        if shapes:
-            window = Affine(transform[0], transform[1], transform[2], transform[3], transform[4], north)
-            rasterize(shapes, out=strip, transform=window)
+        strip = np.zeros((min(strip_px, shape[0] - top), shape[1]), np.uint32)
+        within = (north <= top + len(strip)) & (south >= top)
+        draw(strip, top, parts[within], values[within], transform)
         yield top, strip
+
+
+def _draw_points(
+    strip: NDArray[np.uint32], top: int, points: Geometries, values: NDArray[np.uint32], transform: Transform
+) -> None:
+    xy = shapely.get_coordinates(points)
+    columns, rows = np.floor(_columns(xy[:, 0], transform)), np.floor(_rows(xy[:, 1], transform)) - top
+    inside = (rows >= 0) & (rows < len(strip)) & (columns >= 0) & (columns < strip.shape[1])
+    strip[rows[inside].astype(np.int64), columns[inside].astype(np.int64)] = values[inside]
+
+
+def _draw_polygons(
+    strip: NDArray[np.uint32], top: int, polygons: Geometries, values: NDArray[np.uint32], transform: Transform
+) -> None:
+    if not len(polygons):
+        return
+    _, xy, offsets = shapely.to_ragged_array(polygons)
+    rings, parts = (offset.astype(np.int64) for offset in offsets)
+    columns, rows = _columns(xy[:, 0], transform), _rows(xy[:, 1], transform)
+
+    def fill_stripe(first: int) -> None:
+        fill(strip[first : first + STRIPE_PX], top + first, columns, rows, rings, parts, values)
+
+    in_threads(fill_stripe, range(0, len(strip), STRIPE_PX))
+
+
+def _columns(x: NDArray[np.float64], transform: Transform) -> NDArray[np.float64]:
+    """Columns of a lattice, with fraction, by GDAL's own arithmetic (`GDALInvGeoTransform`)."""
+    return -transform[2] / transform[0] + x * (1.0 / transform[0])
+
+
+def _rows(y: NDArray[np.float64], transform: Transform) -> NDArray[np.float64]:
+    """Rows of a lattice, with fraction, likewise."""
+    return -transform[5] / transform[4] + y * (1.0 / transform[4])

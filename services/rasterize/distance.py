@@ -8,8 +8,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.rasterize.kernels import measure
+from shared.compiled import in_threads
+
 CAP_PX: Final = 255
 """Distances are capped at this: more than a byte can say."""
+
+COLUMNS_PX: Final = 4096
+"""Columns that one thread measures at a time."""
 
 Raster = NDArray[np.uint8]
 
@@ -28,14 +34,19 @@ def edge_distance(classes: Raster, cap: int = CAP_PX) -> Raster:
     Returns:
         uint8 (y, x) in pixels: 1 = touches another class, `cap` = that far or farther, 0 = unlabelled.
     """
-    distance = np.where(_touches_another(classes), np.uint8(1), np.uint8(cap))
-    _spread_down(distance, cap)
-    _spread_down(distance[::-1], cap)
-    across = np.ascontiguousarray(distance.T)
-    _spread_down(across, cap)
-    _spread_down(across[::-1], cap)
-    result: Raster = across.T * (classes > 0)
-    return result
+    distance = np.empty(classes.shape, np.uint8)
+
+    def measure_columns(first: int) -> None:
+        last = min(first + COLUMNS_PX, classes.shape[1])
+        # What lies farther than the cap changes nothing.
+        west, east = max(0, first - cap), min(classes.shape[1], last + cap)
+        part = np.ascontiguousarray(classes[:, west:east])
+        found = np.empty_like(part)
+        measure(found, part, cap)
+        distance[:, first:last] = found[:, first - west : last - west]
+
+    in_threads(measure_columns, range(0, classes.shape[1], COLUMNS_PX))
+    return distance
 
 
 def edge_distances(
@@ -54,30 +65,5 @@ def edge_distances(
     """
     for top in range(0, height, strip_px):
         bottom = min(top + strip_px, height)
-        # What lies farther than the cap changes nothing.
         first, last = max(0, top - cap), min(height, bottom + cap)
         yield top, edge_distance(read(first, last), cap)[top - first : bottom - first]
-
-
-def _touches_another(classes: Raster) -> NDArray[np.bool_]:
-    """Pixels one of whose eight neighbours is of another class: bool (y, x)."""
-    touches = np.zeros(classes.shape, bool)
-    upper, lower, left, right = np.s_[:-1, :], np.s_[1:, :], np.s_[:, :-1], np.s_[:, 1:]
-    falling, rising = (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:])
-    for here, there in ((upper, lower), (left, right), falling, rising):
-        differs = classes[here] != classes[there]
-        touches[here] |= differs
-        touches[there] |= differs
-    return touches
-
-
-def _spread_down(distance: Raster, cap: int) -> None:
-    """Bring to each pixel of (y, x), in place, what it is from those above it, within 45 degrees: one more a row."""
-    for y in range(1, len(distance)):
-        above = distance[y - 1]
-        nearest = above.copy()
-        np.minimum(nearest[1:], above[:-1], out=nearest[1:])
-        np.minimum(nearest[:-1], above[1:], out=nearest[:-1])
-        np.minimum(nearest, cap - 1, out=nearest)  # so that one more is no overflow
-        nearest += 1
-        np.minimum(distance[y], nearest, out=distance[y])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.ndimage import distance_transform_cdt
 
+from services.rasterize import distance
 from services.rasterize.distance import CAP_PX, edge_distance, edge_distances
 
 RASTERS = npst.arrays(
@@ -42,6 +44,14 @@ def test_strips_do_not_show(classes: np.ndarray, cap: int, strip_px: int) -> Non
     assert [top for top, _ in strips] == list(range(0, len(classes), strip_px))
     assert np.array_equal(np.concatenate([values for _, values in strips]), by_definition(classes, cap))
     assert max(bottom - top for top, bottom in asked) <= strip_px + 2 * cap
+
+
+def test_columns_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = np.random.default_rng(2).integers(0, 3, (30, 40)).repeat(9, axis=0).repeat(11, axis=1).astype(np.uint8)
+    whole = edge_distance(classes, 9)
+    monkeypatch.setattr(distance, "COLUMNS_PX", 37)
+    assert np.array_equal(edge_distance(classes, 9), whole)
+    assert set(np.unique(whole)) > {0, 1, 5}
 
 
 def test_the_rim_of_the_grid_is_no_edge_and_far_is_capped() -> None:

@@ -34,12 +34,12 @@ TRANSFORM = (10.0, 0.0, 0.0, 0.0, -10.0, 100.0)
 
 def burned(geometries: list[shapely.Geometry], values: list[int], strip_px: int = 2048) -> np.ndarray:
     array = np.array(geometries, dtype=object)
-    strips = list(burn(array, np.array(values, np.uint8), TRANSFORM, (10, 12), strip_px))
+    strips = list(burn(array, np.array(values, np.uint32), TRANSFORM, (10, 12), strip_px))
     return np.concatenate([s for _, s in strips])
 
 
 def test_a_pixel_takes_what_holds_its_centre() -> None:
-    expected = np.zeros((10, 12), np.uint8)
+    expected = np.zeros((10, 12), np.uint32)
     expected[7:9, 1:3] = 7
     assert np.array_equal(burned([shapely.box(14, 14, 26, 34)], [7]), expected)
 

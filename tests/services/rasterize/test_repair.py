@@ -23,7 +23,7 @@ def place(points: list[tuple[float, float]]) -> shapely.Polygon:
 
 def pixels(geometry: shapely.Geometry, source: str) -> np.ndarray:
     moved = reproject(np.array([geometry], dtype=object), source, GRID)
-    return np.concatenate([s for _, s in burn(moved, np.array([1], np.uint8), LATTICE, (400, 400))])
+    return np.concatenate([s for _, s in burn(moved, np.array([1], np.uint32), LATTICE, (400, 400))])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_all_that_an_outline_encloses_is_burned(points: list[tuple[int, int]]) -
     """A pixel whose centre an outline goes around an odd number of times is burned, whatever crosses."""
     outline = place([(20 * x + 0.123, 20 * y + 0.777) for x, y in points])
     mended = pixels(outline, GRID)
-    plain = next(burn(np.array([outline], dtype=object), np.array([1], np.uint8), LATTICE, (400, 400), 400))[1]
+    plain = next(burn(np.array([outline], dtype=object), np.array([1], np.uint32), LATTICE, (400, 400), 400))[1]
     # On the rim itself rounding decides.
     lost = (plain > 0) & (mended == 0)
     assert lost.sum() <= 2 * len(points)
