@@ -6,7 +6,7 @@ INSTALLED = .venv/.installed
 DEMO := runs/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install run test test-chaos test-arrivals test-stores test-compose check check-k8s check-docker deploy-files format lock clean \
+.PHONY: install run test test-chaos test-arrivals test-stores test-compose bench check check-k8s check-docker deploy-files format lock clean \
 	services services-all services-down secrets images
 
 install: $(INSTALLED)
@@ -35,6 +35,10 @@ test-chaos: install
 # Whole seasons that come by themselves from servers that fail, killed over and over.
 test-arrivals: install
 	$(BIN)/pytest -m chaos tests/chaos/test_arrivals.py tests/live/test_arrivals.py
+
+# Hot paths of full size against their peers; `make bench ONLY=olci` for one stage.
+bench: install
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 # Further stores: SeaweedFS, and MinIO's own code in the JuiceFS gateway.
 test-stores: services-all

@@ -1,33 +1,64 @@
-"""The dilation of a full-size cloud mask (5,490 x 5,490, disk of 10 px) against SciPy's and OpenCV's."""
+"""The dilation of a full-size cloud mask (5,490 x 5,490, disk of 10 px) against OpenCV's and SciPy's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import cv2
 import numpy as np
-from race import race
+from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from services.cloudmask.mask import CLOUD, DILATION_PX, SHADOW, classify_scl, dilate, dilate_clear
+from benchmarks.race import Race, main
+from services.cloudmask.mask import DILATION_PX, classify_scl, dilate, dilate_clear
+from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_SHADOW
 
 
-def main() -> None:
-    """Check that all agree, then race."""
+def races(folder: Path) -> Iterator[Race]:
+    """Yield the races of the cloud mask."""
     field = gaussian_filter(np.random.default_rng(0).standard_normal((1098, 1098), np.float32), 12)
     kinds = np.digitize(field, np.quantile(field, [0.70, 0.85, 0.90]))
     scl = np.tile(np.array([4, 5, 9, 3], np.uint8)[kinds], (5, 5))
     codes = classify_scl(scl, thin_cirrus_is_cloud=True)
-    mask = (codes == CLOUD) | (codes == SHADOW)
+    mask = (codes == MASK_CLOUD) | (codes == MASK_SHADOW)
     y, x = np.mgrid[-DILATION_PX : DILATION_PX + 1, -DILATION_PX : DILATION_PX + 1]
     disk = (x**2 + y**2 <= DILATION_PX**2).astype(np.uint8)
-    ours = dilate(mask, DILATION_PX)
-    assert np.array_equal(ours, cv2.dilate(mask.view(np.uint8), disk).view(bool))
-    peers = {"cv2.dilate": lambda: cv2.dilate(mask.view(np.uint8), disk)}
-    race("dilation, 5490 x 5490", lambda: dilate(mask, DILATION_PX), peers, 9)
-    slow = {"scipy.ndimage.binary_dilation": lambda: binary_dilation(mask, disk)}
-    race("dilation, 5490 x 5490", lambda: dilate(mask, DILATION_PX), slow, 3)
-    whole = {"the same with cv2": lambda: cv2.dilate(np.isin(classify_scl(scl, True), (2, 3)).view(np.uint8), disk)}
-    race("SCL to codes and clear, 5490 x 5490", lambda: dilate_clear(classify_scl(scl, True)), whole, 5)
+    yield Race(
+        "mask: dilation of 5,490 x 5,490 with a disk of 10 px",
+        ours=lambda: dilate(mask, DILATION_PX),
+        goal=4,
+        peer="OpenCV dilate",
+        package="opencv-python-headless",
+        theirs=lambda: cv2.dilate(mask.view(np.uint8), disk).view(bool),
+        equal=np.array_equal,
+        rounds=9,
+    )
+    yield Race(
+        "mask: the same",
+        ours=lambda: dilate(mask, DILATION_PX),
+        goal=50,
+        peer="SciPy binary_dilation",
+        package="scipy",
+        theirs=lambda: binary_dilation(mask, disk),
+        equal=np.array_equal,
+    )
+    yield Race(
+        "mask: SCL to codes and clear",
+        ours=lambda: dilate_clear(classify_scl(scl, True)),
+        goal=1,
+        peer="the same with OpenCV's dilation",
+        package="opencv-python-headless",
+        theirs=lambda: _clear_by_opencv(classify_scl(scl, True), disk),
+        equal=np.array_equal,
+    )
+
+
+def _clear_by_opencv(codes: NDArray[np.uint8], disk: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    near = cv2.dilate(((codes == MASK_CLOUD) | (codes == MASK_SHADOW)).view(np.uint8), disk).view(bool)
+    clear: NDArray[np.bool_] = (codes == MASK_CLEAR) & ~near
+    return clear
 
 
 if __name__ == "__main__":
-    main()
+    main(races, __doc__)

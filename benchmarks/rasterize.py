@@ -1,51 +1,137 @@
-"""Burning label polygons in strips against one call of rasterio.features.rasterize, which the product calls too."""
+"""Label polygons to a Sentinel-2 tile's 10,980 x 10,980 pixels, against rasterio and GDAL's own program.
+
+The program is raced where it is installed (Debian: `apt-get install gdal-bin`).
+"""
 
 from __future__ import annotations
 
-import argparse
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pyogrio
+import rasterio
 import shapely
 from numpy.typing import NDArray
-from race import race
 from rasterio.features import rasterize
 from rasterio.transform import Affine
+from scipy.ndimage import distance_transform_cdt, maximum_filter, minimum_filter
 
+from benchmarks.race import Race, main
 from services.rasterize.burn import burn
+from services.rasterize.distance import CAP_PX, edge_distances
+from services.rasterize.process import STRIP_PX
 
+POLYGONS = 20_000
 SIDE_PX = 10_980
+SIDE_M = SIDE_PX * 10
+SHAPE = (SIDE_PX, SIDE_PX)
+TRANSFORM = (10.0, 0.0, 0.0, 0.0, -10.0, float(SIDE_M))
+PROGRAM = "gdal_rasterize"
+
+Rasters = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def main() -> None:
-    """Check that both agree, then race."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--polygons", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    side_m = SIDE_PX * 10
+def races(folder: Path) -> Iterator[Race]:
+    """Yield the races of the rasteriser."""
+    polygons, classes = make_polygons()
+    numbers = np.arange(1, len(polygons) + 1, dtype=np.uint32)
+    class_of = np.append(np.uint8(0), classes)
+    vertices = shapely.get_num_coordinates(polygons).sum() / 1e6
+
+    def ours() -> NDArray[np.uint32]:
+        return np.concatenate([strip for _, strip in burn(polygons, numbers, TRANSFORM, SHAPE, STRIP_PX)])
+
+    def all_of_ours() -> Rasters:
+        drawn = ours()
+        found = class_of[drawn]
+        strips = edge_distances(lambda top, bottom: found[top:bottom], SIDE_PX, STRIP_PX)
+        return drawn, found, np.concatenate([strip for _, strip in strips])
+
+    def theirs() -> NDArray[np.uint32]:
+        shapes = zip(polygons, numbers.tolist(), strict=True)
+        drawn: NDArray[np.uint32] = rasterize(shapes, SHAPE, transform=Affine(*TRANSFORM), dtype="uint32")
+        return drawn
+
+    def all_of_theirs() -> Rasters:
+        found = rasterize(zip(polygons, classes.tolist(), strict=True), SHAPE, transform=Affine(*TRANSFORM))
+        apart = maximum_filter(found, 3, mode="nearest") != minimum_filter(found, 3, mode="nearest")
+        distance = distance_transform_cdt(~apart, "chessboard") + 1
+        return theirs(), found, np.where(found > 0, distance.clip(max=CAP_PX), 0).astype(np.uint8)
+
+    what = f"{len(polygons):,} polygons, {vertices:.1f} M vertices, to {SIDE_PX:,} x {SIDE_PX:,}"
+    yield Race(
+        f"raster: {what}",
+        ours=ours,
+        goal=4.5,
+        peer="rasterio.features.rasterize",
+        package="rasterio",
+        theirs=theirs,
+        equal=np.array_equal,
+    )
+    yield Race(
+        "raster: polygon, class and confidence of the same",
+        ours=all_of_ours,
+        goal=4.5,
+        peer="rasterio twice, and SciPy's distance transform",
+        package="rasterio",
+        theirs=all_of_theirs,
+        equal=lambda mine, other: all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True)),
+        rounds=3,
+    )
+    if shutil.which(PROGRAM):
+        source, target = folder / f"polygons-{POLYGONS}.gpkg", folder / "polygons.tif"
+        if not source.exists():
+            wkb = shapely.to_wkb(polygons)
+            pyogrio.raw.write(
+                source, wkb, [numbers.astype(np.int64)], ["number"], geometry_type="Polygon", crs="EPSG:32634"
+            )
+        yield Race(
+            "raster: the same from a GeoPackage to a GeoTIFF",
+            ours=lambda: _from_file(source, folder / "ours.tif"),
+            goal=1.3,
+            peer="the program gdal_rasterize",
+            theirs=lambda: _by_program(source, target),
+            equal=lambda mine, other: np.array_equal(_read(mine), _read(other)),
+        )
+
+
+def make_polygons() -> tuple[NDArray[np.object_], NDArray[np.uint8]]:
+    """Return polygons as Corine's, about 75 vertices each, off the straight line, and their classes."""
     rng = np.random.default_rng(0)
-    points = shapely.MultiPoint(rng.uniform(0, side_m, (options.polygons, 2)))
-    cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=shapely.box(0, 0, side_m, side_m)))
-    # About 75 vertices each, off the straight line, as Corine's outlines are.
+    points = shapely.MultiPoint(rng.uniform(0, SIDE_M, (POLYGONS, 2)))
+    cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=shapely.box(0, 0, SIDE_M, SIDE_M)))
     dense = shapely.segmentize(cells, 40.0)
     polygons = np.asarray(shapely.transform(dense, lambda xy: xy + 9 * np.sin(xy[:, ::-1] / 60)), dtype=object)
-    values = rng.integers(1, 45, len(polygons)).astype(np.uint8)
-    transform = (10.0, 0.0, 0.0, 0.0, -10.0, float(side_m))
+    return polygons, rng.integers(1, 45, len(polygons)).astype(np.uint8)
 
-    def ours() -> list[tuple[int, NDArray[np.uint8]]]:
-        return list(burn(polygons, values, transform, (SIDE_PX, SIDE_PX)))
 
-    def peer() -> NDArray[np.uint8]:
-        shapes = zip(polygons, values.tolist(), strict=True)
-        out: NDArray[np.uint8] = rasterize(shapes, out_shape=(SIDE_PX, SIDE_PX), transform=Affine(*transform))
-        return out
+def _from_file(source: Path, target: Path) -> Path:
+    """Read, burn and write, as the program does."""
+    _, _, wkb, (numbers,) = pyogrio.raw.read(source, columns=["number"])
+    strips = burn(shapely.from_wkb(wkb), numbers.astype(np.uint32), TRANSFORM, SHAPE, STRIP_PX)
+    profile = {"driver": "GTiff", "height": SIDE_PX, "width": SIDE_PX, "count": 1, "dtype": "uint32"}
+    with rasterio.open(target, "w", transform=Affine(*TRANSFORM), crs="EPSG:32634", **profile) as file:
+        for top, strip in strips:
+            file.write(strip, 1, window=((top, top + len(strip)), (0, SIDE_PX)))
+    return target
 
-    different = np.count_nonzero(np.concatenate([strip for _, strip in ours()]) != peer())
-    vertices = int(shapely.get_num_coordinates(polygons).sum())
-    what = f"{len(polygons)} polygons of {vertices} vertices to {SIDE_PX} x {SIDE_PX}"
-    print(f"{different} pixels differ")
-    race(what, ours, {"rasterio.features.rasterize": peer}, options.rounds)
+
+def _by_program(source: Path, target: Path) -> Path:
+    extent, size = ["0", "0", str(SIDE_M), str(SIDE_M)], [str(SIDE_PX), str(SIDE_PX)]
+    target.unlink(missing_ok=True)
+    options = ["-q", "-a", "number", "-ot", "UInt32", "-te", *extent, "-ts", *size]
+    subprocess.run([PROGRAM, *options, str(source), str(target)], check=True)
+    return target
+
+
+def _read(path: Path) -> NDArray[np.uint32]:
+    with rasterio.open(path) as file:
+        values: NDArray[np.uint32] = file.read(1)
+        return values
 
 
 if __name__ == "__main__":
-    main()
+    main(races, __doc__)
