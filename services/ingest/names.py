@@ -27,6 +27,7 @@ _SEN3 = re.compile(
 _CAMPAIGN = re.compile(r"(?:U|CLC)(\d{4})_CLC(\d{4})(?!\d)", re.IGNORECASE)
 _RELEASE = re.compile(r"_V(?:ersion_?)?(\d{2,4})[_.](\d+(?:[_.]\d+)?(?:[bu]\d*)?)(?![a-z0-9])", re.IGNORECASE)
 _YEAR = re.compile(r"(?:clc|cha)_?((?:19|20)\d{2})", re.IGNORECASE)
+_CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
 ARRIVING = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 """How programs end the names of what they have not sent whole yet; lower case."""
 
@@ -259,7 +260,8 @@ def parse_label(name: str) -> LabelName:
     """Read a label delivery's file name.
 
     Known are those of EEA since 2020, `U2018_CLC2018_V2020_20u1`, with what an archive's name adds (`_geoPackage`, the
-    place overseas), of 2019, `CLC2018_CLC2012_V2018_20`, and of states, `clc2018_mt`; others tell the product alone.
+    place overseas), of 2019, `CLC2018_CLC2012_V2018_20`, before that, `g100_clc12_V18_5`, and of states, `clc2018_mt`;
+    others tell the product alone.
     """
     stem = label_stem(name)
     product = _KEY.sub("_", stem.encode("ascii", "replace").decode()).strip("._") or "labels"
@@ -267,6 +269,8 @@ def parse_label(name: str) -> LabelName:
         return LabelName(product[:120], int(match[2]), match[1], _release(stem))
     if match := _YEAR.search(stem):
         return LabelName(product[:120], int(match[1]), match[1], _release(stem))
+    if year := year_of_field(stem):
+        return LabelName(product[:120], year, str(year), _release(stem))
     return LabelName(product[:120], None, "", "")
 
 
@@ -278,6 +282,11 @@ def label_stem(name: str) -> str:
 def _release(stem: str) -> str:
     match = _RELEASE.search(stem)
     return f"V{match[1]}_{match[2].replace('.', '_')}".upper() if match else ""
+
+
+def is_change(name: str) -> bool:
+    """Return whether a name is that of a layer or raster of CLC's changes between two years, `U2018_CHA1218`."""
+    return _CHANGES.search(name) is not None
 
 
 def year_of_field(field: str) -> int | None:

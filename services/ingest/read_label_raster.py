@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from services.ingest.datum import is_shift_known
-from services.ingest.names import LabelName, is_image
+from services.ingest.names import LabelName, is_change, is_image, label_stem
 from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area
@@ -101,6 +101,8 @@ def _read_all(rasters: Mapping[str, Path], name: LabelName, area: Area) -> tuple
 
 
 def _read(path: Path, called: str, name: LabelName, area: Area) -> RasterFacts:
+    if area.labels.source == "clc" and is_change(label_stem(PurePosixPath(called).name)):
+        raise RejectScene(called, "holds the changes between two years", "deliver the land cover of one year")
     try:
         with rasterio.Env(**DELIVERED), rasterio.open(path, driver=GEOTIFF.driver) as image:
             if image.count != 1 or image.dtypes[0] not in _INTEGERS:

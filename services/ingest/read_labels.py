@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from services.ingest.datum import is_shift_known
 from services.ingest.label_datasets import Dataset
-from services.ingest.names import LabelName, year_of_field
+from services.ingest.names import LabelName, is_change, year_of_field
 from services.ingest.outline import bounds_text
 from services.ingest.refuse import DELIVER_AGAIN
 from shared.area import Area, UnknownClass
@@ -24,7 +24,6 @@ from shared.raster.grid import outline
 from shared.stage import RejectScene
 from shared.vector import is_table, list_layers, read_info, read_layer
 
-_CHANGES = re.compile(r"(?:^|[^a-z])(?:cha(?:nges?)?|sol)(?![a-z])", re.IGNORECASE)
 _CHANGE_FIELDS = frozenset({"change", "chtype"})
 _NOT_AREAL = re.compile("Point|Line|Curve(?!Polygon)")  # a layer of any geometry is `Unknown`
 _POINTS = re.compile(r"(?:\w+ )*(?:Multi)?Point(?: \w+)?\Z")
@@ -155,7 +154,7 @@ def _holds_labels(geometry_type: str | None, clc: bool) -> bool:
 
 
 def _is_change(layer: str, fields: list[str]) -> bool:
-    return bool(_CHANGES.search(layer)) or any(f.lower() in _CHANGE_FIELDS for f in fields)
+    return is_change(layer) or any(f.lower() in _CHANGE_FIELDS for f in fields)
 
 
 def _look(layer: _Layer, area: Area) -> tuple[np.ndarray[Any, Any], LayerFacts]:

@@ -63,6 +63,9 @@ def test_frame_numbers_waver_by_one() -> None:
         ("clc2018_cha1218_V2018.20.zip", "clc2018_cha1218_V2018.20", 2018, "2018", "V2018_20"),
         ("CLC2024_MT.gdb.zip", "CLC2024_MT", 2024, "2024", ""),
         ("clc2012_mt.gdb.zip", "clc2012_mt", 2012, "2012", ""),
+        ("g100_clc12_V18_5.tif", "g100_clc12_V18_5", 2012, "2012", "V18_5"),
+        ("CLC06_Version18_5.gdb", "CLC06_Version18_5", 2006, "2006", "V18_5"),
+        ("clc90_mt.gpkg", "clc90_mt", 1990, "1990", ""),
         ("osm landuse (Wälder).gpkg", "osm_landuse_W_lder", None, "", ""),
     ],
 )

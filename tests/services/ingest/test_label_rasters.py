@@ -114,6 +114,11 @@ def test_what_is_refused(made: dict[str, Any], why: str, ingest: Run, tmp_path: 
         ingest(write(tmp_path / "clc.tif", **made))
 
 
+def test_changes_are_no_land_cover(ingest: Run, tmp_path: Path) -> None:
+    with pytest.raises(RejectScene, match=r"U2018_CHA1218_V2020_20u1\.tif: holds the changes between two years"):
+        ingest(write(tmp_path / "U2018_CHA1218_V2020_20u1.tif"))
+
+
 @pytest.mark.parametrize("west", [-180.0, -180.05, 0.0])
 def test_a_raster_of_the_whole_earth(west: float, ingest: Run, tmp_path: Path) -> None:
     """Makers whose pixels' centres lie on the round degrees have one that ends beyond it."""
