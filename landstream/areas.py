@@ -91,7 +91,7 @@ patience_s: 3600  # seconds that an incomplete product may wait in landing/
 thin_cirrus_is_cloud: true
 toolbox_baselines: below  # where products of baselines 99.xx stand: below each official one of their scene, or above
 mask_other_level: false  # whether scenes of the level that is not tiled get a cloud mask, too
-masks: [own]  # cloud masks, the preferred first: own, fmask, omnicloudmask, s2cloudless, or a source with its values
+masks: [own]  # cloud masks, the preferred first: own, fmask, maja, omnicloudmask, s2cloudless, or one with its values
 """
 
 

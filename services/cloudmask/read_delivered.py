@@ -44,6 +44,8 @@ def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[
         _check_unit(values, there, source, path.name)
         codes = np.where(values > source.cloud_above, MASK_CLOUD, MASK_CLEAR)
         return np.where(there, codes, MASK_NODATA).astype(np.uint8)
+    if source.bits:
+        return _read_flags(values, there, source)
     codes, seen = np.full(values.shape, MASK_NODATA, np.uint8), ~there
     for value, code in source.codes.items():
         own = there & (values == value)
@@ -53,6 +55,14 @@ def read_delivered(path: Path, source: MaskSource, lattice: Lattice) -> NDArray[
         odd = ", ".join(map(str, np.unique(values[~seen])[:8].tolist()))
         fault = f"has pixels of {odd}, of which `masks:` does not say what they are for {source.source}"
         raise RejectScene(path.name, fault, REMEDY)
+    return codes
+
+
+def _read_flags(values: NDArray[Any], there: NDArray[np.bool_], source: MaskSource) -> NDArray[np.uint8]:
+    seen = there & ~np.isin(values, source.nodata)
+    codes = np.where(seen, MASK_CLEAR, MASK_NODATA).astype(np.uint8)
+    for bit, code in reversed(source.codes.items()):  # the first kind is the last to be written
+        codes[seen & (values >> bit & 1).astype(bool)] = code
     return codes
 
 

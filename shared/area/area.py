@@ -125,8 +125,9 @@ class Area(BaseModel):
     mask_other_level: bool = False
     """Whether scenes of the level that is not tiled get a cloud mask, too, for whoever reads those."""
     masks: tuple[Mask, ...] = Field(default=(OWN,), min_length=1)
-    """Cloud masks, the preferred first: `own`, `fmask`, `omnicloudmask`, `s2cloudless`, or a source with its values.
-    Those of others are put into `landing/` as `<product>.mask.<source>.tif`; a scene takes the first that there is."""
+    """Cloud masks, the preferred first: `own`, `fmask`, `maja`, `omnicloudmask`, `s2cloudless`, or a source with its
+    values. Those of others are put into `landing/` as `<product>.mask.<source>.tif`; a scene takes the first that there
+    is."""
 
     @model_validator(mode="before")
     @classmethod

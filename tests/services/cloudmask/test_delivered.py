@@ -92,6 +92,19 @@ def test_a_share_where_percent_are_read(tmp_path: Path) -> None:
     ).all()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_flags(dtype: type[np.unsignedinteger[Any]], tmp_path: Path) -> None:
+    """Clear, thin cloud alone, cloud with its shadow, shadow, high cloud, and what the file says is no data."""
+    values = np.array([[0, 0b0001_0000, 0b0010_0010], [0b0100_0001, 0b1000_0000, 0xFF]], dtype)
+    path = write(tmp_path / "flags.tif", values.repeat(60, axis=0).repeat(50, axis=1), nodata=255)
+    codes = read_delivered(path, KNOWN["maja"], SCENE)
+    assert np.array_equal(np.unique(codes), [0, 1, 2, 3])
+    plain = np.array([[1, 1, 2], [3, 2, 0]], np.uint8).repeat(60, axis=0).repeat(50, axis=1)
+    same = write(tmp_path / "codes.tif", plain)
+    by_value = MaskSource(source="plain", clear=(1,), cloud=(2,), shadow=(3,), nodata=(0,))
+    assert np.array_equal(codes, read_delivered(same, by_value, SCENE))
+
+
 def test_nodata_of_the_file_is_not_observed(tmp_path: Path) -> None:
     path = write(tmp_path / "mask.tif", np.full((200, 200), 7, np.uint8), nodata=7)
     assert not read_delivered(path, KNOWN["fmask"], SCENE).any()

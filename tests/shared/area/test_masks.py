@@ -26,6 +26,7 @@ def test_names_stand_for_known_sources_and_others_give_their_values() -> None:
     assert area.masks[0] == KNOWN["fmask"]
     assert KNOWN["fmask"].codes == {0: 1, 1: 1, 4: 2, 2: 3, 3: 4, 255: 0}
     assert KNOWN["s2cloudless"].codes == {}
+    assert KNOWN["maja"].codes == {1: 2, 7: 2, 5: 3, 6: 3}
     assert parse_area(area.model_dump(mode="json", by_alias=True), "again") == area
 
 
@@ -39,6 +40,11 @@ def test_names_stand_for_known_sources_and_others_give_their_values() -> None:
         ([{"source": "maja", "cloud": [1]}], "clear: is missing"),
         ([{"source": "maja", "clear": [0], "cloud": [0]}], "value 0 is given to two kinds"),
         ([{"source": "maja", "clear": [0], "cloud_above": 3}], "values or cloud_above, not both"),
+        ([{"source": "flags", "bits": True, "clear": [0], "cloud": [1]}], "the numbers of the bits of cloud"),
+        ([{"source": "flags", "bits": True, "snow": [1]}], "the numbers of the bits of cloud"),
+        ([{"source": "flags", "bits": True, "cloud": [16]}], "each of 0 to 15"),
+        ([{"source": "flags", "bits": True, "cloud": [1], "shadow": [1]}], "value 1 is given to two kinds"),
+        ([{"source": "flags", "bits": True, "cloud_above": 3}], "values or cloud_above, not both"),
     ],
 )
 def test_mistakes_are_told(masks: list[object], said: str) -> None:
