@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.reprojection.flags import FlagTable, has
-from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
+from services.reprojection.gather import NO_FLAGS, gather_flags, gather_radiance, interpolate_ties
 from services.reprojection.item import make_item
 from services.reprojection.lattice import lattice_of, unwrap, window_over
 from services.reprojection.nearest import nearest_source
-from services.reprojection.read_frame import read_flags, read_positions, read_radiance, read_view_zenith
+from services.reprojection.read_frame import Radiance, read_flags, read_positions, read_radiance, read_view_zenith
 from shared.area import Area
 from shared.items.properties import FrameFacts
 from shared.items.stac import attribution
@@ -49,11 +50,13 @@ def process(task: Task[Settings]) -> NewItem:
     west, _, east, _ = task.area.polygon.bounds
     longitude = unwrap(longitude, (west + east) / 2)
     # A duplicated pixel is a copy laid where its original is not; the original is at hand.
-    candidate = np.isfinite(latitude) & ~has(flags, table.mask("duplicated"))
-    window = _window(latitude[candidate], longitude[candidate], task.area)
-    index = nearest_source(latitude, longitude, candidate, window)
-    columns = latitude.shape[1]
-    del latitude, longitude, candidate
+    latitude[has(flags, table.mask("duplicated"))] = np.nan
+    window = _window(latitude, longitude, task.area)
+    index = nearest_source(latitude, longitude, window)
+    shape = latitude.shape
+    del latitude, longitude
+    words = gather_flags(flags, index)
+    del flags
 
     lattice, line = lattice_of(window), attribution([str(frame.item.properties["datetime"])[:4]])
     meanings = {
@@ -63,11 +66,10 @@ def process(task: Task[Settings]) -> NewItem:
     paths = {name: task.folder / f"{name}.tif" for name in ("radiance", "view_zenith", "flags")}
     write = partial(write_cog, title=f"OLCI frame {frame.item.product}", attribution=line)
     bands = [Band(name) for name in OLCI_RADIANCES]
-    write(paths["radiance"], lattice, bands, _radiances(frame, flags, table, index, task), MEASURED)
-    zenith = interpolate_ties(ties.values, index, columns, ties.across, ties.along)
+    write(paths["radiance"], lattice, bands, _radiances(frame, shape, table, index, words, task), MEASURED)
+    zenith = interpolate_ties(ties, index, shape[1])
     write(paths["view_zenith"], lattice, [Band("view_zenith", "degree")], [Strip(zenith)], MEASURED)
-    words = Strip(gather(flags, index, NO_FLAGS))
-    write(paths["flags"], lattice, [Band("quality_flags")], [words], WORDS, tags=meanings)
+    write(paths["flags"], lattice, [Band("quality_flags")], [Strip(words)], WORDS, tags=meanings)
     return make_item(frame, lattice, table, line, paths, task.folder)
 
 
@@ -84,9 +86,22 @@ def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area:
 
 
 def _radiances(
-    frame: LocalItem, flags: NDArray[np.uint32], table: FlagTable, index: NDArray[np.int32], task: Task[Settings]
+    frame: LocalItem,
+    shape: tuple[int, ...],
+    table: FlagTable,
+    index: NDArray[np.int32],
+    words: NDArray[np.uint32],
+    task: Task[Settings],
 ) -> Iterator[Strip]:
-    for band, name in enumerate(OLCI_RADIANCES, start=1):
-        radiance, unit = read_radiance(frame.paths[name], band, flags, table)
-        yield Strip(gather(radiance, index, math.nan), band=band, unit=unit)
-        task.progress(band, len(OLCI_RADIANCES) + 1)
+    def read(band: int) -> Radiance:
+        return read_radiance(frame.paths[OLCI_RADIANCES[band - 1]], band, shape)
+
+    last = len(OLCI_RADIANCES)
+    with ThreadPoolExecutor(1) as ahead:  # one, as HDF5 reads one file at a time
+        following = ahead.submit(read, 1)
+        for band in range(1, last + 1):
+            radiance = following.result()
+            if band < last:
+                following = ahead.submit(read, band + 1)
+            yield Strip(gather_radiance(radiance, index, words, table.unusable(band)), band=band, unit=radiance.unit)
+            task.progress(band, last + 1)
