@@ -12,6 +12,9 @@ from shared.compiled import compiled
 _SLACK = 1 + 1e-9
 """What is left out by arithmetic alone lies farther than every rounding error."""
 
+_COLUMNS_AT_ONCE = 256
+"""A swath lies aslant: the pixels of a longer row of cells are more than a core's caches hold until the next row."""
+
 
 @compiled("void(float64[:, ::1], float64[:, ::1], int64, float64, int64, int64, float64[:, ::1])")
 def bound_blocks(
@@ -212,10 +215,11 @@ def take_flags(flags: NDArray[np.uint32], index: NDArray[np.int32], empty: int, 
         taken: uint32 (y, x), filled.
     """
     flat = flags.ravel()
-    for y in range(index.shape[0]):
-        for x in range(index.shape[1]):
-            pixel = index[y, x]
-            taken[y, x] = flat[pixel] if pixel >= 0 else empty
+    for left in range(0, index.shape[1], _COLUMNS_AT_ONCE):
+        for y in range(index.shape[0]):
+            for x in range(left, min(left + _COLUMNS_AT_ONCE, index.shape[1])):
+                pixel = index[y, x]
+                taken[y, x] = flat[pixel] if pixel >= 0 else empty
 
 
 @compiled("void(uint16[:, ::1], float32[::1], int32[:, ::1], uint32[:, ::1], uint32, float32[:, ::1])")
@@ -238,10 +242,11 @@ def take_radiance(
         taken: float32 (y, x), filled; NaN = no usable pixel.
     """
     flat = packed.ravel()
-    for y in range(index.shape[0]):
-        for x in range(index.shape[1]):
-            pixel = index[y, x]
-            taken[y, x] = table[flat[pixel]] if pixel >= 0 and words[y, x] & unusable == 0 else np.nan
+    for left in range(0, index.shape[1], _COLUMNS_AT_ONCE):
+        for y in range(index.shape[0]):
+            for x in range(left, min(left + _COLUMNS_AT_ONCE, index.shape[1])):
+                pixel = index[y, x]
+                taken[y, x] = table[flat[pixel]] if pixel >= 0 and words[y, x] & unusable == 0 else np.nan
 
 
 @compiled("void(float64[:, ::1], int32[:, ::1], int64, int64, int64, float32[:, ::1])")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from shared.items.stac import attribution
 from shared.raster.cog import NOISY, Band, Encoding, Strip, write_cog
 from shared.raster.grid import Window
 from shared.sensors import OLCI_RADIANCES
-from shared.stage import LocalItem, NewItem, RejectScene, Settings, Task
+from shared.stage import NewItem, RejectScene, Settings, Task
 
 MAX_CELLS = 120_000_000
 """A frame at 70 degrees north covers 60 million cells; a larger box, around a pole, is cut to the AOI."""
@@ -66,7 +67,8 @@ def process(task: Task[Settings]) -> NewItem:
     paths = {name: task.folder / f"{name}.tif" for name in ("radiance", "view_zenith", "flags")}
     write = partial(write_cog, title=f"OLCI frame {frame.item.product}", attribution=line)
     bands = [Band(name) for name in OLCI_RADIANCES]
-    write(paths["radiance"], lattice, bands, _radiances(frame, shape, table, index, words, task), MEASURED)
+    strips = _reported(radiances(frame.paths, table, shape, index, words), task)
+    write(paths["radiance"], lattice, bands, strips, MEASURED)
     zenith = interpolate_ties(ties, index, shape[1])
     write(paths["view_zenith"], lattice, [Band("view_zenith", "degree")], [Strip(zenith)], MEASURED)
     write(paths["flags"], lattice, [Band("quality_flags")], [Strip(words)], WORDS, tags=meanings)
@@ -85,16 +87,28 @@ def _window(latitude: NDArray[np.float64], longitude: NDArray[np.float64], area:
     return window
 
 
-def _radiances(
-    frame: LocalItem,
-    shape: tuple[int, ...],
+def radiances(
+    paths: Mapping[str, Path],
     table: FlagTable,
+    shape: tuple[int, ...],
     index: NDArray[np.int32],
     words: NDArray[np.uint32],
-    task: Task[Settings],
 ) -> Iterator[Strip]:
+    """Radiances on the lattice, band by band; while one is used, the next one is read.
+
+    Args:
+        paths: name of a band -> its file.
+        table: the frame's flags.
+        shape: (rows, columns) of the frame.
+        index: int32 (y, x), flat indices into the frame; -1 = none.
+        words: uint32 (y, x), the flags of the cells.
+
+    Raises:
+        BrokenPicture: a file is damaged.
+    """
+
     def read(band: int) -> Radiance:
-        return read_radiance(frame.paths[OLCI_RADIANCES[band - 1]], band, shape)
+        return read_radiance(paths[OLCI_RADIANCES[band - 1]], band, shape)
 
     last = len(OLCI_RADIANCES)
     with ThreadPoolExecutor(1) as ahead:  # one, as HDF5 reads one file at a time
@@ -104,4 +118,9 @@ def _radiances(
             if band < last:
                 following = ahead.submit(read, band + 1)
             yield Strip(gather_radiance(radiance, index, words, table.unusable(band)), band=band, unit=radiance.unit)
-            task.progress(band, last + 1)
+
+
+def _reported(strips: Iterator[Strip], task: Task[Settings]) -> Iterator[Strip]:
+    for strip in strips:
+        yield strip
+        task.progress(strip.band, len(OLCI_RADIANCES) + 1)

@@ -6,7 +6,7 @@ So a raster and its overviews are compressed once, as they are written, and noth
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,9 +24,13 @@ _FORMATS: Final = {3: "H", 4: "I", 16: "Q"}
 _HEADER: Final = struct.Struct("<2sHHHQ")
 _COUNT: Final = struct.Struct("<Q")
 _ENTRY: Final = struct.Struct("<HHQ8s")
-_PART_BYTES: Final = 8 << 20
-_LAYOUT: Final = b"LAYOUT=IFDS_BEFORE_DATA\nKNOWN_INCOMPATIBLE_EDITION=NO\n "
-# ^ by this GDAL knows a COG, and when it changes one it turns NO and the blank into YES
+_LAYOUT: Final = (
+    b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
+    b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n "
+)
+# ^ by this GDAL knows a COG; when it changes one it turns NO and the blank into YES
+_LEADER: Final = struct.Struct("<I")
+_TRAILER_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ def join_levels(path: Path, levels: Sequence[Path]) -> None:
             out.seek(at)
             out.write(_pack(directory, at, last=directory is directories[-1]))
             at += _size(directory)
-        for level, source, target, count in reversed(list(zip(levels, sources, targets, counts, strict=True))):
+        out.seek(head)
+        for level, source, count in reversed(list(zip(levels, sources, counts, strict=True))):
             with level.open("rb") as data:
-                for start, to, size in _runs(zip(source, target, count, strict=True)):
-                    data.seek(start)
-                    out.seek(to)
-                    for part in range(0, size, _PART_BYTES):
-                        out.write(data.read(min(_PART_BYTES, size - part)))
+                for offset, size in zip(source, count, strict=True):
+                    if size:
+                        data.seek(offset)
+                        tile = data.read(size)
+                        out.write(_LEADER.pack(size) + tile + tile[-_TRAILER_BYTES:])
 
 
 def _read_directory(path: Path) -> _Directory:
@@ -114,24 +119,10 @@ def _lay_out(head: int, counts: Sequence[Sequence[int]]) -> list[list[int]]:
     for of_level in reversed(counts):
         offsets = []
         for size in of_level:
-            offsets.append(at if size else 0)
-            at += size
+            offsets.append(at + _LEADER.size if size else 0)
+            at += _LEADER.size + size + _TRAILER_BYTES if size else 0
         targets.insert(0, offsets)
     return targets
-
-
-def _runs(tiles: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Tiles (from, to, size) that lie side by side in both files as one."""
-    first = to = size = 0
-    for source, target, count in tiles:
-        if count and (source, target) == (first + size, to + size):
-            size += count
-        elif count:
-            if size:
-                yield first, to, size
-            first, to, size = source, target, count
-    if size:
-        yield first, to, size
 
 
 def _aligned(size: int) -> int:
