@@ -1,8 +1,8 @@
 """A full OLCI frame to the lattice against netCDF4, pyresample (a k-d tree in ECEF) and rasterio, cut-off 600 m.
 
-First the index map is compared with the exact nearest neighbour (pykdtree in ECEF), then raced against pyresample's;
-then from netCDF files to a raster of 21 bands, not compressed and deflated. The frame is simulated once and kept.
-Ours compressed is the stage's own COG, with overviews, which the peer's GeoTIFF has none of.
+First the index map is compared with the exact nearest neighbour (pykdtree), then raced against pyresample's; then from
+netCDF files to a raster of 21 bands with overviews, not compressed and deflated. Ours is the stage's COG; the peer's is
+a GeoTIFF with overviews inside. The frame is simulated once and kept.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import rasterio
 from frame import make_frame
 from numpy.typing import NDArray
 from pykdtree.kdtree import KDTree
-from pyproj import Transformer
 from pyresample import kd_tree
 from pyresample.geometry import GridDefinition, SwathDefinition
 from race import race
+from rasterio.enums import Resampling
 
 from services.reprojection.flags import FlagTable, has
 from services.reprojection.gather import gather_flags
-from services.reprojection.lattice import latitudes_deg, lattice_of, window_over
-from services.reprojection.nearest import CUT_OFF_M, nearest_source
+from services.reprojection.lattice import CELLS_PER_DEG, latitudes_deg, lattice_of, window_over
+from services.reprojection.nearest import CELL_M, CUT_OFF_M, nearest_source
 from services.reprojection.process import MEASURED, radiances
 from services.reprojection.read_frame import read_flags, read_positions
 from shared.raster.cog import NOISY, Band, write_cog
@@ -38,6 +38,8 @@ from shared.sensors import OLCI_RADIANCES
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 _ROWS_AT_ONCE = 256
 _BLOCK_PX = 256
+_SAME_M = 0.1
+"""The law takes the cell's cosine for all of the way to a pixel, which is centimetres off at the cut-off."""
 
 
 def main() -> None:
@@ -135,6 +137,8 @@ def _peer(frame: Path, path: Path, options: dict[str, object]) -> None:
                 "nn", target.shape, radiance, used, np.ones(target.size, bool), index, fill_value=math.nan
             )
             image.write(values, band)
+    with rasterio.open(path, "r+") as image:
+        image.build_overviews([2, 4, 8, 16], Resampling.nearest)
 
 
 def _compare(index: NDArray[np.int32], positions: Positions, window: Window) -> None:
@@ -156,18 +160,15 @@ def _compare(index: NDArray[np.int32], positions: Positions, window: Window) -> 
         alone += int(((mine >= 0) != np.isfinite(exact_m)).sum())
         farther += int((excess_m > _SAME_M).sum())
         most_m = max(most_m, float(excess_m.max(initial=0)))
-    print(f"{positions[0].shape} px to {(window.ny, window.nx)} cells, against the exact nearest neighbour in ECEF:")
+    print(f"{positions[0].shape} px to {(window.ny, window.nx)} cells, against the exact nearest neighbour:")
     print(f"  of {both} cells {farther} more than {_SAME_M} m farther (at most {most_m:.3f} m); {alone} of one alone")
 
 
-_SAME_M = 0.5
-"""Sphere and ellipsoid rank pixels differently whose distances differ by less."""
-
-
 def _ecef(longitude_deg: NDArray[np.float64], latitude_deg: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cartesian coordinates in metres on the ellipsoid, (point, 3)."""
-    to_ecef = Transformer.from_crs(4979, 4978, always_xy=True)
-    return np.stack(to_ecef.transform(longitude_deg, latitude_deg, np.zeros_like(latitude_deg)), axis=1)
+    """Cartesian coordinates in metres on the mean sphere, as the law has it, (point, 3)."""
+    longitude, latitude = np.radians(longitude_deg), np.radians(latitude_deg)
+    x, y = np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude)
+    return np.stack([x, y, np.sin(latitude)], axis=1) * CELL_M * math.degrees(CELLS_PER_DEG)
 
 
 if __name__ == "__main__":
