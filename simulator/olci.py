@@ -113,13 +113,9 @@ def observe_olci(seed: int, swath: Swath, weather: Weather, noise_seed: int, gai
     Returns:
         Radiance, positions, flags and angles.
     """
-    rows, columns = np.arange(swath.rows, dtype=np.float64), np.arange(swath.columns, dtype=np.float64)
-    source = np.floor((columns[None, :] + 7.3 * np.sin(rows[:, None] / 23) + 8) * _SAMPLING)
-    # Both copies of an instrument pixel carry its position.
-    position = (source + 0.5) / _SAMPLING - 8 - 7.3 * np.sin(rows[:, None] / 23)
-    duplicated = np.zeros(source.shape, dtype=bool)
-    duplicated[:, 1:] = source[:, 1:] == source[:, :-1]
-    longitude, latitude = swath.locate(np.broadcast_to(rows[:, None], source.shape), position)
+    columns = np.arange(swath.columns, dtype=np.float64)
+    rows = np.arange(swath.rows, dtype=np.float64)
+    source, longitude, latitude, duplicated = sample(swath)
     detector = (1480 + source).astype(np.int16)
     tie_columns = np.arange(0, swath.columns, 64, dtype=np.float64)
     tie_row, tie_column = np.broadcast_arrays(rows[:, None], tie_columns[None, :])
@@ -158,6 +154,21 @@ def observe_olci(seed: int, swath: Swath, weather: Weather, noise_seed: int, gai
         oaa_deg=oaa,
         start=swath.start,
     )
+
+
+def sample(
+    swath: Swath,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Instrument pixel, longitude and latitude in degrees of each pixel, and whether it is a copy, (row, column)."""
+    rows, columns = np.arange(swath.rows, dtype=np.float64)[:, None], np.arange(swath.columns, dtype=np.float64)
+    sway = 7.3 * np.sin(rows / 23)
+    source = np.floor((columns + sway + 8) * _SAMPLING)
+    duplicated = np.zeros(source.shape, dtype=bool)
+    duplicated[:, 1:] = source[:, 1:] == source[:, :-1]
+    # Both copies of an instrument pixel carry its position.
+    position = (source + 0.5) / _SAMPLING - 8 - sway
+    longitude, latitude = swath.locate(np.broadcast_to(rows, source.shape), position)
+    return source, longitude, latitude, duplicated
 
 
 def _top_of_atmosphere(

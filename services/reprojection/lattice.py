@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from services.reprojection.kernels import find_extent
 from shared.raster.grid import Lattice, Window
 
 CELLS_PER_DEG = 360
@@ -54,18 +55,18 @@ def window_over(
     """Find the bounding box of the cells that hold a pixel.
 
     Args:
-        latitude_deg: (pixel,), NaN = unknown.
-        longitude_deg: (pixel,), unwrapped.
+        latitude_deg: any shape, NaN = no pixel.
+        longitude_deg: likewise, unwrapped.
         within_deg: west, south, east, north to which the box is cut.
 
     Returns:
         None where no pixel is left.
     """
-    keep = np.abs(latitude_deg) <= MAX_LATITUDE_DEG
-    if not keep.any():
+    extent_deg = np.empty(4)
+    find_extent(latitude_deg.ravel(), longitude_deg.ravel(), MAX_LATITUDE_DEG, extent_deg)
+    south, north, west, east = extent_deg.tolist()
+    if south > north:
         return None
-    south, north = float(latitude_deg[keep].min()), float(latitude_deg[keep].max())
-    west, east = float(longitude_deg[keep].min()), float(longitude_deg[keep].max())
     if within_deg is not None:
         turn = 360 if within_deg[2] < west else 0
         west, east = max(west, within_deg[0] + turn), min(east, within_deg[2] + turn)

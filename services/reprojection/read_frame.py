@@ -12,12 +12,29 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from services.reprojection.flags import FlagTable, has
+from services.reprojection.flags import FlagTable
+from services.reprojection.threads import on_rows
 from shared.stage import BrokenPicture
 
 MAX_PIXELS = 40_000_000
 """An EFR frame has 20 million pixels."""
+_ROWS_AT_ONCE = 128
 _REMEDY = "deliver the product again as its provider published it"
+
+
+@dataclass(frozen=True)
+class Radiance:
+    """Radiance of a band as its file holds it.
+
+    Attributes:
+        packed: uint16 (row, column).
+        table: float32 (65536,), what each packed value stands for; NaN = fill.
+        unit: of the radiance.
+    """
+
+    packed: NDArray[np.uint16]
+    table: NDArray[np.float32]
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -32,12 +49,15 @@ class Ties:
 def read_positions(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(latitude, longitude) of each pixel in degrees, (row, column), NaN where unknown or off the globe."""
     with _opened(path) as data:
-        latitude = _decode(_variable(data, "latitude", path), np.float64)
-        longitude = _decode(_variable(data, "longitude", path), np.float64)
+        latitude, longitude = (_read(_variable(data, name, path)) for name in ("latitude", "longitude"))
     if latitude.shape != longitude.shape:
         raise BrokenPicture(path.name, f"holds {latitude.shape} latitudes and {longitude.shape} longitudes", _REMEDY)
-    unknown = ~((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
-    latitude[unknown] = longitude[unknown] = np.nan
+
+    def mask(rows: slice) -> None:
+        unknown = ~((np.abs(latitude[rows]) <= 90) & (np.abs(longitude[rows]) <= 180))
+        latitude[rows][unknown] = longitude[rows][unknown] = np.nan
+
+    on_rows(len(latitude), _ROWS_AT_ONCE, mask)
     return latitude, longitude
 
 
@@ -45,7 +65,7 @@ def read_flags(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint32], 
     """Quality flags, uint32 (row, column), and what they mean."""
     with _opened(path) as data:
         variable = _variable(data, "quality_flags", path, shape)
-        flags: NDArray[np.uint32] = np.asarray(variable[:]).astype(np.int64).astype(np.uint32)
+        flags: NDArray[np.uint32] = np.asarray(variable[:]).astype(np.uint32, copy=False)
         try:
             table = FlagTable.parse(np.atleast_1d(variable.flag_masks).tolist(), str(variable.flag_meanings))
         except (AttributeError, ValueError) as error:
@@ -53,16 +73,17 @@ def read_flags(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint32], 
     return flags, table
 
 
-def read_radiance(
-    path: Path, band: int, flags: NDArray[np.uint32], table: FlagTable
-) -> tuple[NDArray[np.float32], str]:
-    """Radiance of band 1..21, float32 (row, column), NaN where missing or unusable; and its unit."""
+def read_radiance(path: Path, band: int, shape: tuple[int, ...]) -> Radiance:
+    """Radiance of band 1..21, as it is packed."""
     with _opened(path) as data:
-        variable = _variable(data, f"Oa{band:02d}_radiance", path, flags.shape)
-        radiance: NDArray[np.float32] = _decode(variable, np.float32)
-        unit = str(getattr(variable, "units", "mW.m-2.sr-1.nm-1"))
-    radiance[has(flags, table.unusable(band))] = np.nan
-    return radiance, unit
+        variable = _variable(data, f"Oa{band:02d}_radiance", path, shape)
+        packed = np.asarray(variable[:])
+        if packed.dtype.newbyteorder("=") != np.uint16:
+            raise BrokenPicture(path.name, f"holds {packed.dtype} radiances where uint16 is due", _REMEDY)
+        table = _Packing.of(variable).unpack(np.arange(2**16, dtype=np.uint16), np.float32)
+        return Radiance(
+            packed.astype(np.uint16, copy=False), table, str(getattr(variable, "units", "mW.m-2.sr-1.nm-1"))
+        )
 
 
 def read_view_zenith(path: Path, shape: tuple[int, ...]) -> Ties:
@@ -72,7 +93,7 @@ def read_view_zenith(path: Path, shape: tuple[int, ...]) -> Ties:
         BrokenPicture: the tie points do not span the frame.
     """
     with _opened(path) as data:
-        ties = _decode(_variable(data, "OZA", path), np.float64)
+        ties = _read(_variable(data, "OZA", path))
         across = int(np.ravel(getattr(data, "ac_subsampling_factor", 0))[0])
         along = int(np.ravel(getattr(data, "al_subsampling_factor", 1))[0])
     spans = (ties.shape[0] * along >= shape[0], (ties.shape[1] - 1) * across + 1 >= shape[1])
@@ -102,15 +123,38 @@ def _variable(data: netCDF4.Dataset, name: str, path: Path, shape: tuple[int, ..
     return variable
 
 
-def _decode(variable: Any, dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    """Physical values by scale_factor, add_offset and _FillValue; NaN = fill. One rounding, to `dtype`."""
-    packed = np.asarray(variable[:])
-    scale, offset = getattr(variable, "scale_factor", 1.0), getattr(variable, "add_offset", 0.0)
-    fill = getattr(variable, "_FillValue", None)
-    values = packed.astype(dtype)
-    values *= dtype(scale)
-    if offset != 0:
-        values += dtype(offset)
-    if fill is not None:
-        values[packed == fill] = np.nan
+def _read(variable: Any) -> NDArray[np.float64]:
+    """Physical values, float64 (row, column), NaN = fill."""
+    packed, packing = np.asarray(variable[:]), _Packing.of(variable)
+    values = np.empty(packed.shape)
+
+    def unpack(rows: slice) -> None:
+        values[rows] = packing.unpack(packed[rows], np.float64)
+
+    on_rows(len(packed), _ROWS_AT_ONCE, unpack)
     return values
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """How values are packed: what is measured is value * scale + offset; `fill` = not measured."""
+
+    scale: float
+    offset: float
+    fill: float | None
+
+    @classmethod
+    def of(cls, variable: Any) -> _Packing:
+        """Read a variable's attributes."""
+        scale, offset = getattr(variable, "scale_factor", 1.0), getattr(variable, "add_offset", 0.0)
+        return cls(scale, offset, getattr(variable, "_FillValue", None))
+
+    def unpack(self, packed: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        """Physical values, NaN = fill. One rounding, to `dtype`."""
+        values = packed.astype(dtype)
+        values *= dtype(self.scale)
+        if self.offset != 0:
+            values += dtype(self.offset)
+        if self.fill is not None:
+            values[packed == self.fill] = np.nan
+        return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,12 +12,12 @@ from xml.etree import ElementTree
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from shared.items.classes import PixelClass
 from shared.raster.grid import Lattice
+from shared.raster.levels import join_levels
 from shared.raster.options import WRITING
 
 
@@ -90,12 +91,15 @@ NOISY: Final[Mapping[str, str]] = {
     "COMPRESS": "DEFLATE",
     "LEVEL": "1",
     # ^ radiances hold much noise: higher levels cost ten times as much for a few percent
-    "PREDICTOR": "NO",
+    "PREDICTOR": "1",
     # ^ radiances are multiples of a scale factor: as they are they repeat, their differences do not
     "BIGTIFF": "YES",
     "NUM_THREADS": "2",
 }
 """For measured values."""
+
+_OF_GTIFF: Final[Mapping[str, str]] = {"LEVEL": "ZLEVEL"}
+"""Creation options of the COG driver that the GeoTIFF driver calls otherwise."""
 
 
 def write_cog(
@@ -125,13 +129,22 @@ def write_cog(
         attribution: goes into the tag for the copyright.
         tags: further tags of the whole file.
     """
-    scratch = path.with_suffix(".scratch.tif")
-    environment = {**WRITING, "INTERLEAVE_OVERVIEW": "BAND", "GDAL_TIFF_OVR_BLOCKSIZE": str(encoding.block_px)}
-    with rasterio.Env(**environment, BIGTIFF_OVERVIEW="YES"):
-        with rasterio.open(scratch, "w", **_profile(lattice, len(bands), encoding)) as image:
+    nearest = encoding.overviews == "nearest"
+    factors = _factors(lattice, encoding) if nearest else (1,)
+    scratch = [path.with_suffix(f".scratch-{factor}.tif") for factor in factors]
+    with rasterio.Env(**WRITING):
+        with ExitStack() as stack:
+            levels = [
+                stack.enter_context(rasterio.open(file, "w", **_profile(lattice, factor, len(bands), encoding)))
+                for file, factor in zip(scratch, factors, strict=True)
+            ]
+            image = levels[0]
             for strip in strips:
-                ny, nx = strip.values.shape
-                image.write(strip.values, strip.band, window=Window(0, strip.top, nx, ny))
+                for level, factor in zip(levels, factors, strict=True):
+                    values = strip.values[-strip.top % factor :: factor, ::factor]
+                    ny, nx = values.shape
+                    if ny:
+                        level.write(values, strip.band, window=Window(0, -(-strip.top // factor), nx, ny))
                 if strip.unit:
                     image.set_band_unit(strip.band, strip.unit)
             for number, band in enumerate(bands, start=1):
@@ -150,12 +163,22 @@ def write_cog(
                 ATTRIBUTION=attribution,
                 **(tags or {}),
             )
-        rasterio.shutil.copy(scratch, path, driver="COG", **_overviews(scratch, lattice, encoding), **encoding.options)
-    scratch.unlink()
+        if nearest:
+            join_levels(path, scratch)
+        else:
+            rasterio.shutil.copy(scratch[0], path, driver="COG", **_overviews(lattice, encoding), **encoding.options)
+    for file in scratch:
+        file.unlink()
 
 
-def _profile(lattice: Lattice, count: int, encoding: Encoding) -> dict[str, Any]:
-    ny, nx = lattice.shape
+def _factors(lattice: Lattice, encoding: Encoding) -> tuple[int, ...]:
+    """Of the raster and its overviews: down to the last that is not smaller than a block."""
+    longest = max(lattice.shape)
+    return (1, *(2**n for n in range(1, 12) if longest / 2**n >= encoding.block_px))
+
+
+def _profile(lattice: Lattice, factor: int, count: int, encoding: Encoding) -> dict[str, Any]:
+    ny, nx = (-(-n // factor) for n in lattice.shape)
     profile = {
         "driver": "GTiff",
         "dtype": encoding.dtype,
@@ -163,31 +186,24 @@ def _profile(lattice: Lattice, count: int, encoding: Encoding) -> dict[str, Any]
         "height": ny,
         "width": nx,
         "crs": lattice.crs,
-        "transform": Affine(*lattice.transform),
+        "transform": Affine(*lattice.transform) @ Affine.scale(factor),
         "nodata": encoding.nodata,
         "tiled": True,
         "blockxsize": encoding.block_px,
         "blockysize": encoding.block_px,
         "interleave": "band",
-        "bigtiff": "YES",
     }
-    # Codes shrink to a hundredth at once; measured values take all the time and do not shrink.
-    codes = encoding.dtype == "uint8" or encoding.options == COMPACT
-    return profile | ({"compress": "deflate", "zlevel": 1} if codes else {})
+    # These tiles are the file's, or codes that shrink to a hundredth at once.
+    options = encoding.options if encoding.overviews == "nearest" else {"COMPRESS": "DEFLATE", "LEVEL": "1"}
+    return profile | {_OF_GTIFF.get(name, name): value for name, value in options.items()} | {"BIGTIFF": "YES"}
 
 
-def _overviews(scratch: Path, lattice: Lattice, encoding: Encoding) -> dict[str, str]:
-    """Make the overviews that the COG driver is slow at; return its options for the others."""
-    longest = max(lattice.shape)
+def _overviews(lattice: Lattice, encoding: Encoding) -> dict[str, str]:
+    """Options of the COG driver."""
     options = {"BLOCKSIZE": str(encoding.block_px), "OVERVIEW_RESAMPLING": encoding.overviews.upper()}
-    if encoding.overviews == "nearest":
-        # Of the scratch file: left to the COG driver they take twice the time of all the rest.
-        factors = [2**n for n in range(1, 12) if longest / 2**n >= encoding.block_px]
-        with rasterio.open(scratch, "r+", driver="GTiff") as image:
-            image.build_overviews(factors, Resampling.nearest)
-    elif encoding.least_overviews:
+    if encoding.least_overviews:
         halvings = 0
-        while longest > encoding.block_px * 2**halvings:
+        while max(lattice.shape) > encoding.block_px * 2**halvings:
             halvings += 1
         options["OVERVIEW_COUNT"] = str(max(encoding.least_overviews, halvings))
     return options

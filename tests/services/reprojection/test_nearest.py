@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.reprojection.flags import FlagTable, has
-from services.reprojection.gather import NO_FLAGS, gather, interpolate_ties
+from services.reprojection.gather import NO_FLAGS, gather_flags, gather_radiance, interpolate_ties
 from services.reprojection.lattice import latitudes_deg, lattice_of, unwrap, window_over
 from services.reprojection.nearest import CELL_M, CUT_OFF_M, nearest_source
+from services.reprojection.read_frame import Radiance, Ties
 from shared.raster.grid import Window
 
 Swath = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -26,62 +27,88 @@ def swath(rows: int, columns: int, latitude_deg: float, longitude_deg: float, se
     return latitude, longitude_deg + east / (111_195 * np.cos(np.radians(latitude)))
 
 
-def brute(latitude: NDArray[np.float64], longitude: NDArray[np.float64], usable: NDArray[np.bool_], window: Window):
-    """(smallest distance, its smallest index) of each cell."""
-    cell_lat = latitudes_deg(window)[:, np.newaxis, np.newaxis]
-    cell_lon = (-180 + (window.x + np.arange(window.nx) + 0.5) / 360)[np.newaxis, :, np.newaxis]
-    index = np.flatnonzero(usable)
-    lat, lon = latitude.ravel()[index], longitude.ravel()[index]
-    distance = CELL_M * 360 * np.hypot(lat - cell_lat, (lon - cell_lon) * np.cos(np.radians(cell_lat)))
-    return distance, index
+def nearest_by_law(latitude: NDArray[np.float64], longitude: NDArray[np.float64], window: Window) -> NDArray[np.int32]:
+    """Compare each cell with each pixel: whole micrometres count, then the smallest index."""
+    y = (90 - latitude.ravel()) * 360 - (window.y + np.arange(window.ny) + 0.5)[:, np.newaxis]
+    x = (longitude.ravel() + 180) * 360 - (window.x + np.arange(window.nx) + 0.5)[:, np.newaxis]
+    width_m = CELL_M * np.cos(np.radians(latitudes_deg(window)))[:, np.newaxis, np.newaxis]
+    distance_m = np.sqrt(((y * CELL_M) ** 2)[:, np.newaxis] + (x * width_m) ** 2)
+    micrometres = np.where(distance_m <= CUT_OFF_M, np.floor(distance_m * 1e6), np.inf)
+    return np.where(np.isfinite(micrometres).any(axis=2), micrometres.argmin(axis=2), -1).astype(np.int32)
 
 
-@pytest.mark.parametrize("latitude_deg", [-75.0, -3.0, 45.9, 68.0, 83.5])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_it_is_the_nearest(latitude_deg: float, seed: int) -> None:
-    latitude, longitude = swath(24, 20, latitude_deg, 24.0, seed)
-    usable = np.random.default_rng(seed).random(latitude.shape) > 0.25
-    usable[10:16, 5:12] = False  # a hole
-    window = window_over(latitude[usable], longitude[usable])
+@given(
+    latitude_deg=st.sampled_from([-84.9, -75.0, -3.0, 45.9, 68.0, 83.5]) | st.floats(-84, 84),
+    longitude_deg=st.floats(-179, 179),
+    noise=st.floats(0, 3),
+    step_deg=st.sampled_from([1e-9, 1e-6, 1e-3]),
+    missing=st.floats(0, 0.9),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_it_is_the_nearest(
+    latitude_deg: float, longitude_deg: float, noise: float, step_deg: float, missing: float, seed: int
+) -> None:
+    """Also where the swath is folded and torn, where pixels lie on one another, and where most are missing."""
+    latitude, longitude = (np.round(v / step_deg) * step_deg for v in swath(24, 20, 0, longitude_deg, seed, noise))
+    latitude += latitude_deg
+    longitude = longitude_deg + (longitude - longitude_deg) / np.cos(np.radians(latitude_deg))
+    latitude[np.random.default_rng(seed).random(latitude.shape) < missing] = np.nan
+    latitude[10:16, 5:12] = np.nan
+    window = window_over(latitude, longitude)
+    if window is not None:
+        # With a margin, so that the cut-off shows; at high latitudes cells are narrow.
+        window = Window(window.y - 4, window.x - 4, min(window.ny, 60) + 8, min(window.nx, 120) + 8)
+        assert np.array_equal(nearest_source(latitude, longitude, window), nearest_by_law(latitude, longitude, window))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_make_no_difference(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    latitude, longitude = swath(200, 150, 46.0, 24.0, 5, 1.5)
+    window = window_over(latitude, longitude)
     assert window is not None
-    found = nearest_source(latitude, longitude, usable, window)
-    distance, index = brute(latitude, longitude, usable, window)
-    best = distance.min(axis=2)
-    near = best <= CUT_OFF_M
-    assert np.array_equal(found >= 0, near)
-    position = np.searchsorted(index, np.where(near, found, index[0]))
-    chosen = np.take_along_axis(distance, position[..., np.newaxis], axis=2)[..., 0]
-    assert np.abs(chosen - best)[near].max() < 2e-6
+    expected = nearest_source(latitude, longitude, window)
+    monkeypatch.setattr("services.reprojection.threads.THREADS", threads)
+    assert np.array_equal(nearest_source(latitude, longitude, window), expected)
+
+
+def test_a_frame_of_many_blocks_and_stripes() -> None:
+    latitude, longitude = swath(97, 70, 60.0, 24.0, 7, 0.7)
+    window = window_over(latitude, longitude)
+    assert window is not None
+    for y in range(0, window.ny, 25):
+        part = Window(window.y + y, window.x, min(25, window.ny - y), window.nx)
+        found = nearest_source(latitude, longitude, window)[y : y + 25]
+        assert np.array_equal(found, nearest_by_law(latitude, longitude, part))
 
 
 def test_ties_go_to_the_smallest_index() -> None:
     """Two pixels at the same place, and two at equal distances."""
     latitude = np.full((1, 4), 90 - 100.5 / 360)
     longitude = -180 + np.array([[200.5, 200.5, 202.5, 204.5]]) / 360
-    found = nearest_source(latitude, longitude, np.ones((1, 4), bool), Window(100, 200, 1, 5))
+    found = nearest_source(latitude, longitude, Window(100, 200, 1, 5))
     assert found[0, 0] == 0
     assert found[0, 3] == 2
-    assert nearest_source(latitude, longitude, np.array([[False, True, True, True]]), Window(100, 200, 1, 5))[0, 0] == 1
+    latitude[0, 0] = np.nan
+    assert nearest_source(latitude, longitude, Window(100, 200, 1, 5))[0, 0] == 1
 
 
 def test_a_cut_window_sees_pixels_beside_it() -> None:
     latitude, longitude = swath(30, 30, 50.0, 10.0, 3)
-    usable = np.ones(latitude.shape, bool)
     whole = window_over(latitude.ravel(), longitude.ravel())
     assert whole is not None
     part = Window(whole.y + 9, whole.x + 11, 8, 13)
-    expected = nearest_source(latitude, longitude, usable, whole)[9:17, 11:24]
-    assert np.array_equal(nearest_source(latitude, longitude, usable, part), expected)
+    expected = nearest_source(latitude, longitude, whole)[9:17, 11:24]
+    assert np.array_equal(nearest_source(latitude, longitude, part), expected)
 
 
 def test_frames_join() -> None:
     """A swath in two pieces gives what the whole gives, wherever one piece alone decides."""
     latitude, longitude = swath(40, 25, 46.0, 24.0, 4)
-    usable = np.ones(latitude.shape, bool)
     whole = window_over(latitude.ravel(), longitude.ravel())
     assert whole is not None
-    index = nearest_source(latitude, longitude, usable, whole)
-    upper = nearest_source(latitude[:20], longitude[:20], usable[:20], whole)
+    index = nearest_source(latitude, longitude, whole)
+    upper = nearest_source(latitude[:20], longitude[:20], whole)
     decided = (index >= 0) & (index < 20 * 25)
     assert np.array_equal(upper[decided], index[decided])
 
@@ -106,7 +133,7 @@ def test_over_the_antimeridian() -> None:
     window = window_over(latitude.ravel(), lon.ravel())
     assert window is not None
     assert window.nx < 40
-    assert (nearest_source(latitude, lon, np.ones(lon.shape, bool), window) >= 0).mean() > 0.4
+    assert (nearest_source(latitude, lon, window) >= 0).mean() > 0.4
 
 
 def test_a_swath_of_one_side_stays_as_it_is() -> None:
@@ -165,11 +192,23 @@ def test_unexplained_flags(masks: list[int], names: str) -> None:
         FlagTable.parse(masks, names)
 
 
-def test_gather_and_ties() -> None:
-    index = np.array([[0, 5, -1]], np.int32)
-    assert gather(np.arange(6, dtype=np.uint32).reshape(2, 3), index, NO_FLAGS).tolist() == [[0, 5, NO_FLAGS]]
+def test_a_cell_takes_its_pixels_radiance() -> None:
+    """A cell without a pixel, one with the fill value, one of an unusable pixel: NaN."""
+    index = np.array([[0, 5, -1, 1, 2]], np.int32)
+    flags = np.array([[1, 2, 4], [1, 1, 1]], np.uint32)
+    words = gather_flags(flags, index)
+    assert words.tolist() == [[1, 1, NO_FLAGS, 2, 4]]
+    table = np.arange(2**16, dtype=np.float32) / 2
+    table[65535] = np.nan
+    radiance = Radiance(np.array([[3, 65535, 7], [0, 0, 9]], np.uint16), table, "")
+    found = gather_radiance(radiance, index, words, 4)
+    assert found[0, :2].tolist() == [1.5, 4.5]
+    assert np.isnan(found[0, 2:]).all()
+
+
+def test_ties() -> None:
     ties = np.array([[0.0, 64.0, 128.0], [10.0, 74.0, 138.0]])
-    found = interpolate_ties(ties, np.array([[0, 32, 128, 129 + 65, -1]], np.int32), 129, 64, 1)
+    found = interpolate_ties(Ties(ties, 64, 1), np.array([[0, 32, 128, 129 + 65, -1]], np.int32), 129)
     assert found[0, :4].tolist() == [0, 32, 128, 75]
     assert np.isnan(found[0, 4])
-    assert interpolate_ties(ties, np.array([[129 * 2 + 32]], np.int32), 129, 64, 4)[0, 0] == 37
+    assert interpolate_ties(Ties(ties, 64, 4), np.array([[129 * 2 + 32]], np.int32), 129)[0, 0] == 37

@@ -72,6 +72,23 @@ def test_bands_that_come_one_after_the_other(tmp_path: Path) -> None:
         assert np.isnan(image.nodata)
         assert image.tags()["meaning"] == "x"
         assert image.overviews(1) == [2]
+    with rasterio.open(path, overview_level=0) as image:
+        assert np.array_equal(image.read(), values[:, ::2, ::2], equal_nan=True)
+
+
+def test_strips_of_any_height_give_the_same_bytes(tmp_path: Path) -> None:
+    values = blocks(700, 1100, 200).astype(np.uint16)
+    files = []
+    for rows in (700, 37, 256):
+        strips = [Strip(values[top : top + rows], top) for top in range(0, 700, rows)]
+        path = tmp_path / f"{rows}.tif"
+        write(path, lattice_of(values), [Band("B04")], strips, Encoding("uint16", 0, "nearest", block_px=256))
+        files.append(path.read_bytes())
+        assert cog_validate(path, strict=True, quiet=True)[0]
+        for level in (0, 1):
+            with rasterio.open(path, overview_level=level) as image:
+                assert np.array_equal(image.read(1), values[:: 2 << level, :: 2 << level])
+    assert files[0] == files[1] == files[2]
 
 
 def category_names(path: Path) -> dict[int, list[str]]:
