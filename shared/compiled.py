@@ -7,11 +7,9 @@ built. They release the interpreter's lock, so that threads share the cores.
 from __future__ import annotations
 
 import importlib
-import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -62,17 +60,6 @@ def compiled(signature: str) -> Callable[[LoopT], LoopT]:
             return cast(LoopT, numba.njit(signature, nogil=True, error_model="numpy")(loop))
 
     return compile_it
-
-
-def in_threads(loop: Callable[[int], None], tops: Iterable[int]) -> None:
-    """Run a loop on each stripe of a raster, on all cores that this process may use.
-
-    Args:
-        loop: takes the first row of a stripe, whose rows it alone writes.
-        tops: first rows.
-    """
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(loop, tops))
 
 
 def main() -> None:

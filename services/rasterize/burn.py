@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from services.rasterize.kernels import fill
 from services.rasterize.repair import repair
-from shared.compiled import in_threads
+from shared.threads import on_parts
 
 LONGEST_EDGE_M = 1000.0
 """Edges are cut to this before a change of CRS: a straight line in one is not straight in the other."""
@@ -134,10 +134,10 @@ def _draw_polygons(
     rings, parts = (offset.astype(np.int64) for offset in offsets)
     columns, rows = _columns(xy[:, 0], transform), _rows(xy[:, 1], transform)
 
-    def fill_stripe(first: int) -> None:
-        fill(strip[first : first + STRIPE_PX], top + first, columns, rows, rings, parts, values)
+    def fill_stripe(stripe: slice) -> None:
+        fill(strip[stripe], top + stripe.start, columns, rows, rings, parts, values)
 
-    in_threads(fill_stripe, range(0, len(strip), STRIPE_PX))
+    on_parts(len(strip), STRIPE_PX, fill_stripe)
 
 
 def _columns(x: NDArray[np.float64], transform: Transform) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.rasterize.kernels import measure
-from shared.compiled import in_threads
+from shared.threads import on_parts
 
 CAP_PX: Final = 255
 """Distances are capped at this: more than a byte can say."""
@@ -36,16 +36,15 @@ def edge_distance(classes: Raster, cap: int = CAP_PX) -> Raster:
     """
     distance = np.empty(classes.shape, np.uint8)
 
-    def measure_columns(first: int) -> None:
-        last = min(first + COLUMNS_PX, classes.shape[1])
+    def measure_columns(columns: slice) -> None:
         # What lies farther than the cap changes nothing.
-        west, east = max(0, first - cap), min(classes.shape[1], last + cap)
-        part = np.ascontiguousarray(classes[:, west:east])
+        west = max(0, columns.start - cap)
+        part = np.ascontiguousarray(classes[:, west : columns.stop + cap])
         found = np.empty_like(part)
         measure(found, part, cap)
-        distance[:, first:last] = found[:, first - west : last - west]
+        distance[:, columns] = found[:, columns.start - west : columns.stop - west]
 
-    in_threads(measure_columns, range(0, classes.shape[1], COLUMNS_PX))
+    on_parts(classes.shape[1], COLUMNS_PX, measure_columns)
     return distance
 
 

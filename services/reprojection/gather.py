@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from services.reprojection import kernels
 from services.reprojection.read_frame import Radiance, Ties
-from services.reprojection.threads import on_rows
+from shared.threads import on_parts
 
 NO_FLAGS = 0xFFFFFFFF
 """Flags of a cell without a pixel: every bit, `invalid` among them, which no pixel has."""
@@ -30,7 +30,7 @@ def gather_flags(flags: NDArray[np.uint32], index: NDArray[np.int32]) -> NDArray
     def take(rows: slice) -> None:
         kernels.take_flags(flags, index[rows], NO_FLAGS, words[rows])
 
-    on_rows(len(index), _ROWS_AT_ONCE, take)
+    on_parts(len(index), _ROWS_AT_ONCE, take)
     return words
 
 
@@ -53,7 +53,7 @@ def gather_radiance(
     def take(rows: slice) -> None:
         kernels.take_radiance(radiance.packed, radiance.table, index[rows], words[rows], unusable, values[rows])
 
-    on_rows(len(index), _ROWS_AT_ONCE, take)
+    on_parts(len(index), _ROWS_AT_ONCE, take)
     return values
 
 
@@ -73,5 +73,5 @@ def interpolate_ties(ties: Ties, index: NDArray[np.int32], columns: int) -> NDAr
     def interpolate(rows: slice) -> None:
         kernels.interpolate_ties(ties.values, index[rows], columns, ties.across, ties.along, values[rows])
 
-    on_rows(len(index), _ROWS_AT_ONCE, interpolate)
+    on_parts(len(index), _ROWS_AT_ONCE, interpolate)
     return values

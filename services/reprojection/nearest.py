@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from services.reprojection.kernels import bound_blocks, offer
 from services.reprojection.lattice import CELLS_PER_DEG, latitudes_deg
-from services.reprojection.threads import on_rows
 from shared.raster.grid import Window
+from shared.threads import on_parts
 
 CUT_OFF_M = 600.0
 """A cell with no swath pixel within this stays empty: two pixels of OLCI at full resolution."""
@@ -67,6 +67,6 @@ def nearest_source(
                 window.y + rows.start, window.x, reach_m, least, micrometres, nearest[rows],
             )  # fmt: skip
 
-    on_rows(blocks, _BLOCKS_AT_ONCE, bound)
-    on_rows(window.ny, _ROWS_AT_ONCE, fill)
+    on_parts(blocks, _BLOCKS_AT_ONCE, bound)
+    on_parts(window.ny, _ROWS_AT_ONCE, fill)
     return nearest

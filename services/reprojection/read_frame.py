@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.reprojection.flags import FlagTable
-from services.reprojection.threads import on_rows
 from shared.stage import BrokenPicture
+from shared.threads import on_parts
 
 MAX_PIXELS = 40_000_000
 """An EFR frame has 20 million pixels."""
@@ -57,7 +57,7 @@ def read_positions(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]
         unknown = ~((np.abs(latitude[rows]) <= 90) & (np.abs(longitude[rows]) <= 180))
         latitude[rows][unknown] = longitude[rows][unknown] = np.nan
 
-    on_rows(len(latitude), _ROWS_AT_ONCE, mask)
+    on_parts(len(latitude), _ROWS_AT_ONCE, mask)
     return latitude, longitude
 
 
@@ -131,7 +131,7 @@ def _read(variable: Any) -> NDArray[np.float64]:
     def unpack(rows: slice) -> None:
         values[rows] = packing.unpack(packed[rows], np.float64)
 
-    on_rows(len(packed), _ROWS_AT_ONCE, unpack)
+    on_parts(len(packed), _ROWS_AT_ONCE, unpack)
     return values
 
 
