@@ -130,7 +130,11 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
         quantification=10000.0,
         offsets={name.split("_")[0]: -1000 for name in paths},
     ).properties()
-    item = Item({"id": PRODUCT, "properties": properties, "assets": assets}, "2018-W26")
+    json = {
+        "id": f"{PRODUCT}--v1-0a1b2c3d", "collection": "benchmark", "links": [], "properties": properties,
+        "assets": assets,
+    }  # fmt: skip
+    item = Item(json, "2018-W26")
     return LocalItem(item, {"mask": mask}), LocalItem(item, paths)
 
 
