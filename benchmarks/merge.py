@@ -1,4 +1,4 @@
-"""The tiler's merge of a full-size scene into an empty week against the decoding of its twelve bands alone.
+"""The tiler's merge of a full-size scene into an empty week against the decoding of its bands alone.
 
 Decoding is the floor: nothing that reads a Sentinel-2 product is faster. The scene (smooth land, detector noise,
 ESA's code-stream tiles) is made on the first run; give --folder to keep it.

@@ -84,11 +84,13 @@ def _merge_60m(group: zarr.Group, week: int, y: int, x: int, candidate: Cells) -
 def _merge_at(group: zarr.Group, candidate: Cells, layers: dict[str, Any], name: str, at: Any) -> None:
     """Read, merge and write the layers and the two keys of one window, if the candidate wins anywhere."""
     distance = f"{name}_cloud_distance_px"
-    stored = Cells(
-        tuple(read(group, path, where) for path, where in layers.items()),
-        read(group, f"{name}_source", at),
-        read(group, distance, at),
-    )
+    source = read(group, f"{name}_source", at)
+    if source.any():
+        stored = Cells(
+            tuple(read(group, path, where) for path, where in layers.items()), source, read(group, distance, at)
+        )
+    else:  # nothing is there yet, which takes no reading
+        stored = Cells(tuple(map(np.zeros_like, candidate.layers)), source, source)
     won = wins(candidate, stored)
     if not won.any():
         return
