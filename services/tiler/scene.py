@@ -197,7 +197,7 @@ class Scene:
     def walk(self, rows: Sequence[list[Block]]) -> Iterator[Row]:
         """Yield what the scene holds in rows of blocks, from north to south.
 
-        Bands are decoded ahead: what is yielded is best used before the next row is asked for.
+        Bands are decoded ahead, while what is yielded is used.
 
         Raises:
             BrokenPicture: a band cannot be decoded, or is not on the lattice that its item states.

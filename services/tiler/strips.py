@@ -79,7 +79,7 @@ class Strips(ABC):
         return _Coming(row, row + rows, self.begin(row, rows))
 
     def take(self, index: Index) -> NDArray[Any]:
-        """Return the values (ny, nx, ...) at an index whose rows are held, perhaps a view; 0 outside the raster."""
+        """Return the values (ny, nx, ...) at an index whose rows are held; 0 outside the raster."""
         rows, cols = index
         first, last = int(rows.min()), int(rows.max()) + 1
         found = [gather(s, (rows - top, cols)) for top, s in self._held if top < last and first < top + len(s)]

@@ -44,10 +44,7 @@ def source_index(target: Lattice, scene: Lattice) -> Index:
 
 
 def gather(raster: NDArray[Any], index: Index, outside: float = 0) -> NDArray[Any]:
-    """Take the values (ny, nx, ...) of a raster (y, x, ...) at an index; `outside` where it points outside.
-
-    What is copied, not warped, and lies inside, is a view of the raster.
-    """
+    """Take the values (ny, nx, ...) of a raster (y, x, ...) at an index; `outside` where it points outside."""
     rows, cols = index
     if _is_copied(index):
         return _copy(raster, int(rows[0, 0]), int(cols[0, 0]), (rows.shape[0], cols.shape[1]), outside)
@@ -69,7 +66,7 @@ def _is_copied(index: Index) -> bool:
 def _copy(raster: NDArray[Any], y: int, x: int, shape: tuple[int, int], outside: float) -> NDArray[Any]:
     y0, y1, x0, x1 = max(y, 0), min(y + shape[0], raster.shape[0]), max(x, 0), min(x + shape[1], raster.shape[1])
     if (y1 - y0, x1 - x0) == shape:
-        return raster[y0:y1, x0:x1]
+        return raster[y0:y1, x0:x1].copy()
     values = np.full((*shape, *raster.shape[2:]), outside, raster.dtype)
     if y0 < y1 and x0 < x1:
         values[y0 - y : y1 - y, x0 - x : x1 - x] = raster[y0:y1, x0:x1]
