@@ -1,4 +1,4 @@
-"""The tiler's merge of a full-size scene into an empty week against the decoding of its twelve bands alone.
+"""The tiler's merge of a full-size scene into an empty week against the decoding of its bands alone.
 
 Decoding is the floor: nothing that reads a Sentinel-2 product is faster. The scene (smooth land, detector noise,
 ESA's code-stream tiles) is made on the first run; give --folder to keep it.
@@ -130,7 +130,11 @@ def make_scene(folder: Path, size: int) -> tuple[LocalItem, LocalItem]:
         quantification=10000.0,
         offsets={name.split("_")[0]: -1000 for name in paths},
     ).properties()
-    item = Item({"id": PRODUCT, "properties": properties, "assets": assets}, "2018-W26")
+    json = {
+        "id": f"{PRODUCT}--v1-0a1b2c3d", "collection": "benchmark", "links": [], "properties": properties,
+        "assets": assets,
+    }  # fmt: skip
+    item = Item(json, "2018-W26")
     return LocalItem(item, {"mask": mask}), LocalItem(item, paths)
 
 

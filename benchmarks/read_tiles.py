@@ -1,30 +1,40 @@
-"""Random tiles of one week through `Cube.msi` against a loop over plain zarr arrays in a folder, chunks alike."""
+"""Random tiles of one week, 10 and 20 m bands, through `Cube.msi_windows` against loops over zarr arrays, chunks alike.
+
+The peers read tile by tile, as such loops do: plain zarr arrays in a folder, and the cube's own Icechunk arrays. Once
+from a folder, and once where each request takes `--latency-ms` longer (on all sides, within the zarr store).
+"""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from distant import Distant, DistantCube
 from race import race
-from zarr.codecs import BloscCodec
+from zarr.storage import LocalStore
 
 from shared.area import Area
 from shared.cube import open_cube
+from shared.cube.layout import COMPRESSOR
 from shared.geo import TILE_10M_PX, TILE_20M_PX
+from shared.raster.grid import Window
 
-ROWS = 12
+ROWS = 16
 WEEK = 20
 
 
 def main() -> None:
     """Fill both, check that they agree, then race."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiles", type=int, default=200)
+    parser.add_argument("--tiles", type=int, default=200, help="none is read twice")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--latency-ms", type=float, default=20)
+    parser.add_argument("--distant-tiles", type=int, default=64, help="tiles where requests take longer")
     options = parser.parse_args()
     grid = {"epsg": 32634, "origin_x_m": 600_000, "origin_y_m": 5_100_000, "rows": ROWS, "cols": ROWS}
     area = Area.model_validate(
@@ -38,50 +48,57 @@ def main() -> None:
         smooth = 2000 + 800 * np.sin(np.arange(side) / 40)[:, None, None]
         scene[name] = (smooth + rng.normal(0, 30, (side, side, bands))).astype(np.uint16)
     with tempfile.TemporaryDirectory() as folder:
-        cube = open_cube(f"{folder}/cube", area, "write")
 
         def fill(group: zarr.Group, again: object) -> None:
             for name, values in scene.items():
                 group[f"Sentinel-2/MSI/{name}"][WEEK] = values  # type: ignore[index]
 
-        cube.write_year(2018, fill, "tiles")
+        open_cube(f"{folder}/cube", area, "write").write_year(2018, fill, "tiles")
+        cube = DistantCube.opened(f"{folder}/cube", area)
         plain = {}
         for name, (side, chunk, bands) in sides.items():
             plain[name] = zarr.create_array(
-                Path(folder) / name,
+                Distant(LocalStore(Path(folder) / name)),
                 shape=(53, side, side, bands),
                 chunks=(1, chunk, chunk, bands),
                 dtype="uint16",
-                compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+                compressors=COMPRESSOR,
             )
             plain[name][WEEK] = scene[name]
-        corners = rng.integers(0, ROWS, (options.tiles, 2)) * TILE_10M_PX
+        all_of_them = rng.permutation(ROWS * ROWS)[: options.tiles]
 
-        def ours() -> list[tuple[Any, ...]]:
-            return [cube.msi(f"2018-W{WEEK + 1}", y, x, TILE_10M_PX, TILE_10M_PX) for y, x in corners.tolist()]
+        def ours(tiles: list[int]) -> list[tuple[Any, ...]]:
+            side = TILE_10M_PX
+            places = [(t // ROWS * side, t % ROWS * side) for t in tiles]
+            return list(cube.msi_windows((f"2018-W{WEEK + 1}", Window(y, x, side, side)) for y, x in places))
 
-        def loop(fine: Any, coarse: Any) -> list[tuple[Any, ...]]:
+        def loop(fine: Any, coarse: Any, tiles: list[int]) -> list[tuple[Any, ...]]:
             found = []
-            for y, x in corners.tolist():
-                part = fine[WEEK, y : y + TILE_10M_PX, x : x + TILE_10M_PX]
-                v, u = y // 2, x // 2
-                found.append((part, coarse[WEEK, v : v + TILE_20M_PX, u : u + TILE_20M_PX]))
+            for y, x in (divmod(tile, ROWS) for tile in tiles):
+                parts = []
+                for array, side in ((fine, TILE_10M_PX), (coarse, TILE_20M_PX)):
+                    parts.append(array[WEEK, y * side : (y + 1) * side, x * side : (x + 1) * side])
+                found.append(tuple(parts))
             return found
 
-        def peer() -> list[tuple[Any, ...]]:
-            return loop(plain["10m"], plain["20m"])
-
-        def icechunk() -> list[tuple[Any, ...]]:
-            return loop(cube.array("2018/Sentinel-2/MSI/10m"), cube.array("2018/Sentinel-2/MSI/20m"))
-
-        for mine, theirs in zip(ours(), peer(), strict=True):
-            assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
-        race(
-            f"{options.tiles} random tiles, 10 and 20 m bands",
-            ours,
-            {"z[...] in a loop, plain zarr": peer, "z[...] in a loop, Icechunk": icechunk},
-            options.rounds,
-        )
+        peers = {
+            "z[...] in a loop, plain zarr": partial(loop, plain["10m"], plain["20m"]),
+            "z[...] in a loop, Icechunk": partial(
+                loop, cube.array("2018/Sentinel-2/MSI/10m"), cube.array("2018/Sentinel-2/MSI/20m")
+            ),
+        }
+        for latency_ms, count in ((0.0, options.tiles), (options.latency_ms, options.distant_tiles)):
+            Distant.latency_s = latency_ms / 1000
+            tiles = all_of_them[:count].tolist()
+            for peer in peers.values():
+                for mine, theirs in zip(ours(tiles), peer(tiles), strict=True):
+                    assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
+            race(
+                f"{count} random tiles, 10 and 20 m bands, {latency_ms:.0f} ms more for each request",
+                partial(ours, tiles),
+                {name: partial(peer, tiles) for name, peer in peers.items()},
+                options.rounds,
+            )
 
 
 if __name__ == "__main__":

@@ -10,24 +10,23 @@ one is read: which share of the time does an update wait for its batch?
 from __future__ import annotations
 
 import argparse
-import asyncio
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
+from distant import Distant, DistantCube
 from race import race
-from zarr.codecs import BloscCodec
-from zarr.storage import LocalStore, WrapperStore
+from zarr.storage import LocalStore
 
 from services.trainer.determinism import pin, set_environment
 from shared.area import Area
 from shared.cube import Cube, open_cube
+from shared.cube.layout import COMPRESSOR
 from shared.geo import TILE_10M_PX, TILE_20M_PX
 from shared.items.model_inputs import ModelInputs
 
@@ -37,25 +36,6 @@ BATCH = 4
 CLASSES = 5
 
 Array = npt.NDArray[Any]
-
-
-class Distant(WrapperStore[Any]):
-    """A store whose answers take longer."""
-
-    latency_s = 0.0
-
-    async def get(self, *arguments: Any, **named: Any) -> Any:
-        """Wait, then answer."""
-        await asyncio.sleep(self.latency_s)
-        return await super().get(*arguments, **named)
-
-
-class DistantCube(Cube):
-    """A cube whose chunks take longer to come."""
-
-    @cached_property
-    def _root(self) -> zarr.Group:
-        return zarr.open_group(Distant(self.zarr_store), mode="r")
 
 
 def main() -> None:
@@ -74,7 +54,7 @@ def main() -> None:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         plain = fill(Path(folder), area)
-        cube = DistantCube(open_cube(f"{folder}/cube", area, "read")._repository, folder, area, "read")
+        cube = DistantCube.opened(f"{folder}/cube", area)
         for latency_ms in (0.0, options.latency_ms):
             Distant.latency_s = latency_ms / 1000
             ours, peer = (lambda: list(windows_of(cube))), (lambda: list(loop(plain)))
@@ -116,7 +96,7 @@ def fill(folder: Path, area: Area) -> dict[str, zarr.Array[Any]]:
             shape=values.shape,
             chunks=(tile, tile, *values.shape[2:]),
             dtype=values.dtype,
-            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+            compressors=COMPRESSOR,
         )
         plain[name][:] = values
     return plain

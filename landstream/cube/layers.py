@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from shared.area import Area
 from shared.cube import Cube
-from shared.cube.cube import read_window, split_week
+from shared.cube.cube import split_week
 from shared.cube.layout import CHUNK_M, MSI, MSI_ENCODING, OLCI, bands_60m
+from shared.cube.windows import Part
 from shared.geo import TILE_M
 from shared.items.classes import UNLABELLED, classes_of
 from shared.raster.cog import COMPACT, NOISY, Band, Encoding
@@ -47,13 +45,14 @@ class Layer:
         """Return where the pixels of the whole raster lie."""
         return Lattice.of_area(area.grid, self.pixel_m)
 
-    def read(self, cube: Cube, week: str, window: Window) -> NDArray[Any]:
-        """Read a window: (ny, nx, band), nodata outside the grid and where there is nothing."""
+    def part(self, cube: Cube, week: str, window: Window) -> Part:
+        """Return a window to read: (ny, nx, band), of labels (ny, nx); nodata outside the grid and where nothing is."""
+        fill = self.encoding.nodata or 0
         if not self.weekly:
-            return cube.labels(window.y, window.x, window.ny, window.nx)[..., np.newaxis]
+            return Part(cube.array(self.path), (), window, (), self.encoding.dtype, fill)
         year, index = split_week(week)
-        array, fill = cube.array(self.path.format(year=year)), self.encoding.nodata or 0
-        return read_window(array, (index,), window, (len(self.bands),), self.encoding.dtype, fill)
+        array = cube.array(self.path.format(year=year))
+        return Part(array, (index,), window, (len(self.bands),), self.encoding.dtype, fill)
 
 
 def layer_of(area: Area, name: str) -> Layer:

@@ -16,6 +16,7 @@ from landstream.vrt import add_source, begin_vrt, write_vrt
 from shared.area import Area
 from shared.cube import Cube
 from shared.cube.cube import split_week
+from shared.cube.windows import read_each
 from shared.geo.outline import project_polygon
 from shared.items.stac import attribution
 from shared.raster.cog import Strip, write_cog
@@ -83,14 +84,19 @@ def write_window(cube: Cube, area: Area, layer: Layer, week: str, window: Window
 
 
 def _strips(cube: Cube, layer: Layer, week: str, window: Window) -> Iterator[Strip]:
-    side = layer.chunk_m // layer.pixel_m
-    top = 0
-    while top < window.ny:
-        rows = min(side - (window.y + top) % side, window.ny - top)
-        values = layer.read(cube, week, Window(window.y + top, window.x, rows, window.nx))
-        for band in range(values.shape[-1]):
-            yield Strip(np.ascontiguousarray(values[..., band]), top, band + 1)
-        top += rows
+    rows = list(_rows(window, layer.chunk_m // layer.pixel_m))
+    for part, (values,) in zip(rows, read_each([layer.part(cube, week, part)] for part in rows), strict=True):
+        for band, pixels in enumerate(np.moveaxis(np.atleast_3d(values), -1, 0), start=1):
+            yield Strip(np.ascontiguousarray(pixels), part.y - window.y, band)
+
+
+def _rows(window: Window, side: int) -> Iterator[Window]:
+    """Divide a window into rows of chunks with so many pixels along a side."""
+    top, end = window.y, window.y + window.ny
+    while top < end:
+        below = min(end, (top // side + 1) * side)
+        yield Window(top, window.x, below - top, window.nx)
+        top = below
 
 
 def write_week(cube: Cube, area: Area, layer: Layer, week: str, folder: Path) -> Iterator[Path]:

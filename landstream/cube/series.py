@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import Transformer
 
 from landstream.cube.layers import Layer, layer_of
 from landstream.cube.raster import Elsewhere
 from shared.area import Area
 from shared.cube import Cube
+from shared.cube.windows import read_each
 from shared.items.weeks import week_bounds
-from shared.raster.grid import Window
+from shared.raster.grid import Lattice, Window
 
 LAYERS = ("10m", "20m", "60m", "300m")
 
@@ -42,16 +44,20 @@ def series(cube: Cube, area: Area, longitude: float, latitude: float) -> Iterato
     if not (west <= x < east and south < y <= north):
         raise Elsewhere(f"the point {longitude},{latitude} lies outside the grid of {area.name}")
     layers = [layer_of(area, name) for name in LAYERS]
-    for week in cube.weeks():
-        values = [text for layer in layers for text in _values(cube, area, layer, week, x, y)]
+    pixels = [_pixel(layer.lattice(area), x, y) for layer in layers]
+    weeks = cube.weeks()
+    wanted = ([layer.part(cube, week, at) for layer, at in zip(layers, pixels, strict=True)] for week in weeks)
+    for week, found in zip(weeks, read_each(wanted), strict=True):
+        values = [text for layer, pixel in zip(layers, found, strict=True) for text in _values(layer, pixel[0, 0])]
         if any(values):
             yield [week, week_bounds(week)[0].date().isoformat(), *values]
 
 
-def _values(cube: Cube, area: Area, layer: Layer, week: str, x: float, y: float) -> Iterator[str]:
-    lattice = layer.lattice(area)
-    row, col = math.floor((lattice.y - y) / lattice.pixel), math.floor((x - lattice.x) / lattice.pixel)
-    pixel = layer.read(cube, week, Window(row, col, 1, 1))[0, 0]
+def _pixel(lattice: Lattice, x: float, y: float) -> Window:
+    return Window(math.floor((lattice.y - y) / lattice.pixel), math.floor((x - lattice.x) / lattice.pixel), 1, 1)
+
+
+def _values(layer: Layer, pixel: NDArray[Any]) -> Iterator[str]:
     for value, band in zip(pixel, layer.bands, strict=True):
         yield "" if _is_nodata(value, layer) else f"{float(value) * band.scale + band.offset:.6g}"
 

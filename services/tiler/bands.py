@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as ReadWindow
 
 from services.tiler.merge_laws import U16
-from services.tiler.warp import Index, gather, source_index
+from services.tiler.strips import Strips, Wait
+from services.tiler.warp import Index, source_index
 from shared.geo import Grid
 from shared.raster.delivered import DECODER, decode_fault, format_of
 from shared.raster.grid import Lattice, Window
@@ -57,71 +59,63 @@ def _decoding(path: Path) -> Iterator[None]:
         raise BrokenPicture(path.name, decode_fault(error, path), REMEDY) from error
 
 
-class Bands:
-    """The bands of one resolution, of which it holds some rows in memory.
-
-    Asked from north to south, each code-stream tile is decoded once.
+class Bands(Strips):
+    """The bands of one resolution: uint16 (y, x, band). A strip is a row of the tiles of their code-streams.
 
     Args:
         images: in the order of the bands, on one lattice.
         lattice: theirs.
         pixel_m: pixel of the area's raster that they go to.
-        threads: bands that are decoded at once.
+        pool: where bands are decoded, one by each of its threads.
     """
 
-    def __init__(self, images: Sequence[Image], lattice: Lattice, pixel_m: int, threads: int) -> None:
-        self._images, self._lattice, self._pixel_m, self._threads = images, lattice, pixel_m, threads
-        self._top = 0
-        self._held: U16 = np.empty((0, lattice.shape[1], len(images)), np.uint16)
+    def __init__(self, images: Sequence[Image], lattice: Lattice, pixel_m: int, pool: ThreadPoolExecutor) -> None:
+        super().__init__((*lattice.shape, len(images)), "uint16")
+        self._images, self._lattice, self._pixel_m, self._pool = images, lattice, pixel_m, pool
 
     def place(self, grid: Grid, window: Window) -> Index:
         """Find the row and column in the scene of each pixel of a window of the area's raster."""
         return source_index(Lattice.of_area(grid, self._pixel_m).window(window), self._lattice)
 
-    def hold(self, windows: Sequence[Index]) -> None:
-        """Have the rows of some windows at hand; rows above them are dropped.
+    @cached_property
+    def side(self) -> int:
+        """Rows of a tile of the code-streams.
 
         Raises:
-            BrokenPicture: a band cannot be decoded, or is not on the lattice that its item states.
+            BrokenPicture: the first band cannot be opened.
         """
-        height, bottom = self._lattice.shape[0], self._top + len(self._held)
-        first = max(0, min(int(rows.min()) for rows, _ in windows))
-        last = min(height, max(int(rows.max()) for rows, _ in windows) + 1)
-        if first >= last:
-            return
-        with rasterio.Env(**DECODER), ExitStack() as stack:
-            files = [stack.enter_context(self._opened(i.path)) for i in self._images]
-            tile = files[0].block_shapes[0][0]
-            if self._top <= first <= bottom:
-                kept = self._held[first - self._top :]
-            else:
-                kept, bottom = self._held[:0], first // tile * tile
-            strips = [self._decode(files, row, min(tile, height - row)) for row in range(bottom, last, tile)]
-        self._held = np.concatenate([kept, *strips])
-        self._top = bottom - len(kept)
+        with self._opened(self._images[0].path) as file:
+            return int(file.block_shapes[0][0])
 
-    def _opened(self, path: Path) -> rasterio.DatasetReader:
-        with _decoding(path):
-            file = rasterio.open(path, driver=format_of(path).driver)
-        if file.shape != self._lattice.shape:
-            fault = f"has {file.width} x {file.height} pixels, not those of its item"
-            file.close()
-            raise BrokenPicture(path.name, fault, REMEDY)
-        return file
+    def begin(self, row: int, rows: int) -> Wait:
+        """Begin to decode some rows; whoever waits for them may meet a `BrokenPicture`.
 
-    def _decode(self, files: Sequence[rasterio.DatasetReader], row: int, rows: int) -> U16:
-        strip = np.empty((rows, *self._held.shape[1:]), np.uint16)
+        It says that a band cannot be decoded, or is not on the lattice that its item states.
+        """
+        strip = np.empty((rows, *self._shape[1:]), np.uint16)
+        bands = [self._pool.submit(self._decode, image, row, strip[..., n]) for n, image in enumerate(self._images)]
 
-        def read(n: int) -> None:
-            image = self._images[n]
-            with _decoding(image.path), rasterio.Env(**DECODER):
-                dn = files[n].read(1, window=ReadWindow(0, row, strip.shape[1], rows))
-            strip[..., n] = to_stored(dn, image.offset, image.quantification)
+        def wait() -> U16:
+            for band in bands:
+                band.result()
+            return strip
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(read, range(len(files))))
-        return strip
+        return wait
 
-    def take(self, index: Index) -> U16:
-        """Values (ny, nx, band) at an index whose rows are held; 0 outside the scene."""
-        return gather(self._held, (index[0] - self._top, index[1]))
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[rasterio.DatasetReader]:
+        with _decoding(path), rasterio.Env(**DECODER), rasterio.open(path, driver=format_of(path).driver) as file:
+            if file.shape != self._lattice.shape:
+                fault = f"has {file.width} x {file.height} pixels, not those of its item"
+                raise BrokenPicture(path.name, fault, REMEDY)
+            yield file
+
+    def _decode(self, image: Image, row: int, target: U16) -> None:
+        """Decode rows of a band into (rows, x), a tile at a time: the decoder's own copies stay small."""
+        rows, width = target.shape
+        with self._opened(image.path) as file:
+            across = file.block_shapes[0][1]
+            for left in range(0, width, across):
+                part = target[:, left : left + across]
+                dn = file.read(1, window=ReadWindow(left, row, part.shape[1], rows))
+                part[...] = to_stored(dn, image.offset, image.quantification)

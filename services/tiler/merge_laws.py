@@ -7,6 +7,7 @@ code, value vector).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -92,16 +93,29 @@ def wins(candidate: Cells, stored: Cells) -> Mask:
 
 def merge(candidate: Cells, stored: Cells) -> Cells:
     """Take the winner of each cell."""
-    won = wins(candidate, stored)
+    return take(wins(candidate, stored), candidate, stored)
+
+
+def take(won: Mask, candidate: Cells, stored: Cells) -> Cells:
+    """Take the candidate's cells where it won, bool (ny, nx), and those that are stored elsewhere."""
     layers = []
     for new, old in zip(candidate.layers, stored.layers, strict=True):
         k = new.shape[0] // won.shape[0]
-        layers.append(np.where(won.repeat(k, 0).repeat(k, 1)[..., None], new, old))
+        # All bands of a pixel at once: several times as fast as value by value.
+        pixel = f"V{new.itemsize * new.shape[2]}"
+        taken = np.where(won.repeat(k, 0).repeat(k, 1)[..., None], new.view(pixel), old.view(pixel))
+        layers.append(taken.view(new.dtype))
     return Cells(
         tuple(layers),
         np.where(won, candidate.source, stored.source),
         np.where(won, candidate.distance, stored.distance),
     )
+
+
+def observed(layer: U16) -> Mask:
+    """Where all bands of a layer (ny, nx, band) hold a value."""
+    # Band by band: several times as fast as over the last axis.
+    return reduce(np.logical_and, (layer[..., band] != 0 for band in range(layer.shape[2])))
 
 
 def wins_olci(candidate: Pixels, stored: Pixels) -> Mask:

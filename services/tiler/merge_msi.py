@@ -10,7 +10,7 @@ import zarr
 
 from services.tiler.arrays import read, write
 from services.tiler.ledger import Ledger
-from services.tiler.merge_laws import Cells, merge, wins
+from services.tiler.merge_laws import Cells, take, wins
 from services.tiler.scene import Block, Scene, tiles_of
 from services.tiler.update import Progress, Sensor, Tiles
 from shared.cube.layout import MSI
@@ -20,21 +20,24 @@ from shared.geo import TILE_20M_PX, TILE_M, TileIndex
 def merge_scene(
     group: zarr.Group, week: int, scene: Scene, ledger: Ledger, only: Tiles | None, progress: Progress
 ) -> None:
-    """Merge a scene's blocks, then its 60 m pixels; see `Sensor.merge`."""
+    """Merge a scene's rows of blocks, and the 60 m pixels that end in them; see `Sensor.merge`."""
     rows = scene.blocks(near=only)
-    count, new = sum(map(len, rows)), set[TileIndex]()
-    for done, (block, cells) in enumerate(scene.walk(rows)):
-        progress(done, count)
-        tiles = [t for t in tiles_of(block, cells.source > 0) if only is None or t in only]
-        lacking = set(ledger.lacking(tiles, scene.number))
-        for tile in sorted(lacking):
-            ledger.add(tile, scene.number, scene.product)
-        if lacking:
-            _merge_block(group, week, block, _masked(cells, block, lacking))
-        new |= lacking
-    if new:
-        y, x, cells = scene.pixels_60m()
-        _merge_60m(group, week, y, x, _near(cells, y, x, new))
+    count, done, new = sum(map(len, rows)), 0, set[TileIndex]()
+    for row in scene.walk(rows):
+        for block, cells in row.blocks:
+            progress(done, count)
+            done += 1
+            tiles = [t for t in tiles_of(block, cells.source > 0) if only is None or t in only]
+            lacking = set(ledger.lacking(tiles, scene.number))
+            for tile in sorted(lacking):
+                ledger.add(tile, scene.number, scene.product)
+            if lacking:
+                _merge_block(group, week, block, _masked(cells, block, lacking))
+            new |= lacking
+        # A pixel may lie in two rows of tiles.
+        near = {tile for tile in new if tile.row >= row.blocks[0][0].row0 - 1}
+        if near:
+            _merge_60m(group, week, row.y, row.x, _near(row.pixels, row.y, row.x, near))
     progress(count, count)
 
 
@@ -81,14 +84,17 @@ def _merge_60m(group: zarr.Group, week: int, y: int, x: int, candidate: Cells) -
 def _merge_at(group: zarr.Group, candidate: Cells, layers: dict[str, Any], name: str, at: Any) -> None:
     """Read, merge and write the layers and the two keys of one window, if the candidate wins anywhere."""
     distance = f"{name}_cloud_distance_px"
-    stored = Cells(
-        tuple(read(group, path, where) for path, where in layers.items()),
-        read(group, f"{name}_source", at),
-        read(group, distance, at),
-    )
-    if not wins(candidate, stored).any():
+    source = read(group, f"{name}_source", at)
+    if source.any():
+        stored = Cells(
+            tuple(read(group, path, where) for path, where in layers.items()), source, read(group, distance, at)
+        )
+    else:  # nothing is there yet, which takes no reading
+        stored = Cells(tuple(map(np.zeros_like, candidate.layers)), source, source)
+    won = wins(candidate, stored)
+    if not won.any():
         return
-    merged = merge(candidate, stored)
+    merged = take(won, candidate, stored)
     for (path, where), values in zip(layers.items(), merged.layers, strict=True):
         write(group, path, where, values)
     write(group, f"{name}_source", at, merged.source)

@@ -46,11 +46,30 @@ def source_index(target: Lattice, scene: Lattice) -> Index:
 def gather(raster: NDArray[Any], index: Index, outside: float = 0) -> NDArray[Any]:
     """Take the values (ny, nx, ...) of a raster (y, x, ...) at an index; `outside` where it points outside."""
     rows, cols = index
+    if _is_copied(index):
+        return _copy(raster, int(rows[0, 0]), int(cols[0, 0]), (rows.shape[0], cols.shape[1]), outside)
     inside = (rows >= 0) & (rows < raster.shape[0]) & (cols >= 0) & (cols < raster.shape[1])
     if not inside.any():
         return np.full((*inside.shape, *raster.shape[2:]), outside, raster.dtype)
     values: NDArray[Any] = raster[rows.clip(0, raster.shape[0] - 1), cols.clip(0, raster.shape[1] - 1)]
     values[~inside] = outside
+    return values
+
+
+def _is_copied(index: Index) -> bool:
+    """Tell whether an index is of a rectangle, row by row and column by column."""
+    rows, cols = index
+    lines = rows.shape[1] == cols.shape[0] == 1
+    return lines and bool((np.diff(rows, axis=0) == 1).all() and (np.diff(cols, axis=1) == 1).all())
+
+
+def _copy(raster: NDArray[Any], y: int, x: int, shape: tuple[int, int], outside: float) -> NDArray[Any]:
+    y0, y1, x0, x1 = max(y, 0), min(y + shape[0], raster.shape[0]), max(x, 0), min(x + shape[1], raster.shape[1])
+    if (y1 - y0, x1 - x0) == shape:
+        return raster[y0:y1, x0:x1].copy()
+    values = np.full((*shape, *raster.shape[2:]), outside, raster.dtype)
+    if y0 < y1 and x0 < x1:
+        values[y0 - y : y1 - y, x0 - x : x1 - x] = raster[y0:y1, x0:x1]
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
@@ -28,6 +28,7 @@ from shared.cube.layout import (
 )
 from shared.cube.repository import MAIN, one_at_a_time, open_repository
 from shared.cube.sample import Sample, tile_window
+from shared.cube.windows import Part, read_each, read_together
 from shared.geo import TILE_M, Grid, TileIndex
 from shared.items import tiles
 from shared.items.sheets import Sheet
@@ -171,29 +172,32 @@ class Cube:
         Raises:
             ValueError: an odd number.
         """
-        if y % 2 or x % 2 or ny % 2 or nx % 2:
-            raise ValueError(f"window {(y, x, ny, nx)} does not lie on 20 m pixels")
-        year, index = split_week(week)
-        halved = Window(y // 2, x // 2, ny // 2, nx // 2)
-        fine = self.fine(week, Window(y, x, ny, nx))
-        coarse = read_window(self.array(f"{year}/{MSI}/20m"), (index,), halved, (6,), "uint16")
-        return fine, coarse
+        fine, coarse = self._msi(week, Window(y, x, ny, nx))
+        found = read_together(fine, coarse)
+        return found[0], found[1]
+
+    def msi_windows(
+        self, places: Iterable[tuple[str, Window]]
+    ) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
+        """Read many windows as `msi` does, in order, the next ones while one is used.
+
+        Args:
+            places: week and window in 10 m px, on 20 m pixels; taken as they are needed.
+        """
+        for found in read_each(self._msi(week, window) for week, window in places):
+            yield found[0], found[1]
 
     def fine(self, week: str, window: Window) -> NDArray[np.uint16]:
         """Read the 10 m bands of a window alone, as `msi` does: uint16 (ny, nx, 4)."""
-        year, index = split_week(week)
-        return read_window(self.array(f"{year}/{MSI}/10m"), (index,), window, (4,), "uint16")
+        return read_together(self._weekly("10m", week, window, 4))[0]
 
     def msi_60m(self, week: str, window: Window, bands: int) -> NDArray[np.uint16]:
         """Read the 60 m bands of a window of 60 m px: uint16 (ny, nx, bands), 0 = not observed or outside the grid."""
-        year, index = split_week(week)
-        return read_window(self.array(f"{year}/{MSI}/60m"), (index,), window, (bands,), "uint16")
+        return read_together(self._weekly("60m", week, window, bands))[0]
 
     def olci(self, week: str, window: Window) -> NDArray[np.float32]:
         """Read the radiances of a window of 300 m px: float32 (ny, nx, 21), NaN = not observed or outside the grid."""
-        year, index = split_week(week)
-        array = self.array(f"{year}/{OLCI}/300m")
-        return read_window(array, (index,), window, (len(CUBE_BANDS["300m"]),), "float32", np.nan)
+        return read_together(self._olci(week, window))[0]
 
     def tile(self, row: int, col: int, week: str) -> Sample:
         """Read all that a tile holds in a week; see `Sample`.
@@ -206,28 +210,57 @@ class Cube:
         Raises:
             IndexError: the grid has no such tile.
         """
+        return next(self.tiles([(row, col, week)]))
+
+    def tiles(self, places: Iterable[tuple[int, int, str]]) -> Iterator[Sample]:
+        """Read many tiles as `tile` does, in order, the next ones while one is used.
+
+        Args:
+            places: row, column and week; taken as they are needed.
+
+        Raises:
+            IndexError: the grid has no such tile.
+        """
+        for found in read_each(self._sample(*place) for place in places):
+            yield Sample(*found)
+
+    def _sample(self, row: int, col: int, week: str) -> list[Part]:
         if not (0 <= row < self.grid.rows and 0 <= col < self.grid.cols):
             raise IndexError(f"tile {row},{col} is not one of {self.grid.rows} x {self.grid.cols}")
         fine = tile_window(row, col, 10)
-        msi_10m, msi_20m = self.msi(week, fine.y, fine.x, fine.ny, fine.nx)
-        return Sample(
-            msi_10m,
-            msi_20m,
-            self.msi_60m(week, tile_window(row, col, 60), len(bands_60m(self._area))),
-            self.olci(week, tile_window(row, col, 300)),
-            self.labels(fine.y, fine.x, fine.ny, fine.nx),
-        )
+        return [
+            *self._msi(week, fine),
+            self._weekly("60m", week, tile_window(row, col, 60), len(bands_60m(self._area))),
+            self._olci(week, tile_window(row, col, 300)),
+            self._labelled("class", fine, "uint8"),
+        ]
+
+    def _msi(self, week: str, window: Window) -> tuple[Part, Part]:
+        y, x, ny, nx = window.y, window.x, window.ny, window.nx
+        if y % 2 or x % 2 or ny % 2 or nx % 2:
+            raise ValueError(f"window {(y, x, ny, nx)} does not lie on 20 m pixels")
+        halved = Window(y // 2, x // 2, ny // 2, nx // 2)
+        return self._weekly("10m", week, window, 4), self._weekly("20m", week, halved, 6)
+
+    def _weekly(self, name: str, week: str, window: Window, bands: int) -> Part:
+        year, index = split_week(week)
+        return Part(self.array(f"{year}/{MSI}/{name}"), (index,), window, (bands,), "uint16")
+
+    def _olci(self, week: str, window: Window) -> Part:
+        year, index = split_week(week)
+        bands = len(CUBE_BANDS["300m"])
+        return Part(self.array(f"{year}/{OLCI}/300m"), (index,), window, (bands,), "float32", np.nan)
 
     def labels(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read a window of classes uint8 (ny, nx) at 10 m, 0 = unlabelled or outside the grid."""
-        return self._labelled("class", Window(y, x, ny, nx), "uint8")
+        return read_together(self._labelled("class", Window(y, x, ny, nx), "uint8"))[0]
 
     def label_confidence(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint8]:
         """Read how far the pixels of a window lie from the edge of their class: uint8 (ny, nx) in 10 m px.
 
         255 = that far or farther; 0 = unlabelled, outside the grid, or not in the cube (see `has_polygons`).
         """
-        return self._labelled("confidence", Window(y, x, ny, nx), "uint8")
+        return read_together(self._labelled("confidence", Window(y, x, ny, nx), "uint8"))[0]
 
     def polygons(self, y: int, x: int, ny: int, nx: int) -> NDArray[np.uint32]:
         """Read which polygon each pixel of a window was labelled by: uint32 (ny, nx) at 10 m.
@@ -235,7 +268,7 @@ class Cube:
         Numbers follow the order of the delivery; 0 = unlabelled, outside the grid, or not in the cube (see
         `has_polygons`).
         """
-        return self._labelled("polygon", Window(y, x, ny, nx), "uint32")
+        return read_together(self._labelled("polygon", Window(y, x, ny, nx), "uint32"))[0]
 
     @property
     def has_polygons(self) -> bool:
@@ -243,9 +276,8 @@ class Cube:
         path = f"labels/{self.scheme.scheme}/polygon"
         return self.array(path) is not None and bool(self.chunks(path))
 
-    def _labelled(self, name: str, window: Window, dtype: str) -> NDArray[Any]:
-        array = self.array(f"labels/{self.scheme.scheme}/{name}")
-        return read_window(array, (), window, (), dtype)
+    def _labelled(self, name: str, window: Window, dtype: str) -> Part:
+        return Part(self.array(f"labels/{self.scheme.scheme}/{name}"), (), window, (), dtype)
 
     def observed(self, week: str) -> NDArray[np.bool_]:
         """Return the tiles (row, col) that hold any Sentinel-2 data in a week."""
@@ -387,24 +419,3 @@ def tiles_of_chunk(path: str, chunk: tuple[int, ...], grid: Grid) -> Iterator[Ti
 def split_week(week: str) -> tuple[int, int]:
     """Return (ISO year, 0-based index along the week axis) of `2018-W23`."""
     return int(week[:4]), int(week[6:]) - 1
-
-
-def read_window(
-    array: zarr.Array[Any] | None,
-    lead: tuple[int, ...],
-    window: Window,
-    tail: tuple[int, ...],
-    dtype: str,
-    fill: float = 0,
-) -> NDArray[Any]:
-    """Read a window (ny, nx, *tail) of an array (*lead, y, x, *tail); `fill` outside and where there is no array."""
-    values = np.full((window.ny, window.nx, *tail), fill, dtype)
-    if array is None:
-        return values
-    height, width = array.shape[len(lead)], array.shape[len(lead) + 1]
-    y0, y1 = max(window.y, 0), min(window.y + window.ny, height)
-    x0, x1 = max(window.x, 0), min(window.x + window.nx, width)
-    if y0 < y1 and x0 < x1:
-        where: tuple[int | slice, ...] = (*lead, slice(y0, y1), slice(x0, x1))
-        values[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = array[where]
-    return values

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import zarr
+from numcodecs import blosc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pyproj import CRS
 from zarr.codecs import BloscCodec
+from zarr.core.buffer import Buffer
 
 from shared.area import Area
 from shared.geo import TILE_10M_PX, TILE_20M_PX, TILE_M, Grid
@@ -42,6 +44,8 @@ CHUNK_M: Final[Mapping[str, int]] = {
     "10m": TILE_M, "20m": TILE_M, "60m": 60 * TILE_20M_PX, "300m": 300 * CHUNK_300M_PX, "scenes": LEDGER_TILES * TILE_M,
 }  # fmt: skip
 """Side of a chunk in metres of the weekly arrays, by the first part of their names."""
+
+COMPRESSOR: Final = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
 
 MSI = "Sentinel-2/MSI"
 OLCI = "Sentinel-3/OLCI"
@@ -187,9 +191,22 @@ def create_layers(store: Any, layers: Iterator[Layer]) -> None:
                 fill_value=layer.fill,
                 dimension_names=layer.dims,
                 attributes=dict(layer.attributes),
-                compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+                compressors=COMPRESSOR,
                 config={"write_empty_chunks": False},
             )
+
+
+def decode_chunk(chunk: Buffer, values: NDArray[Any]) -> None:
+    """Decode a chunk of an array that `create_layers` made; releases the interpreter's lock.
+
+    Args:
+        chunk: as it is stored.
+        values: C-contiguous, of the chunk's shape and type: is written to.
+
+    Raises:
+        RuntimeError: the chunk is damaged.
+    """
+    blosc.decompress(chunk.as_numpy_array(), values)
 
 
 def create_coordinates(store: Any, area: Area, group: str, year: int | None, pixels: Mapping[str, int]) -> None:

@@ -23,6 +23,12 @@ def open_repository(location: str) -> icechunk.Repository:
         {icechunk.ManifestSplitCondition.AnyArray(): {icechunk.ManifestSplitDimCondition.DimensionName("week"): 1}}
     )
     config.manifest = icechunk.ManifestConfig(splitting=split)
+    if "://" not in location:
+        # Two ranges of a chunk are read at once, each in one go; a single one would come 8 KiB at a time.
+        requests = icechunk.StorageConcurrencySettings(
+            max_concurrent_requests_for_object=2, ideal_concurrent_request_size=4096
+        )
+        config.storage = icechunk.StorageSettings(concurrency=requests)
     storage = _storage(location)
     if icechunk.Repository.exists(storage):
         return icechunk.Repository.open(storage, config=config)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from services.tiler.bands import to_stored
-from services.tiler.scene import cloud_distance
+from services.tiler.scene import ClearDistance, cloud_distance
 from services.tiler.warp import fits, gather, source_index
 from shared.geo import Grid
+from shared.raster.cog import Band, Encoding, Strip, write_cog
 from shared.raster.grid import Lattice, Window
 
+BANDS = (Band("codes"), Band("clear"))
 GRID = Grid(32634, 600_000, 5_000_040, 2, 2)
 
 
@@ -28,10 +34,10 @@ def test_products_of_today_are_copied() -> None:
     assert np.array_equal(to_stored(dn, -1000, 10_000), dn)
 
 
-@given(arrays(np.uint8, (12, 9), elements=st.sampled_from([1, 1, 1, 1, 1, 2, 3, 0, 4])), st.integers(1, 13))
-def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray, strip_px: int) -> None:
+@given(arrays(np.uint8, (12, 9), elements=st.sampled_from([1, 1, 1, 1, 1, 2, 3, 0, 4])))
+def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray) -> None:
     hidden = np.argwhere((codes == 2) | (codes == 3))
-    distance = cloud_distance(codes, strip_px)
+    distance = cloud_distance(codes)
     for y, x in np.ndindex(codes.shape):
         nearest = min((np.hypot(*(hidden - (y, x)).T)).min(), 50) if len(hidden) else 50
         assert distance[y, x] == int(nearest)
@@ -40,9 +46,26 @@ def test_distance_is_the_floor_of_the_euclidean(codes: np.ndarray, strip_px: int
 def test_distance_is_capped() -> None:
     codes = np.ones((1, 200), np.uint8)
     codes[0, 0] = 2
-    expected = [min(50, n) for n in range(200)]
-    assert cloud_distance(codes)[0].tolist() == expected
-    assert cloud_distance(codes.T, strip_px=7)[:, 0].tolist() == expected
+    assert cloud_distance(codes)[0].tolist() == [min(50, n) for n in range(200)]
+
+
+@pytest.mark.parametrize("side", [7, 64, 512])
+def test_strips_of_the_mask_are_parts_of_the_whole(tmp_path: Path, side: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.choice(np.array([1, 2, 3, 4], np.uint8), (300, 40), p=[0.997, 0.001, 0.001, 0.001])
+    clear = rng.choice(np.array([0, 1], np.uint8), codes.shape)
+    strips = (Strip(codes, band=1), Strip(clear, band=2))
+    lattice = Lattice(GRID.crs, GRID.origin_x_m, GRID.origin_y_m, 20, codes.shape)
+    write_cog(
+        tmp_path / "mask.tif", lattice, BANDS, strips, Encoding("uint8", None, "mode"), title="mask", attribution=""
+    )
+    expected = np.where((codes == 1) & (clear == 1), cloud_distance(codes) + 1, 0)
+    with ThreadPoolExecutor(2) as pool:
+        mask = ClearDistance(tmp_path / "mask.tif", codes.shape, pool, side)
+        for top in range(0, 300, 25):
+            index = source_index(lattice.window(Window(top, -3, 25, 46)), lattice)
+            mask.hold([index])
+            assert np.array_equal(mask.take(index), np.pad(expected, ((0, 0), (3, 3)))[top : top + 25])
 
 
 def test_copy_on_the_lattice_is_identity() -> None:

@@ -11,12 +11,10 @@ from threading import Barrier, Semaphore
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shared.area import Area, load_area
 from shared.cube import open_cube
-from shared.cube.cube import read_window, tiles_of_chunk
+from shared.cube.cube import tiles_of_chunk
 from shared.geo import TileIndex
 from shared.raster.grid import Window
 from tests.conftest import AREAS
@@ -27,20 +25,6 @@ WEEK = 25
 @pytest.fixture(scope="module")
 def area() -> Area:
     return load_area(AREAS / "small.yaml")
-
-
-@given(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 12), st.integers(0, 12))
-def test_a_window_is_zero_outside(y: int, x: int, ny: int, nx: int) -> None:
-    values = np.arange(1, 2 * 5 * 7 * 3 + 1).reshape(2, 5, 7, 3)
-    padded = np.zeros((2, 45, 47, 3), int)
-    padded[:, 20:25, 20:27] = values
-    array = zarr.create_array({}, data=values, chunks=(1, 2, 2, 3))
-    found = read_window(array, (1,), Window(y, x, ny, nx), (3,), "int64")
-    assert np.array_equal(found, padded[1, y + 20 : y + 20 + ny, x + 20 : x + 20 + nx])
-
-
-def test_where_there_is_no_array_there_is_nothing() -> None:
-    assert not read_window(None, (), Window(0, 0, 2, 3), (4,), "uint16").any()
 
 
 def test_a_year_and_the_labels_are_written(area: Area, tmp_path: Path) -> None:
@@ -64,6 +48,16 @@ def test_a_year_and_the_labels_are_written(area: Area, tmp_path: Path) -> None:
     assert cube.labels(1, 0, 2, 2).tolist() == [[3, 3], [0, 0]]
     with pytest.raises(ValueError, match="20 m pixels"):
         cube.msi("2018-W26", 1, 0, 2, 2)
+    places = [(1, 2), (0, 1), (3, 3)]
+    samples = list(cube.tiles((row, col, "2018-W26") for row, col in places))
+    assert [int(sample.msi_10m.max()) for sample in samples] == [0, 7, 0]
+    assert [int(sample.labels.max()) for sample in samples] == [0, 3, 0]
+    windows = [("2018-W26", Window(-2, 254, 4, 4)), ("2018-W27", Window(0, 256, 2, 2))]
+    for (week, w), found in zip(windows, cube.msi_windows(windows), strict=True):
+        for one, other in zip(found, cube.msi(week, w.y, w.x, w.ny, w.nx), strict=True):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(IndexError, match="4,0 is not one of 4 x 4"):
+        next(cube.tiles([(4, 0, "2018-W26")]))
 
     assert cube.snapshot != before
     after = cube.snapshot
