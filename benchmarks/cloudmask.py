@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from benchmarks.race import Race, main
+from benchmarks.race import Peer, Race, main
 from services.cloudmask.mask import DILATION_PX, classify_scl, dilate, dilate_clear
 from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_SHADOW
+
+OPENCV = "opencv-python-headless"
 
 
 def races(folder: Path) -> Iterator[Race]:
@@ -26,35 +28,20 @@ def races(folder: Path) -> Iterator[Race]:
     disk = (x**2 + y**2 <= DILATION_PX**2).astype(np.uint8)
     yield Race(
         "mask: dilation of 5,490 x 5,490 with a disk of 10 px",
-        ours=lambda: dilate(mask, DILATION_PX),
-        goal=4,
-        peer="OpenCV dilate",
-        package="opencv-python-headless",
-        theirs=lambda: cv2.dilate(mask.view(np.uint8), disk).view(bool),
-        equal=np.array_equal,
-        rounds=9,
-    )
-    yield Race(
-        "mask: the same",
-        ours=lambda: dilate(mask, DILATION_PX),
-        goal=50,
-        peer="SciPy binary_dilation",
-        package="scipy",
-        theirs=lambda: binary_dilation(mask, disk),
-        equal=np.array_equal,
+        lambda: dilate(mask, DILATION_PX),
+        [
+            Peer("OpenCV dilate", lambda: cv2.dilate(mask.view(np.uint8), disk).view(bool), 4, np.array_equal, OPENCV),
+            Peer("SciPy binary_dilation", lambda: binary_dilation(mask, disk), 50, np.array_equal, "scipy"),
+        ],
     )
     yield Race(
         "mask: SCL to codes and clear",
-        ours=lambda: dilate_clear(classify_scl(scl, True)),
-        goal=1,
-        peer="the same with OpenCV's dilation",
-        package="opencv-python-headless",
-        theirs=lambda: _clear_by_opencv(classify_scl(scl, True), disk),
-        equal=np.array_equal,
+        lambda: dilate_clear(classify_scl(scl, True)),
+        [Peer("with OpenCV's dilation", lambda: _clear(classify_scl(scl, True), disk), 1, np.array_equal, OPENCV)],
     )
 
 
-def _clear_by_opencv(codes: NDArray[np.uint8], disk: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _clear(codes: NDArray[np.uint8], disk: NDArray[np.uint8]) -> NDArray[np.bool_]:
     near = cv2.dilate(((codes == MASK_CLOUD) | (codes == MASK_SHADOW)).view(np.uint8), disk).view(bool)
     clear: NDArray[np.bool_] = (codes == MASK_CLEAR) & ~near
     return clear

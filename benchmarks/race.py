@@ -9,7 +9,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,37 +19,61 @@ STATUS: Final = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
+class Peer:
+    """Another way to the same result.
+
+    Attributes:
+        name: whose.
+        work: does it.
+        goal: ratio of its time to ours that is wanted at least.
+        equal: whether two results, ours and its own, are what they are to be.
+        package: distribution whose version is the peer's; empty = it is a program.
+    """
+
+    name: str
+    work: Callable[[], Any]
+    goal: float
+    equal: Callable[[Any, Any], bool]
+    package: str = ""
+
+
+@dataclass(frozen=True)
 class Race:
-    """One hot path of the product against a peer, or against a budget.
+    """One hot path of the product against peers.
 
     Attributes:
         name: what is done; its first word is the stage's: olci, raster, mask, cube or read.
         ours: the product's way.
-        goal: ratio of the peer's time to ours that is wanted at least.
-        peer: the other way.
-        theirs: does it; None = `budget` stands for its time.
-        equal: whether two results, ours and theirs, are what they are to be; of a budget, theirs is None.
-        package: distribution whose version is the peer's; empty = the peer is a program or a budget.
-        budget: of ours, in `unit`.
-        unit: `s`; `MB` = what is measured is the peak of memory, and not the time.
+        peers: the other ways.
         rounds: how often each runs.
     """
 
     name: str
     ours: Callable[[], Any]
-    goal: float
-    peer: str
-    theirs: Callable[[], Any] | None
-    equal: Callable[[Any, Any], bool]
-    package: str = ""
-    budget: float = 0.0
-    unit: str = "s"
+    peers: Sequence[Peer]
     rounds: int = 5
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a path of the product may take.
+
+    Attributes:
+        name: what is done; its first word is the stage's.
+        limit: of what is measured.
+        unit: of both.
+        measure: returns what it took, and whether the result was right.
+    """
+
+    name: str
+    limit: float
+    unit: str
+    measure: Callable[[], tuple[float, bool]]
+
+
+@dataclass(frozen=True)
 class Result:
-    """How a race ended; `peer_s` and `ours_s` are MB where memory is what counts.
+    """How a race against a peer ended; of a budget, `peer_s` is the limit and `ours_s` what was measured.
 
     Attributes:
         name: the race's.
@@ -79,35 +103,58 @@ class Result:
         return self.equal and self.ratio >= self.goal
 
 
-def run(race: Race, rounds: int | None = None) -> Result:
-    """Compare the results, then let both run in turns.
+def run(given: Race | Budget, rounds: int | None = None) -> list[Result]:
+    """Run all in turns, compare the first results, and return one line for each peer.
 
     Args:
-        race: what is raced.
+        given: what is raced.
         rounds: how often each runs; None = as the race says.
     """
-    gc.collect()
-    with Peak() as peak:
-        mine = race.ours()
-    equal = race.equal(mine, race.theirs() if race.theirs else None)
-    del mine
-    ours, theirs = [], []
-    for _ in range(rounds or race.rounds):
-        ours.append(_seconds(race.ours))
-        theirs.append(_seconds(race.theirs) if race.theirs else race.budget)
-    if race.unit == "MB":
-        ours = [peak.mb] * len(ours)
-    return Result(
-        name=race.name,
-        peer=race.peer,
-        peer_version=version(race.package) if race.package else "",
-        peer_s=round(statistics.median(theirs), 4),
-        ours_s=round(statistics.median(ours), 4),
-        ratio=round(statistics.median(t / o for t, o in zip(theirs, ours, strict=True)), 2),
-        goal=race.goal,
-        equal=equal,
-        peak_mb=round(peak.mb),
-    )
+    if isinstance(given, Budget):
+        took, is_right = given.measure()
+        ratio = round(given.limit / took, 2)
+        return [
+            Result(
+                given.name,
+                f"budget in {given.unit}",
+                "",
+                given.limit,
+                round(took, 4),
+                ratio,
+                1,
+                is_right,
+                rss_mb("VmHWM"),
+            )
+        ]
+    ours, theirs = list[float](), dict[str, list[float]]()
+    equal, most_mb = dict[str, bool](), 0.0
+    for number in range(rounds or given.rounds):
+        gc.collect()
+        with Peak() as peak:
+            took, mine = _timed(given.ours)
+        ours.append(took)
+        most_mb = most_mb or peak.mb  # later ones have memory that the peers left
+        for peer in given.peers:
+            took, other = _timed(peer.work)
+            theirs.setdefault(peer.name, []).append(took)
+            if number == 0:
+                equal[peer.name] = peer.equal(mine, other)
+            del other
+        del mine
+    return [
+        Result(
+            name=given.name,
+            peer=peer.name,
+            peer_version=version(peer.package) if peer.package else "",
+            peer_s=round(statistics.median(theirs[peer.name]), 4),
+            ours_s=round(statistics.median(ours), 4),
+            ratio=round(statistics.median(t / o for t, o in zip(theirs[peer.name], ours, strict=True)), 2),
+            goal=peer.goal,
+            equal=equal[peer.name],
+            peak_mb=round(most_mb),
+        )
+        for peer in given.peers
+    ]
 
 
 class Peak:
@@ -120,14 +167,19 @@ class Peak:
         return self
 
     def __exit__(self, *_: object) -> None:
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        self.mb = int(line.split()[1]) / 1024
+        self.mb = rss_mb("VmHWM")
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def rss_mb(name: str) -> float:
+    """Return this process's memory in MB: `VmRSS` now, `VmHWM` at most."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
+    return round(int(line.split()[1]) / 1024)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    result = work()
+    return time.perf_counter() - begun, result
 
 
 def table(results: Iterable[Result]) -> Iterator[str]:
@@ -148,14 +200,14 @@ def cache() -> Path:
     return folder
 
 
-def main(races: Callable[[Path], Iterator[Race]], about: str | None) -> None:
+def main(races: Callable[[Path], Iterator[Race | Budget]], about: str | None) -> None:
     """Run the races of a script, and print their table as they end."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, help="how often each runs, where not as the race says")
     parser.add_argument("--folder", type=Path, help="of inputs that are kept (default: of this user's cache)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there instead")
     given = parser.parse_args()
-    results = (run(race, given.rounds) for race in races(given.folder or cache()))
+    results = (result for race in races(given.folder or cache()) for result in run(race, given.rounds))
     if given.json:
         given.json.write_text(json.dumps([asdict(result) for result in results]))
         return

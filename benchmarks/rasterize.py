@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -19,7 +20,7 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 from scipy.ndimage import distance_transform_cdt, maximum_filter, minimum_filter
 
-from benchmarks.race import Race, main
+from benchmarks.race import Peer, Race, main
 from services.rasterize.burn import burn
 from services.rasterize.distance import CAP_PX, edge_distances
 from services.rasterize.process import STRIP_PX
@@ -64,38 +65,34 @@ def races(folder: Path) -> Iterator[Race]:
     what = f"{len(polygons):,} polygons, {vertices:.1f} M vertices, to {SIDE_PX:,} x {SIDE_PX:,}"
     yield Race(
         f"raster: {what}",
-        ours=ours,
-        goal=4.5,
-        peer="rasterio.features.rasterize",
-        package="rasterio",
-        theirs=theirs,
-        equal=np.array_equal,
+        ours,
+        [Peer("rasterio.features.rasterize", theirs, 4.5, np.array_equal, "rasterio")],
     )
     yield Race(
         "raster: polygon, class and confidence of the same",
-        ours=all_of_ours,
-        goal=4.5,
-        peer="rasterio twice, and SciPy's distance transform",
-        package="rasterio",
-        theirs=all_of_theirs,
-        equal=lambda mine, other: all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True)),
-        rounds=3,
+        all_of_ours,
+        [Peer("rasterio twice, SciPy's distance transform", all_of_theirs, 4.5, _all_equal, "rasterio")],
     )
     if shutil.which(PROGRAM):
-        source, target = folder / f"polygons-{POLYGONS}.gpkg", folder / "polygons.tif"
+        source = folder / f"polygons-{POLYGONS}.gpkg"
         if not source.exists():
-            wkb = shapely.to_wkb(polygons)
-            pyogrio.raw.write(
-                source, wkb, [numbers.astype(np.int64)], ["number"], geometry_type="Polygon", crs="EPSG:32634"
-            )
+            fields = {"geometry_type": "Polygon", "crs": "EPSG:32634", "layer": "polygons"}
+            wkb, values = shapely.to_wkb(polygons), [numbers.astype(np.int64)]
+            pyogrio.raw.write(source, wkb, values, ["number"], **fields)
         yield Race(
             "raster: the same from a GeoPackage to a GeoTIFF",
-            ours=lambda: _from_file(source, folder / "ours.tif"),
-            goal=1.3,
-            peer="the program gdal_rasterize",
-            theirs=lambda: _by_program(source, target),
-            equal=lambda mine, other: np.array_equal(_read(mine), _read(other)),
+            lambda: _from_file(source, folder / "ours.tif"),
+            [Peer(f"the program {PROGRAM}", lambda: _by_program(source, folder / "peer.tif"), 1.3, _files_equal)],
         )
+
+
+def _all_equal(mine: Rasters, other: Rasters) -> bool:
+    pairs: zip[tuple[Any, Any]] = zip(mine, other, strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def _files_equal(mine: Path, other: Path) -> bool:
+    return np.array_equal(_read(mine), _read(other))
 
 
 def make_polygons() -> tuple[NDArray[np.object_], NDArray[np.uint8]]:

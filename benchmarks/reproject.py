@@ -23,7 +23,7 @@ from pyresample.geometry import GridDefinition, SwathDefinition
 from rasterio.enums import Resampling
 
 from benchmarks.frame import make_frame
-from benchmarks.race import Race, main
+from benchmarks.race import Peer, Race, main
 from services.reprojection.flags import FlagTable, has
 from services.reprojection.gather import gather_flags
 from services.reprojection.lattice import CELLS_PER_DEG, latitudes_deg, lattice_of, window_over
@@ -52,25 +52,26 @@ def races(folder: Path) -> Iterator[Race]:
     assert window is not None
     yield Race(
         f"olci: index map of {ROWS:,} x {COLUMNS:,} pixels",
-        ours=lambda: nearest_source(*positions, window),
-        goal=10,
-        peer="pyresample kd_tree",
-        package="pyresample",
-        theirs=lambda: _peer_index(positions, window),
-        equal=lambda mine, _: _is_nearest(mine, positions, window),
+        lambda: nearest_source(*positions, window),
+        [
+            Peer(
+                "pyresample kd_tree",
+                lambda: _peer_index(positions, window),
+                10,
+                lambda mine, _: _is_nearest(mine, positions, window),
+                "pyresample",
+            )
+        ],
     )
     for name, goal, ours, theirs in (
         ("not compressed", 4, {**NOISY, "COMPRESS": "NONE"}, {}),
         ("deflate", 2, NOISY, {"compress": "deflate", "zlevel": 1, "num_threads": 2}),
     ):
+        peer = partial(_peer, frame, folder / "peer.tif", theirs)
         yield Race(
             f"olci: 21 bands from netCDF to a raster with overviews, {name}",
-            ours=partial(_ours, frame, folder / "ours.tif", ours),
-            goal=goal,
-            peer="netCDF4 + pyresample + rasterio",
-            package="pyresample",
-            theirs=partial(_peer, frame, folder / "peer.tif", theirs),
-            equal=_are_alike,
+            partial(_ours, frame, folder / "ours.tif", ours),
+            [Peer("netCDF4 + pyresample + rasterio", peer, goal, _are_alike, "pyresample")],
         )
     for path in (folder / "ours.tif", folder / "peer.tif"):
         path.unlink(missing_ok=True)

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
-from distant import Distant, DistantCube
-from race import race
 from zarr.storage import LocalStore
 
+from benchmarks.distant import Distant, DistantCube
+from benchmarks.race import Peer, Race, run, table
 from services.trainer.determinism import pin, set_environment
 from shared.area import Area
 from shared.cube import Cube, open_cube
@@ -58,11 +58,16 @@ def main() -> None:
         for latency_ms in (0.0, options.latency_ms):
             Distant.latency_s = latency_ms / 1000
             ours, peer = (lambda: list(windows_of(cube))), (lambda: list(loop(plain)))
-            assert checksum(ours()) == checksum(peer())
-            what = f"{(2 * ROWS) ** 2} windows of 192 px, {latency_ms:.0f} ms more for each request"
-            race(what, ours, {"from_generator, zarr-python": peer}, options.rounds)
+            what = f"train: {(2 * ROWS) ** 2} windows of 192 px, {latency_ms:.0f} ms more for each request"
+            goal = 10 if latency_ms else 4
+            peers = [Peer("from_generator, zarr-python", peer, goal, _alike, "zarr")]
+            print("\n".join(table(run(Race(what, ours, peers), options.rounds))))
         Distant.latency_s = 0.0
         wait(cube, area, options.epochs)
+
+
+def _alike(mine: Iterable[Any], other: Iterable[Any]) -> bool:
+    return checksum(mine) == checksum(other)
 
 
 def fill(folder: Path, area: Area) -> dict[str, zarr.Array[Any]]:

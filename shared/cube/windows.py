@@ -7,7 +7,6 @@ are under way while those before them are decoded, whichever windows they belong
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from zarr.core.sync import sync
 
 from shared.cube.layout import decode_chunk
 from shared.raster.grid import Window
+from shared.threads import THREADS
 
 BATCH: Final = 32
 """Chunks that are asked for at once: a store answers them in little more than the time of one."""
@@ -91,7 +91,7 @@ def read_each(groups: Iterable[Sequence[Part]]) -> Iterator[list[Array]]:
     """
     pieces = chain.from_iterable(map(_pieces, groups))
     batches = iter(lambda: list(islice(pieces, BATCH)), [])
-    with ThreadPoolExecutor(AHEAD) as fetchers, ThreadPoolExecutor(os.cpu_count()) as decoders:
+    with ThreadPoolExecutor(AHEAD) as fetchers, ThreadPoolExecutor(THREADS) as decoders:
         for batch, chunks in _ahead(fetchers, _fetch, batches):
             for whole in decoders.map(_decode, batch, chunks):
                 if whole is not None:
