@@ -68,7 +68,7 @@ def test_threads_make_no_difference(threads: int, monkeypatch: pytest.MonkeyPatc
     window = window_over(latitude, longitude)
     assert window is not None
     expected = nearest_source(latitude, longitude, window)
-    monkeypatch.setattr("services.reprojection.threads.THREADS", threads)
+    monkeypatch.setattr("shared.threads.THREADS", threads)
     assert np.array_equal(nearest_source(latitude, longitude, window), expected)
 
 
