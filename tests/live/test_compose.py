@@ -69,6 +69,17 @@ def test_containers_are_confined(stack: Stack) -> None:
         print(f"{name_of(container)}: uid {status['Uid'].split()[0]}, no capabilities, read-only")
 
 
+@pytest.mark.parametrize("service", ["reprojection", "rasterize"])
+def test_loops_were_compiled_with_the_image(stack: Stack, service: str) -> None:
+    program = (
+        f"from services.{service} import kernels\n"
+        "loops = [f.stats for f in vars(kernels).values() if hasattr(f, 'stats')]\n"
+        "print(len(loops) > 3, sum(sum(s.cache_misses.values()) for s in loops))"
+    )
+    (container,) = (c for c in stack.containers() if name_of(c) == service)
+    assert docker("exec", container["Id"], "python", "-c", program).split() == ["True", "0"]
+
+
 def test_goes_on_after_a_restart_of_the_engine(stack: Stack, held_back: Path) -> None:
     stack.restart_engine()
     stack.wait("all healthy after the restart", stack.healthy, 300)
