@@ -208,9 +208,13 @@ def main(races: Callable[[Path], Iterator[Race | Budget]], about: str | None) ->
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there instead")
     given = parser.parse_args()
     results = (result for race in races(given.folder or cache()) for result in run(race, given.rounds))
-    if given.json:
-        given.json.write_text(json.dumps([asdict(result) for result in results]))
+    if not given.json:
+        for line in table(results):
+            print(line, flush=True)
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", file=sys.stderr)
         return
-    for line in table(results):
-        print(line, flush=True)
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", file=sys.stderr)
+    ended = []
+    for result in results:
+        ended.append(asdict(result))
+        given.json.write_text(json.dumps(ended))
+        print(f"  {result.name}, {result.peer}: {result.ratio:g}", file=sys.stderr, flush=True)
