@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,12 @@ def test_the_cube_is_that_of_the_safe(ingest: Run, either: Path, safe: Path) -> 
             quantification = item.properties["landstream:quantification"]
             images = [Image(item.assets[n].path, offsets[n[:3]], quantification) for n in names]
             lattice = Lattice.of_asset(item.assets[names[0]].fields)
-            bands = Bands(images, lattice, int(lattice.pixel), 1)
-            grid = Grid(32634, int(lattice.x), int(lattice.y), 1, 1)
-            index = bands.place(grid, Window(0, 0, *lattice.shape))
-            bands.hold([index])
-            layers.append(bands.take(index))
+            with ThreadPoolExecutor(1) as pool:
+                bands = Bands(images, lattice, int(lattice.pixel), pool)
+                grid = Grid(32634, int(lattice.x), int(lattice.y), 1, 1)
+                index = bands.place(grid, Window(0, 0, *lattice.shape))
+                bands.hold([index])
+                layers.append(bands.take(index))
         stored.append([*layers, read_all(item.assets["SCL_20m"].path)])
     for of_cogs, of_safe in zip(*stored, strict=True):
         assert of_safe.any()
