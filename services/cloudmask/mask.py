@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 
 from shared.items.classes import MASK_CLASSES
 from shared.sensors import MASK_CLEAR, MASK_CLOUD, MASK_NODATA, MASK_SHADOW, MASK_SNOW
-from shared.threads import on_parts
-
-ROWS_AT_ONCE: Final = 2048
-"""Rows that one thread dilates at a time: of fewer, threads wait for the interpreter between two steps."""
 
 DILATION_M: Final = 200
 DILATION_PX: Final = DILATION_M // 20
@@ -57,20 +53,7 @@ def dilate_clear(codes: NDArray[np.uint8], radius_px: int = DILATION_PX) -> NDAr
 
 
 def dilate(mask: NDArray[np.bool_], radius_px: int) -> NDArray[np.bool_]:
-    """Dilate a mask bool (y, x) with a disk."""
-    near = np.empty_like(mask)
-
-    def dilate_rows(rows: slice) -> None:
-        top = max(0, rows.start - radius_px)
-        around = _dilate(mask[top : rows.stop + radius_px], radius_px)
-        near[rows] = around[rows.start - top : rows.stop - top]
-
-    on_parts(len(mask), ROWS_AT_ONCE, dilate_rows)
-    return near
-
-
-def _dilate(mask: NDArray[np.bool_], radius_px: int) -> NDArray[np.bool_]:
-    """Dilate some rows, 64 pixels of a row at a time in the bits of a word."""
+    """Dilate a mask bool (y, x) with a disk, 64 pixels of a row at a time in the bits of a word."""
     rows, columns = mask.shape
     octets = np.packbits(mask, axis=1, bitorder="little")
     words = np.zeros((rows, -(-columns // 64)), "<u8")

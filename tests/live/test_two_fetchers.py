@@ -99,12 +99,12 @@ def server(tmp_path: Path) -> Iterator[CatalogueServer]:
         yield found
 
 
-def until(condition: Callable[[], bool], pair: Pair) -> None:
-    """Wait for a condition."""
+def until(condition: Callable[[], bool], said: Callable[[], str]) -> None:
+    """Wait for a condition; `said` tells what the services logged."""
     deadline = time.monotonic() + WAIT_S
     while not condition():
-        assert time.monotonic() < deadline, pair.said()
-        time.sleep(0.1)
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.02)
 
 
 def test_nothing_is_lost_and_nothing_comes_twice_while_the_leader_is_killed(
@@ -130,13 +130,13 @@ def test_nothing_is_lost_and_nothing_comes_twice_while_the_leader_is_killed(
     try:
         for killed in range(KILLS):
             before = look()
-            until(lambda: pair.leader() is not None and look() > before, pair)  # noqa: B023  # it is waited for here
+            until(lambda: pair.leader() is not None and look() > before, pair.said)  # noqa: B023  # it is waited for here
             time.sleep(0.2 + 0.25 * killed)  # somewhere in the next one
             leader = pair.leader()
             assert leader is not None
             pair.kill(leader)
         assert look() < len(NAMES), "some were left to fetch after the last kill"
-        until(lambda: look() == len(NAMES), pair)
+        until(lambda: look() == len(NAMES), pair.said)
     finally:
         codes = pair.end()
     assert codes == [0, 0], pair.said()
@@ -176,16 +176,10 @@ def test_one_that_is_started_again_goes_on_with_the_download(
         with log.open("wb") as file:
             return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file)
 
-    def wait(condition: Callable[[], bool], log: Path) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < deadline, log.read_text()[-1500:]
-            time.sleep(0.02)
-
     first, second = tmp_path / "first.log", tmp_path / "second.log"
     process = start(first)
     try:
-        wait(lambda: any(size > SIZE // 3 for size in under_way().values()), first)
+        until(lambda: any(size > SIZE // 3 for size in under_way().values()), first.read_text)
     finally:
         process.kill()
         process.wait(10)
@@ -193,8 +187,8 @@ def test_one_that_is_started_again_goes_on_with_the_download(
     had = under_way()[name]
     process = start(second)
     try:
-        wait(lambda: store.exists(f"{PREFIX}{name}.zip"), second)
-        wait(lambda: f'"product": "{name}"' in second.read_text(), second)
+        until(lambda: store.exists(f"{PREFIX}{name}.zip"), second.read_text)
+        until(lambda: f'"product": "{name}"' in second.read_text(), second.read_text)
     finally:
         process.terminate()
         assert process.wait(60) == 0

@@ -87,15 +87,6 @@ def test_dilation_over_the_edges_of_words(columns: int) -> None:
     assert np.array_equal(dilate_clear(codes), brute(codes, 10))
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 39])
-def test_dilation_over_the_edges_of_threads_rows(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.cloudmask.mask.ROWS_AT_ONCE", at_once)
-    codes = np.random.default_rng(at_once).choice(
-        np.array([MASK_CLEAR, MASK_CLOUD], np.uint8), (40, 90), p=[0.99, 0.01]
-    )
-    assert np.array_equal(dilate_clear(codes), brute(codes, 10))
-
-
 def test_a_whole_scene() -> None:
     """5,490 x 5,490 pixels: nine bytes a pixel at most, and right across its whole width."""
     rng = np.random.default_rng(2)
